@@ -1,0 +1,213 @@
+//! Values to bytes and back.
+//!
+//! The encoding is bincode's with integers of fixed width: fast, compact for numbers, and it runs no
+//! code of the data's choosing. It is not self-describing, so serde features that need a
+//! self-describing format cannot pass: `#[serde(flatten)]`, untagged and internally tagged enums,
+//! `skip_serializing_if`, and types such as `serde_json::Value`. [`encode_checked`] finds that out
+//! where the value is made; [`Json`] is the way around it.
+
+use std::ops::{Deref, DerefMut};
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::frame::MAX_PAYLOAD;
+
+/// With integers of fixed width every claim that the decoder makes is for bytes that must be there,
+/// so this one limit keeps it from reserving more memory than a frame can hold.
+const CONFIG: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Fixint,
+    bincode::config::Limit<MAX_PAYLOAD>,
+> = bincode::config::standard().with_fixed_int_encoding().with_limit::<MAX_PAYLOAD>();
+
+/// Why a value cannot travel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The value refused to be serialized, or holds what the encoding has no form for.
+    #[error("cannot be encoded: {reason}")]
+    Encode {
+        /// What serde or bincode said.
+        reason: String,
+    },
+    /// The bytes are not a value of the type.
+    #[error("cannot be decoded: {reason}")]
+    Decode {
+        /// What serde or bincode said.
+        reason: String,
+    },
+    /// The value would not come back as what was sent.
+    #[error("does not survive encoding: {reason}")]
+    Lossy {
+        /// What went wrong on the way back.
+        reason: String,
+    },
+    /// The encoded value is larger than [`MAX_PAYLOAD`].
+    #[error("takes {size} bytes; at most {MAX_PAYLOAD} can be passed")]
+    TooLarge {
+        /// The size in bytes.
+        size: usize,
+    },
+}
+
+impl CodecError {
+    /// Returns what can be done about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "write large data to a file and pass its path",
+            Self::Decode { .. } => "was the program rebuilt with another definition of the type?",
+            Self::Encode { .. } | Self::Lossy { .. } => {
+                "serde's flatten, untagged, tag = … and skip_serializing_if need a self-describing \
+                 format: wrap the value in slurm::Json<T>"
+            }
+        }
+    }
+}
+
+/// Returns the encoding of `value`.
+///
+/// # Errors
+/// [`CodecError::Encode`] if serde refuses, [`CodecError::TooLarge`] over [`MAX_PAYLOAD`].
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let bytes = bincode::serde::encode_to_vec(value, CONFIG)
+        .map_err(|error| CodecError::Encode { reason: error.to_string() })?;
+    if bytes.len() > MAX_PAYLOAD { Err(CodecError::TooLarge { size: bytes.len() }) } else { Ok(bytes) }
+}
+
+/// Returns the value that `bytes` encode, all of them.
+///
+/// # Errors
+/// [`CodecError::Decode`] if they encode no `T` or more than a `T`.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match bincode::serde::decode_from_slice(bytes, CONFIG) {
+        Ok((value, used)) if used == bytes.len() => Ok(value),
+        Ok((_, used)) => Err(CodecError::Decode {
+            reason: format!("{} bytes are left over", bytes.len() - used),
+        }),
+        Err(error) => Err(CodecError::Decode { reason: error.to_string() }),
+    }
+}
+
+/// Returns the encoding of `value` after trying that it decodes.
+///
+/// This takes about three times as long as [`encode`]; it is what keeps a type that this encoding
+/// cannot carry from failing on a compute node an hour later.
+///
+/// # Errors
+/// As [`encode`], and [`CodecError::Lossy`] if the bytes do not give the value back.
+pub fn encode_checked<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let bytes = encode(value)?;
+    let back: T = decode(&bytes).map_err(|error| CodecError::Lossy { reason: error.to_string() })?;
+    // Only the lengths: a hash map may come back in another order.
+    if encode(&back)?.len() == bytes.len() {
+        Ok(bytes)
+    } else {
+        Err(CodecError::Lossy { reason: "it encodes differently after a round trip".to_owned() })
+    }
+}
+
+/// Carries a value as JSON inside the binary encoding.
+///
+/// For types that need a self-describing format: those with `#[serde(flatten)]`, untagged or
+/// internally tagged enums, `skip_serializing_if`, or `serde_json::Value` inside.
+///
+/// ```
+/// use slurm_core::codec::{Json, decode, encode_checked};
+///
+/// let value = Json(serde_json::json!({ "lr": 0.1, "layers": [64, 64] }));
+/// assert!(encode_checked(&value.0).is_err());
+/// let bytes = encode_checked(&value)?;
+/// assert_eq!(decode::<Json<serde_json::Value>>(&bytes)?, value);
+/// # Ok::<(), slurm_core::codec::CodecError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Json<T>(pub T);
+
+impl<T> Json<T> {
+    /// Returns the value inside.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> From<T> for Json<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
+
+impl<T> Deref for Json<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Json<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T: Serialize> Serialize for Json<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return self.0.serialize(serializer);
+        }
+        let text = serde_json::to_string(&self.0).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(&text)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Json<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return T::deserialize(deserializer).map(Self);
+        }
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str(&text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn values_come_back() {
+        let value = (7_u64, "ä".to_owned(), vec![1.5_f64, f64::INFINITY], Some(HashMap::from([(1, 2), (3, 4)])));
+        assert_eq!(decode::<(u64, String, Vec<f64>, Option<HashMap<i32, i32>>)>(&encode_checked(&value).unwrap()).unwrap(), value);
+    }
+
+    #[test]
+    fn a_length_that_lies_reserves_no_memory() {
+        let huge = [u64::MAX.to_le_bytes().as_slice(), b"abcd"].concat();
+        assert!(decode::<String>(&huge).is_err());
+        assert!(decode::<Vec<u64>>(&huge).is_err());
+        let gibibyte = [(1_u64 << 29).to_le_bytes().as_slice(), b"abcd"].concat();
+        assert!(decode::<String>(&gibibyte).is_err());
+    }
+
+    #[test]
+    fn bytes_left_over_are_an_error() {
+        let error = decode::<u32>(&[0; 6]).unwrap_err();
+        assert_eq!(error.to_string(), "cannot be decoded: 2 bytes are left over");
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Skipping {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        maybe: Option<u32>,
+        after: u64,
+    }
+
+    #[test]
+    fn a_type_that_bincode_cannot_carry_is_found_before_it_travels() {
+        let value = Skipping { maybe: None, after: 3 };
+        assert!(matches!(encode_checked(&value), Err(CodecError::Lossy { .. })));
+        assert_eq!(decode::<Json<Skipping>>(&encode_checked(&Json(value)).unwrap()).unwrap().0, Skipping { maybe: None, after: 3 });
+    }
+}

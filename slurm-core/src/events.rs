@@ -1,0 +1,69 @@
+//! The diary of a job: what the runner noted, a JSON object a line.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::JobId;
+
+/// A line of the diary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Microseconds since the Unix epoch, by the clock of the node.
+    pub at: u64,
+    /// What happened.
+    pub event: EventKind,
+}
+
+/// What can be in the diary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The runner is about to call the task.
+    Started {
+        /// The job, as the node knows it.
+        job_id: Option<JobId>,
+        /// How often it was restarted before.
+        restart_count: u32,
+        /// The host name of the node.
+        host: String,
+        /// The process id of the runner.
+        pid: u32,
+        /// The file that standard output goes to.
+        stdout: Option<PathBuf>,
+        /// The file that standard error goes to.
+        stderr: Option<PathBuf>,
+    },
+    /// The outcome is written.
+    Finished {
+        /// The exit code of the process.
+        exit_code: u8,
+    },
+}
+
+impl Event {
+    /// Returns `event` as of now.
+    pub fn now(event: EventKind) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { at: u64::try_from(since.as_micros()).unwrap_or(u64::MAX), event }
+    }
+
+    /// Appends this event to the diary at `path` by one write.
+    ///
+    /// # Errors
+    /// If the file cannot be opened or written.
+    pub fn append_to(&self, path: &Path) -> io::Result<()> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        OpenOptions::new().append(true).create(true).open(path)?.write_all(&line)
+    }
+
+    /// Reads a diary. A line that is cut or of a kind unknown here is passed over.
+    pub fn read_all(text: &str) -> Vec<Self> {
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}

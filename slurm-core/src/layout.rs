@@ -1,0 +1,130 @@
+//! Where the files of a job lie.
+//!
+//! ```text
+//! {job_base_dir}/
+//!   .bin/{hash}/{name}          the binary, staged once per content, never changed
+//!   {task}/{pre_id}/            one submission
+//!     spec                      frame: arguments and settings          client, before sbatch
+//!     job.json                  the same for people, without values    client, before sbatch
+//!     script.sh                 the batch script                       client, before sbatch
+//!     submitted.json            the id that the job was given          client, after sbatch
+//!     slurm-{id}.out  .err      what the task printed                  the job
+//!     events.jsonl              what happened, a line each             runner
+//!     result                    frame: value or failure                runner, at the end
+//!     output/                   the task's own files                   task
+//! ```
+//!
+//! Each file has one writer. Nothing is locked and nothing is rewritten.
+
+use std::path::{Path, PathBuf};
+
+use crate::ids::{JobId, PreId};
+
+/// The directory of one submission.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct JobDir(PathBuf);
+
+impl JobDir {
+    /// Returns the directory of the submission `pre_id` of `task` below `job_base_dir`.
+    pub fn new(job_base_dir: &Path, task: &str, pre_id: &PreId) -> Self {
+        Self(job_base_dir.join(task_folder(task)).join(pre_id.as_str()))
+    }
+
+    /// Returns the job directory at `path`.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Returns its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Returns the path of the spec, which the runner reads.
+    pub fn spec(&self) -> PathBuf {
+        self.0.join("spec")
+    }
+
+    /// Returns the path of the description for people and other tools.
+    pub fn job_json(&self) -> PathBuf {
+        self.0.join("job.json")
+    }
+
+    /// Returns the path of the batch script.
+    pub fn script(&self) -> PathBuf {
+        self.0.join("script.sh")
+    }
+
+    /// Returns the path of the note that the client leaves after sbatch.
+    pub fn submitted(&self) -> PathBuf {
+        self.0.join("submitted.json")
+    }
+
+    /// Returns the path of the runner's diary.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+
+    /// Returns the path of the outcome, which the runner writes.
+    pub fn result(&self) -> PathBuf {
+        self.0.join("result")
+    }
+
+    /// Returns the path of the directory for the task's own files.
+    pub fn output(&self) -> PathBuf {
+        self.0.join("output")
+    }
+
+    /// Returns the file name pattern for sbatch's `--output`.
+    pub fn stdout_pattern(&self) -> PathBuf {
+        self.0.join("slurm-%j.out")
+    }
+
+    /// Returns the file name pattern for sbatch's `--error`.
+    pub fn stderr_pattern(&self) -> PathBuf {
+        self.0.join("slurm-%j.err")
+    }
+
+    /// Returns where the job `id` writes its standard output, unless an option says otherwise.
+    pub fn stdout(&self, id: JobId) -> PathBuf {
+        self.0.join(format!("slurm-{id}.out"))
+    }
+
+    /// Returns where the job `id` writes its standard error, unless an option says otherwise.
+    pub fn stderr(&self, id: JobId) -> PathBuf {
+        self.0.join(format!("slurm-{id}.err"))
+    }
+}
+
+/// Returns the folder of the binary with the content hash `hash` below `job_base_dir`.
+pub fn binary_folder(job_base_dir: &Path, hash: &str) -> PathBuf {
+    job_base_dir.join(".bin").join(hash)
+}
+
+/// Returns the folder name of a task: the last segment of its name, with all but ASCII letters,
+/// digits, `-` and `_` replaced by `_`.
+pub fn task_folder(task: &str) -> String {
+    let short = task.rsplit("::").next().unwrap_or(task);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = short.chars().map(plain).take(100).collect();
+    if name.is_empty() { "_".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_name_cannot_leave_the_base_directory() {
+        for (name, folder) in [
+            ("app::deep::train", "train"),
+            ("train", "train"),
+            ("..", "__"),
+            ("a/../../b", "a_______b"),
+            ("größe", "gr__e"),
+            ("", "_"),
+        ] {
+            assert_eq!(task_folder(name), folder);
+        }
+    }
+}

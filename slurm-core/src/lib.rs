@@ -1,0 +1,50 @@
+//! What both sides of a job agree on.
+//!
+//! `slurm-core` is the common ground of `slurm-sdk`: the program that submits a job and the runner
+//! inside the job are the same binary, and this crate holds everything that passes between them.
+//! It starts no process and opens no socket.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`options`] | the grammar of sbatch's options, one parser for compile time and run time |
+//! | [`ids`] | job ids, submission ids |
+//! | [`state`] | every state and state flag that Slurm prints |
+//! | [`codec`], [`frame`] | values to bytes, bytes to checked files |
+//! | [`spec`], [`outcome`] | what the runner reads and what it writes |
+//! | [`layout`] | where the files of a job lie |
+//! | [`durable`] | writes that are whole or absent |
+//! | [`events`] | the diary of a job |
+//! | [`task`], [`registry`] | tasks and how a binary finds its own |
+//! | [`context`] | what a running task can ask about its job |
+//!
+//! Programs use these through the `slurm` crate, which re-exports what is meant for them.
+//!
+//! Without the default feature `runtime` only [`options`] is compiled, without any dependency; that
+//! is what the procedural macros use.
+
+pub mod options;
+
+#[cfg(feature = "runtime")]
+pub mod codec;
+#[cfg(feature = "runtime")]
+pub mod context;
+#[cfg(feature = "runtime")]
+pub mod durable;
+#[cfg(feature = "runtime")]
+pub mod events;
+#[cfg(feature = "runtime")]
+pub mod frame;
+#[cfg(feature = "runtime")]
+pub mod ids;
+#[cfg(feature = "runtime")]
+pub mod layout;
+#[cfg(feature = "runtime")]
+pub mod outcome;
+#[cfg(feature = "runtime")]
+pub mod registry;
+#[cfg(feature = "runtime")]
+pub mod spec;
+#[cfg(feature = "runtime")]
+pub mod state;
+#[cfg(feature = "runtime")]
+pub mod task;

@@ -1,0 +1,153 @@
+//! What a caller may pass for an option.
+
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::invalid::InvalidValue;
+use super::kind::ValueKind;
+use super::spec::{Argument, OptionSpec};
+use super::types::{self, walltime::whole_seconds};
+
+/// What a caller may pass for an option: text, an integer, a boolean, a duration or a list.
+///
+/// * Text is read as on sbatch's command line.
+/// * An integer stands for its digits: `time = 30` is 30 minutes, as for sbatch.
+/// * `true` sets a flag; `false` takes back an inherited one. Options with the values `yes` and
+///   `no`, or `1` and `0`, take the boolean as that.
+/// * A [`Duration`] is a time limit, or a point in time counted from the submission.
+/// * A list is joined the way the option joins its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionInput(Input);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Input {
+    Text(String),
+    Bool(bool),
+    Duration(Duration),
+    List(Vec<String>),
+}
+
+impl OptionInput {
+    /// The value as text for `spec`; `None` takes an inherited one back.
+    pub(crate) fn into_text(self, spec: &OptionSpec) -> Result<Option<String>, InvalidValue> {
+        let refuse = |shown: &str, reason| {
+            InvalidValue::of_option(spec, shown, Fault::at(0, shown.len(), reason))
+        };
+        match self.0 {
+            Input::Text(text) => Ok(Some(text)),
+            Input::Bool(set) => match spec.kind.boolean_words() {
+                Some((yes, no)) => Ok(Some(if set { yes } else { no }.to_owned())),
+                None if matches!(spec.argument, Argument::Required) => Err(refuse(
+                    if set { "true" } else { "false" },
+                    "this option takes a value, not a boolean",
+                )),
+                None => Ok(set.then(String::new)),
+            },
+            Input::Duration(duration) => match spec.kind {
+                ValueKind::Walltime => Ok(Some(types::Walltime::from(duration).to_string())),
+                ValueKind::DateTime => Ok(Some(format!("now+{}", whole_seconds(duration)))),
+                _ => Err(refuse(
+                    &format!("{duration:?}"),
+                    "this option takes no duration",
+                )),
+            },
+            Input::List(items) => match spec.kind.list_separator() {
+                Some(separator) => Ok(Some(items.join(separator))),
+                None => match <[String; 1]>::try_from(items) {
+                    Ok([item]) => Ok(Some(item)),
+                    Err(items) => Err(refuse(
+                        &items.join(","),
+                        "this option takes one value, not a list",
+                    )),
+                },
+            },
+        }
+    }
+}
+
+impl From<&str> for OptionInput {
+    fn from(text: &str) -> Self {
+        Self(Input::Text(text.to_owned()))
+    }
+}
+
+impl From<String> for OptionInput {
+    fn from(text: String) -> Self {
+        Self(Input::Text(text))
+    }
+}
+
+impl From<&String> for OptionInput {
+    fn from(text: &String) -> Self {
+        Self(Input::Text(text.clone()))
+    }
+}
+
+impl From<bool> for OptionInput {
+    fn from(set: bool) -> Self {
+        Self(Input::Bool(set))
+    }
+}
+
+impl From<Duration> for OptionInput {
+    fn from(duration: Duration) -> Self {
+        Self(Input::Duration(duration))
+    }
+}
+
+impl<T: ToString, const N: usize> From<[T; N]> for OptionInput {
+    fn from(items: [T; N]) -> Self {
+        Self(Input::List(items.iter().map(T::to_string).collect()))
+    }
+}
+
+impl<T: ToString> From<&[T]> for OptionInput {
+    fn from(items: &[T]) -> Self {
+        Self(Input::List(items.iter().map(T::to_string).collect()))
+    }
+}
+
+impl<T: ToString> From<Vec<T>> for OptionInput {
+    fn from(items: Vec<T>) -> Self {
+        Self(Input::List(items.iter().map(T::to_string).collect()))
+    }
+}
+
+macro_rules! from_displayed {
+    ($($type:ty),* $(,)?) => {
+        $(impl From<$type> for OptionInput {
+            fn from(value: $type) -> Self {
+                Self(Input::Text(value.to_string()))
+            }
+        })*
+    };
+}
+
+from_displayed!(
+    types::AcctgFreq,
+    types::ArraySpec,
+    types::Constraint,
+    types::CpuFreq,
+    types::DateTime,
+    types::Dependency,
+    types::Distribution,
+    types::Export,
+    types::GpuBind,
+    types::GpuFreq,
+    types::Gpus,
+    types::Gres,
+    types::HostList,
+    types::Licenses,
+    types::MailType,
+    types::MemBind,
+    types::Memory,
+    types::Nice,
+    types::NodeCount,
+    types::NodeLayout,
+    types::OpenMode,
+    types::Priority,
+    types::Signal,
+    types::Switches,
+    types::TresPerTask,
+    types::Walltime,
+);

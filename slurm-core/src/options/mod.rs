@@ -1,0 +1,39 @@
+//! sbatch's options: their names, their grammars, and what may stand beside what.
+//!
+//! The attribute checks options with this code while it compiles, and the running program checks
+//! what callers and Slurmfiles set with the same code. Everything starts at the table [`OPTIONS`];
+//! [`lookup`] finds one row of it, [`OptionSpec::parse`] reads a value, and an [`OptionSet`] holds
+//! what a job is submitted with.
+//!
+//! The grammars accept what sbatch 22.05 or the newest release accepts, except what they silently
+//! misread; those are listed in the reference page that [`reference_markdown`] writes.
+
+mod conflicts;
+mod fault;
+mod input;
+mod invalid;
+mod kind;
+mod reference;
+mod release;
+mod set;
+mod spec;
+mod suggest;
+mod table;
+mod text;
+mod types;
+mod value;
+
+pub mod directives;
+
+pub use conflicts::Conflict;
+pub use fault::{Fault, FaultText};
+pub use input::OptionInput;
+pub use invalid::InvalidValue;
+pub use kind::ValueKind;
+pub use reference::reference_markdown;
+pub use release::{NotARelease, Release};
+pub use set::{OptionSet, Source, check_extra};
+pub use spec::{Argument, CheckedBy, OptionSpec};
+pub use table::{OPTIONS, UnknownOption, find, lookup};
+pub use types::*;
+pub use value::OptionValue;

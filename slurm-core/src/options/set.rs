@@ -1,0 +1,172 @@
+//! A set of options, with where each came from.
+
+use std::collections::BTreeMap;
+
+use super::directives;
+use super::invalid::InvalidValue;
+use super::kind::ValueKind;
+use super::release::Release;
+use super::spec::OptionSpec;
+use super::value::OptionValue;
+
+/// Where an option was set, in order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// The library's own choice.
+    Default,
+    /// A Slurmfile.
+    Slurmfile,
+    /// The attribute of the task.
+    Attribute,
+    /// The caller of the task.
+    CallSite,
+}
+
+/// An ordered set of options, each with its value and where it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OptionSet {
+    options: BTreeMap<&'static str, Entry>,
+    extras: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    spec: &'static OptionSpec,
+    value: OptionValue,
+    source: Source,
+}
+
+impl OptionSet {
+    /// Returns a set without options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets an option, whatever its source was before.
+    pub fn set(&mut self, spec: &'static OptionSpec, value: OptionValue, source: Source) {
+        self.options.insert(
+            spec.name,
+            Entry {
+                spec,
+                value,
+                source,
+            },
+        );
+    }
+
+    /// Returns the value of the option with this key or name.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&OptionValue> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// Returns where the option with this key or name came from.
+    #[must_use]
+    pub fn source(&self, key: &str) -> Option<Source> {
+        self.entry(key).map(|entry| entry.source)
+    }
+
+    fn entry(&self, key: &str) -> Option<&Entry> {
+        self.options.get(super::find(key)?.name)
+    }
+
+    /// Takes an option out of the set.
+    pub fn remove(&mut self, key: &str) -> Option<OptionValue> {
+        self.options
+            .remove(super::find(key)?.name)
+            .map(|entry| entry.value)
+    }
+
+    /// Adds the options of `higher`, which win over those here unless their source is of lower
+    /// precedence; raw flags are appended.
+    pub fn merge(&mut self, higher: &Self) {
+        for entry in higher.options.values() {
+            let keeps = self
+                .options
+                .get(entry.spec.name)
+                .is_some_and(|present| present.source > entry.source);
+            if !keeps {
+                self.options.insert(entry.spec.name, entry.clone());
+            }
+        }
+        self.extras.extend(higher.extras.iter().cloned());
+    }
+
+    /// Returns the options in the order of the table.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static OptionSpec, &OptionValue, Source)> + '_ {
+        self.options
+            .values()
+            .map(|entry| (entry.spec, &entry.value, entry.source))
+    }
+
+    /// Adds a raw flag such as `--flag=value`, for options that the table does not know.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what cannot be passed on; see [`check_extra`].
+    pub fn extra(&mut self, flag: String) -> Result<(), InvalidValue> {
+        check_extra(&flag)?;
+        self.extras.push(flag);
+        Ok(())
+    }
+
+    /// Returns the raw flags in the order added.
+    #[must_use]
+    pub fn extras(&self) -> &[String] {
+        &self.extras
+    }
+
+    /// Returns the arguments for sbatch's command line, such as `--time=04:00:00` and `--exclusive`.
+    #[must_use]
+    pub fn to_args(&self) -> Vec<String> {
+        self.iter()
+            .filter_map(|(spec, value, _)| match value {
+                OptionValue::Unset => None,
+                OptionValue::Flag => Some(format!("--{}", spec.name)),
+                OptionValue::Value(value) => Some(format!("--{}={value}", spec.name)),
+            })
+            .chain(self.extras.iter().cloned())
+            .collect()
+    }
+
+    /// Returns the same as `#SBATCH` lines, quoted so that sbatch's own lexer gives back the very
+    /// arguments of [`to_args`](Self::to_args).
+    #[must_use]
+    pub fn to_directives(&self) -> Vec<String> {
+        self.to_args()
+            .iter()
+            .map(|argument| directives::line(argument))
+            .collect()
+    }
+
+    /// Returns the options that Slurm `release` does not have yet.
+    #[must_use]
+    pub fn newer_than(&self, release: Release) -> Vec<&'static OptionSpec> {
+        self.iter()
+            .filter(|(spec, value, _)| spec.since > release && **value != OptionValue::Unset)
+            .map(|(spec, _, _)| spec)
+            .collect()
+    }
+}
+
+/// Checks a raw flag: only a NUL byte and a line break are refused.
+///
+/// # Errors
+///
+/// Returns where the NUL byte or line break stands.
+pub fn check_extra(flag: &str) -> Result<(), InvalidValue> {
+    let kind = ValueKind::BurstBuffer;
+    match super::text::Text::new(flag).find_any(b"\0\n") {
+        None => Ok(()),
+        Some(index) => Err(InvalidValue::of_kind(
+            kind,
+            flag,
+            super::Fault::at(
+                index,
+                index + 1,
+                "a raw flag holds neither NUL nor a line break",
+            ),
+        )),
+    }
+}

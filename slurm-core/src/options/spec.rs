@@ -1,0 +1,111 @@
+//! One row of the table of options.
+
+use super::fault::Fault;
+use super::input::OptionInput;
+use super::invalid::InvalidValue;
+use super::kind::ValueKind;
+use super::release::Release;
+use super::text::Text;
+use super::value::OptionValue;
+
+/// One option of sbatch: its names, its grammar, and which releases have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OptionSpec {
+    /// sbatch's long name, such as `cpus-per-task`.
+    pub name: &'static str,
+    /// The name in attributes, setters and Slurmfiles, such as `cpus_per_task`.
+    pub key: &'static str,
+    /// sbatch's one-letter name.
+    pub short: Option<char>,
+    /// What a value looks like.
+    pub kind: ValueKind,
+    /// Whether a value may or must follow.
+    pub argument: Argument,
+    /// The first release that has the option; those older than 20.11 are there throughout.
+    pub since: Release,
+    /// The first release that no longer has it.
+    pub until: Option<Release>,
+    /// Who refuses a wrong value.
+    pub checked_by: CheckedBy,
+    /// Other long names of sbatch for it.
+    pub aliases: &'static [&'static str],
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// A valid value; empty for a flag.
+    pub example: &'static str,
+    /// What else there is to know; may be empty.
+    pub note: &'static str,
+}
+
+/// Whether an option takes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Argument {
+    /// It is a flag.
+    None,
+    /// It may stand alone or with a value.
+    Optional,
+    /// A value must follow.
+    Required,
+}
+
+/// Who refuses a wrong value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CheckedBy {
+    /// sbatch itself, before anything is sent.
+    Client,
+    /// The controller, when the job arrives.
+    Controller,
+}
+
+impl OptionSpec {
+    /// Checks a value against the option's grammar; an empty one stands for "no value given".
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the value.
+    pub const fn check(&self, value: &str) -> Result<(), Fault> {
+        let text = Text::new(value);
+        match self.argument {
+            Argument::None if text.is_empty() => Ok(()),
+            Argument::None => Err(text.fault("this option is a flag and takes no value")),
+            Argument::Optional if text.is_empty() => Ok(()),
+            Argument::Optional | Argument::Required => self.kind.check(value),
+        }
+    }
+
+    /// Reads a value and returns it in canonical form; an empty one stands for "no value given".
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the value, with a valid example.
+    pub fn parse(&self, value: &str) -> Result<OptionValue, InvalidValue> {
+        let refuse = |fault| InvalidValue::of_option(self, value, fault);
+        self.check(value).map_err(refuse)?;
+        if value.is_empty() {
+            return Ok(OptionValue::Flag);
+        }
+        self.kind
+            .canonical(value)
+            .map(OptionValue::Value)
+            .map_err(refuse)
+    }
+
+    /// Reads whatever a caller passed for the option.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the value, or that the option takes no value of that type.
+    pub fn parse_input(&self, input: OptionInput) -> Result<OptionValue, InvalidValue> {
+        match input.into_text(self)? {
+            Some(text) => self.parse(&text),
+            None => Ok(OptionValue::Unset),
+        }
+    }
+
+    /// Returns whether Slurm `release` has the option.
+    #[must_use]
+    pub fn is_in(&self, release: Release) -> bool {
+        self.since <= release && self.until.is_none_or(|until| release < until)
+    }
+}

@@ -1,0 +1,302 @@
+//! Features of nodes: `build_feature_list` of `src/slurmctld/job_scheduler.c`.
+
+use std::fmt;
+
+use super::number::digits;
+use super::typed;
+use crate::options::fault::Fault;
+use crate::options::text::{Text, attempt, contains, is_space};
+
+/// Which features nodes must have: names joined by `&` (and) and `|` (or).
+///
+/// `(…)` groups, one level deep. One `[…]` per expression: `[a|b]` wants all nodes to have the same
+/// one, `[a*2&b*4]` so many nodes of each. A comma means `&`. Names are not checked: they are the
+/// cluster's. A trailing operator, which the controller drops without a word, is refused.
+///
+/// Only the controller checks this value.
+/// Slurm's source: `build_feature_list` (from 23.02 on `_feature_string2list`) and
+/// `_valid_feature_list` in `src/slurmctld/job_scheduler.c`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Constraint(String);
+
+/// The bytes that are not part of a name.
+const SPECIAL: &[u8] = b"*&|,[]()";
+
+impl Constraint {
+    /// Returns the expression, with `&` for every comma.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the names of the features in the order written.
+    pub fn features(&self) -> impl Iterator<Item = &str> {
+        // A count follows a `*`, and no other part is led by one.
+        let mut rest = self.0.as_str();
+        std::iter::from_fn(move || {
+            loop {
+                let start = rest.find(|letter: char| !is_special(letter))?;
+                let counts = rest[..start].ends_with('*');
+                let tail = &rest[start..];
+                let end = tail.find(is_special).unwrap_or(tail.len());
+                rest = &tail[end..];
+                if !counts {
+                    return Some(&tail[..end]);
+                }
+            }
+        })
+    }
+
+    /// Checks an expression.
+    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
+        let mut parser = Parser {
+            text,
+            index: 0,
+            bracket: None,
+            paren: None,
+            brackets: 0,
+        };
+        parser.expression()
+    }
+
+    /// Reads an expression.
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
+        Self::check(text)?;
+        Ok(Self(text.to_text().replace(',', "&")))
+    }
+}
+
+fn is_special(letter: char) -> bool {
+    u8::try_from(letter).is_ok_and(|byte| contains(SPECIAL, byte))
+}
+
+/// The operators and counts seen in a bracket.
+#[derive(Clone, Copy)]
+struct Bracket {
+    start: usize,
+    operator: u8,
+    counted: bool,
+    uncounted: bool,
+}
+
+struct Parser<'a> {
+    text: Text<'a>,
+    index: usize,
+    bracket: Option<Bracket>,
+    paren: Option<usize>,
+    brackets: usize,
+}
+
+impl<'a> Parser<'a> {
+    /// Alternates operands and operators up to the end.
+    const fn expression(&mut self) -> Result<(), Fault> {
+        loop {
+            attempt!(self.operand());
+            if self.index == self.text.len() {
+                return self.end();
+            }
+            attempt!(self.operator());
+        }
+    }
+
+    const fn here(&self) -> Text<'a> {
+        self.text.skip(self.index).take(1)
+    }
+
+    const fn peek(&self) -> u8 {
+        self.text.byte(self.index)
+    }
+
+    /// Opening brackets, a name, a count, closing brackets.
+    const fn operand(&mut self) -> Result<(), Fault> {
+        while matches!(self.peek(), b'[' | b'(') {
+            attempt!(self.open());
+        }
+        attempt!(self.name());
+        let mut counted = attempt!(self.count());
+        loop {
+            match self.peek() {
+                b')' => {
+                    if self.paren.is_none() {
+                        return Err(self.here().fault("this `)` closes nothing"));
+                    }
+                    self.paren = None;
+                    self.index += 1;
+                    counted = attempt!(self.count()) || counted;
+                }
+                b']' => {
+                    self.note(0, counted);
+                    return self.close();
+                }
+                0 | b'&' | b'|' | b',' => {
+                    let operator = if self.peek() == b'|' { b'|' } else { b'&' };
+                    if self.paren.is_none() {
+                        self.note(operator, counted);
+                    }
+                    return Ok(());
+                }
+                _ => {
+                    return Err(self
+                        .here()
+                        .is_fault("unexpected: `&` or `|` must come first"));
+                }
+            }
+        }
+    }
+
+    const fn open(&mut self) -> Result<(), Fault> {
+        if self.peek() == b'(' {
+            if self.paren.is_some() {
+                return Err(self.here().fault("parentheses cannot be nested"));
+            }
+            self.paren = Some(self.index);
+        } else {
+            if self.bracket.is_some() || self.paren.is_some() {
+                return Err(self.here().fault("a bracket cannot stand in another one"));
+            }
+            if self.brackets > 0 {
+                return Err(self.here().fault("only one pair of brackets is allowed"));
+            }
+            self.brackets += 1;
+            self.bracket = Some(Bracket {
+                start: self.index,
+                operator: 0,
+                counted: false,
+                uncounted: false,
+            });
+        }
+        self.index += 1;
+        Ok(())
+    }
+
+    const fn name(&mut self) -> Result<(), Fault> {
+        let start = self.index;
+        while self.index < self.text.len() && !contains(SPECIAL, self.peek()) {
+            if is_space(self.peek()) {
+                return Err(self.here().fault("no blank may stand in a constraint"));
+            }
+            self.index += 1;
+        }
+        if self.index > start {
+            return Ok(());
+        }
+        Err(match self.peek() {
+            0 if start == 0 => self.text.fault("the name of a feature is missing"),
+            0 => self.text.skip(start - 1).fault(
+                "the feature after this is missing (the controller would drop the operator)",
+            ),
+            _ => self
+                .here()
+                .is_fault("misplaced: the name of a feature is missing before it"),
+        })
+    }
+
+    /// Whether a count follows; one inside parentheses is refused.
+    const fn count(&mut self) -> Result<bool, Fault> {
+        if self.peek() != b'*' {
+            return Ok(false);
+        }
+        let star = self.here();
+        if self.paren.is_some() {
+            return Err(star.fault("a count cannot stand inside parentheses"));
+        }
+        let rest = self.text.skip(self.index + 1);
+        let length = rest.leading_digits();
+        if length == 0 {
+            return Err(star.fault("a whole number of nodes must follow `*`"));
+        }
+        let number = rest.take(length);
+        match attempt!(digits(number)) {
+            0 => return Err(number.fault("a count of nodes is at least 1")),
+            value if value > i32::MAX as u64 => {
+                return Err(number.is_fault("more nodes than Slurm can count"));
+            }
+            _ => {}
+        }
+        self.index += 1 + length;
+        Ok(true)
+    }
+
+    const fn operator(&mut self) -> Result<(), Fault> {
+        match self.peek() {
+            b'&' | b'|' | b',' => {
+                self.index += 1;
+                Ok(())
+            }
+            _ => Err(self
+                .here()
+                .is_fault("unexpected: `&` or `|` must come first")),
+        }
+    }
+
+    /// Remembers what a bracket holds.
+    const fn note(&mut self, operator: u8, counted: bool) {
+        if let Some(mut bracket) = self.bracket {
+            bracket.counted = bracket.counted || counted;
+            bracket.uncounted = bracket.uncounted || !counted;
+            if operator != 0 {
+                let mixed = bracket.operator != 0 && bracket.operator != operator;
+                bracket.operator = if mixed { b'?' } else { operator };
+            }
+            self.bracket = Some(bracket);
+        }
+    }
+
+    const fn close(&mut self) -> Result<(), Fault> {
+        let Some(bracket) = self.bracket else {
+            return Err(self.here().fault("this `]` closes nothing"));
+        };
+        if self.paren.is_some() {
+            return Err(self.here().fault("a `)` is missing before this"));
+        }
+        let inside = self
+            .text
+            .skip(bracket.start)
+            .take(self.index + 1 - bracket.start);
+        match bracket.operator {
+            b'?' => return Err(inside.fault("`&` and `|` cannot be mixed in brackets")),
+            b'&' if bracket.uncounted => {
+                return Err(inside
+                    .fault("with `&` in brackets every feature needs a count, as in [a*2&b*4]"));
+            }
+            b'|' if bracket.counted => {
+                return Err(inside.fault("with `|` in brackets no feature takes a count"));
+            }
+            _ => {}
+        }
+        self.bracket = None;
+        self.index += 1;
+        match self.peek() {
+            0 | b'&' | b'|' | b',' => Ok(()),
+            _ => Err(self
+                .here()
+                .is_fault("unexpected: `&` or `|` must come first")),
+        }
+    }
+
+    const fn end(&self) -> Result<(), Fault> {
+        if let Some(bracket) = self.bracket {
+            return Err(self
+                .text
+                .skip(bracket.start)
+                .take(1)
+                .fault("this `[` is not closed"));
+        }
+        if let Some(start) = self.paren {
+            return Err(self
+                .text
+                .skip(start)
+                .take(1)
+                .fault("this `(` is not closed"));
+        }
+        Ok(())
+    }
+}
+
+typed!(Constraint, Constraint);
+
+impl fmt::Display for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,503 @@
+//! Points in time: `parse_time` of `src/common/parse_time.c`.
+
+use std::fmt;
+
+use super::number::digits;
+use super::typed;
+use crate::options::fault::Fault;
+use crate::options::text::{Text, attempt, is_space};
+
+/// A point in time as `--begin` and `--deadline` take it.
+///
+/// A date, a time of day, or both, apart by `T`, `-` or a blank: `2030-01-20`, `01/20`, `012030`
+/// (month, day, year), `today`, `tomorrow`; `16:00`, `4:00pm`, `16:00:30`, `midnight`, `noon`, `fika`
+/// (15:00), `teatime` (16:00), `elevenses` (11:00). Or a distance, `now+2hours`, and `uts` with the
+/// seconds since 1970. All in the time zone of the machine that submits; a time zone cannot be
+/// given. Without a date it is the next such time, without a time midnight.
+///
+/// Slurm's source: `parse_time`, `_get_time`, `_get_date`, `_get_delta` in
+/// `src/common/parse_time.c`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DateTime {
+    start: Option<Start>,
+    date: Option<Date>,
+    time: Option<TimeOfDay>,
+}
+
+/// What a [`DateTime`] counts from when it is no calendar date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Start {
+    /// Seconds since 1970.
+    Epoch(i64),
+    /// Seconds from now.
+    Now(i64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Date {
+    Today,
+    Tomorrow,
+    Calendar {
+        year: Option<u16>,
+        month: u8,
+        day: u8,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct TimeOfDay {
+    hour: u8,
+    minute: u8,
+    second: u8,
+}
+
+const TIMES: &[(&str, u8)] = &[
+    ("midnight", 0),
+    ("elevenses", 11),
+    ("noon", 12),
+    ("fika", 15),
+    ("teatime", 16),
+];
+/// Units of a distance, longest spelling first, with their seconds.
+const UNITS: &[(&str, i64)] = &[
+    ("seconds", 1),
+    ("second", 1),
+    ("minutes", 60),
+    ("minute", 60),
+    ("hours", 3_600),
+    ("hour", 3_600),
+    ("days", 86_400),
+    ("day", 86_400),
+    ("weeks", 604_800),
+    ("week", 604_800),
+];
+const MIN_EPOCH: u64 = 1_000_000;
+/// About 30,000 years; beyond it the C library's calendar gives up.
+const MAX_SECONDS: u64 = 1_000_000_000_000;
+
+impl DateTime {
+    /// Returns the seconds from now, if that is all that was given.
+    #[must_use]
+    pub const fn seconds_from_now(self) -> Option<i64> {
+        match self {
+            Self {
+                start: Some(Start::Now(seconds)),
+                date: None,
+                time: None,
+            } => Some(seconds),
+            _ => None,
+        }
+    }
+
+    /// Returns the full calendar date and time (year, month, day, hour, minute, second), if it is one.
+    pub(crate) const fn calendar(self) -> Option<(u16, u8, u8, u8, u8, u8)> {
+        let Some(Date::Calendar {
+            year: Some(year),
+            month,
+            day,
+        }) = self.date
+        else {
+            return None;
+        };
+        match self.time {
+            Some(time) => Some((year, month, day, time.hour, time.minute, time.second)),
+            None => Some((year, month, day, 0, 0, 0)),
+        }
+    }
+
+    /// Reads a point in time.
+    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
+        if text.starts_with_any_case("uts") {
+            return epoch(text);
+        }
+        let mut when = Self {
+            start: None,
+            date: None,
+            time: None,
+        };
+        let mut rest = text;
+        loop {
+            while matches!(rest.byte(0), b' ' | b'\t' | b'-' | b'T') {
+                rest = rest.skip(1);
+            }
+            if rest.is_empty() {
+                break;
+            }
+            rest = attempt!(when.item(text, rest));
+        }
+        if when.start.is_none() && when.date.is_none() && when.time.is_none() {
+            return Err(text.fault("neither a date nor a time of day is given"));
+        }
+        Ok(when)
+    }
+
+    /// Reads one item and returns what follows it.
+    const fn item<'a>(&mut self, whole: Text<'a>, text: Text<'a>) -> Result<Text<'a>, Fault> {
+        if text.starts_with_any_case("today") {
+            return self.set_date(text, 5, Date::Today);
+        }
+        if text.starts_with_any_case("tomorrow") {
+            return self.set_date(text, 8, Date::Tomorrow);
+        }
+        let mut index = 0;
+        while index < TIMES.len() {
+            let (word, hour) = TIMES[index];
+            if text.starts_with_any_case(word) {
+                let time = TimeOfDay {
+                    hour,
+                    minute: 0,
+                    second: 0,
+                };
+                return self.set_time(text, word.len(), time);
+            }
+            index += 1;
+        }
+        if text.starts_with_any_case("now") {
+            if text.start() > 0 {
+                return Err(text.take(3).fault("`now` comes first"));
+            }
+            let (seconds, rest) = attempt!(distance(text));
+            self.start = Some(Start::Now(seconds));
+            return Ok(rest);
+        }
+        if !text.byte(0).is_ascii_digit() {
+            return Err(word_fault(whole, text));
+        }
+        if text.byte(1) == b':' || text.byte(2) == b':' {
+            let (time, length) = attempt!(time_of_day(text));
+            return self.set_time(text, length, time);
+        }
+        let (date, length) = attempt!(date(text));
+        self.set_date(text, length, date)
+    }
+
+    const fn set_date<'a>(
+        &mut self,
+        text: Text<'a>,
+        length: usize,
+        date: Date,
+    ) -> Result<Text<'a>, Fault> {
+        if self.date.is_some() {
+            return Err(text.take(length).is_fault("a second date"));
+        }
+        self.date = Some(date);
+        Ok(text.skip(length))
+    }
+
+    const fn set_time<'a>(
+        &mut self,
+        text: Text<'a>,
+        length: usize,
+        time: TimeOfDay,
+    ) -> Result<Text<'a>, Fault> {
+        if self.time.is_some() {
+            return Err(text.take(length).is_fault("a second time of day"));
+        }
+        self.time = Some(time);
+        Ok(text.skip(length))
+    }
+}
+
+const fn epoch(text: Text<'_>) -> Result<DateTime, Fault> {
+    let number = text.skip(3).trim_start();
+    let seconds = attempt!(digits(number));
+    if seconds < MIN_EPOCH || seconds > MAX_SECONDS {
+        return Err(number.is_fault("out of range: seconds since 1970, from 1000000 on"));
+    }
+    Ok(DateTime {
+        start: Some(Start::Epoch(seconds as i64)),
+        date: None,
+        time: None,
+    })
+}
+
+/// The seconds after `now`, and what follows.
+const fn distance(text: Text<'_>) -> Result<(i64, Text<'_>), Fault> {
+    let after = text.skip(3).trim_start();
+    let sign = after.byte(0);
+    if after.is_empty() {
+        return Ok((0, after));
+    }
+    if sign != b'+' && sign != b'-' {
+        return Err(after.is_fault("not a distance from now, which starts with `+` or `-`"));
+    }
+    let body = after.skip(1).trim_start();
+    let (number, rest) = body.split_at(body.leading_digits());
+    if number.is_empty() {
+        return Err(after.is_fault("not a distance: a whole number is missing"));
+    }
+    let count = attempt!(digits(number));
+    let rest = rest.trim_start();
+    let (unit, rest) = attempt!(unit(number, rest));
+    if count > MAX_SECONDS || count as i64 * unit > MAX_SECONDS as i64 {
+        return Err(number.is_fault("too far away"));
+    }
+    let seconds = count as i64 * unit;
+    Ok((if sign == b'-' { -seconds } else { seconds }, rest))
+}
+
+const fn unit<'a>(number: Text<'a>, text: Text<'a>) -> Result<(i64, Text<'a>), Fault> {
+    if text.is_empty() {
+        return Ok((1, text));
+    }
+    let mut index = 0;
+    while index < UNITS.len() {
+        let (name, seconds) = UNITS[index];
+        if text.starts_with_any_case(name) {
+            return Ok((seconds, text.skip(name.len())));
+        }
+        index += 1;
+    }
+    if text.byte(0) == b'.' {
+        return Err(text.fault("a distance is a whole number; use the next smaller unit"));
+    }
+    if text.byte(0).is_ascii_digit() {
+        return Err(Fault::at(
+            number.start(),
+            text.end(),
+            "a blank splits the number",
+        ));
+    }
+    Err(text.is_fault("not a unit; expected seconds, minutes, hours, days or weeks"))
+}
+
+/// Two digits that must not exceed `most`.
+const fn two_digits(text: Text<'_>, most: u8, reason: &'static str) -> Result<u8, Fault> {
+    let part = text.take(2);
+    if !part.is_digits() || part.len() != 2 {
+        return Err(text.take(2).fault("two digits are expected here"));
+    }
+    let value = (part.byte(0) - b'0') * 10 + (part.byte(1) - b'0');
+    if value > most {
+        Err(part.is_fault(reason))
+    } else {
+        Ok(value)
+    }
+}
+
+/// `_get_time`: the time of day at the start, and its length.
+const fn time_of_day(text: Text<'_>) -> Result<(TimeOfDay, usize), Fault> {
+    let mut index = if text.byte(1) == b':' { 1 } else { 2 };
+    let hour = text.take(index);
+    if !hour.is_digits() {
+        return Err(hour.is_fault("not an hour"));
+    }
+    let mut value = attempt!(digits(hour)) as u8;
+    if value > 23 {
+        return Err(hour.is_fault("not an hour: they go from 0 to 23"));
+    }
+    index += 1;
+    let minute = attempt!(two_digits(
+        text.skip(index),
+        59,
+        "not a minute: they go from 0 to 59"
+    ));
+    index += 2;
+    let mut second = 0;
+    if text.byte(index) == b':' {
+        index += 1;
+        second = attempt!(two_digits(
+            text.skip(index),
+            59,
+            "not a second: they go from 0 to 59"
+        ));
+        index += 2;
+    }
+    let mut half = index;
+    while is_space(text.byte(half)) {
+        half += 1;
+    }
+    let suffix = text.skip(half);
+    if suffix.starts_with_any_case("pm") || suffix.starts_with_any_case("am") {
+        let afternoon = suffix.byte(0).eq_ignore_ascii_case(&b'p');
+        if value > 12 {
+            return Err(hour.is_fault("an hour of the 24-hour clock, which takes no am or pm"));
+        }
+        value = match (afternoon, value) {
+            (false, 12) => 0,
+            (true, 12) => 12,
+            (true, hour) => hour + 12,
+            (false, hour) => hour,
+        };
+        index = half + 2;
+    }
+    Ok((
+        TimeOfDay {
+            hour: value,
+            minute,
+            second,
+        },
+        index,
+    ))
+}
+
+/// `_get_date`: the date at the start, and its length.
+const fn date(text: Text<'_>) -> Result<(Date, usize), Fault> {
+    if text.byte(4) == b'-' && text.byte(7) == b'-' {
+        return year_first(text);
+    }
+    let (month, mut index) = attempt!(one_or_two(text, 0, 12, "not a month: they go from 1 to 12"));
+    if matches!(text.byte(index), b'.' | b'/') {
+        index += 1;
+    }
+    if !text.byte(index).is_ascii_digit() {
+        return Err(text.take(index).is_fault(
+            "not a date: expected YYYY-MM-DD or MM/DD; a time of day needs minutes, as in 4:00pm",
+        ));
+    }
+    let (day, end) = attempt!(one_or_two(
+        text,
+        index,
+        31,
+        "not a day: they go from 1 to 31"
+    ));
+    index = end;
+    if matches!(text.byte(index), b'.' | b'/') {
+        index += 1;
+    }
+    let mut year = None;
+    if text.byte(index).is_ascii_digit() {
+        let value = attempt!(two_digits(text.skip(index), 99, ""));
+        if value == 0 {
+            return Err(text
+                .skip(index)
+                .take(2)
+                .fault("Slurm takes the year 00 for no year"));
+        }
+        year = Some(2000 + value as u16);
+        index += 2;
+        if text.byte(index).is_ascii_digit() {
+            return Err(
+                text.is_fault("not a date: a year of four digits comes first, as in 2030-01-20")
+            );
+        }
+    }
+    Ok((Date::Calendar { year, month, day }, index))
+}
+
+const fn year_first(text: Text<'_>) -> Result<(Date, usize), Fault> {
+    let year = text.take(4);
+    if !year.is_digits() {
+        return Err(year.is_fault("not a year"));
+    }
+    let month = attempt!(two_digits(
+        text.skip(5),
+        12,
+        "not a month: they go from 01 to 12"
+    ));
+    if month == 0 {
+        return Err(text
+            .skip(5)
+            .take(2)
+            .is_fault("not a month: they go from 01 to 12"));
+    }
+    let (day, index) = attempt!(one_or_two(text, 8, 31, "not a day: they go from 01 to 31"));
+    let year = Some(attempt!(digits(year)) as u16);
+    Ok((Date::Calendar { year, month, day }, index))
+}
+
+/// A number of one or two digits from 1 to `most`, and where it ends.
+const fn one_or_two(
+    text: Text<'_>,
+    start: usize,
+    most: u8,
+    reason: &'static str,
+) -> Result<(u8, usize), Fault> {
+    let first = text.byte(start);
+    if !first.is_ascii_digit() {
+        return Err(text.skip(start).take(1).fault("a digit is expected here"));
+    }
+    let second = text.byte(start + 1);
+    let (value, end) = if second.is_ascii_digit() {
+        ((first - b'0') * 10 + (second - b'0'), start + 2)
+    } else {
+        (first - b'0', start + 1)
+    };
+    if value == 0 || value > most {
+        return Err(text.skip(start).take(end - start).is_fault(reason));
+    }
+    Ok((value, end))
+}
+
+const fn word_fault(whole: Text<'_>, text: Text<'_>) -> Fault {
+    let before = whole.start() < text.start() && text.end() == whole.end();
+    if matches!(text.byte(0), b'Z' | b'z' | b'+') && before {
+        return text.is_fault("not part of a time: a time zone cannot be given");
+    }
+    if before && whole.byte(text.start() - 1) == b'T' {
+        return whole.fault("a word with a capital T is misread by sbatch; use lower case");
+    }
+    text.is_fault(
+        "not a date or time; expected YYYY-MM-DD, HH:MM[:SS], now+COUNTunit, today, tomorrow, \
+         midnight, noon, fika or teatime",
+    )
+}
+
+typed!(DateTime, DateTime);
+
+impl fmt::Display for DateTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut started = true;
+        match self.start {
+            Some(Start::Epoch(seconds)) => write!(f, "uts{seconds}")?,
+            Some(Start::Now(seconds)) => write_distance(f, seconds)?,
+            None => started = false,
+        }
+        if let Some(date) = self.date {
+            f.write_str(if started { "T" } else { "" })?;
+            write!(f, "{date}")?;
+            started = true;
+        }
+        if let Some(time) = self.time {
+            f.write_str(if started { "T" } else { "" })?;
+            write!(f, "{:02}:{:02}:{:02}", time.hour, time.minute, time.second)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Today => f.write_str("today"),
+            Self::Tomorrow => f.write_str("tomorrow"),
+            Self::Calendar {
+                year: Some(year),
+                month,
+                day,
+            } => {
+                write!(f, "{year:04}-{month:02}-{day:02}")
+            }
+            Self::Calendar {
+                year: None,
+                month,
+                day,
+            } => write!(f, "{month:02}/{day:02}"),
+        }
+    }
+}
+
+/// Writes a distance in the largest unit that divides it.
+fn write_distance(f: &mut fmt::Formatter<'_>, seconds: i64) -> fmt::Result {
+    if seconds == 0 {
+        return f.write_str("now+0seconds");
+    }
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let size = seconds.unsigned_abs();
+    for (name, factor) in [
+        ("day", 86_400),
+        ("hour", 3_600),
+        ("minute", 60),
+        ("second", 1),
+    ] {
+        if size % factor == 0 {
+            let count = size / factor;
+            return write!(
+                f,
+                "now{sign}{count}{name}{}",
+                if count == 1 { "" } else { "s" }
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! Numbers of nodes: `verify_node_count` of `src/common/proc_args.c`.
+
+use std::fmt;
+
+use super::number::{MAX_COUNT, digits};
+use super::typed;
+use crate::options::fault::Fault;
+use crate::options::text::{Text, attempt, is_space};
+
+/// How many nodes a job wants: a number, a range, or (from 23.02) a list of numbers.
+///
+/// `4`, `2-8`, `-8` (one to eight); `k` and `m` multiply by 1024 and 1,048,576. Lists such as
+/// `1,2,4` and steps such as `2-16:2` need Slurm 23.02.
+///
+/// Slurm's source: `verify_node_count`, `str_to_nodes` in `src/common/proc_args.c`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NodeCount {
+    ranges: Vec<NodeRange>,
+}
+
+/// One number or range of a [`NodeCount`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NodeRange {
+    /// The fewest nodes.
+    pub min: u32,
+    /// The most nodes; the same as `min` for a single number.
+    pub max: u32,
+    /// The step between allowed numbers; 1 for all of them.
+    pub step: u32,
+}
+
+/// The numbers in a list of sizes must stay below this from 24.11 on.
+const MAX_LISTED: u64 = 16_383;
+
+impl NodeCount {
+    /// Returns the least number of nodes.
+    #[must_use]
+    pub fn min(&self) -> u32 {
+        self.ranges.iter().map(|range| range.min).min().unwrap_or(0)
+    }
+
+    /// Returns the largest number of nodes.
+    #[must_use]
+    pub fn max(&self) -> u32 {
+        self.ranges.iter().map(|range| range.max).max().unwrap_or(0)
+    }
+
+    /// Returns the numbers and ranges in the order written.
+    #[must_use]
+    pub fn ranges(&self) -> &[NodeRange] {
+        &self.ranges
+    }
+
+    /// Checks a number of nodes.
+    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
+        if !is_list(text) {
+            return match plain(text) {
+                Ok(_) => Ok(()),
+                Err(fault) => Err(fault),
+            };
+        }
+        let mut rest = Some(text);
+        while let Some(list) = rest {
+            let (part, tail) = list.next_part(b',');
+            rest = tail;
+            // bit_unfmt takes a comma at the end.
+            if part.is_empty() && rest.is_none() && part.start() > 0 {
+                return Ok(());
+            }
+            attempt!(listed(part));
+        }
+        Ok(())
+    }
+
+    /// Reads a number of nodes.
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
+        Self::check(text)?;
+        if !is_list(text) {
+            return Ok(Self {
+                ranges: vec![plain(text)?],
+            });
+        }
+        let mut ranges = Vec::new();
+        let mut rest = Some(text);
+        while let Some(list) = rest {
+            let (part, tail) = list.next_part(b',');
+            rest = tail;
+            if !part.is_empty() {
+                ranges.push(listed(part)?);
+            }
+        }
+        Ok(Self { ranges })
+    }
+
+    /// Whether the text needs 23.02, where lists and steps arrived.
+    pub(crate) fn needs_list_syntax(&self) -> bool {
+        self.ranges.len() > 1 || self.ranges.iter().any(|range| range.step != 1)
+    }
+}
+
+const fn is_list(text: Text<'_>) -> bool {
+    text.find(b',').is_some() || text.find(b':').is_some()
+}
+
+const fn plain(text: Text<'_>) -> Result<NodeRange, Fault> {
+    let Some((low, high)) = text.split_once(b'-') else {
+        let number = attempt!(scaled(text));
+        return Ok(NodeRange {
+            min: number,
+            max: number,
+            step: 1,
+        });
+    };
+    let min = if low.is_empty() {
+        1
+    } else {
+        attempt!(scaled(low))
+    };
+    if high.is_empty() {
+        return Err(text.fault("the largest number of nodes after `-` is missing"));
+    }
+    let max = attempt!(scaled(high));
+    if max < min && max != 0 {
+        return Err(text.fault("the range is upside down: the smaller number comes first"));
+    }
+    Ok(NodeRange { min, max, step: 1 })
+}
+
+/// A number with `k` and `m`, blanks around it as sbatch takes them.
+const fn scaled(text: Text<'_>) -> Result<u32, Fault> {
+    let body = text.trim_start().trim_end();
+    let body = if body.byte(0) == b'+' {
+        body.skip(1)
+    } else {
+        body
+    };
+    let (number, suffix) = body.split_at(body.leading_digits());
+    if number.is_empty() {
+        return Err(if text.is_empty() {
+            text.fault("a number of nodes is missing here")
+        } else {
+            text.is_fault("not a number of nodes")
+        });
+    }
+    let mut value = attempt!(digits(number));
+    let mut rest = suffix;
+    if rest.byte(0).eq_ignore_ascii_case(&b'k') {
+        value = value.saturating_mul(1024);
+        rest = rest.skip(1);
+    }
+    if rest.byte(0).eq_ignore_ascii_case(&b'm') {
+        value = value.saturating_mul(1_048_576);
+        rest = rest.skip(1);
+    }
+    if !rest.is_empty() {
+        if rest.byte(0) == b'.' {
+            return Err(text.fault("nodes come in whole numbers"));
+        }
+        if is_space(rest.byte(0)) {
+            return Err(text.fault("a blank splits the number"));
+        }
+        return Err(rest.is_fault("not part of a number of nodes"));
+    }
+    if value > MAX_COUNT {
+        return Err(text.is_fault("more nodes than sbatch can count (2147483646)"));
+    }
+    Ok(value as u32)
+}
+
+/// One entry of a list: `bit_unfmt` of `src/common/bitstring.c`.
+const fn listed(text: Text<'_>) -> Result<NodeRange, Fault> {
+    if text.is_empty() {
+        return Err(text.fault("a number of nodes is missing between the commas"));
+    }
+    let (range, step) = match text.split_once(b':') {
+        Some((range, step)) => (range, attempt!(listed_number(step))),
+        None => (text, 1),
+    };
+    let Some((low, high)) = range.split_once(b'-') else {
+        if text.find(b':').is_some() {
+            return Err(text.fault("a step needs a range before it"));
+        }
+        let number = attempt!(listed_number(range));
+        return Ok(NodeRange {
+            min: number,
+            max: number,
+            step: 1,
+        });
+    };
+    let min = attempt!(listed_number(low));
+    let max = attempt!(listed_number(high));
+    if max < min {
+        return Err(range.fault("the range is upside down: the smaller number comes first"));
+    }
+    if step == 0 {
+        return Err(text.fault("a step of zero leads nowhere"));
+    }
+    Ok(NodeRange { min, max, step })
+}
+
+const fn listed_number(text: Text<'_>) -> Result<u32, Fault> {
+    let value = attempt!(digits(text));
+    if value > MAX_LISTED {
+        return Err(text.is_fault("too large for a list of node counts (the most is 16383)"));
+    }
+    Ok(value as u32)
+}
+
+typed!(NodeCount, NodeCount);
+
+impl fmt::Display for NodeCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, range) in self.ranges.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{}", range.min)?;
+            if range.max != range.min {
+                write!(f, "-{}", range.max)?;
+            }
+            if range.step != 1 {
+                write!(f, ":{}", range.step)?;
+            }
+        }
+        Ok(())
+    }
+}

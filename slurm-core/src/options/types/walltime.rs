@@ -1,0 +1,242 @@
+//! Time limits: `time_str2secs` of `src/common/parse_time.c`.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::number::digits;
+use super::typed;
+use crate::options::fault::Fault;
+use crate::options::text::{Text, attempt};
+
+/// A span of time as `--time` counts it: whole seconds, or no limit.
+///
+/// Reads `minutes`, `minutes:seconds`, `hours:minutes:seconds`, `days-hours`,
+/// `days-hours:minutes`, `days-hours:minutes:seconds` and `UNLIMITED` (also `INFINITE` and `-1`).
+/// Groups may exceed their usual range (`90:00` is an hour and a half). Slurm itself rounds up to
+/// whole minutes. Written as `HH:MM:SS` or `D-HH:MM:SS`.
+///
+/// ```
+/// use slurm_core::options::Walltime;
+/// assert_eq!("90".parse::<Walltime>()?.to_string(), "01:30:00");
+/// assert_eq!("1-12".parse::<Walltime>()?.seconds(), Some(129_600));
+/// # Ok::<(), slurm_core::options::InvalidValue>(())
+/// ```
+///
+/// Slurm's source: `time_str2secs`, `time_str2mins`, `_is_valid_timespec` in
+/// `src/common/parse_time.c`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Walltime(u32);
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+/// Slurm adds 59 s in a C `int` to round up to minutes; above this the sum wraps.
+const MAX_SECONDS: u64 = 2_147_483_588;
+
+const SHAPES: &str = "not one of minutes, minutes:seconds, hours:minutes:seconds, days-hours, \
+                      days-hours:minutes, days-hours:minutes:seconds";
+
+impl Walltime {
+    /// No limit.
+    pub const UNLIMITED: Self = Self(u32::MAX);
+    /// The longest limited time that Slurm counts without overflow: about 68 years.
+    pub const MAX: Self = Self(MAX_SECONDS as u32);
+
+    /// Returns a time of `seconds`, or [`MAX`](Self::MAX) if that is less.
+    #[must_use]
+    pub const fn from_seconds(seconds: u64) -> Self {
+        if seconds > MAX_SECONDS {
+            Self::MAX
+        } else {
+            Self(seconds as u32)
+        }
+    }
+
+    /// Returns the number of seconds; `None` without a limit.
+    #[must_use]
+    pub const fn seconds(self) -> Option<u64> {
+        if self.0 == u32::MAX {
+            None
+        } else {
+            Some(self.0 as u64)
+        }
+    }
+
+    /// Returns what it means as a time limit: `None` for no limit, which sbatch also reads from a
+    /// time of zero.
+    #[must_use]
+    pub const fn as_limit(self) -> Option<Duration> {
+        match self.seconds() {
+            None | Some(0) => None,
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+        }
+    }
+
+    /// Reads a time.
+    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
+        if text.is("-1") || text.is_any_case("UNLIMITED") || text.is_any_case("INFINITE") {
+            return Ok(Self::UNLIMITED);
+        }
+        attempt!(only_time_characters(text));
+        let (days, clock) = match text.split_once(b'-') {
+            Some((days, clock)) => (Some(days), clock),
+            None => (None, text),
+        };
+        if let Some(index) = clock.find(b'-') {
+            return Err(clock
+                .skip(index)
+                .is_fault("one `-` too many: only days are followed by `-`"));
+        }
+        match days {
+            Some(days) => Self::read_with_days(text, days, clock),
+            None => Self::read_clock(text),
+        }
+    }
+
+    const fn read_with_days(
+        text: Text<'_>,
+        days: Text<'_>,
+        clock: Text<'_>,
+    ) -> Result<Self, Fault> {
+        if days.find(b':').is_some() {
+            return Err(text.fault("days come first: days-hours:minutes:seconds"));
+        }
+        if days.is_empty() {
+            return Err(text.fault(
+                "the number of days before `-` is missing (sbatch takes this for a negative time)",
+            ));
+        }
+        if clock.is_empty() {
+            return Err(text.fault("the hours after `-` are missing"));
+        }
+        let (first, second, third) = attempt!(clock_groups(clock));
+        let hours = attempt!(digits(first));
+        let minutes = attempt!(group(second));
+        let seconds = attempt!(group(third));
+        total(text, attempt!(digits(days)), hours, minutes, seconds)
+    }
+
+    const fn read_clock(text: Text<'_>) -> Result<Self, Fault> {
+        let (first, second, third) = attempt!(clock_groups(text));
+        let first = attempt!(digits(first));
+        match (second, third) {
+            (Some(second), Some(third)) => total(
+                text,
+                0,
+                first,
+                attempt!(digits(second)),
+                attempt!(digits(third)),
+            ),
+            (Some(second), None) => total(text, 0, 0, first, attempt!(digits(second))),
+            (None, _) => total(text, 0, 0, first, 0),
+        }
+    }
+}
+
+/// The one to three groups between the colons.
+type Groups<'a> = (Text<'a>, Option<Text<'a>>, Option<Text<'a>>);
+
+const fn clock_groups(clock: Text<'_>) -> Result<Groups<'_>, Fault> {
+    let (first, rest) = clock.next_part(b':');
+    let (second, rest) = match rest {
+        Some(rest) => {
+            let (second, rest) = rest.next_part(b':');
+            (Some(second), rest)
+        }
+        None => (None, None),
+    };
+    let third = match rest {
+        Some(third) => {
+            if let Some(index) = third.find(b':') {
+                return Err(third.skip(index).is_fault(
+                    "one group too many: the most is hours:minutes:seconds, with days as days-",
+                ));
+            }
+            Some(third)
+        }
+        None => None,
+    };
+    Ok((first, second, third))
+}
+
+const fn group(text: Option<Text<'_>>) -> Result<u64, Fault> {
+    match text {
+        Some(text) => digits(text),
+        None => Ok(0),
+    }
+}
+
+const fn only_time_characters(text: Text<'_>) -> Result<(), Fault> {
+    let bytes = text.bytes();
+    let mut index = 0;
+    while index < bytes.len() {
+        let byte = bytes[index];
+        if byte.is_ascii_alphabetic() && index > 0 {
+            return Err(text
+                .skip(index)
+                .is_fault("not part of a time: units are not written out"));
+        }
+        if byte == b' ' || byte == b'\t' {
+            return Err(text
+                .skip(index)
+                .take(1)
+                .fault("no blank may stand in a time"));
+        }
+        if !(byte.is_ascii_digit() || byte == b':' || byte == b'-') {
+            return Err(text.is_fault(SHAPES));
+        }
+        index += 1;
+    }
+    Ok(())
+}
+
+const fn total(
+    text: Text<'_>,
+    days: u64,
+    hours: u64,
+    minutes: u64,
+    seconds: u64,
+) -> Result<Walltime, Fault> {
+    const LIMIT: u64 = MAX_SECONDS;
+    if days <= LIMIT && hours <= LIMIT && minutes <= LIMIT && seconds <= LIMIT {
+        let sum = days * DAY + hours * HOUR + minutes * MINUTE + seconds;
+        if sum <= LIMIT {
+            return Ok(Walltime(sum as u32));
+        }
+    }
+    Err(text.fault("too long: Slurm counts at most 24855 days; write UNLIMITED for no limit"))
+}
+
+typed!(Walltime, Walltime);
+
+impl fmt::Display for Walltime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(seconds) = self.seconds() else {
+            return f.write_str("UNLIMITED");
+        };
+        let (days, rest) = (seconds / DAY, seconds % DAY);
+        if days > 0 {
+            write!(f, "{days}-")?;
+        }
+        write!(
+            f,
+            "{:02}:{:02}:{:02}",
+            rest / HOUR,
+            rest % HOUR / MINUTE,
+            rest % MINUTE
+        )
+    }
+}
+
+impl From<Duration> for Walltime {
+    /// Rounds up to a whole second; what is longer than [`Walltime::MAX`] becomes that.
+    fn from(duration: Duration) -> Self {
+        Self::from_seconds(whole_seconds(duration))
+    }
+}
+
+/// The seconds of `duration`, rounded up.
+pub(crate) const fn whole_seconds(duration: Duration) -> u64 {
+    let extra = if duration.subsec_nanos() > 0 { 1 } else { 0 };
+    duration.as_secs().saturating_add(extra)
+}

@@ -1,0 +1,138 @@
+//! What the runner writes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+use crate::frame::{Frame, FrameKind};
+use crate::spec::ReadError;
+
+/// How a call ended, and what it took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The value or the failure.
+    pub ending: Ending,
+    /// Where and when it ran.
+    pub run: RunReport,
+}
+
+/// The end of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// The encoded return value.
+    Value(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// There is no value, and why.
+    Failure(Box<Failure>),
+}
+
+/// Where and when a call ran.
+///
+/// Times are microseconds since the Unix epoch, by the clock of the node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// The host name of the node.
+    pub host: String,
+    /// The process id of the runner.
+    pub pid: u32,
+    /// How often the job had been restarted before.
+    pub restart_count: u32,
+    /// When the process of the runner started.
+    pub started_at: u64,
+    /// When the task's function was entered; 0 if it never was.
+    pub entered_at: u64,
+    /// When the outcome was written.
+    pub finished_at: u64,
+    /// The largest resident set of the process, in KiB.
+    pub peak_memory_kib: u64,
+}
+
+/// Why a call has no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+    /// The error's message, or the panic's.
+    pub message: String,
+    /// The messages of the errors behind it, outermost first.
+    pub sources: Vec<String>,
+    /// The Rust type of the error, as [`std::any::type_name`] gives it.
+    pub error_type: Option<String>,
+    /// `file:line:column` of a panic.
+    pub location: Option<String>,
+    /// The stack at a panic.
+    pub backtrace: Option<String>,
+    /// The error in its `Debug` form; for `anyhow::Error` that includes its backtrace.
+    pub debug: Option<String>,
+}
+
+/// The kinds of [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The function returned `Err`.
+    Error,
+    /// The function panicked.
+    Panic,
+    /// An argument could not be decoded.
+    Argument,
+    /// The return value could not be encoded.
+    Value,
+    /// The spec could not be read.
+    Spec,
+    /// The binary has no task of that name.
+    UnknownTask,
+    /// The binary was built with other parameter or return types than the submitter.
+    Signature,
+    /// The spec was written in another format version.
+    Version,
+}
+
+impl Failure {
+    /// Returns a failure of `kind` with nothing but a message.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            sources: Vec::new(),
+            error_type: None,
+            location: None,
+            backtrace: None,
+            debug: None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind == FailureKind::Panic {
+            f.write_str("panicked")?;
+            if let Some(location) = &self.location {
+                write!(f, " at {location}")?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.message)?;
+        self.sources.iter().try_for_each(|source| write!(f, ": {source}"))
+    }
+}
+
+impl Outcome {
+    /// Returns the file of this outcome of the task `task` with the signature hash `signature`.
+    ///
+    /// # Errors
+    /// If the value is too large.
+    pub fn to_bytes(&self, task: &str, signature: u64) -> Result<Vec<u8>, ReadError> {
+        let payload = codec::encode(self)?;
+        Ok(Frame { task, signature, payload: &payload }.to_bytes(FrameKind::Outcome)?)
+    }
+
+    /// Reads an outcome and the frame around it.
+    ///
+    /// # Errors
+    /// Says whether the frame or its content is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, Frame<'_>), ReadError> {
+        let frame = Frame::from_bytes(bytes, FrameKind::Outcome)?;
+        Ok((codec::decode(frame.payload)?, frame))
+    }
+}

@@ -1,0 +1,302 @@
+//! Tasks: what the attribute macro makes of a function.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::{self, CodecError};
+use crate::context::JobContext;
+use crate::outcome::{Failure, FailureKind};
+
+/// A function that can run as a job.
+///
+/// `#[slurm::task]` implements this for the empty type that it puts beside the function.
+pub trait Task: 'static {
+    /// What the job hands back: the return type, or the `Ok` type of a returned `Result`.
+    type Output;
+
+    /// Returns what the registry knows of the task.
+    fn entry() -> &'static TaskEntry;
+
+    /// Returns the value that the runner encoded.
+    ///
+    /// # Errors
+    /// [`CodecError::Decode`] if the bytes are no such value.
+    fn decode_output(bytes: &[u8]) -> Result<Self::Output, CodecError>;
+}
+
+/// What the registry knows of a task.
+#[derive(Debug)]
+pub struct TaskEntry {
+    /// The task's name: the path of the function, such as `app::model::train`, or the `name` given.
+    pub name: &'static str,
+    /// The first line of the function's documentation, or nothing.
+    pub summary: &'static str,
+    /// The file that the function stands in.
+    pub file: &'static str,
+    /// The line of the attribute.
+    pub line: u32,
+    /// The hash of the parameter and return types as written.
+    pub signature: u64,
+    /// The parameters, without an injected context.
+    pub parameters: &'static [Parameter],
+    /// The return type as written.
+    pub output: &'static str,
+    /// The options of the attribute, in canonical form.
+    pub options: &'static [TaskOption],
+    /// Raw flags from `extra = […]`.
+    pub extra: &'static [&'static str],
+    /// Decodes the arguments, calls the function and encodes what it returned.
+    pub run: fn(&JobContext, Arguments<'_>) -> Result<Vec<u8>, Failure>,
+}
+
+impl TaskEntry {
+    /// Returns the last segment of the name: `train` of `app::model::train`.
+    pub fn short_name(&self) -> &'static str {
+        self.name.rsplit("::").next().unwrap_or(self.name)
+    }
+}
+
+/// A parameter of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type as written.
+    pub ty: &'static str,
+}
+
+/// An option set by the attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskOption {
+    /// The key, such as `cpus_per_task`.
+    pub key: &'static str,
+    /// The value in canonical form; `None` for a flag.
+    pub value: Option<&'static str>,
+}
+
+/// How a type travels; made by [`TaskArgument`] and [`TaskOutput`].
+pub struct Codec<T> {
+    /// Encodes after checking that the value survives.
+    pub encode_checked: fn(&T) -> Result<Vec<u8>, CodecError>,
+    /// Encodes.
+    pub encode: fn(&T) -> Result<Vec<u8>, CodecError>,
+    /// Decodes.
+    pub decode: fn(&[u8]) -> Result<T, CodecError>,
+}
+
+impl<T> Clone for Codec<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Codec<T> {}
+
+impl<T> fmt::Debug for Codec<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Codec<{}>", std::any::type_name::<T>())
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Codec<T> {
+    const NEW: Self =
+        Self { encode_checked: codec::encode_checked, encode: codec::encode, decode: codec::decode };
+}
+
+/// A type that can be a parameter of a task: anything that serde can write and read back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a parameter of a task",
+    label = "needs `serde::Serialize` and `serde::Deserialize`",
+    note = "derive both for your own types; for types of other crates, enable their `serde` feature or pass something that has them"
+)]
+pub trait TaskArgument: Sized {
+    /// How values of the type travel.
+    const CODEC: Codec<Self>;
+}
+
+impl<T: Serialize + DeserializeOwned> TaskArgument for T {
+    const CODEC: Codec<Self> = Codec::NEW;
+}
+
+/// A type that a task can hand back: anything that serde can write and read back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the result of a task",
+    label = "needs `serde::Serialize` and `serde::Deserialize`",
+    note = "derive both for your own types; for types of other crates, enable their `serde` feature or return something that has them"
+)]
+pub trait TaskOutput: Sized {
+    /// How values of the type travel.
+    const CODEC: Codec<Self>;
+}
+
+impl<T: Serialize + DeserializeOwned> TaskOutput for T {
+    const CODEC: Codec<Self> = Codec::NEW;
+}
+
+/// A returned `Result`: the job hands back the `Ok` type.
+#[diagnostic::on_unimplemented(
+    message = "a task's return type named `Result` has to be `std::result::Result`",
+    label = "is another type of that name",
+    note = "rename the type, or return it inside another one"
+)]
+pub trait TaskResult {
+    /// The type of the value.
+    type Value;
+    /// The type of the error.
+    type Error;
+
+    /// Returns the `Result` itself.
+    fn into_result(self) -> Result<Self::Value, Self::Error>;
+}
+
+impl<T, E> TaskResult for Result<T, E> {
+    type Value = T;
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// The arguments of one call, still encoded, in the order of the parameters.
+#[derive(Debug)]
+pub struct Arguments<'a> {
+    rest: std::slice::Iter<'a, &'a [u8]>,
+}
+
+impl<'a> Arguments<'a> {
+    /// Returns the arguments `encoded`, one per parameter.
+    pub fn new(encoded: &'a [&'a [u8]]) -> Self {
+        Self { rest: encoded.iter() }
+    }
+
+    /// Decodes the next argument, that of the parameter `name`.
+    ///
+    /// # Errors
+    /// A [`FailureKind::Argument`] if there is none or it is no `T`.
+    pub fn take<T>(&mut self, codec: Codec<T>, name: &str) -> Result<T, Failure> {
+        let failure = |reason: &dyn fmt::Display| {
+            Failure::new(FailureKind::Argument, format!("argument `{name}` {reason}"))
+        };
+        let bytes = self.rest.next().ok_or_else(|| failure(&"is missing"))?;
+        (codec.decode)(bytes).map_err(|error| failure(&error))
+    }
+}
+
+/// Encodes what a task returned.
+///
+/// # Errors
+/// A [`FailureKind::Value`] if it cannot be encoded so that it decodes again.
+pub fn encode_output<T>(codec: Codec<T>, value: &T) -> Result<Vec<u8>, Failure> {
+    (codec.encode_checked)(value).map_err(|error| {
+        let ty = std::any::type_name::<T>();
+        let mut failure = Failure::new(FailureKind::Value, format!("the returned {ty} {error}"));
+        failure.sources.push(error.hint().to_owned());
+        failure
+    })
+}
+
+/// Turns the error of a task into a [`Failure`] by the best means that its type offers.
+///
+/// The attribute macro calls `(&&&ErrorOf::new(error)).failure()` with the traits below in scope; method
+/// resolution takes the first that fits: a standard error with its chain of sources (also
+/// `anyhow::Error`, boxes and strings), then `Display`, then `Debug`.
+pub struct ErrorOf<E>(std::cell::Cell<Option<E>>);
+
+impl<E> fmt::Debug for ErrorOf<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ErrorOf<{}>", std::any::type_name::<E>())
+    }
+}
+
+impl<E> ErrorOf<E> {
+    /// Wraps `error`.
+    pub fn new(error: E) -> Self {
+        Self(std::cell::Cell::new(Some(error)))
+    }
+
+    fn into_failure(&self, convert: impl FnOnce(E) -> Failure) -> Failure {
+        let failure = self.0.take().map(convert);
+        let mut failure = failure.unwrap_or_else(|| Failure::new(FailureKind::Error, ""));
+        failure.error_type = Some(std::any::type_name::<E>().to_owned());
+        failure
+    }
+}
+
+/// For errors that are, or become, a boxed standard error.
+pub trait ViaError {
+    /// Returns the failure.
+    fn failure(&self) -> Failure;
+}
+
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> ViaError for &&ErrorOf<E> {
+    fn failure(&self) -> Failure {
+        self.into_failure(|error| failure_of(error.into().as_ref()))
+    }
+}
+
+/// For errors that are no standard error but have a message.
+pub trait ViaDisplay {
+    /// Returns the failure.
+    fn failure(&self) -> Failure;
+}
+
+impl<E: fmt::Display> ViaDisplay for &ErrorOf<E> {
+    fn failure(&self) -> Failure {
+        self.into_failure(|error| Failure::new(FailureKind::Error, error.to_string()))
+    }
+}
+
+/// For errors that can only be debugged.
+pub trait ViaDebug {
+    /// Returns the failure.
+    fn failure(&self) -> Failure;
+}
+
+impl<E: fmt::Debug> ViaDebug for ErrorOf<E> {
+    fn failure(&self) -> Failure {
+        self.into_failure(|error| Failure::new(FailureKind::Error, format!("{error:?}")))
+    }
+}
+
+fn failure_of(error: &(dyn std::error::Error + 'static)) -> Failure {
+    let mut failure = Failure::new(FailureKind::Error, error.to_string());
+    failure.debug = Some(format!("{error:?}"));
+    let mut next = error.source();
+    while let Some(source) = next {
+        failure.sources.push(source.to_string());
+        next = source.source();
+    }
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Plain;
+
+    struct Shown;
+
+    impl fmt::Display for Shown {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("shown")
+        }
+    }
+
+    #[test]
+    fn an_error_is_described_by_the_best_of_its_traits() {
+        let io = std::io::Error::other(std::fmt::Error);
+        let failure = (&&&ErrorOf::new(io)).failure();
+        assert_eq!(failure.error_type.as_deref(), Some("std::io::error::Error"));
+        assert_eq!((&&&ErrorOf::new("text")).failure().message, "text");
+        assert_eq!((&&&ErrorOf::new("text".to_owned())).failure().message, "text");
+        let boxed: Box<dyn std::error::Error + Send + Sync> = "boxed".into();
+        assert_eq!((&&&ErrorOf::new(boxed)).failure().message, "boxed");
+        assert_eq!((&&&ErrorOf::new(Shown)).failure().message, "shown");
+        assert_eq!((&&&ErrorOf::new(Plain)).failure().message, "Plain");
+    }
+}

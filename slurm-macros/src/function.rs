@@ -1,0 +1,165 @@
+//! The function under an attribute, as far as the attributes look at it.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream, Result};
+use syn::{
+    Abi, Attribute, Error, Generics, ReturnType, Token, Type, Visibility, WhereClause,
+    parenthesized,
+};
+
+/// A function item without its body.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) asyncness: Option<Token![async]>,
+    pub(crate) unsafety: Option<Token![unsafe]>,
+    pub(crate) abi: Option<Abi>,
+    pub(crate) name: Ident,
+    pub(crate) generics: Generics,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) variadic: Option<Span>,
+    pub(crate) output: Option<Type>,
+    pub(crate) where_clause: Option<WhereClause>,
+}
+
+/// A parameter of a function.
+pub(crate) struct Input {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) pattern: Pattern,
+    /// `None` for a receiver.
+    pub(crate) ty: Option<Type>,
+}
+
+/// How a parameter binds its value.
+pub(crate) enum Pattern {
+    /// `name` or `mut name`.
+    Name(Ident),
+    /// `_`.
+    Wildcard(Span),
+    /// `self` in any of its forms.
+    Receiver(TokenStream),
+    /// Everything else, such as `(a, b)`.
+    Other(TokenStream),
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        input.parse::<Option<Token![const]>>()?;
+        let asyncness = input.parse()?;
+        let unsafety = input.parse()?;
+        let abi = if input.peek(Token![extern]) { Some(input.parse()?) } else { None };
+        if !input.peek(Token![fn]) {
+            return Err(Error::new(input.span(), "expected a function"));
+        }
+        input.parse::<Token![fn]>()?;
+        let name = input.parse()?;
+        let generics = input.parse()?;
+
+        let content;
+        parenthesized!(content in input);
+        let mut inputs = Vec::new();
+        let mut variadic = None;
+        while !content.is_empty() {
+            match parse_input(&content)? {
+                Ok(input) => inputs.push(input),
+                Err(dots) => variadic = Some(dots),
+            }
+            if !content.is_empty() {
+                content.parse::<Token![,]>()?;
+            }
+        }
+
+        let output = match input.parse()? {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(*ty),
+        };
+        let where_clause = input.parse()?;
+        if input.peek(Token![;]) {
+            return Err(Error::new(input.span(), "expected a function with a body"));
+        }
+        input.parse::<TokenStream>()?;
+        Ok(Self {
+            attrs,
+            vis,
+            asyncness,
+            unsafety,
+            abi,
+            name,
+            generics,
+            inputs,
+            variadic,
+            output,
+            where_clause,
+        })
+    }
+}
+
+/// Returns a parameter, or the place of `...`.
+fn parse_input(content: ParseStream<'_>) -> Result<std::result::Result<Input, Span>> {
+    let attrs = content.call(Attribute::parse_outer)?;
+    let mut pattern = TokenStream::new();
+    while !content.is_empty() && !content.peek(Token![,]) {
+        if content.peek(Token![...]) {
+            return Ok(Err(content.parse::<Token![...]>()?.spans[0]));
+        }
+        if content.peek(Token![::]) {
+            pattern.extend(content.parse::<Token![::]>()?.to_token_stream());
+        } else if content.parse::<Option<Token![:]>>()?.is_some() {
+            if content.peek(Token![...]) {
+                return Ok(Err(content.parse::<Token![...]>()?.spans[0]));
+            }
+            let ty = Some(content.parse()?);
+            return Ok(Ok(Input { attrs, pattern: Pattern::new(pattern), ty }));
+        } else {
+            pattern.extend([content.parse::<TokenTree>()?]);
+        }
+    }
+    Ok(Ok(Input { attrs, pattern: Pattern::new(pattern), ty: None }))
+}
+
+impl Function {
+    /// Returns whether it has a receiver, and so stands in an `impl` or a trait.
+    pub(crate) fn is_method(&self) -> bool {
+        self.inputs.iter().any(|input| matches!(input.pattern, Pattern::Receiver(_)))
+    }
+}
+
+impl Pattern {
+    fn new(tokens: TokenStream) -> Self {
+        let mut trees: Vec<_> = flatten(tokens.clone());
+        if matches!(trees.last(), Some(TokenTree::Ident(ident)) if ident == "self") {
+            return Self::Receiver(tokens);
+        }
+        if trees.len() > 1 && matches!(&trees[0], TokenTree::Ident(ident) if ident == "mut") {
+            trees.remove(0);
+        }
+        match trees.as_slice() {
+            [TokenTree::Ident(name)] if name == "_" => Self::Wildcard(name.span()),
+            [TokenTree::Ident(name)] => Self::Name(name.clone()),
+            _ => Self::Other(tokens),
+        }
+    }
+}
+
+/// Returns the trees of `tokens`, looking through the invisible groups that `macro_rules!` makes.
+pub(crate) fn flatten(tokens: TokenStream) -> Vec<TokenTree> {
+    let mut trees = Vec::new();
+    for tree in tokens {
+        match tree {
+            TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::None => {
+                trees.extend(flatten(group.stream()));
+            }
+            tree => trees.push(tree),
+        }
+    }
+    trees
+}
+
+/// Returns the name of `ident` without `r#`.
+pub(crate) fn plain_name(ident: &Ident) -> String {
+    ident.unraw().to_string()
+}

@@ -1,0 +1,28 @@
+//! What the runner asks of the machine.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Returns microseconds since the Unix epoch.
+pub(crate) fn now_micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Returns the host name of this node.
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Returns the largest resident set that this process ever had, in KiB; 0 where it is not known.
+pub(crate) fn peak_memory_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("");
+    line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0)
+}
+
+/// Returns the file behind one of this process's descriptors, if it is a file.
+pub(crate) fn file_behind(descriptor: u8) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{descriptor}")).ok().filter(|path| path.is_absolute())
+}

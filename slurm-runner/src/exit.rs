@@ -1,0 +1,29 @@
+//! The exit codes of the runner.
+//!
+//! sacct subtracts 128 from codes above it before Slurm 25.11, shells use 125 to 127, and Rust exits
+//! with 101 after a panic in `main`, so the runner's own codes lie in between. A task that calls
+//! [`std::process::exit`] may use any code, of course: it leaves no outcome then, which tells the two apart.
+
+/// The function returned a value, and the value is written.
+pub const DONE: u8 = 0;
+/// The function returned an error or panicked, and that is written.
+pub const FAILED: u8 = 1;
+/// The spec could not be read.
+pub const SPEC: u8 = 110;
+/// The binary has no task of the name in the spec.
+pub const UNKNOWN_TASK: u8 = 111;
+/// The binary and the spec do not fit: another format version, or other types.
+pub const VERSION: u8 = 112;
+/// The outcome could not be written.
+pub const OUTCOME: u8 = 113;
+
+/// Returns what one of the runner's own codes says, for a job that left no outcome.
+pub fn describe(code: u8) -> Option<&'static str> {
+    Some(match code {
+        SPEC => "the runner could not read the job's spec",
+        UNKNOWN_TASK => "the binary has no such task",
+        VERSION => "the binary and the job's spec do not fit each other",
+        OUTCOME => "the runner could not write the outcome (disk full, quota, or no permission?)",
+        _ => return None,
+    })
+}

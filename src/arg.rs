@@ -1,0 +1,131 @@
+//! What may be passed for a parameter.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use slurm_core::spec::Argument;
+use slurm_core::task::Codec;
+
+use crate::Job;
+use crate::error::Error;
+
+/// What may be passed where a task takes a `T`.
+///
+/// - a `T`, or a `&T` of which a clone is sent;
+/// - the borrowed form: `&str` for a `String`, `&Path` or `&str` for a `PathBuf`, a slice or array for a `Vec`;
+/// - a [`&Job<T>`](Job): the value that the job will return. The new job then runs after it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed where the task takes `{T}`",
+    label = "expected `{T}`, `&{T}` or a `&Job<{T}>`"
+)]
+pub trait IntoArg<T> {
+    /// Returns the argument.
+    fn into_arg(self) -> Arg<T>;
+}
+
+/// An argument of a call; made by [`IntoArg`].
+#[derive(Debug)]
+pub struct Arg<T>(pub(crate) Form<T>);
+
+#[derive(Debug)]
+pub(crate) enum Form<T> {
+    Value(T),
+    ResultOf(Upstream),
+}
+
+/// The job whose result an argument is.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    pub(crate) job: slurm_core::ids::JobId,
+    pub(crate) result: PathBuf,
+}
+
+impl<T> IntoArg<T> for T {
+    fn into_arg(self) -> Arg<T> {
+        Arg(Form::Value(self))
+    }
+}
+
+impl<T: Clone> IntoArg<T> for &T {
+    fn into_arg(self) -> Arg<T> {
+        Arg(Form::Value(self.clone()))
+    }
+}
+
+impl<T> IntoArg<T> for &Job<T> {
+    fn into_arg(self) -> Arg<T> {
+        Arg(Form::ResultOf(Upstream { job: self.id(), result: self.dir().result() }))
+    }
+}
+
+impl IntoArg<String> for &str {
+    fn into_arg(self) -> Arg<String> {
+        Arg(Form::Value(self.to_owned()))
+    }
+}
+
+impl IntoArg<PathBuf> for &Path {
+    fn into_arg(self) -> Arg<PathBuf> {
+        Arg(Form::Value(self.to_owned()))
+    }
+}
+
+impl IntoArg<PathBuf> for &str {
+    fn into_arg(self) -> Arg<PathBuf> {
+        Arg(Form::Value(self.into()))
+    }
+}
+
+impl IntoArg<OsString> for &str {
+    fn into_arg(self) -> Arg<OsString> {
+        Arg(Form::Value(self.into()))
+    }
+}
+
+impl<T: Clone> IntoArg<Vec<T>> for &[T] {
+    fn into_arg(self) -> Arg<Vec<T>> {
+        Arg(Form::Value(self.to_vec()))
+    }
+}
+
+impl<T: Clone, const N: usize> IntoArg<Vec<T>> for &[T; N] {
+    fn into_arg(self) -> Arg<Vec<T>> {
+        Arg(Form::Value(self.to_vec()))
+    }
+}
+
+/// The arguments of a call, encoded as they are added.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct CallArguments {
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) upstream: Vec<Upstream>,
+    pub(crate) error: Option<Error>,
+}
+
+impl CallArguments {
+    /// Returns the arguments of a call without parameters.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the argument for the parameter `name`.
+    ///
+    /// One that cannot be encoded is reported when the call is submitted.
+    #[must_use]
+    pub fn with<T>(mut self, name: &'static str, codec: Codec<T>, argument: impl IntoArg<T>) -> Self {
+        match argument.into_arg().0 {
+            Form::Value(value) => match (codec.encode_checked)(&value) {
+                Ok(bytes) => self.arguments.push(Argument::Inline(bytes)),
+                Err(source) => {
+                    self.error.get_or_insert(Error::Argument { parameter: name, source });
+                }
+            },
+            Form::ResultOf(upstream) => {
+                self.arguments.push(Argument::ResultOf(upstream.result.clone()));
+                self.upstream.push(upstream);
+            }
+        }
+        self
+    }
+}

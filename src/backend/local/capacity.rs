@@ -1,0 +1,63 @@
+//! What the machine has to give.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+/// What jobs may use together, and what one of them asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Capacity {
+    pub(crate) cpus: u32,
+    pub(crate) memory_mib: u64,
+    pub(crate) gpus: u32,
+}
+
+impl Capacity {
+    /// Returns what this process may use, unless told otherwise.
+    pub(crate) fn of_this_machine(cpus: Option<u32>, gpus: Option<u32>) -> Self {
+        let available = || std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+        Self {
+            cpus: cpus.unwrap_or_else(available).max(1),
+            memory_mib: memory_mib().unwrap_or(u64::MAX),
+            gpus: gpus.unwrap_or_else(nvidia_devices),
+        }
+    }
+
+    /// Returns what a job gets that asks for `self` of a machine that has `whole`: at most all of it.
+    pub(crate) fn granted_of(self, whole: Self) -> Self {
+        Self {
+            cpus: self.cpus.min(whole.cpus),
+            memory_mib: self.memory_mib.min(whole.memory_mib),
+            gpus: self.gpus.min(whole.gpus),
+        }
+    }
+
+    pub(crate) fn fits_into(self, free: Self) -> bool {
+        self.cpus <= free.cpus && self.memory_mib <= free.memory_mib && self.gpus <= free.gpus
+    }
+
+    pub(crate) fn less(self, used: Self) -> Self {
+        Self {
+            cpus: self.cpus.saturating_sub(used.cpus),
+            memory_mib: self.memory_mib.saturating_sub(used.memory_mib),
+            gpus: self.gpus.saturating_sub(used.gpus),
+        }
+    }
+}
+
+fn memory_mib() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024)
+}
+
+fn nvidia_devices() -> u32 {
+    let Ok(entries) = fs::read_dir("/dev") else { return 0 };
+    let is_gpu = |name: &str| {
+        let number = name.strip_prefix("nvidia").unwrap_or("");
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(|name| is_gpu(name)).count() as u32
+}

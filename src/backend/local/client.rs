@@ -1,0 +1,140 @@
+//! The client's end: find the supervisor, or start it.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::capacity::Capacity;
+use super::protocol::{Address, PROTOCOL, Place, Reply, Request};
+use crate::init::INTERNAL;
+
+/// A connection to the supervisor, made when it is first needed and made again when it is lost.
+#[derive(Debug)]
+pub(super) struct Client {
+    place: Place,
+    capacity: Capacity,
+    connection: Mutex<Option<BufReader<UnixStream>>>,
+}
+
+/// How long a supervisor may take to answer its first call.
+const START: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(30);
+
+impl Client {
+    pub(super) fn new(job_base_dir: &Path, capacity: Capacity) -> Self {
+        Self { place: Place::new(job_base_dir), capacity, connection: Mutex::new(None) }
+    }
+
+    /// Asks the supervisor. Every request may be repeated without harm, so one whose connection broke is.
+    pub(super) fn ask(&self, request: &Request) -> Result<Reply, String> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reader) = connection.as_mut() {
+            match exchange(reader, request) {
+                Ok(reply) => return Ok(reply),
+                // The supervisor may have ended meanwhile, having had nothing to do.
+                Err(_) => *connection = None,
+            }
+        }
+        let mut reader = self.connect()?;
+        let reply = exchange(&mut reader, request)?;
+        *connection = Some(reader);
+        Ok(reply)
+    }
+
+    fn connect(&self) -> Result<BufReader<UnixStream>, String> {
+        let deadline = Instant::now() + START;
+        let mut started = None;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let problem = match self.reach() {
+                Ok(stream) => return Ok(BufReader::new(stream)),
+                Err(Unreachable::OtherProtocol(message)) => return Err(message),
+                Err(Unreachable::NotThere(problem)) => problem,
+            };
+            // Again after a while: one that was just ending held the lock when the first was started.
+            if started.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(1)) {
+                self.start()?;
+                started = Some(Instant::now());
+            }
+            if Instant::now() >= deadline {
+                return Err(format!("it does not come up: {problem}; see {}", self.place.log().display()));
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+    }
+
+    fn reach(&self) -> Result<UnixStream, Unreachable> {
+        let path = self.place.address();
+        let text = fs::read(&path).map_err(|error| Unreachable::NotThere(error.to_string()))?;
+        let address: Address = serde_json::from_slice(&text)
+            .map_err(|error| Unreachable::NotThere(format!("{}: {error}", path.display())))?;
+        let stream = UnixStream::connect(&address.socket)
+            .map_err(|error| Unreachable::NotThere(format!("{}: {error}", address.socket.display())))?;
+        if address.protocol != PROTOCOL {
+            return Err(Unreachable::OtherProtocol(format!(
+                "process {} is one of another version of slurm-sdk; it ends by itself once its jobs have",
+                address.pid
+            )));
+        }
+        let limited = stream.set_read_timeout(Some(ANSWER)).and_then(|()| stream.set_write_timeout(Some(ANSWER)));
+        limited.map_err(|error| Unreachable::NotThere(error.to_string()))?;
+        Ok(stream)
+    }
+
+    fn start(&self) -> Result<(), String> {
+        let dir = self.place.dir();
+        let in_dir = |error: std::io::Error| format!("cannot use {}: {error}", dir.display());
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(in_dir)?;
+        let log = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(self.place.log())
+            .map_err(in_dir)?;
+        let copy = log.try_clone().map_err(in_dir)?;
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let Capacity { cpus, gpus, .. } = self.capacity;
+        let mut child = Command::new(&program)
+            .args([INTERNAL, "supervise"])
+            .arg(dir)
+            .env("SLURM_SDK_LOCAL_CPUS", cpus.to_string())
+            .env("SLURM_SDK_LOCAL_GPUS", gpus.to_string())
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(copy)
+            // Ctrl-C in the client's terminal is not for it.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+        // It usually outlives this process; if not, it must not stay a zombie.
+        thread::spawn(move || child.wait());
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+enum Unreachable {
+    NotThere(String),
+    OtherProtocol(String),
+}
+
+fn exchange(reader: &mut BufReader<UnixStream>, request: &Request) -> Result<Reply, String> {
+    let mut line = serde_json::to_vec(request).map_err(|error| error.to_string())?;
+    line.push(b'\n');
+    reader.get_mut().write_all(&line).map_err(|error| error.to_string())?;
+    let mut answer = String::new();
+    match reader.read_line(&mut answer) {
+        Ok(0) => Err("it closed the connection".to_owned()),
+        Ok(_) => serde_json::from_str(&answer).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}

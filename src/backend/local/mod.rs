@@ -1,0 +1,143 @@
+//! The embedded backend: jobs are processes of this machine.
+//!
+//! Jobs belong to a *supervisor*, a process that outlives the client: it is this same binary, started
+//! in the background by whoever submits first, one for each job base directory and host. It admits
+//! jobs in their order as CPUs, memory and GPUs are free, minds dependencies, time limits and warning
+//! signals, and keeps a journal, so that its own death loses nothing either: the next one takes over
+//! the processes that still run. With nothing to do it ends after some seconds.
+//!
+//! Clients talk to it over a Unix socket that only its user can open.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `request` | what the options ask for, in this backend's terms |
+//! | `protocol` | what passes over the socket |
+//! | `client` | the client's end: find or start the supervisor |
+//! | `supervisor` | the supervisor itself |
+
+mod capacity;
+mod client;
+mod protocol;
+mod request;
+mod supervisor;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::options::OptionSet;
+
+use self::client::Client;
+use self::protocol::{Reply, Request, Status};
+use super::{Backend, Cadence, Sighting};
+use crate::error::{Error, SubmitError};
+use crate::host::{Host, LocalHost};
+use crate::script::Launcher;
+use crate::submit::Prepared;
+
+pub(crate) use capacity::Capacity;
+pub(crate) use supervisor::supervise;
+
+/// The embedded backend.
+#[derive(Debug)]
+pub(crate) struct Local {
+    job_base_dir: PathBuf,
+    capacity: Capacity,
+    client: Client,
+}
+
+impl Local {
+    pub(crate) fn new(job_base_dir: PathBuf, capacity: Capacity) -> Self {
+        let client = Client::new(&job_base_dir, capacity);
+        Self { job_base_dir, capacity, client }
+    }
+
+    fn ask(&self, request: &Request) -> Result<Reply, Error> {
+        self.client.ask(request).map_err(|message| SubmitError::Supervisor { message }.into())
+    }
+
+    fn find(&self, request: &Request) -> Result<Option<Status>, Error> {
+        match self.ask(request)? {
+            Reply::Statuses(statuses) => Ok(statuses.into_iter().next()),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+fn unexpected(reply: &Reply) -> Error {
+    let message = match reply {
+        Reply::Refused(message) => message.clone(),
+        other => format!("it answered {other:?}"),
+    };
+    SubmitError::Supervisor { message }.into()
+}
+
+impl Backend for Local {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    fn host(&self) -> &dyn Host {
+        &LocalHost
+    }
+
+    fn job_base_dir(&self) -> &Path {
+        &self.job_base_dir
+    }
+
+    fn launcher(&self, _options: &OptionSet) -> Launcher {
+        // The supervisor starts the script once for each task.
+        Launcher::Exec
+    }
+
+    fn warnings(&self, options: &OptionSet) -> Vec<String> {
+        request::warnings(options, self.capacity)
+    }
+
+    fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {
+        let request = Request::Submit(Box::new(request::job(prepared)?));
+        match self.client.ask(&request) {
+            Ok(Reply::Submitted(id)) => Ok(id),
+            Ok(Reply::Refused(message)) => Err(SubmitError::Supervisor { message }),
+            Ok(other) => Err(SubmitError::Supervisor { message: format!("it answered {other:?}") }),
+            Err(message) => Err(SubmitError::Supervisor { message }),
+        }
+    }
+
+    fn survey(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Sighting>, Error> {
+        match self.ask(&Request::Survey(jobs.to_vec()))? {
+            Reply::Statuses(statuses) => {
+                Ok(statuses.into_iter().map(|status| (status.id, status.into())).collect())
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn cancel(&self, job: JobId) -> Result<(), Error> {
+        match self.ask(&Request::Cancel(job))? {
+            Reply::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn dir_of(&self, job: JobId) -> Result<Option<PathBuf>, Error> {
+        Ok(self.find(&Request::Survey(vec![job]))?.map(|status| status.dir))
+    }
+
+    fn id_of(&self, pre_id: &PreId) -> Result<Option<JobId>, Error> {
+        Ok(self.find(&Request::Find(pre_id.clone()))?.map(|status| status.id))
+    }
+
+    fn cadence(&self) -> Cadence {
+        let milliseconds = Duration::from_millis;
+        Cadence {
+            files: (milliseconds(1), milliseconds(50)),
+            survey: (milliseconds(20), milliseconds(500)),
+            // The result is renamed into place before the process ends, on this machine's own file system.
+            file_grace: Duration::ZERO,
+            return_grace: Duration::ZERO,
+            lost_after: milliseconds(2_000),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What passes between clients and the supervisor: one JSON object a line, an answer to each request.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::state::JobState;
+
+use super::capacity::Capacity;
+use crate::backend::{Exit, Sighting};
+
+/// Changes whenever an older end could misread a newer one, or the journal.
+pub(super) const PROTOCOL: u32 = 1;
+
+/// What a client can ask.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Request {
+    /// Queue a job; one whose submission is known already is not queued again.
+    Submit(Box<JobRequest>),
+    /// Tell what is known of these jobs.
+    Survey(Vec<JobId>),
+    /// Find the job of a submission.
+    Find(PreId),
+    /// Cancel a job.
+    Cancel(JobId),
+}
+
+/// What the supervisor answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Reply {
+    Submitted(JobId),
+    Statuses(Vec<Status>),
+    Done,
+    /// It cannot be done, and why.
+    Refused(String),
+}
+
+/// A job as it is submitted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct JobRequest {
+    pub(super) pre_id: PreId,
+    pub(super) name: String,
+    pub(super) dir: PathBuf,
+    pub(super) script: PathBuf,
+    pub(super) working_dir: PathBuf,
+    /// File name patterns of the logs.
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+    pub(super) append: bool,
+    pub(super) needs: Capacity,
+    pub(super) tasks: u32,
+    pub(super) cpus_per_task: u32,
+    /// Seconds.
+    pub(super) time_limit: Option<u64>,
+    /// Signal number, and seconds before the end.
+    pub(super) warning: Option<(i32, u64)>,
+    /// In sbatch's grammar.
+    pub(super) dependency: Option<String>,
+    /// The environment of the submitter.
+    pub(super) environment: Vec<(String, String)>,
+}
+
+/// What is known of a job.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Status {
+    pub(super) id: JobId,
+    pub(super) dir: PathBuf,
+    pub(super) state: JobState,
+    pub(super) reason: Option<String>,
+    pub(super) host: String,
+    pub(super) exit: Option<Exit>,
+}
+
+impl From<Status> for Sighting {
+    fn from(status: Status) -> Self {
+        let nodes = (!status.state.is_pending()).then_some(status.host);
+        Self { state: status.state, reason: status.reason, nodes, exit: status.exit }
+    }
+}
+
+/// The files of a supervisor.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    dir: PathBuf,
+}
+
+/// Where a running supervisor can be reached; the content of its `supervisor.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Address {
+    pub(super) protocol: u32,
+    pub(super) pid: u32,
+    pub(super) socket: PathBuf,
+}
+
+impl Place {
+    /// Returns the place of this host's supervisor of a job base directory.
+    pub(super) fn new(job_base_dir: &Path) -> Self {
+        Self::at(&job_base_dir.join(".local").join(host()))
+    }
+
+    pub(super) fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Held for as long as a supervisor lives.
+    pub(super) fn lock(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    pub(super) fn address(&self) -> PathBuf {
+        self.dir.join("supervisor.json")
+    }
+
+    pub(super) fn journal(&self) -> PathBuf {
+        self.dir.join("journal.jsonl")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.dir.join("supervisor.log")
+    }
+}
+
+pub(super) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

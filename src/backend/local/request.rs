@@ -1,0 +1,121 @@
+//! What sbatch's options mean to the embedded backend.
+
+use std::path::PathBuf;
+
+use slurm_core::options::{Memory, OptionSet, OptionValue, Signal};
+
+use super::capacity::Capacity;
+use super::protocol::JobRequest;
+use crate::error::SubmitError;
+use crate::host::is_scrubbed;
+use crate::submit::{self, Prepared};
+
+/// Options that change when or how a job runs, in ways that this backend has no means for.
+const UNSUPPORTED: &[(&str, &str)] = &[
+    ("begin", "it starts jobs as soon as they fit"),
+    ("container", "it runs no containers"),
+    ("hold", "it has no command to release a job"),
+];
+
+/// Memory of a job that asks for none, for each of its CPUs.
+const DEFAULT_MEMORY_PER_CPU_MIB: u64 = 64;
+
+/// Returns the request for a prepared submission.
+pub(super) fn job(prepared: &Prepared) -> Result<JobRequest, SubmitError> {
+    let options = &prepared.options;
+    for (option, message) in UNSUPPORTED {
+        if text(options, option).is_some() {
+            return Err(SubmitError::Unsupported { option, message: (*message).to_owned() });
+        }
+    }
+    let here = || std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let working_dir = text(options, "chdir").map_or_else(here, |dir| here().join(dir));
+    let signal = text(options, "signal").and_then(|text| text.parse::<Signal>().ok());
+    Ok(JobRequest {
+        pre_id: prepared.pre_id.clone(),
+        name: text(options, "job_name").unwrap_or_default().to_owned(),
+        dir: prepared.dir.path().to_owned(),
+        script: prepared.dir.script(),
+        working_dir,
+        stdout: text(options, "output").unwrap_or("/dev/null").to_owned(),
+        stderr: text(options, "error").or(text(options, "output")).unwrap_or("/dev/null").to_owned(),
+        append: text(options, "open_mode") == Some("append"),
+        needs: needs(options),
+        tasks: tasks(options),
+        cpus_per_task: number(options, "cpus_per_task").unwrap_or(1),
+        time_limit: submit::time_limit(options).map(|limit| limit.as_secs()),
+        warning: signal.map(|signal| (signal.number().into(), signal.seconds().into())),
+        dependency: text(options, "dependency").map(str::to_owned),
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| !is_scrubbed(name))
+            .collect(),
+    })
+}
+
+/// Says where a job gets less than it asks for.
+pub(super) fn warnings(options: &OptionSet, machine: Capacity) -> Vec<String> {
+    let needs = needs(options);
+    let warning = |what: &str, asked: u64, has: u64| {
+        (asked > has).then(|| {
+            format!("asks for {asked} {what}; this machine has {has}, which it will have for itself")
+        })
+    };
+    [
+        warning("CPUs", needs.cpus.into(), machine.cpus.into()),
+        warning("MiB of memory", needs.memory_mib, machine.memory_mib),
+        warning("GPUs", needs.gpus.into(), machine.gpus.into()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn needs(options: &OptionSet) -> Capacity {
+    let tasks = tasks(options);
+    let cpus = tasks.saturating_mul(number(options, "cpus_per_task").unwrap_or(1));
+    let gpus = gpus(options, tasks);
+    let exclusive = options.get("exclusive").is_some_and(|value| *value != OptionValue::Unset);
+    let mib = |key| text(options, key).and_then(|text| text.parse::<Memory>().ok()).map(Memory::mib);
+    let memory_mib = mib("mem")
+        .or_else(|| mib("mem_per_cpu").map(|mib| mib.saturating_mul(cpus.into())))
+        .or_else(|| mib("mem_per_gpu").map(|mib| mib.saturating_mul(gpus.into())))
+        .unwrap_or(DEFAULT_MEMORY_PER_CPU_MIB * u64::from(cpus));
+    // `mem = 0` asks for all of a node's memory.
+    let memory_mib = if memory_mib == 0 { u64::MAX } else { memory_mib };
+    Capacity { cpus: if exclusive { u32::MAX } else { cpus }, memory_mib, gpus }
+}
+
+fn tasks(options: &OptionSet) -> u32 {
+    let nodes = text(options, "nodes").and_then(|nodes| nodes.split('-').next()?.parse().ok());
+    let per_node = || number(options, "ntasks_per_node").unwrap_or(1) * nodes.unwrap_or(1);
+    number(options, "ntasks").unwrap_or_else(per_node).max(1)
+}
+
+fn gpus(options: &OptionSet, tasks: u32) -> u32 {
+    // `2`, `a100:1` or `a100:1,v100:2`: the number is what follows the last colon, 1 without one.
+    let count = |item: &str| item.rsplit([':', '=']).next().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let sum = |key| text(options, key).map(|list| list.split(',').map(count).sum::<u32>());
+    let of_gres = || {
+        let list = text(options, "gres")?;
+        let name = |item: &&str| item.trim_start_matches("gres/").split([':', '=']).next() == Some("gpu");
+        Some(list.split(',').filter(name).map(count).sum())
+    };
+    sum("gpus")
+        .or_else(|| sum("gpus_per_node"))
+        .or_else(|| sum("gpus_per_task").map(|gpus| gpus.saturating_mul(tasks)))
+        .or_else(of_gres)
+        .unwrap_or(0)
+}
+
+fn text<'a>(options: &'a OptionSet, key: &str) -> Option<&'a str> {
+    match options.get(key)? {
+        OptionValue::Value(text) => Some(text),
+        OptionValue::Flag => Some(""),
+        OptionValue::Unset => None,
+    }
+}
+
+fn number(options: &OptionSet, key: &str) -> Option<u32> {
+    text(options, key)?.parse().ok()
+}

@@ -1,0 +1,110 @@
+//! A job in the supervisor's hands.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use slurm_core::ids::JobId;
+use slurm_core::state::JobState;
+
+use crate::backend::Exit;
+use crate::backend::local::capacity::Capacity;
+use crate::backend::local::protocol::{JobRequest, Status, host};
+
+/// A job.
+#[derive(Debug)]
+pub(super) struct LocalJob {
+    pub(super) id: JobId,
+    pub(super) request: JobRequest,
+    pub(super) state: JobState,
+    pub(super) reason: Option<String>,
+    pub(super) started_at: Option<SystemTime>,
+    pub(super) exit: Option<Exit>,
+    pub(super) run: Option<Run>,
+}
+
+/// What a running job holds.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) granted: Capacity,
+    pub(super) gpus: Vec<u32>,
+    pub(super) processes: Vec<Process>,
+    /// The state that the job will end in if it was told to end.
+    pub(super) ending: Option<JobState>,
+    pub(super) alarms: Alarms,
+}
+
+/// One process of a job, the leader of its process group.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) pid: u32,
+    pub(super) ended: bool,
+    pub(super) exit: Option<Exit>,
+}
+
+/// When something has to happen to a running job.
+#[derive(Debug, Default)]
+pub(super) struct Alarms {
+    pub(super) warn: Option<Instant>,
+    pub(super) limit: Option<Instant>,
+    pub(super) kill: Option<Instant>,
+}
+
+impl Alarms {
+    /// Returns the alarms of a job that started `ago`.
+    pub(super) fn new(request: &JobRequest, ago: Duration) -> Self {
+        let now = Instant::now();
+        let limit = request.time_limit.map(|seconds| {
+            now + Duration::from_secs(seconds).saturating_sub(ago)
+        });
+        let warn = request.warning.zip(limit).map(|((_, before), limit)| {
+            limit.checked_sub(Duration::from_secs(before)).unwrap_or(now)
+        });
+        Self { warn, limit, kill: None }
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        [self.warn, self.limit, self.kill].into_iter().flatten().min()
+    }
+}
+
+impl LocalJob {
+    pub(super) fn new(id: JobId, request: JobRequest) -> Self {
+        Self { id, request, state: JobState::Pending, reason: None, started_at: None, exit: None, run: None }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.is_terminal()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        Status {
+            id: self.id,
+            dir: self.request.dir.clone(),
+            state: self.state.clone(),
+            reason: self.reason.clone(),
+            host: host(),
+            exit: self.exit,
+        }
+    }
+}
+
+/// Returns the file that a log pattern names; the patterns that make sense for one process on one host.
+pub(super) fn log_path(pattern: &str, job: &LocalJob) -> std::path::PathBuf {
+    let mut path = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            path.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('j' | 'A') => path.push_str(&job.id.to_string()),
+            Some('x') => path.push_str(&job.request.name),
+            Some('u') => path.push_str(&std::env::var("USER").unwrap_or_default()),
+            Some('N') => path.push_str(&host()),
+            Some('n' | 's' | 't') => path.push('0'),
+            Some('%') | None => path.push('%'),
+            Some(other) => path.extend(['%', other]),
+        }
+    }
+    job.request.working_dir.join(path)
+}

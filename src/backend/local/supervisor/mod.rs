@@ -1,0 +1,101 @@
+//! The process that jobs of the embedded backend belong to.
+//!
+//! One thread owns all state and takes events from a channel: requests from connections, ends of
+//! processes, and the passing of time. Everything else is threads that wait for one thing and report it.
+
+mod dependency;
+mod environment;
+mod job;
+mod journal;
+mod process;
+mod scheduler;
+mod serve;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use self::scheduler::Scheduler;
+use super::capacity::Capacity;
+use super::protocol::{Place, Reply, Request};
+use crate::backend::Exit;
+
+/// Something that the scheduler has to react to.
+#[derive(Debug)]
+enum Event {
+    Connected,
+    Disconnected,
+    Request(Request, mpsc::Sender<Reply>),
+    /// A process of a job ended; `None` if how is not known.
+    Exited { job: slurm_core::ids::JobId, pid: u32, exit: Option<Exit> },
+}
+
+/// How long a supervisor without jobs and clients stays.
+const IDLE: Duration = Duration::from_secs(3);
+
+/// Runs the supervisor whose files are in `dir`, until there is nothing left to do.
+#[allow(clippy::print_stderr, reason = "standard error is the supervisor's log file")]
+pub(crate) fn supervise(dir: &Path) -> u8 {
+    match run(&Place::at(dir)) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("slurm-sdk: the supervisor of {} ended: {error}", dir.display());
+            1
+        }
+    }
+}
+
+fn run(place: &Place) -> io::Result<()> {
+    // A session of its own, so that closing the terminal does not reach it. It fails for the leader of
+    // a process group, which this process is when the client started it; that serves as well.
+    let _ = rustix::process::setsid();
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(place.lock())?;
+    if lock.try_lock().is_err() {
+        // There is one already.
+        return Ok(());
+    }
+    let (sender, events) = mpsc::channel();
+    let mut scheduler = Scheduler::new(place, capacity(), sender.clone())?;
+    let _socket = serve::listen(place, &sender)?;
+    let mut connections = 0_usize;
+    let mut idle_since = Instant::now();
+    loop {
+        scheduler.advance();
+        let now = Instant::now();
+        if connections > 0 || scheduler.is_busy() {
+            idle_since = now;
+        }
+        let wake = scheduler.next_alarm().map_or(IDLE, |at| at.saturating_duration_since(now)).min(IDLE);
+        match events.recv_timeout(wake) {
+            Ok(Event::Connected) => connections += 1,
+            Ok(Event::Disconnected) => connections -= 1,
+            Ok(Event::Request(request, answer)) => {
+                // A client that is gone does not wait for its answer.
+                let _ = answer.send(scheduler.handle(request));
+            }
+            Ok(Event::Exited { job, pid, exit }) => scheduler.exited(job, pid, exit),
+            Err(RecvTimeoutError::Timeout) => {
+                let abandoned = !still_there(place, &lock);
+                if !scheduler.is_busy() && (abandoned || connections == 0 && idle_since.elapsed() >= IDLE) {
+                    return Ok(());
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+    }
+}
+
+/// Whether the directory is still the one whose lock is held.
+fn still_there(place: &Place, lock: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|metadata| metadata.ino());
+    inode(fs::metadata(place.lock())).is_some_and(|found| Some(found) == inode(lock.metadata()))
+}
+
+fn capacity() -> Capacity {
+    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
+    Capacity::of_this_machine(number("SLURM_SDK_LOCAL_CPUS"), number("SLURM_SDK_LOCAL_GPUS"))
+}

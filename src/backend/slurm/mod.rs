@@ -1,0 +1,123 @@
+//! The driver of a real Slurm.
+//!
+//! Commands per action: submit 1 (sbatch; more only after an answer that leaves open whether the job
+//! exists), survey 1 (squeue) or 2 (and sacct, if jobs have left the queue), cancel 1, find 1 or 2.
+
+mod queue;
+mod sbatch;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::options::{OptionSet, OptionValue};
+
+use super::{Backend, Cadence, Sighting};
+use crate::error::{Error, SubmitError};
+use crate::host::{CommandLine, Host, Output};
+use crate::script::Launcher;
+use crate::submit::Prepared;
+
+/// A Slurm whose commands run on `host`.
+#[derive(Debug)]
+pub(crate) struct Slurm {
+    host: Box<dyn Host>,
+    job_base_dir: PathBuf,
+}
+
+/// The controller answers within seconds or has a problem.
+const QUERY_LIMIT: Duration = Duration::from_secs(60);
+
+impl Slurm {
+    pub(crate) fn new(host: Box<dyn Host>, job_base_dir: PathBuf) -> Self {
+        Self { host, job_base_dir }
+    }
+
+    /// Runs a command that only asks.
+    fn query(&self, command: &CommandLine) -> Result<Output, Error> {
+        Ok(self.host.run(command)?)
+    }
+}
+
+/// A command that asks, printing whole lists and plain times.
+fn question(program: &str) -> CommandLine {
+    CommandLine::new(program)
+        .env("SLURM_BITSTR_LEN", "0")
+        .env("SLURM_TIME_FORMAT", "standard")
+        .within(QUERY_LIMIT)
+}
+
+fn refused(command: &CommandLine, output: &Output) -> Error {
+    let words = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+    Error::Command { command: command.to_string(), message: words.trim().to_owned() }
+}
+
+impl Backend for Slurm {
+    fn name(&self) -> &'static str {
+        "slurm"
+    }
+
+    fn host(&self) -> &dyn Host {
+        self.host.as_ref()
+    }
+
+    fn job_base_dir(&self) -> &Path {
+        &self.job_base_dir
+    }
+
+    fn launcher(&self, options: &OptionSet) -> Launcher {
+        const SEVERAL: &[&str] =
+            &["ntasks", "ntasks_per_node", "ntasks_per_core", "ntasks_per_socket", "ntasks_per_gpu"];
+        let several = |key: &&str| match options.get(key) {
+            Some(OptionValue::Value(count)) => count != "1",
+            _ => false,
+        };
+        let nodes = matches!(options.get("nodes"), Some(OptionValue::Value(count)) if count != "1");
+        if nodes || SEVERAL.iter().any(several) { Launcher::Srun } else { Launcher::Exec }
+    }
+
+    fn warnings(&self, _options: &OptionSet) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {
+        sbatch::submit(self, prepared)
+    }
+
+    fn survey(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Sighting>, Error> {
+        queue::survey(self, jobs)
+    }
+
+    fn cancel(&self, job: JobId) -> Result<(), Error> {
+        let command = CommandLine::new("scancel").arg(job.to_string()).within(QUERY_LIMIT);
+        let output = self.host.run(&command)?;
+        let gone = ["Invalid job id", "already completing", "Job/step already completing or completed"];
+        if output.status.success() || gone.iter().any(|words| output.stderr.contains(words)) {
+            Ok(())
+        } else {
+            Err(refused(&command, &output))
+        }
+    }
+
+    fn dir_of(&self, job: JobId) -> Result<Option<PathBuf>, Error> {
+        queue::script_of(self, job).map(|script| script?.parent().map(Path::to_owned))
+    }
+
+    fn id_of(&self, pre_id: &PreId) -> Result<Option<JobId>, Error> {
+        queue::find(self, pre_id)
+    }
+
+    fn cadence(&self) -> Cadence {
+        let milliseconds = Duration::from_millis;
+        Cadence {
+            files: (milliseconds(4), milliseconds(500)),
+            survey: (milliseconds(500), milliseconds(15_000)),
+            file_grace: milliseconds(2_000),
+            // A requeued job is held back for about 121 s before it may start again, but it shows as
+            // pending from the start.
+            return_grace: milliseconds(10_000),
+            lost_after: milliseconds(60_000),
+        }
+    }
+}

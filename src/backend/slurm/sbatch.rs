@@ -1,0 +1,120 @@
+//! Submission.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use slurm_core::ids::JobId;
+
+use super::{Slurm, queue};
+use crate::backend::Backend;
+use crate::error::{Error, HostError, Refusal, SubmitError};
+use crate::host::{CommandLine, Output};
+use crate::submit::Prepared;
+
+/// How long a job is looked for whose sbatch left open whether it exists.
+const SEARCH: Duration = Duration::from_secs(30);
+
+/// Calls sbatch once. After an answer that leaves open whether the job exists, it is looked for by its
+/// submission's id and adopted if it is there; sbatch is not called again.
+pub(super) fn submit(slurm: &Slurm, prepared: &Prepared) -> Result<JobId, SubmitError> {
+    let command = command(prepared);
+    let doubt = match slurm.host().run(&command) {
+        Ok(output) if output.status.success() => match job_id(&output.stdout) {
+            Some(id) => return Ok(id),
+            None => {
+                let Output { stdout, stderr, .. } = output;
+                return found(slurm, prepared).ok_or(SubmitError::NoJobId { output: stdout + &stderr });
+            }
+        },
+        Ok(output) => {
+            let message = output.stderr.trim().to_owned();
+            if !leaves_open(&message) {
+                let refusal = Refusal::of(&message);
+                return Err(SubmitError::Refused { refusal, message, command: command.to_string() });
+            }
+            message
+        }
+        Err(error @ HostError::Timeout { .. }) => error.to_string(),
+        Err(error) => return Err(error.into()),
+    };
+    log::warn!("looking for the job, as sbatch left open whether it exists: {doubt}");
+    let began = Instant::now();
+    let mut pause = Duration::from_millis(250);
+    loop {
+        if let Some(id) = found(slurm, prepared) {
+            return Ok(id);
+        }
+        if began.elapsed() >= SEARCH {
+            let pre_id = prepared.pre_id.to_string();
+            return Err(SubmitError::Unknown { message: doubt, pre_id, searched: SEARCH });
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+fn command(prepared: &Prepared) -> CommandLine {
+    CommandLine::new("sbatch")
+        .arg("--parsable")
+        .args(prepared.options.to_args())
+        .arg(prepared.dir.script().to_string_lossy())
+}
+
+fn found(slurm: &Slurm, prepared: &Prepared) -> Option<JobId> {
+    let found: Result<_, Error> = queue::find(slurm, &prepared.pre_id);
+    found.unwrap_or_else(|error| {
+        log::warn!("will look again: {error}");
+        None
+    })
+}
+
+/// Reads what `sbatch --parsable` prints, also through wrappers that say more: the last line that is
+/// `id` or `id;cluster`, or else sbatch's usual sentence.
+fn job_id(stdout: &str) -> Option<JobId> {
+    let line_id = |line: &str| line.trim().split(';').next()?.parse().ok();
+    stdout.lines().rev().find_map(line_id).or_else(|| {
+        let (_, rest) = stdout.rsplit_once("Submitted batch job ")?;
+        rest.split_whitespace().next()?.parse().ok()
+    })
+}
+
+/// Returns whether sbatch failed in a way after which the job may exist.
+fn leaves_open(message: &str) -> bool {
+    const PHRASES: &[&str] = &[
+        "Socket timed out",
+        "Unable to contact slurm controller",
+        "Transport endpoint is not connected",
+        "Zero Bytes were transmitted",
+        "Unexpected message received",
+        "Connection refused",
+        "Connection reset",
+        "Slurm backup controller in standby mode",
+        "Communication connection failure",
+    ];
+    PHRASES.iter().any(|phrase| message.contains(phrase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_is_found_in_whatever_a_site_prints() {
+        for (stdout, id) in [
+            ("4242\n", Some(4242)),
+            ("4242;cluster1\n", Some(4242)),
+            ("Welcome!\n  *** 12 days until maintenance ***\n4242\n", Some(4242)),
+            ("Submitted batch job 4242 on cluster c1\n", Some(4242)),
+            ("", None),
+            ("no id today\n", None),
+        ] {
+            assert_eq!(job_id(stdout).map(JobId::get), id, "{stdout:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_lost_answer_leaves_the_job_open() {
+        assert!(leaves_open("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"));
+        assert!(!leaves_open("sbatch: error: Batch job submission failed: Invalid partition name specified"));
+    }
+}

@@ -1,0 +1,115 @@
+//! Where jobs go.
+
+mod attach;
+mod config;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+
+use crate::backend::Backend;
+use crate::error::Result;
+use crate::poll::Poller;
+
+pub use config::{BackendKind, ClusterBuilder};
+
+/// Where jobs go: the embedded backend on this machine, or the Slurm of this host.
+///
+/// Cheap to clone; clones share the thread that waits for jobs.
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    backend: Arc<dyn Backend>,
+    poller: Poller,
+    runner_binary: PathBuf,
+    binary_path: OnceCell<PathBuf>,
+    staged: OnceCell<PathBuf>,
+    dry_run: bool,
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster")
+            .field("backend", &self.inner.backend.name())
+            .field("job_base_dir", &self.job_base_dir())
+            .field("dry_run", &self.inner.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// Returns the embedded backend: jobs are processes on this machine, no Slurm is needed.
+    ///
+    /// # Errors
+    /// If there is no home directory to put jobs into; see [`ClusterBuilder::job_base_dir`].
+    pub fn local() -> Result<Self> {
+        Self::builder().backend(BackendKind::Local).build()
+    }
+
+    /// Returns the Slurm that this host belongs to. Its commands have to be in `PATH`; they are not
+    /// called before they are needed.
+    ///
+    /// # Errors
+    /// If there is no home directory to put jobs into; see [`ClusterBuilder::job_base_dir`].
+    pub fn slurm() -> Result<Self> {
+        Self::builder().backend(BackendKind::Slurm).build()
+    }
+
+    /// Returns the cluster that the environment names: `SLURM_SDK_BACKEND` (`local`, the default, or
+    /// `slurm`) and `SLURM_SDK_JOB_BASE_DIR`.
+    ///
+    /// # Errors
+    /// If a variable has a value that makes no sense.
+    pub fn from_env() -> Result<Self> {
+        ClusterBuilder::from_env()?.build()
+    }
+
+    /// Returns a builder with every setting.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder::default()
+    }
+
+    /// Returns the directory below which every job has its own.
+    pub fn job_base_dir(&self) -> &Path {
+        self.inner.backend.job_base_dir()
+    }
+
+    /// Returns the kind of backend that runs the jobs.
+    pub fn backend_kind(&self) -> BackendKind {
+        if self.inner.backend.name() == "slurm" { BackendKind::Slurm } else { BackendKind::Local }
+    }
+
+    /// Returns whether [`submit`](crate::JobBuilder::submit) only explains.
+    pub fn is_dry_run(&self) -> bool {
+        self.inner.dry_run
+    }
+
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        self.inner.backend.as_ref()
+    }
+
+    pub(crate) fn poller(&self) -> &Poller {
+        &self.inner.poller
+    }
+
+    /// Returns where the job will find the binary.
+    pub(crate) fn binary_path(&self) -> Result<&Path> {
+        let path = self.inner.binary_path.get_or_try_init(|| {
+            self.backend().host().staging_path(&self.inner.runner_binary, self.job_base_dir())
+        })?;
+        Ok(path)
+    }
+
+    /// Puts the binary where jobs find it; once per process.
+    pub(crate) fn stage_binary(&self) -> Result<&Path> {
+        let path = self.inner.staged.get_or_try_init(|| {
+            self.backend().host().stage(&self.inner.runner_binary, self.job_base_dir())
+        })?;
+        Ok(path)
+    }
+}

@@ -1,0 +1,161 @@
+//! Why a job has no value.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::outcome::Failure;
+use slurm_core::state::JobState;
+
+/// Why a job ended without a value, and where to look further.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct JobError {
+    /// What happened.
+    pub kind: JobErrorKind,
+    /// What is known of the job.
+    pub job: JobReport,
+}
+
+/// The ways in which a job can end without a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JobErrorKind {
+    /// The function returned an error, panicked, or its value could not be encoded.
+    Failed(Box<Failure>),
+    /// The process ended without handing anything back: [`std::process::exit`], an abort, a signal.
+    Died,
+    /// The job ended before the task was reached: a missing program, a file system that the node
+    /// does not have, a prolog that failed.
+    NotStarted,
+    /// It used more memory than it had.
+    OutOfMemory,
+    /// It reached its time limit or deadline.
+    TimedOut,
+    /// It was cancelled, by its user or an administrator.
+    Cancelled,
+    /// It had to give way to another job.
+    Preempted,
+    /// A node failed or did not boot.
+    NodeFailed,
+    /// A job that it depends on did not end as it should have, so it can never run.
+    DependencyFailed,
+    /// Neither the queue nor the accounting knows it any more, and it left no result.
+    Lost,
+    /// Its result is there but damaged.
+    Corrupt {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Its result was written by a program with other types or of another version of this library.
+    VersionMismatch {
+        /// What differs.
+        reason: String,
+    },
+}
+
+/// What is known of a job that ended without a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobReport {
+    /// The job's id.
+    pub id: JobId,
+    /// The submission's id.
+    pub pre_id: PreId,
+    /// The task's name.
+    pub task: String,
+    /// The last state that was seen, if any was.
+    pub state: Option<JobState>,
+    /// The node or nodes, if known.
+    pub node: Option<String>,
+    /// The exit code, if the process exited.
+    pub exit_code: Option<i32>,
+    /// The signal, if one ended the process.
+    pub signal: Option<i32>,
+    /// The last lines that the job wrote to standard error.
+    pub stderr_tail: String,
+    /// The directory of the job.
+    pub dir: PathBuf,
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let JobReport { id, task, node, .. } = &self.job;
+        write!(f, "job {id} ({task}")?;
+        if let Some(node) = node {
+            write!(f, " on {node}")?;
+        }
+        f.write_str(") ")?;
+        match &self.kind {
+            JobErrorKind::Failed(failure) => write!(f, "failed: {failure}")?,
+            JobErrorKind::Died => {
+                f.write_str("ended without a result")?;
+                self.how_it_ended(f)?;
+            }
+            JobErrorKind::NotStarted => {
+                f.write_str("ended before the task was started")?;
+                self.how_it_ended(f)?;
+            }
+            JobErrorKind::OutOfMemory => f.write_str("ran out of memory")?,
+            JobErrorKind::TimedOut => f.write_str("reached its time limit")?,
+            JobErrorKind::Cancelled => f.write_str("was cancelled")?,
+            JobErrorKind::Preempted => f.write_str("was preempted")?,
+            JobErrorKind::NodeFailed => f.write_str("lost its node")?,
+            JobErrorKind::DependencyFailed => {
+                f.write_str("cannot run: a job that it depends on did not succeed")?;
+            }
+            JobErrorKind::Lost => f.write_str("is gone from the queue and left no result")?,
+            JobErrorKind::Corrupt { reason } => write!(f, "left a result that is {reason}")?,
+            JobErrorKind::VersionMismatch { reason } => write!(f, "does not fit this program: {reason}")?,
+        }
+        let tail = self.job.stderr_tail.trim_end();
+        let told = matches!(self.kind, JobErrorKind::Failed(_) | JobErrorKind::DependencyFailed);
+        if !tail.is_empty() && !told {
+            f.write_str("\nits standard error ends with:")?;
+            tail.lines().try_for_each(|line| write!(f, "\n  {}", printable(line)))?;
+        }
+        Ok(())
+    }
+}
+
+impl JobError {
+    fn how_it_ended(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(signal) = self.job.signal.filter(|signal| *signal != 0) {
+            return write!(f, ", killed by signal {signal}");
+        }
+        let Some(code) = self.job.exit_code else { return Ok(()) };
+        write!(f, ", with exit code {code}")?;
+        match u8::try_from(code).ok().and_then(slurm_runner::exit::describe) {
+            Some(meaning) => write!(f, ": {meaning}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns what can be done about it.
+    pub fn hint(&self) -> Option<String> {
+        let dir = self.job.dir.display();
+        Some(match &self.kind {
+            JobErrorKind::Failed(_) | JobErrorKind::Died | JobErrorKind::NotStarted => {
+                format!("its script, logs and result are in {dir}")
+            }
+            JobErrorKind::OutOfMemory => "ask for more with `mem` or `mem_per_cpu`".to_owned(),
+            JobErrorKind::TimedOut => "ask for more with `time`".to_owned(),
+            JobErrorKind::Cancelled | JobErrorKind::DependencyFailed => return None,
+            JobErrorKind::Preempted | JobErrorKind::NodeFailed => {
+                "submit it again, or let Slurm restart it with `requeue`".to_owned()
+            }
+            JobErrorKind::Lost => format!("did the node lose its file system? look into {dir}"),
+            JobErrorKind::Corrupt { .. } => format!("was {dir} written by something else, or is the disk full?"),
+            JobErrorKind::VersionMismatch { .. } => {
+                "build the program that submits and the one that runs from the same source".to_owned()
+            }
+        })
+    }
+}
+
+impl std::error::Error for JobError {}
+
+/// Text from a job, made harmless for a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}

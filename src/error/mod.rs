@@ -1,0 +1,154 @@
+//! What can go wrong, and what to do about it.
+
+mod job;
+mod submit;
+
+use std::time::Duration;
+
+use slurm_core::codec::CodecError;
+use slurm_core::ids::JobId;
+use slurm_core::options::InvalidValue;
+use slurm_core::registry::RegistryError;
+
+pub use crate::host::HostError;
+pub use job::{JobError, JobErrorKind, JobReport};
+pub use submit::{Refusal, SubmitError};
+
+/// A result with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Anything that can go wrong when tasks run as jobs.
+///
+/// Its text says what went wrong; [`hint`](Self::hint) says what can be done about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// [`init`](crate::init) was not called, so a job could not find its way into the task.
+    #[error("slurm::init() was not called in this process")]
+    NotInitialized,
+    /// A job tried to submit a job.
+    #[error("this process runs inside the job {pre_id} and may not submit jobs")]
+    InsideJob {
+        /// The submission that the process belongs to.
+        pre_id: String,
+    },
+    /// The binary's tasks contradict each other.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// An argument cannot travel to the job.
+    #[error("argument `{parameter}` {source}")]
+    Argument {
+        /// The name of the parameter.
+        parameter: &'static str,
+        /// Why not.
+        source: CodecError,
+    },
+    /// Options are wrong, or do not fit together.
+    #[error("{}", problems.join("\n"))]
+    Options {
+        /// A sentence for each problem.
+        problems: Vec<String>,
+    },
+    /// The settings of the cluster are wrong.
+    #[error("{message}")]
+    Config {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The job could not be submitted.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The job ended without a value.
+    #[error(transparent)]
+    Job(Box<JobError>),
+    /// The job had not ended in the time given.
+    #[error("job {id} did not end within {} s; it goes on", waited.as_secs_f64())]
+    StillRunning {
+        /// The job.
+        id: JobId,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// No job is known by the id that was given.
+    #[error("no job `{wanted}` is known {place}")]
+    NoSuchJob {
+        /// What was looked for.
+        wanted: String,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// The job is one of another task than the one asked for.
+    #[error("job {id} runs the task `{found}`, not `{expected}`")]
+    OtherTask {
+        /// The job.
+        id: JobId,
+        /// The task asked for.
+        expected: &'static str,
+        /// The task that it runs.
+        found: String,
+    },
+    /// A file or a command of the cluster could not be used.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A command ran and said no.
+    #[error("`{command}` failed: {message}")]
+    Command {
+        /// The whole command line.
+        command: String,
+        /// Its own words.
+        message: String,
+    },
+    /// Nothing was submitted, because `--dry-run` asked for that.
+    #[error("dry run: nothing was submitted")]
+    DryRun(Box<crate::Explanation>),
+}
+
+impl From<InvalidValue> for Error {
+    fn from(error: InvalidValue) -> Self {
+        Self::Options { problems: vec![error.to_string()] }
+    }
+}
+
+impl From<JobError> for Error {
+    fn from(error: JobError) -> Self {
+        Self::Job(Box::new(error))
+    }
+}
+
+impl Error {
+    /// Returns what can be done about it, if anything is known.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NotInitialized => {
+                "put #[slurm::main] on main, or call slurm::init() as its first statement"
+            }
+            Self::InsideJob { .. } => {
+                "return the value and submit from the program that waits for it"
+            }
+            Self::Registry(error) => error.hint(),
+            Self::Argument { source, .. } => source.hint(),
+            Self::Config { hint, .. } => hint,
+            Self::Submit(error) => return error.hint(),
+            Self::Job(error) => return error.hint(),
+            Self::StillRunning { .. } => "wait again, or end it with cancel()",
+            Self::NoSuchJob { .. } => {
+                "Slurm forgets jobs; the submission's id (YYYYmmdd_HHMMSS_xxxxxxxx) works as long as its directory exists"
+            }
+            Self::Host(error) => return error.hint(),
+            Self::Options { .. } | Self::OtherTask { .. } | Self::Command { .. } | Self::DryRun(_) => {
+                return None;
+            }
+        };
+        Some(text.to_owned())
+    }
+
+    /// Returns the [`JobError`] if that is what this is.
+    pub fn as_job_error(&self) -> Option<&JobError> {
+        match self {
+            Self::Job(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Why a job could not be submitted.
+
+use std::time::Duration;
+
+use crate::host::HostError;
+
+/// Why a job could not be submitted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// A file could not be written or a command not be run. There is no job and no job directory.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// sbatch, or the controller through it, said no. There is no job and no job directory.
+    #[error("sbatch refused the job: {message}")]
+    Refused {
+        /// What kind of refusal it is.
+        refusal: Refusal,
+        /// sbatch's own words.
+        message: String,
+        /// The whole command line.
+        command: String,
+    },
+    /// The answer was lost and the job was not found afterwards; it may still appear.
+    #[error("it is not known whether the job was submitted: {message}")]
+    Unknown {
+        /// What was said instead of an answer.
+        message: String,
+        /// The id to look for: it is in the job's comment and in the path of its script.
+        pre_id: String,
+        /// How long it was looked for.
+        searched: Duration,
+    },
+    /// sbatch succeeded, but what it printed holds no job id.
+    #[error("sbatch printed no job id: {output:?}")]
+    NoJobId {
+        /// All that it printed.
+        output: String,
+    },
+    /// The supervisor of the embedded backend could not be reached.
+    #[error("the embedded backend did not answer: {message}")]
+    Supervisor {
+        /// What happened.
+        message: String,
+    },
+    /// The embedded backend cannot do what an option asks.
+    #[error("the embedded backend cannot honour `{option}`: {message}")]
+    Unsupported {
+        /// The option's key.
+        option: &'static str,
+        /// Why not.
+        message: String,
+    },
+}
+
+/// What sbatch objected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The partition does not exist or may not be used.
+    Partition,
+    /// The account, or its association with the partition.
+    Account,
+    /// The QOS.
+    Qos,
+    /// The time limit.
+    Time,
+    /// The memory.
+    Memory,
+    /// Nodes, CPUs or features that the cluster does not have.
+    Nodes,
+    /// GPUs or other generic resources.
+    Gres,
+    /// The reservation.
+    Reservation,
+    /// The dependency.
+    Dependency,
+    /// The licenses.
+    Licenses,
+    /// A limit on what a user may have in the queue.
+    Limit,
+    /// An option that sbatch itself does not take.
+    Option,
+    /// Anything else.
+    Other,
+}
+
+impl Refusal {
+    /// Reads sbatch's words. Source of the phrases: `slurm_strerror()`, 20.11 to 25.11.
+    pub(crate) fn of(message: &str) -> Self {
+        const PHRASES: &[(&str, Refusal)] = &[
+            ("invalid partition", Refusal::Partition),
+            ("user's group not permitted to use this partition", Refusal::Partition),
+            ("invalid account", Refusal::Account),
+            ("invalid qos", Refusal::Qos),
+            ("time limit", Refusal::Time),
+            ("time-min", Refusal::Time),
+            ("memory required", Refusal::Memory),
+            ("memory specification", Refusal::Memory),
+            ("generic resource", Refusal::Gres),
+            ("trackable resource", Refusal::Gres),
+            ("invalid gres", Refusal::Gres),
+            ("reservation", Refusal::Reservation),
+            ("dependency", Refusal::Dependency),
+            ("license", Refusal::Licenses),
+            ("accounting/qos policy", Refusal::Limit),
+            ("job submit limit", Refusal::Limit),
+            ("node configuration", Refusal::Nodes),
+            ("node count", Refusal::Nodes),
+            ("node name", Refusal::Nodes),
+            ("feature", Refusal::Nodes),
+            ("more processors", Refusal::Nodes),
+            ("unrecognized option", Refusal::Option),
+            ("invalid option", Refusal::Option),
+            ("specification", Refusal::Option),
+        ];
+        let message = message.to_lowercase();
+        let found = PHRASES.iter().find(|(phrase, _)| message.contains(phrase));
+        found.map_or(Self::Other, |(_, refusal)| *refusal)
+    }
+
+    fn hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Partition => "`sinfo -s` lists the partitions; set `partition`",
+            Self::Account => "`sacctmgr show assoc user=$USER format=account,partition` lists your accounts; set `account`",
+            Self::Qos => "`sacctmgr show assoc user=$USER format=qos` lists your QOS; set `qos`",
+            Self::Time => "`sinfo -o '%P %l'` lists the partitions' limits; set `time`",
+            Self::Memory | Self::Nodes => "`sinfo -o '%P %D %c %m %f'` lists what the nodes have",
+            Self::Gres => "`sinfo -o '%P %G'` lists the nodes' generic resources",
+            Self::Reservation => "`scontrol show reservation` lists the reservations",
+            Self::Licenses => "`scontrol show licenses` lists the licenses",
+            Self::Limit => "wait for some of your jobs to end, or ask for less; `sacctmgr show assoc user=$USER` lists your limits",
+            Self::Dependency | Self::Option | Self::Other => return None,
+        })
+    }
+}
+
+impl SubmitError {
+    /// Returns what can be done about it, if anything is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Host(error) => error.hint(),
+            Self::Refused { refusal, .. } => refusal.hint().map(str::to_owned),
+            Self::Unknown { pre_id, .. } => {
+                Some(format!("look for it: squeue --me -t all -o '%A %T %o' | grep {pre_id}"))
+            }
+            Self::NoJobId { .. } => {
+                Some("is sbatch a wrapper at this site? look for the job with squeue --me".to_owned())
+            }
+            Self::Supervisor { .. } => {
+                Some("see supervisor.log below .local in the job base directory".to_owned())
+            }
+            Self::Unsupported { .. } => Some("use --backend slurm for it".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sbatch_words_are_understood() {
+        for (message, refusal) in [
+            ("sbatch: error: invalid partition specified: nosuch\nsbatch: error: Batch job submission failed: Invalid partition name specified", Refusal::Partition),
+            ("sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified", Refusal::Account),
+            ("sbatch: error: Batch job submission failed: Requested node configuration is not available", Refusal::Nodes),
+            ("sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)", Refusal::Limit),
+            ("sbatch: error: Memory specification can not be satisfied", Refusal::Memory),
+            ("sbatch: unrecognized option '--foo'", Refusal::Option),
+            ("sbatch: error: something new", Refusal::Other),
+        ] {
+            assert_eq!(Refusal::of(message), refusal, "{message}");
+        }
+    }
+}

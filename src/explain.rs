@@ -1,0 +1,91 @@
+//! What a submission consists of, for people and other tools.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use slurm_core::ids::PreId;
+use slurm_core::options::{OptionSet, OptionValue, Source};
+
+/// What a submission consists of: the merged options with where each came from, and the script.
+///
+/// It is what `--dry-run` prints, what [`Job::explain`](crate::Job::explain) returns, and what stands
+/// in `job.json` in the job's directory. It never holds argument values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The submission.
+    pub pre_id: PreId,
+    /// The task's name.
+    pub task: String,
+    /// The hash of the task's parameter and return types.
+    pub signature: u64,
+    /// The names of the parameters with the size of each argument in bytes, or `None` for the result
+    /// of another job.
+    pub arguments: Vec<(String, Option<u64>)>,
+    /// The backend: `local` or `slurm`.
+    pub backend: String,
+    /// The job's directory.
+    pub dir: PathBuf,
+    /// The options in the order of their names.
+    pub options: Vec<ExplainedOption>,
+    /// Flags that are passed to sbatch as they are.
+    pub extra: Vec<String>,
+    /// What will not be as asked for, and why.
+    pub warnings: Vec<String>,
+    /// The text of the batch script.
+    pub script: String,
+}
+
+/// One option of a submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExplainedOption {
+    /// The key, such as `cpus_per_task`.
+    pub key: String,
+    /// The value in canonical form; `None` for a flag.
+    pub value: Option<String>,
+    /// Where it was set: `default`, `Slurmfile`, `attribute` or `call`.
+    pub source: String,
+}
+
+pub(crate) fn explained(options: &OptionSet) -> Vec<ExplainedOption> {
+    let source = |source| match source {
+        Source::Default => "default",
+        Source::Slurmfile => "Slurmfile",
+        Source::Attribute => "attribute",
+        Source::CallSite => "call",
+    };
+    options
+        .iter()
+        .filter(|(_, value, _)| **value != OptionValue::Unset)
+        .map(|(spec, value, from)| ExplainedOption {
+            key: spec.key.to_owned(),
+            value: value.as_str().map(str::to_owned),
+            source: source(from).to_owned(),
+        })
+        .collect()
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "task       {} ({})", self.task, self.pre_id)?;
+        writeln!(f, "backend    {}", self.backend)?;
+        writeln!(f, "directory  {}", self.dir.display())?;
+        for (name, size) in &self.arguments {
+            match size {
+                Some(size) => writeln!(f, "argument   {name}, {size} bytes")?,
+                None => writeln!(f, "argument   {name}, the result of another job")?,
+            }
+        }
+        let width = self.options.iter().map(|option| option.key.len()).max().unwrap_or(0);
+        for ExplainedOption { key, value, source } in &self.options {
+            let value = value.as_deref().unwrap_or("(flag)");
+            writeln!(f, "option     {key:width$} = {value}  ({source})")?;
+        }
+        self.extra.iter().try_for_each(|flag| writeln!(f, "flag       {flag}"))?;
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning    {warning}"))?;
+        f.write_str("script\n")?;
+        self.script.lines().try_for_each(|line| writeln!(f, "    {line}"))
+    }
+}

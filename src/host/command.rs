@@ -1,0 +1,173 @@
+//! Commands as argument vectors.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::HostError;
+
+/// A program and its arguments, never a line of shell.
+#[derive(Clone, Debug)]
+pub(crate) struct CommandLine {
+    program: String,
+    arguments: Vec<String>,
+    variables: Vec<(&'static str, &'static str)>,
+    limit: Duration,
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// sbatch itself retries for about two minutes when the controller is busy; a shorter limit would kill
+/// it in the middle.
+const LIMIT: Duration = Duration::from_secs(180);
+
+impl CommandLine {
+    pub(crate) fn new(program: &str) -> Self {
+        Self { program: program.to_owned(), arguments: Vec::new(), variables: Vec::new(), limit: LIMIT }
+    }
+
+    pub(crate) fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    pub(crate) fn args<I: IntoIterator<Item: Into<String>>>(mut self, arguments: I) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable for this command alone.
+    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
+    /// Sets how long the command may take.
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Runs the command on this machine, without the variables that would change what Slurm's commands
+    /// submit and print.
+    pub(super) fn run_here(&self) -> Result<Output, HostError> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        scrub(&mut command);
+        command.envs(self.variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().map_err(|error| self.cannot_start(error))?;
+        self.collect(child)
+    }
+
+    fn collect(&self, mut child: Child) -> Result<Output, HostError> {
+        let (sender, receiver) = mpsc::channel();
+        let stdout = drain(child.stdout.take(), sender.clone());
+        let stderr = drain(child.stderr.take(), sender);
+        let deadline = Instant::now() + self.limit;
+        for _ in 0..2 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if receiver.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+                // It may have ended this very moment; then there is nothing to kill.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(HostError::Timeout { command: self.to_string(), limit: self.limit });
+            }
+        }
+        let status = child
+            .wait()
+            .map_err(|source| HostError::Start { command: self.to_string(), source })?;
+        let text = |reader: thread::JoinHandle<Vec<u8>>| {
+            String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()
+        };
+        Ok(Output { status, stdout: text(stdout), stderr: text(stderr) })
+    }
+
+    fn cannot_start(&self, error: io::Error) -> HostError {
+        let command = self.to_string();
+        if error.kind() == io::ErrorKind::NotFound {
+            HostError::CommandMissing { program: self.program.clone(), command }
+        } else {
+            HostError::Start { command, source: error }
+        }
+    }
+}
+
+/// For people: words with anything unusual in them are quoted so that a shell would take them back.
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.program)?;
+        self.arguments.iter().try_for_each(|argument| write!(f, " {}", crate::script::shell_word(argument)))
+    }
+}
+
+fn drain(
+    pipe: Option<impl Read + Send + 'static>,
+    done: mpsc::Sender<()>,
+) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What was read before an error is still the best there is.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        let _ = done.send(());
+        bytes
+    })
+}
+
+/// Variables of Slurm's own commands change what they submit and print, and a submitter that itself
+/// runs in a job would pass its own job's `SLURM_*` on.
+fn scrub(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_scrubbed) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// Returns whether a variable must not reach Slurm's commands or a job.
+pub(crate) fn is_scrubbed(name: &str) -> bool {
+    const PREFIXES: &[&str] = &[
+        "SLURM_", "SLURMD_", "SLURMCTLD_", "SBATCH_", "SRUN_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_",
+        "SALLOC_", "PMI_", "PMIX_", "OMPI_",
+    ];
+    name != "SLURM_CONF"
+        && !name.starts_with("SLURM_SDK_")
+        && PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_larger_than_a_pipe_is_drained() {
+        let command = CommandLine::new("sh").args(["-c", "head -c 300000 /dev/zero; echo oops >&2; exit 3"]);
+        let output = command.run_here().unwrap();
+        assert_eq!((output.stdout.len(), output.stderr.as_str()), (300_000, "oops\n"));
+        assert_eq!(output.status.code(), Some(3));
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_given_up() {
+        let command = CommandLine::new("sleep").arg("60").within(Duration::from_millis(50));
+        let error = command.run_here().unwrap_err();
+        assert_eq!(error.to_string(), "`sleep 60` did not end within 0 s");
+    }
+
+    #[test]
+    fn a_missing_program_is_named_with_its_command_line() {
+        let error = CommandLine::new("no-such-sbatch").arg("a b").run_here().unwrap_err();
+        assert_eq!(error.to_string(), "cannot run `no-such-sbatch 'a b'`: no-such-sbatch was not found");
+    }
+}

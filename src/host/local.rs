@@ -1,0 +1,205 @@
+//! This machine.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use slurm_core::durable;
+use slurm_core::layout::binary_folder;
+
+use super::{CommandLine, Host, HostError, NewFile, Output};
+
+/// The machine that this process runs on.
+#[derive(Debug)]
+pub(crate) struct LocalHost;
+
+impl Host for LocalHost {
+    fn run(&self, command: &CommandLine) -> Result<Output, HostError> {
+        command.run_here()
+    }
+
+    fn create_dir_with(&self, dir: &Path, files: &[NewFile<'_>]) -> Result<(), HostError> {
+        if let Some(parent) = dir.parent() {
+            create_dirs(parent)?;
+        }
+        // Not `create_dir_all`: a directory that exists already is somebody else's submission.
+        DirBuilder::new().create(dir).map_err(|error| HostError::file("create", dir, error))?;
+        for file in files {
+            let path = dir.join(file.name);
+            if let Err(error) = create(&path, file) {
+                let _ = fs::remove_dir_all(dir);
+                return Err(HostError::file("write", &path, error));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
+        durable::replace(path, bytes).map_err(|error| HostError::file("write", path, error))
+    }
+
+    fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError> {
+        let read = || {
+            let mut file = File::open(path)?;
+            if offset > 0 {
+                file.seek(SeekFrom::Start(offset))?;
+            }
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        match read() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(HostError::file("read", path, error)),
+        }
+    }
+
+    fn remove_dir(&self, dir: &Path) -> Result<(), HostError> {
+        match fs::remove_dir_all(dir) {
+            Err(error) if !is_absence(&error) => Err(HostError::file("remove", dir, error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn list_dirs(&self, dir: &Path) -> Result<Vec<String>, HostError> {
+        let entries = match fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(error) if is_absence(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(HostError::file("list", dir, error)),
+        };
+        let directory = |entry: fs::DirEntry| {
+            entry.file_type().ok().filter(fs::FileType::is_dir)?;
+            entry.file_name().into_string().ok()
+        };
+        Ok(entries.filter_map(|entry| entry.ok().and_then(directory)).collect())
+    }
+
+    fn staging_path(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError> {
+        let reading = |error| HostError::file("read", source, error);
+        let name = source.file_name().unwrap_or_default();
+        let metadata = fs::metadata(source).map_err(reading)?;
+        // The same file as last time need not be read again to know its content.
+        if let Ok(hash) = fs::read_to_string(index_entry(job_base_dir, &metadata))
+            && is_hash(&hash)
+        {
+            return Ok(binary_folder(job_base_dir, &hash).join(name));
+        }
+        let mut hasher = blake3::Hasher::new();
+        File::open(source).and_then(|mut file| io::copy(&mut file, &mut hasher)).map_err(reading)?;
+        let hash = hasher.finalize().to_hex();
+        Ok(binary_folder(job_base_dir, &hash[..HASH_DIGITS]).join(name))
+    }
+
+    fn stage(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError> {
+        let staged = self.staging_path(source, job_base_dir)?;
+        let metadata = fs::metadata(source).map_err(|error| HostError::file("read", source, error))?;
+        if fs::metadata(&staged).is_ok_and(|known| known.size() == metadata.size()) {
+            return Ok(staged);
+        }
+        let folder = staged.parent().unwrap_or(job_base_dir);
+        create_dirs(folder)?;
+        copy(source, &staged).map_err(|error| HostError::file("write", &staged, error))?;
+        let index = index_entry(job_base_dir, &metadata);
+        if let Some(parent) = index.parent() {
+            create_dirs(parent)?;
+        }
+        let hash = folder.file_name().unwrap_or_default().as_encoded_bytes();
+        self.write(&index, hash)?;
+        Ok(staged)
+    }
+}
+
+/// 128 bits of a BLAKE3 hash.
+const HASH_DIGITS: usize = 32;
+
+/// Where the content hash of a file is noted, under what tells a changed file from the same one.
+fn index_entry(job_base_dir: &Path, metadata: &fs::Metadata) -> PathBuf {
+    let changed = (metadata.mtime(), metadata.mtime_nsec());
+    job_base_dir.join(".bin/index").join(format!(
+        "{:x}-{:x}-{:x}-{:x}.{:x}",
+        metadata.dev(),
+        metadata.ino(),
+        metadata.size(),
+        changed.0,
+        changed.1,
+    ))
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == HASH_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn create_dirs(dir: &Path) -> Result<(), HostError> {
+    fs::create_dir_all(dir).map_err(|error| HostError::file("create", dir, error))
+}
+
+fn create(path: &Path, file: &NewFile<'_>) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    if let Some(mode) = file.mode {
+        options.mode(mode);
+    }
+    let mut handle = options.open(path)?;
+    handle.write_all(file.bytes)?;
+    if file.synced { handle.sync_all() } else { Ok(()) }
+}
+
+/// Copies a program so that it is there whole or not at all, executable by whom the original is.
+fn copy(source: &Path, target: &Path) -> io::Result<()> {
+    let temporary = durable::temporary_beside(target);
+    let copied = fs::copy(source, &temporary).and_then(|_| {
+        let mode = fs::metadata(source)?.permissions().mode() | 0o500;
+        fs::set_permissions(&temporary, fs::Permissions::from_mode(mode & !0o222))?;
+        File::open(&temporary)?.sync_all()?;
+        fs::rename(&temporary, target)
+    });
+    if copied.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    copied
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_is_staged_once_per_content() {
+        let base = tempfile::tempdir().unwrap();
+        let source = base.path().join("program");
+        fs::write(&source, b"first").unwrap();
+        let first = LocalHost.stage(&source, base.path()).unwrap();
+        assert_eq!(LocalHost.stage(&source, base.path()).unwrap(), first);
+        assert_eq!(fs::read(&first).unwrap(), b"first");
+        fs::remove_file(&source).unwrap();
+        fs::write(&source, b"second").unwrap();
+        let second = LocalHost.stage(&source, base.path()).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(fs::read(&first).unwrap(), b"first");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_filled_is_not_left_half_full() {
+        let base = tempfile::tempdir().unwrap();
+        let dir = base.path().join("task/job");
+        let good = NewFile { name: "spec", bytes: b"x", mode: None, synced: true };
+        let bad = NewFile { name: "no/such/folder", ..good };
+        assert!(LocalHost.create_dir_with(&dir, &[good, bad]).is_err());
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_submission_never_lands_in_a_directory_that_exists() {
+        let base = tempfile::tempdir().unwrap();
+        let file = NewFile { name: "spec", bytes: b"x", mode: None, synced: false };
+        LocalHost.create_dir_with(&base.path().join("a"), &[file]).unwrap();
+        assert!(LocalHost.create_dir_with(&base.path().join("a"), &[file]).is_err());
+        assert_eq!(fs::read(base.path().join("a/spec")).unwrap(), b"x");
+    }
+}

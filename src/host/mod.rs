@@ -1,0 +1,124 @@
+//! Where commands run and files lie.
+//!
+//! A [`Host`] is the machine from which jobs are submitted: this one ([`LocalHost`]). The drivers above
+//! it are written against the trait alone.
+
+mod command;
+mod local;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) use command::{CommandLine, Output, is_scrubbed};
+pub(crate) use local::LocalHost;
+
+/// A machine on which commands run and files lie.
+pub(crate) trait Host: fmt::Debug + Send + Sync {
+    /// Runs a command to its end.
+    ///
+    /// A command that ran and failed is an `Ok`: its meaning is the caller's to judge.
+    fn run(&self, command: &CommandLine) -> Result<Output, HostError>;
+
+    /// Creates the directory `dir` with `files` in it. On an error nothing of it is left.
+    fn create_dir_with(&self, dir: &Path, files: &[NewFile<'_>]) -> Result<(), HostError>;
+
+    /// Writes a file whole or not at all.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError>;
+
+    /// Reads a file from `offset` on, or returns `None` if it does not exist.
+    fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// Removes a directory with everything in it, if it exists.
+    fn remove_dir(&self, dir: &Path) -> Result<(), HostError>;
+
+    /// Returns the directories in `dir` by name; none if it does not exist.
+    fn list_dirs(&self, dir: &Path) -> Result<Vec<String>, HostError>;
+
+    /// Returns where the binary at `source` lies, or would lie, once it is staged.
+    fn staging_path(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError>;
+
+    /// Puts the binary at `source` on this machine below `job_base_dir`, once per content, and returns
+    /// where it is.
+    fn stage(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError>;
+}
+
+/// A file to be created.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewFile<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) bytes: &'a [u8],
+    /// The permission bits, or what the umask leaves.
+    pub(crate) mode: Option<u32>,
+    /// Whether the job reads it, so that it has to be on the disk before the job exists.
+    pub(crate) synced: bool,
+}
+
+/// Why something could not be done on a host.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// A file or directory could not be used.
+    #[error("cannot {action} {}", path.display())]
+    File {
+        /// What was tried: `create`, `write`, `read`, …
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A program is not installed, or not in `PATH`.
+    #[error("cannot run `{command}`: {program} was not found")]
+    CommandMissing {
+        /// The program.
+        program: String,
+        /// The whole command line.
+        command: String,
+    },
+    /// A program could not be started.
+    #[error("cannot run `{command}`")]
+    Start {
+        /// The whole command line.
+        command: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A program did not end in time and was killed.
+    #[error("`{command}` did not end within {} s", limit.as_secs())]
+    Timeout {
+        /// The whole command line.
+        command: String,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+}
+
+impl HostError {
+    pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::File { action, path: path.to_owned(), source }
+    }
+
+    /// Returns what can be done about it, if anything is known.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::File { source, path, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => format!(
+                    "choose another directory with --job-base-dir or SLURM_SDK_JOB_BASE_DIR, or look at `ls -ld {}`",
+                    path.parent().unwrap_or(path).display()
+                ),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => format!(
+                    "free some space (`df -h {}`), or choose another directory with --job-base-dir or SLURM_SDK_JOB_BASE_DIR",
+                    path.parent().unwrap_or(path).display()
+                ),
+                _ => return None,
+            },
+            Self::CommandMissing { program, .. } => format!(
+                "`which {program}` should find Slurm's command: log in to a login node, load the cluster's Slurm module, or use --backend local"
+            ),
+            Self::Timeout { .. } => "the Slurm controller may be overloaded or down: try `sinfo`".to_owned(),
+            Self::Start { .. } => return None,
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! The first thing in `main`.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use slurm_core::registry::Registry;
+
+use crate::error::{Error, Result};
+use crate::script::INSIDE_JOB;
+
+static INITIALIZED: AtomicBool = AtomicBool::new(false);
+
+/// The first argument of a process that is no submitter.
+pub(crate) const INTERNAL: &str = "__slurm";
+
+/// Makes this binary able to run its own tasks. Call it first thing in `main`, before anything
+/// else reads the command line or starts threads; [`#[slurm::main]`](crate::main) writes it for you.
+///
+/// In a process that was started as a job (its first argument is `__slurm`), it runs the task and ends
+/// the process. In any other process it checks the tasks of the binary and returns.
+///
+/// # Errors
+/// [`Error::Registry`] if two tasks have one name, or the linker dropped one.
+pub fn init() -> Result<()> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == INTERNAL) {
+        let rest: Vec<OsString> = arguments.collect();
+        end_process(run_role(&rest));
+    }
+    Registry::get()?;
+    INITIALIZED.store(true, Ordering::SeqCst);
+    Ok(())
+}
+
+#[allow(clippy::exit, reason = "a runner must never come back into the submitter's `main`")]
+fn end_process(code: u8) -> ! {
+    std::process::exit(code.into())
+}
+
+#[allow(clippy::print_stderr, reason = "this process is a program of its own, and the job's log its place to speak")]
+fn run_role(arguments: &[OsString]) -> u8 {
+    if let Some(path) = slurm_runner::spec_path(arguments) {
+        return slurm_runner::run(path);
+    }
+    match arguments {
+        [role, dir] if role == "supervise" => crate::backend::local::supervise(Path::new(dir)),
+        _ => {
+            eprintln!("slurm-sdk: `__slurm` is for slurm-sdk's own use; it takes `run SPEC`");
+            2
+        }
+    }
+}
+
+/// Refuses what would make a job submit itself for ever.
+pub(crate) fn check_may_submit() -> Result<()> {
+    if let Some(pre_id) = std::env::var_os(INSIDE_JOB) {
+        return Err(Error::InsideJob { pre_id: pre_id.to_string_lossy().into_owned() });
+    }
+    if INITIALIZED.load(Ordering::SeqCst) { Ok(()) } else { Err(Error::NotInitialized) }
+}

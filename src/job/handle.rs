@@ -1,0 +1,85 @@
+//! Names for jobs that pass between processes.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use slurm_core::ids::{JobId, PreId};
+
+/// What another process needs to [attach](crate::Cluster::attach) to a job.
+///
+/// It can be serialized; it holds no secret and no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobHandle {
+    /// The submission's id.
+    pub pre_id: PreId,
+    /// The job's id.
+    pub job_id: JobId,
+    /// The task's name.
+    pub task: String,
+    /// The hash of the task's parameter and return types.
+    pub signature: u64,
+    /// The job's directory.
+    pub dir: PathBuf,
+}
+
+/// A way to name a job: by its id, by its submission's id, or by its handle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JobRef {
+    /// The id that Slurm gave.
+    Id(JobId),
+    /// The id of the submission.
+    PreId(PreId),
+    /// A handle of another process.
+    Handle(Box<JobHandle>),
+    /// A text that is neither of the ids; no job will be found.
+    Unknown(String),
+}
+
+impl From<JobId> for JobRef {
+    fn from(id: JobId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&PreId> for JobRef {
+    fn from(id: &PreId) -> Self {
+        Self::PreId(id.clone())
+    }
+}
+
+impl From<PreId> for JobRef {
+    fn from(id: PreId) -> Self {
+        Self::PreId(id)
+    }
+}
+
+impl From<&JobHandle> for JobRef {
+    fn from(handle: &JobHandle) -> Self {
+        Self::Handle(Box::new(handle.clone()))
+    }
+}
+
+impl From<JobHandle> for JobRef {
+    fn from(handle: JobHandle) -> Self {
+        Self::Handle(Box::new(handle))
+    }
+}
+
+impl From<&str> for JobRef {
+    fn from(text: &str) -> Self {
+        let pre_id = || text.parse().map(Self::PreId).ok();
+        text.parse().map(Self::Id).ok().or_else(pre_id).unwrap_or_else(|| Self::Unknown(text.to_owned()))
+    }
+}
+
+impl FromStr for JobRef {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
+    }
+}

@@ -1,0 +1,94 @@
+//! What a job printed and noted.
+
+use std::path::{Path, PathBuf};
+
+use slurm_core::events::{Event, EventKind};
+use slurm_core::ids::JobId;
+
+use super::Job;
+use crate::error::{Error, Result};
+
+impl<T> Job<T> {
+    /// Returns what the job has written to standard output so far; nothing if it has not started.
+    ///
+    /// Bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or `output` names it by a pattern that only Slurm can resolve and
+    /// the job has not started.
+    pub fn stdout(&self) -> Result<String> {
+        self.log(false)
+    }
+
+    /// Returns what the job has written to standard error so far; see [`stdout`](Self::stdout).
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout).
+    pub fn stderr(&self) -> Result<String> {
+        self.log(true)
+    }
+
+    /// Returns the text of the batch script.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn script(&self) -> Result<String> {
+        self.read_text(&self.dir().script())
+    }
+
+    /// Returns the diary of the job: what the runner noted, oldest first.
+    pub fn events(&self) -> Vec<Event> {
+        Event::read_all(&self.read_text(&self.dir().events()).unwrap_or_default())
+    }
+
+    pub(super) fn read_text(&self, path: &Path) -> Result<String> {
+        let bytes = self.cluster().backend().host().read(path, 0)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn log(&self, error: bool) -> Result<String> {
+        let noted = self.events().into_iter().rev().find_map(|event| match event.event {
+            EventKind::Started { stdout, stderr, .. } => if error { stderr } else { stdout },
+            _ => None,
+        });
+        let path = match noted {
+            Some(path) => path,
+            None => self.planned_log(error)?,
+        };
+        self.read_text(&path)
+    }
+
+    /// Where the job will write, by the options it was submitted with.
+    fn planned_log(&self, error: bool) -> Result<PathBuf> {
+        let own = if error { self.dir().stderr(self.id()) } else { self.dir().stdout(self.id()) };
+        let key = if error { "error" } else { "output" };
+        let Ok(explanation) = self.explain() else { return Ok(own) };
+        let option = explanation.options.iter().find(|option| option.key == key);
+        match option.and_then(|option| option.value.as_deref().zip(Some(option.source.as_str()))) {
+            None | Some((_, "default")) => Ok(own),
+            Some((pattern, _)) => expand(pattern, self.id()).ok_or_else(|| Error::Config {
+                message: format!("`{key} = \"{pattern}\"` is resolved by Slurm, and the job has not started"),
+                hint: "try again once it runs".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Resolves a file name pattern that needs nothing but the job's id.
+fn expand(pattern: &str, id: JobId) -> Option<PathBuf> {
+    let path = pattern.replace("%j", &id.to_string()).replace("%A", &id.to_string());
+    (!path.contains('%') && path.starts_with('/')).then(|| path.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_expanded_only_if_that_is_certain() {
+        let id = JobId::new(7).unwrap();
+        assert_eq!(expand("/logs/%j.out", id), Some("/logs/7.out".into()));
+        assert_eq!(expand("/logs/%N.out", id), None);
+        assert_eq!(expand("relative.out", id), None);
+    }
+}

@@ -1,0 +1,194 @@
+//! Jobs that were submitted.
+
+mod conclude;
+mod handle;
+mod logs;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use once_cell::sync::OnceCell;
+use slurm_core::codec::CodecError;
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::layout::JobDir;
+use slurm_core::outcome::{Ending, Outcome, RunReport};
+use slurm_core::state::JobState;
+
+use crate::cluster::Cluster;
+use crate::error::{Error, Result};
+use crate::explain::Explanation;
+use crate::poll::Verdict;
+
+pub use handle::{JobHandle, JobRef};
+
+/// A submitted call that will give a `T`.
+///
+/// Dropping it changes nothing: the job goes on, and [`Cluster::attach`] finds it again, also from
+/// another process.
+pub struct Job<T> {
+    cluster: Cluster,
+    handle: JobHandle,
+    decode: fn(&[u8]) -> Result<T, CodecError>,
+    explanation: OnceCell<Explanation>,
+    verdict: OnceCell<Verdict>,
+}
+
+impl<T> fmt::Debug for Job<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+impl<T> Job<T> {
+    pub(crate) fn new(
+        cluster: Cluster,
+        handle: JobHandle,
+        decode: fn(&[u8]) -> Result<T, CodecError>,
+        explanation: Option<Explanation>,
+    ) -> Self {
+        let explanation = explanation.map_or_else(OnceCell::new, OnceCell::with_value);
+        Self { cluster, handle, decode, explanation, verdict: OnceCell::new() }
+    }
+
+    /// Returns the job's id.
+    pub fn id(&self) -> JobId {
+        self.handle.job_id
+    }
+
+    /// Returns the submission's id, which stays unique when Slurm uses job ids again.
+    pub fn pre_id(&self) -> &PreId {
+        &self.handle.pre_id
+    }
+
+    /// Returns what another process needs to [attach](Cluster::attach) to the job.
+    pub fn handle(&self) -> &JobHandle {
+        &self.handle
+    }
+
+    pub(crate) fn dir(&self) -> JobDir {
+        JobDir::at(&self.handle.dir)
+    }
+
+    /// Returns the directory of the job, on the machine that has its files.
+    pub fn job_dir(&self) -> &std::path::Path {
+        &self.handle.dir
+    }
+
+    /// Returns the job's state as of now: at most one read and one question to the backend.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked, or does not know the job.
+    pub fn state(&self) -> Result<JobState> {
+        if let Some(verdict) = self.verdict.get() {
+            return Ok(conclude::state_of(verdict));
+        }
+        let backend = self.cluster.backend();
+        if let Some(bytes) = backend.host().read(&self.dir().result(), 0)? {
+            return Ok(conclude::state_of(&Verdict::Outcome(Arc::new(bytes))));
+        }
+        let id = self.id();
+        match backend.survey(&[id])?.remove(&id) {
+            Some(sighting) => Ok(sighting.state),
+            None => Err(Error::NoSuchJob {
+                wanted: id.to_string(),
+                place: "to the queue or the accounting any more".to_owned(),
+            }),
+        }
+    }
+
+    /// Waits until the job has ended, well or not, and returns its last state.
+    ///
+    /// # Errors
+    /// Only if the backend cannot be asked.
+    pub fn wait(&self) -> Result<JobState> {
+        self.verdict(None).map(conclude::state_of)
+    }
+
+    /// Waits for the job and returns its value.
+    ///
+    /// # Errors
+    /// [`Error::Job`] if it ended without one.
+    pub fn result(&self) -> Result<T> {
+        self.value_of(self.verdict(None)?)
+    }
+
+    /// Waits for the job, at most `limit`, and returns its value. The job goes on if time runs out.
+    ///
+    /// # Errors
+    /// [`Error::StillRunning`] if it has not ended by then; otherwise as [`result`](Self::result).
+    pub fn result_within(&self, limit: Duration) -> Result<T> {
+        self.value_of(self.verdict(Some(limit))?)
+    }
+
+    /// Waits for the job and returns where and when it ran.
+    ///
+    /// # Errors
+    /// [`Error::Job`] if it left no outcome. A job whose function failed has left one.
+    pub fn report(&self) -> Result<RunReport> {
+        match self.verdict(None)? {
+            Verdict::Outcome(bytes) => Outcome::from_bytes(bytes)
+                .map(|(outcome, _)| outcome.run)
+                .map_err(|error| conclude::unreadable(self, &error).into()),
+            other => Err(conclude::without_outcome(self, other).into()),
+        }
+    }
+
+    /// Cancels the job; one that has ended already stays as it is.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked.
+    pub fn cancel(&self) -> Result<()> {
+        self.cluster.backend().cancel(self.id())
+    }
+
+    /// Returns what was submitted: the options with where each came from, and the script.
+    ///
+    /// # Errors
+    /// If the job's description cannot be read, for a job that another process submitted.
+    pub fn explain(&self) -> Result<&Explanation> {
+        self.explanation.get_or_try_init(|| {
+            let path = self.dir().job_json();
+            let text = self.read_text(&path)?;
+            serde_json::from_str(&text).map_err(|error| Error::Config {
+                message: format!("{} is damaged: {error}", path.display()),
+                hint: "it only describes the job; its result can still be fetched".to_owned(),
+            })
+        })
+    }
+
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    fn verdict(&self, limit: Option<Duration>) -> Result<&Verdict> {
+        self.verdict.get_or_try_init(|| {
+            let (id, result) = (self.id(), self.dir().result());
+            let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+            match self.cluster.poller().wait(self.pre_id(), id, result, deadline) {
+                Ok(Some(verdict)) => Ok(verdict),
+                Ok(None) => Err(Error::StillRunning { id, waited: limit.unwrap_or_default() }),
+                Err(error) => Err(Arc::try_unwrap(error).unwrap_or_else(|shared| Error::Config {
+                    message: shared.to_string(),
+                    hint: shared.hint().unwrap_or_default(),
+                })),
+            }
+        })
+    }
+
+    fn value_of(&self, verdict: &Verdict) -> Result<T> {
+        let Verdict::Outcome(bytes) = verdict else {
+            return Err(conclude::without_outcome(self, verdict).into());
+        };
+        let (outcome, frame) = Outcome::from_bytes(bytes).map_err(|error| conclude::unreadable(self, &error))?;
+        match outcome.ending {
+            Ending::Failure(failure) => Err(conclude::failed(self, *failure, &outcome.run).into()),
+            Ending::Value(_) if frame.task != self.handle.task || frame.signature != self.handle.signature => {
+                Err(conclude::foreign(self, frame.task).into())
+            }
+            Ending::Value(value) => {
+                (self.decode)(&value).map_err(|error| conclude::undecodable(self, &error).into())
+            }
+        }
+    }
+}

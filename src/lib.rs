@@ -1,0 +1,87 @@
+//! Run Rust functions as Slurm jobs.
+//!
+//! Annotate a function, and the compiled binary is both the submitter on your machine and the runner
+//! inside the job:
+//!
+//! ```no_run
+//! use slurm::Cluster;
+//!
+//! /// Adds two numbers, far away.
+//! #[slurm::task(time = "00:05:00", mem = "100M")]
+//! fn add(a: i64, b: i64) -> i64 {
+//!     a + b
+//! }
+//!
+//! #[slurm::main]
+//! fn main(cluster: Cluster) -> slurm::Result<()> {
+//!     let job = add::job(20, 22).submit(&cluster)?;
+//!     println!("job {}: {}", job.id(), job.result()?);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Without any configuration the job is a process of this machine, run by the embedded backend; with
+//! `--backend slurm` it is one of the Slurm of this host. Nothing in the source changes.
+//!
+//! - [`task`](macro@task) makes a function a task; the option values are checked while it compiles.
+//! - [`JobBuilder`] is a call that is not yet submitted, [`Job`] one that is.
+//! - [`Cluster`] says where jobs go; [`ClusterArgs`] puts that on your own command line.
+//! - [`Error`] says what went wrong, [`Error::hint`] what to do; a job's own end is a [`JobError`].
+//! - [`JobContext`] tells a running task about its job.
+//! - [`Json`] carries what the binary encoding cannot.
+
+mod arg;
+mod backend;
+mod builder;
+mod cli;
+mod cluster;
+mod entry_point;
+pub mod error;
+mod explain;
+mod host;
+mod init;
+mod job;
+mod poll;
+mod script;
+mod submit;
+
+pub use arg::{Arg, IntoArg};
+pub use builder::JobBuilder;
+pub use cli::ClusterArgs;
+pub use cluster::{BackendKind, Cluster, ClusterBuilder};
+pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
+pub use explain::{ExplainedOption, Explanation};
+pub use init::init;
+pub use job::{Job, JobHandle, JobRef};
+pub use slurm_core::codec::Json;
+pub use slurm_core::context::JobContext;
+pub use slurm_core::events::{Event, EventKind};
+pub use slurm_core::ids::{JobId, PreId};
+pub use slurm_core::options;
+pub use slurm_core::outcome::{Failure, FailureKind, RunReport};
+pub use slurm_core::state::JobState;
+pub use slurm_core::task::Task;
+
+#[doc = include_str!("task_attribute.md")]
+pub use slurm_macros::task;
+
+#[doc = include_str!("main_attribute.md")]
+pub use slurm_macros::main;
+
+/// What the macros' expansions use; not for anybody else, and different in every version.
+#[doc(hidden)]
+pub mod __private {
+    pub use inventory;
+    pub use linkme;
+    pub use slurm_core::codec::CodecError;
+    pub use slurm_core::context::JobContext;
+    pub use slurm_core::outcome::Failure;
+    pub use slurm_core::registry::{Registered, TASK_NAMES};
+    pub use slurm_core::task::{
+        Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskOption, TaskOutput,
+        TaskResult, ViaDebug, ViaDisplay, ViaError, encode_output,
+    };
+
+    pub use crate::arg::CallArguments;
+    pub use crate::entry_point::{MainError, ReportDisplay, ReportError, main_plain, main_with_cluster};
+}

@@ -1,0 +1,83 @@
+//! The batch script.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use slurm_core::ids::PreId;
+use slurm_core::options::OptionSet;
+
+/// How the script starts the runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Launcher {
+    /// One process: the runner is the batch step itself, so signals reach it and its exit code is the job's.
+    Exec,
+    /// One process per Slurm task.
+    Srun,
+}
+
+/// What stands in a batch script.
+#[derive(Debug)]
+pub(crate) struct Script<'a> {
+    pub(crate) options: &'a OptionSet,
+    pub(crate) task: &'a str,
+    pub(crate) pre_id: &'a PreId,
+    pub(crate) job_base_dir: &'a Path,
+    pub(crate) binary: &'a Path,
+    pub(crate) spec: &'a Path,
+    pub(crate) launcher: Launcher,
+}
+
+/// The variable by which a process knows that it runs inside a job; its value is the submission's id.
+pub(crate) const INSIDE_JOB: &str = "SLURM_SDK_JOB";
+
+impl Script<'_> {
+    /// Returns the text of the script.
+    ///
+    /// The `#SBATCH` lines repeat what is passed to sbatch as arguments, so that a person can read and
+    /// resubmit the script.
+    pub(crate) fn render(&self) -> String {
+        let mut text = String::from("#!/bin/sh\n");
+        for line in self.options.to_directives() {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let comment = |text: &str| text.replace(|c: char| c.is_control(), "?");
+        let word = |path: &Path| shell_word(&path.to_string_lossy());
+        let _ = writeln!(text, "\n# slurm-sdk: task {}, submission {}", comment(self.task), self.pre_id);
+        let _ = writeln!(text, "export {INSIDE_JOB}={}", self.pre_id);
+        let _ = writeln!(text, "export SLURM_SDK_JOB_BASE_DIR={}", word(self.job_base_dir));
+        let launcher = match self.launcher {
+            Launcher::Exec => "exec",
+            // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun.
+            Launcher::Srun => "exec srun ${SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK} --kill-on-bad-exit=1",
+        };
+        let _ = writeln!(text, "{launcher} {} __slurm run {}", word(self.binary), word(self.spec));
+        text
+    }
+}
+
+/// Returns `text` as one word of a POSIX shell.
+pub(crate) fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_shell_takes_back_every_word() {
+        let hostile = ["", "a b", "$(touch x)", "it's", "`id`", "a\nb", "\"", "\\", "*", "~", "#x", "ü", "-n"];
+        for text in hostile {
+            let line = format!("printf %s {}", shell_word(text));
+            let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), text, "{line}");
+        }
+    }
+}

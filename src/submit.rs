@@ -1,0 +1,166 @@
+//! From a call to a job.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use slurm_core::codec::CodecError;
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::layout::JobDir;
+use slurm_core::options::{self, OptionSet, OptionValue, Source, Walltime};
+use slurm_core::spec::{Argument, Spec};
+use slurm_core::task::TaskEntry;
+
+use crate::cluster::Cluster;
+use crate::error::{Error, Result, SubmitError};
+use crate::explain::{Explanation, explained};
+use crate::host::NewFile;
+use crate::job::{Job, JobHandle};
+use crate::script::Script;
+
+/// A submission that is ready: everything is decided and nothing is written.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) entry: &'static TaskEntry,
+    pub(crate) pre_id: PreId,
+    pub(crate) dir: JobDir,
+    pub(crate) options: OptionSet,
+    pub(crate) spec: Vec<u8>,
+    pub(crate) explanation: Explanation,
+}
+
+/// The note that the client leaves in the job's directory once the job has an id.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Submitted {
+    pub(crate) job_id: JobId,
+}
+
+/// Batch scripts are readable by the group, as sites expect, and by nobody else.
+const SCRIPT_MODE: u32 = 0o750;
+
+pub(crate) fn prepare(
+    cluster: &Cluster,
+    entry: &'static TaskEntry,
+    spec: Spec,
+    mut options: OptionSet,
+    dir: JobDir,
+) -> Result<Prepared> {
+    let backend = cluster.backend();
+    let pre_id = spec.pre_id.clone();
+    add_defaults(&mut options, entry, &pre_id, &dir)?;
+    let binary = cluster.binary_path()?;
+    let script = Script {
+        options: &options,
+        task: entry.name,
+        pre_id: &pre_id,
+        job_base_dir: cluster.job_base_dir(),
+        binary,
+        spec: &dir.spec(),
+        launcher: backend.launcher(&options),
+    };
+    let size = |argument: &Argument| match argument {
+        Argument::Inline(bytes) => Some(bytes.len() as u64),
+        _ => None,
+    };
+    let names = entry.parameters.iter().map(|parameter| parameter.name.to_owned());
+    let explanation = Explanation {
+        pre_id: pre_id.clone(),
+        task: entry.name.to_owned(),
+        signature: entry.signature,
+        arguments: names.zip(spec.arguments.iter().map(size)).collect(),
+        backend: backend.name().to_owned(),
+        dir: dir.path().to_owned(),
+        options: explained(&options),
+        extra: options.extras().to_vec(),
+        warnings: backend.warnings(&options),
+        script: script.render(),
+    };
+    let spec = spec.to_bytes(entry.name, entry.signature).map_err(|error| Error::Argument {
+        parameter: entry.parameters.first().map_or("", |parameter| parameter.name),
+        source: CodecError::Encode { reason: error.to_string() },
+    })?;
+    Ok(Prepared { entry, pre_id, dir, options, spec, explanation })
+}
+
+fn add_defaults(
+    options: &mut OptionSet,
+    entry: &TaskEntry,
+    pre_id: &PreId,
+    dir: &JobDir,
+) -> Result<()> {
+    let defaults = [
+        ("job_name", entry.short_name().to_owned()),
+        ("comment", pre_id.to_string()),
+        ("output", dir.stdout_pattern().display().to_string()),
+        ("error", dir.stderr_pattern().display().to_string()),
+        // A restarted job does not wipe out what it printed before.
+        ("open_mode", "append".to_owned()),
+    ];
+    for (key, text) in defaults {
+        if options.get(key).is_none() {
+            let spec = options::lookup(key).map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
+            options.set(spec, spec.parse(&text)?, Source::Default);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the job's directory and hands the job to the backend.
+pub(crate) fn submit<R>(
+    cluster: &Cluster,
+    prepared: Prepared,
+    decode: fn(&[u8]) -> Result<R, CodecError>,
+) -> Result<Job<R>> {
+    let (backend, dir) = (cluster.backend(), &prepared.dir);
+    let host = backend.host();
+    cluster.stage_binary()?;
+    let json = serde_json::to_vec_pretty(&prepared.explanation)
+        .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
+    let script = prepared.explanation.script.as_bytes();
+    let file = |name, bytes, mode, synced| NewFile { name, bytes, mode, synced };
+    let files = [
+        file("spec", prepared.spec.as_slice(), None, true),
+        file("script.sh", script, Some(SCRIPT_MODE), false),
+        file("job.json", &json, None, false),
+    ];
+    host.create_dir_with(dir.path(), &files).map_err(SubmitError::from)?;
+    let id = match backend.enqueue(&prepared) {
+        Ok(id) => id,
+        Err(error) => {
+            // Whatever may still become a job keeps its files.
+            let decided = !matches!(error, SubmitError::Unknown { .. } | SubmitError::NoJobId { .. });
+            if decided && let Err(leftover) = host.remove_dir(dir.path()) {
+                log::warn!("the directory of a refused job is left behind: {leftover}");
+            }
+            return Err(error.into());
+        }
+    };
+    let handle = JobHandle {
+        pre_id: prepared.pre_id,
+        job_id: id,
+        task: prepared.entry.name.to_owned(),
+        signature: prepared.entry.signature,
+        dir: dir.path().to_owned(),
+    };
+    // The job exists; that its id cannot be noted makes it harder to find, not less of a job.
+    let noted = serde_json::to_vec(&Submitted { job_id: id })
+        .map_err(|error| error.to_string())
+        .and_then(|note| host.write(&dir.submitted(), &note).map_err(|error| error.to_string()));
+    if let Err(error) = noted {
+        log::warn!("the id of job {id} could not be noted: {error}");
+    }
+    Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
+}
+
+/// Returns a new submission id.
+pub(crate) fn new_pre_id() -> PreId {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    PreId::new(since.as_secs(), fastrand::u32(..))
+}
+
+/// Returns the time limit that the options ask for, if they ask for one.
+pub(crate) fn time_limit(options: &OptionSet) -> Option<Duration> {
+    match options.get("time") {
+        Some(OptionValue::Value(text)) => text.parse::<Walltime>().ok()?.as_limit(),
+        _ => None,
+    }
+}
