@@ -17,6 +17,6 @@ fn add(a: i64, b: i64) -> i64 {
 fn main(cluster: Cluster) -> slurm::Result<()> {
     let job = add::job(20, 22).submit(&cluster)?;
     println!("add(20, 22) = {}", job.result()?);
-    println!("job {} ran on {}", job.id(), job.report()?.host);
+    println!("job {} ran on {}", job.id(), job.report()?.node);
     Ok(())
 }

@@ -30,6 +30,16 @@
 //! - [`JobContext`] tells a running task about its job.
 //! - [`Json`] carries what the binary encoding cannot.
 
+// A library neither prints nor ends the process, and nothing from outside may make it panic.
+#![warn(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 mod arg;
 mod backend;
 mod builder;

@@ -216,7 +216,10 @@ fn run(shared: &Weak<Shared>) {
             let jobs: Vec<JobId> = board.open().map(|(_, entry)| entry.job).collect();
             drop(board);
             let seen = shared.backend.survey(&jobs);
-            let news = shared.lock().take_in(seen, &cadence);
+            let news = shared.lock().take_in(seen);
+            // The result of a job that has ended was there before its end could be seen.
+            look_for_results(&shared);
+            shared.lock().settle(&cadence);
             survey.slow_down(now);
             if news {
                 survey.reset();
@@ -250,11 +253,7 @@ fn look_for_results(shared: &Shared) -> bool {
 
 impl Board {
     /// Takes in what the backend said, and returns whether it was news.
-    fn take_in(
-        &mut self,
-        seen: Result<HashMap<JobId, Sighting>, Error>,
-        cadence: &Cadence,
-    ) -> bool {
+    fn take_in(&mut self, seen: Result<HashMap<JobId, Sighting>, Error>) -> bool {
         let open = self.watched.values_mut().filter(|entry| entry.verdict.is_none());
         let seen = match seen {
             Ok(seen) => seen,
@@ -268,41 +267,43 @@ impl Board {
                 return false;
             }
         };
-        open.fold(false, |news, entry| entry.take_in(seen.get(&entry.job), cadence) | news)
+        open.fold(false, |news, entry| entry.take_in(seen.get(&entry.job)) | news)
+    }
+
+    /// Decides about the jobs whose time of grace is over.
+    fn settle(&mut self, cadence: &Cadence) {
+        self.watched.values_mut().filter(|entry| entry.verdict.is_none()).for_each(|entry| entry.settle(cadence));
     }
 }
 
 impl Watched {
-    fn take_in(&mut self, sighting: Option<&Sighting>, cadence: &Cadence) -> bool {
+    fn take_in(&mut self, sighting: Option<&Sighting>) -> bool {
         let now = Instant::now();
         let Some(sighting) = sighting else {
-            let since = *self.absent_since.get_or_insert(now);
-            if now.duration_since(since) < cadence.lost_after {
-                return false;
-            }
-            // An end that was seen before the job was forgotten is still its end.
-            let verdict = self.ended.take().map_or(Verdict::Lost, |(seen, _)| Verdict::Ended(seen));
-            self.verdict = Some(Ok(verdict));
-            return true;
+            self.absent_since.get_or_insert(now);
+            return false;
         };
         self.absent_since = None;
         let news = self.last.as_ref().map(|last| &last.state) != Some(&sighting.state);
         self.last = Some(sighting.clone());
-        if !sighting.is_end() {
-            self.ended = None;
-            return news;
+        self.ended = sighting.is_end().then(|| {
+            let since = self.ended.as_ref().map_or(now, |(_, since)| *since);
+            (sighting.clone(), since)
+        });
+        news
+    }
+
+    fn settle(&mut self, cadence: &Cadence) {
+        let over = |since: Instant, grace| since.elapsed() >= grace;
+        if let Some((sighting, since)) = &self.ended {
+            let returns = sighting.state.may_return();
+            let grace = cadence.file_grace.max(if returns { cadence.return_grace } else { Duration::ZERO });
+            if over(*since, grace) {
+                self.verdict = Some(Ok(Verdict::Ended(sighting.clone())));
+            }
+        } else if self.absent_since.is_some_and(|since| over(since, cadence.lost_after)) {
+            self.verdict = Some(Ok(Verdict::Lost));
         }
-        let since = self.ended.as_ref().map_or(now, |(_, since)| *since);
-        let grace = if sighting.state.may_return() {
-            cadence.file_grace.max(cadence.return_grace)
-        } else {
-            cadence.file_grace
-        };
-        if now.duration_since(since) >= grace {
-            self.verdict = Some(Ok(Verdict::Ended(sighting.clone())));
-            return true;
-        }
-        self.ended.replace((sighting.clone(), since)).is_none()
     }
 }
 

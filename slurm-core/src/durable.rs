@@ -19,6 +19,22 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+/// Does what [`write`] does, but leaves a file that is there already as it is. Of several writers, on
+/// any hosts, exactly one is the first.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_first(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = temporary_beside(path);
+    let written = create_synced(&temporary, bytes).and_then(|()| match fs::hard_link(&temporary, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    });
+    // Its content is under the other name, or not needed.
+    let _ = fs::remove_file(&temporary);
+    written
+}
+
 /// Does what [`write`] does, without syncing the directory: after a crash of the file server the
 /// file may be absent, but never partial.
 ///
@@ -62,6 +78,16 @@ mod tests {
         assert!(write(&target, b"bytes").is_err());
         let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["taken"]);
+    }
+
+    #[test]
+    fn of_several_writers_the_first_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        write_first(&path, b"first").unwrap();
+        write_first(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

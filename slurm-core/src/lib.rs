@@ -22,6 +22,16 @@
 //! Without the default feature `runtime` only [`options`] is compiled, without any dependency; that
 //! is what the procedural macros use.
 
+// A library neither prints nor ends the process, and nothing from outside may make it panic.
+#![warn(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 pub mod options;
 
 #[cfg(feature = "runtime")]

@@ -31,10 +31,14 @@ pub enum Ending {
 /// Times are microseconds since the Unix epoch, by the clock of the node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunReport {
-    /// The host name of the node.
+    /// The node, as Slurm calls it; the host name where Slurm does not say.
+    pub node: String,
+    /// The host name of the machine.
     pub host: String,
     /// The process id of the runner.
     pub pid: u32,
+    /// The rank of the process among those of the job; only a failure has another one than 0.
+    pub rank: u32,
     /// How often the job had been restarted before.
     pub restart_count: u32,
     /// When the process of the runner started.

@@ -162,7 +162,6 @@ fn parse_literal(value: &[TokenTree], expected: &str) -> Result<Item> {
                 unit => refuse(format!("\"{digits}{unit}\"")),
             }
         }
-        (_, Lit::Float(number)) => refuse(format!("\"{sign}{number}\"")),
         ("", Lit::Char(char)) => refuse(format!("{:?}", char.value().to_string())),
         _ => Err(Error::new_spanned(collect(value), expected)),
     }

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Type;
 use syn::spanned::Spanned as _;
 
 use crate::attributes::{self, CONDITIONS, LINTS};
@@ -22,6 +23,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
             return quote!(#item #errors);
         }
     };
+    let vis = &function.vis;
     let mut refusals = Errors::default();
     check(&function, &mut refusals);
     let mut name = function.name.clone();
@@ -31,7 +33,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
         let (errors, refusals) = (errors.to_tokens(), refusals.to_tokens());
         return quote! {
             #attrs
-            fn #name() {
+            #vis fn #name() {
                 #[allow(dead_code)]
                 #item
             }
@@ -66,13 +68,15 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
                 }
             }
         }
+    } else if let Some(Type::Never(_)) = &function.output {
+        call
     } else {
         quote_spanned!(mixed=> ::std::process::Termination::report(#call))
     };
     let errors = errors.to_tokens();
     quote! {
         #attrs
-        fn #name() -> ::std::process::ExitCode {
+        #vis fn #name() -> ::std::process::ExitCode {
             #item
             #krate::__private::#start(|#cluster| #report)
         }

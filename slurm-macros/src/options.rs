@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use proc_macro2::TokenStream;
 use quote::quote;
 use slurm_core::options::{
-    Argument as Takes, OptionInput, OptionSet, OptionSpec, OptionValue, Source, check_extra, find,
-    lookup,
+    Argument as Takes, InvalidValue, OptionInput, OptionSet, OptionSpec, OptionValue, Source,
+    check_extra, find, lookup,
 };
 
-use crate::arguments::{self, Argument, Value, ValueKind};
+use crate::arguments::{self, Argument, Item, Value, ValueKind};
 use crate::errors::Errors;
 
 /// What the attribute says.
@@ -176,7 +176,30 @@ fn option_value(
             return None;
         }
     };
-    option.parse_input(input).map_err(|error| errors.over(&value.tokens, error)).ok()
+    match (option.parse_input(input), &value.kind) {
+        (Ok(value), _) => return Some(value),
+        (Err(error), ValueKind::List(items)) => match wrong_item(items, &error) {
+            Some(item) => errors.at(item.span, error),
+            None => errors.over(&value.tokens, error),
+        },
+        (Err(error), _) => errors.over(&value.tokens, error),
+    }
+    None
+}
+
+/// Returns which of `items` the error is about, if they were joined by a separator of one byte.
+fn wrong_item<'a>(items: &'a [Item], error: &InvalidValue) -> Option<&'a Item> {
+    let lengths = items.iter().map(|item| item.text.len() + 1);
+    if items.len() < 2 || lengths.sum::<usize>() != error.value().len() + 1 {
+        return None;
+    }
+    let wrong = error.range();
+    let mut end = 0;
+    items.iter().find(|item| {
+        let start = end;
+        end += item.text.len() + 1;
+        start <= wrong.start && wrong.end < end && wrong.len() < error.value().len()
+    })
 }
 
 /// Returns the tokens of the value, or of the key if there is none.

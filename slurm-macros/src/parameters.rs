@@ -147,7 +147,9 @@ fn is_owned(tokens: &TokenStream, errors: &mut Errors) -> bool {
         errors.at(span, "a parameter cannot be `impl Trait`: name the type");
     } else if let Some(span) = has_word(tokens, "dyn") {
         errors.at(span, "a parameter cannot hold a trait object: name the type");
-    } else if let Some(span) = borrows(tokens) {
+    } else if let Some(span) =
+        borrows(tokens).or_else(|| find(tokens, &|tree, _| is_reference(tree)))
+    {
         let message = "a parameter cannot hold references: use the owned type, such as \
                        `Option<String>` or `Vec<T>`";
         errors.at(span, message);
@@ -187,15 +189,19 @@ fn has_word(tokens: &TokenStream, word: &str) -> Option<Span> {
     find(tokens, &|tree, _| matches!(tree, TokenTree::Ident(ident) if ident == word))
 }
 
-/// Returns where `tokens` have a reference or a lifetime other than `'static`.
+/// Returns where `tokens` have a reference or a lifetime that is not `'static`.
 fn borrows(tokens: &TokenStream) -> Option<Span> {
     find(tokens, &|tree, next| match (tree, next) {
-        (TokenTree::Punct(punct), _) if punct.as_char() == '&' => true,
-        (TokenTree::Punct(punct), Some(TokenTree::Ident(lifetime))) => {
-            punct.as_char() == '\'' && lifetime != "static"
+        (TokenTree::Punct(punct), Some(TokenTree::Ident(lifetime))) if punct.as_char() == '\'' => {
+            lifetime != "static"
         }
-        _ => false,
+        (tree, Some(TokenTree::Punct(punct))) if is_reference(tree) => punct.as_char() != '\'',
+        (tree, _) => is_reference(tree),
     })
+}
+
+fn is_reference(tree: &TokenTree) -> bool {
+    matches!(tree, TokenTree::Punct(punct) if punct.as_char() == '&')
 }
 
 /// Returns where `fits` holds of a tree and the one after it; the expressions in a type are left out.

@@ -7,6 +7,16 @@
 //! Files per run: one read (the spec), one written (the outcome, through a temporary file, synced
 //! twice), two lines appended to the diary. No Slurm command is called.
 
+// A library neither prints nor ends the process, and nothing from outside may make it panic.
+#![warn(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 mod environment;
 pub mod exit;
 mod panics;

@@ -114,7 +114,8 @@ fn call(spec: &Spec, entry: &'static TaskEntry, dir: JobDir, writer: &Arc<Writer
             Ending::Failure(Box::new(failure))
         }
     };
-    if context.rank() != 0 {
+    // One outcome speaks for all processes: the value of the first, or the failure of whichever failed.
+    if context.rank() != 0 && code == exit::DONE {
         return code;
     }
     if let Err(failure) = writer.write(Some(entry), ending) {
@@ -153,16 +154,26 @@ struct Writer {
     started_at: u64,
     entered_at: AtomicU64,
     restart_count: u32,
+    rank: u32,
+    several: bool,
 }
 
 impl Writer {
     fn new(dir: &JobDir, started_at: u64) -> Self {
-        let restarts = std::env::var("SLURM_RESTART_COUNT").ok().and_then(|text| text.parse().ok());
+        let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
+        let (restarts, rank) = (number("SLURM_RESTART_COUNT"), number("SLURM_PROCID").unwrap_or(0));
+        let several = number("SLURM_NTASKS").is_some_and(|tasks| tasks > 1);
+        if several && rank == 0 && restarts.is_some() {
+            // The failure of the run before must not stand in the way of this one's outcome.
+            let _ = fs::remove_file(dir.result());
+        }
         Self {
             dir: dir.clone(),
             started_at,
             entered_at: AtomicU64::new(0),
             restart_count: restarts.unwrap_or(0),
+            rank,
+            several,
         }
     }
 
@@ -172,9 +183,12 @@ impl Writer {
 
     fn write(&self, entry: Option<&TaskEntry>, ending: Ending) -> Result<(), Failure> {
         let (task, signature) = entry.map_or(("", 0), |entry| (entry.name, entry.signature));
+        let host = environment::host();
         let run = RunReport {
-            host: environment::host(),
+            node: std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| host.clone()),
+            host,
             pid: std::process::id(),
+            rank: self.rank,
             restart_count: self.restart_count,
             started_at: self.started_at,
             entered_at: self.entered_at.load(Ordering::Relaxed),
@@ -192,7 +206,8 @@ impl Writer {
                 outcome.to_bytes(task, signature).map_err(|error| failure(error.to_string()))?
             }
         };
-        durable::write(&self.dir.result(), &bytes)
+        let publish = if self.several { durable::write_first } else { durable::write };
+        publish(&self.dir.result(), &bytes)
             .map_err(|error| failure(format!("cannot be written to {}: {error}", self.dir.result().display())))
     }
 

@@ -63,19 +63,6 @@ impl Host for LocalHost {
         }
     }
 
-    fn list_dirs(&self, dir: &Path) -> Result<Vec<String>, HostError> {
-        let entries = match fs::read_dir(dir) {
-            Ok(entries) => entries,
-            Err(error) if is_absence(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(HostError::file("list", dir, error)),
-        };
-        let directory = |entry: fs::DirEntry| {
-            entry.file_type().ok().filter(fs::FileType::is_dir)?;
-            entry.file_name().into_string().ok()
-        };
-        Ok(entries.filter_map(|entry| entry.ok().and_then(directory)).collect())
-    }
-
     fn staging_path(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError> {
         let reading = |error| HostError::file("read", source, error);
         let name = source.file_name().unwrap_or_default();

@@ -33,9 +33,6 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// Removes a directory with everything in it, if it exists.
     fn remove_dir(&self, dir: &Path) -> Result<(), HostError>;
 
-    /// Returns the directories in `dir` by name; none if it does not exist.
-    fn list_dirs(&self, dir: &Path) -> Result<Vec<String>, HostError>;
-
     /// Returns where the binary at `source` lies, or would lie, once it is staged.
     fn staging_path(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError>;
 

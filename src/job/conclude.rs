@@ -42,7 +42,20 @@ pub(super) fn without_outcome<T>(job: &Job<T>, verdict: &Verdict) -> JobError {
         _ if started(job) => JobErrorKind::Died,
         _ => JobErrorKind::NotStarted,
     };
-    JobError { kind, job: report(job, Some(sighting)) }
+    let job = report(job, Some(sighting));
+    let ended_by_itself = matches!(kind, JobErrorKind::Died | JobErrorKind::NotStarted);
+    let kind = if ended_by_itself && tells_of_memory(&job.stderr_tail) { JobErrorKind::OutOfMemory } else { kind };
+    JobError { kind, job }
+}
+
+/// Whether Slurm wrote into the log that memory ran out. Without cgroups the job only shows as failed.
+/// Source of the phrases: `slurmstepd/req.c`, `jobacct_gather.c` and `task_cgroup_memory.c`, 20.11 to 25.11.
+fn tells_of_memory(stderr: &str) -> bool {
+    let line_tells = |line: &str| {
+        line.starts_with("slurmstepd")
+            && ["exceeded memory limit", "oom-kill event", "oom_kill event"].iter().any(|words| line.contains(words))
+    };
+    stderr.lines().any(line_tells)
 }
 
 /// The error of a job whose result file is no outcome.
@@ -59,7 +72,7 @@ pub(super) fn unreadable<T>(job: &Job<T>, error: &ReadError) -> JobError {
 pub(super) fn failed<T>(job: &Job<T>, failure: Failure, run: &RunReport) -> JobError {
     let mut report = report(job, None);
     report.state = Some(JobState::Failed);
-    report.node = Some(run.host.clone());
+    report.node = Some(run.node.clone());
     let kind = match failure.kind {
         FailureKind::Signature | FailureKind::UnknownTask | FailureKind::Version => {
             JobErrorKind::VersionMismatch { reason: failure.message }

@@ -79,8 +79,10 @@ impl Fault {
             bytes: [0; FaultText::CAPACITY],
             length: 0,
         };
-        text.push_quoted(value.as_bytes(), 0, value.len());
-        text.push(b": ");
+        if !value.is_empty() {
+            text.push_quoted(value.as_bytes(), 0, value.len());
+            text.push(b": ");
+        }
         if self.about_part && !(self.start == 0 && self.end >= value.len()) {
             text.push_quoted(value.as_bytes(), self.start, self.end);
             text.push(b" is ");
@@ -113,10 +115,28 @@ impl FaultText {
 
     const fn push(&mut self, bytes: &[u8]) {
         let mut index = 0;
-        while index < bytes.len() && self.length < Self::CAPACITY {
-            self.bytes[self.length] = bytes[index];
-            self.length += 1;
+        while index < bytes.len() {
+            self.push_byte(bytes[index]);
             index += 1;
+        }
+    }
+
+    /// Appends a byte; a control character as its escape.
+    const fn push_byte(&mut self, byte: u8) {
+        let escaped = match byte {
+            b'\t' => b't',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            0..=0x1f | 0x7f => b'?',
+            _ => 0,
+        };
+        if self.length + 1 < Self::CAPACITY {
+            if escaped != 0 {
+                self.bytes[self.length] = b'\\';
+                self.length += 1;
+            }
+            self.bytes[self.length] = if escaped != 0 { escaped } else { byte };
+            self.length += 1;
         }
     }
 

@@ -124,6 +124,9 @@ macro_rules! from_displayed {
 }
 
 from_displayed!(
+    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
+);
+from_displayed!(
     types::AcctgFreq,
     types::ArraySpec,
     types::Constraint,

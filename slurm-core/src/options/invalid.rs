@@ -33,7 +33,7 @@ impl InvalidValue {
     pub(crate) fn of_option(spec: &OptionSpec, value: &str, fault: Fault) -> Self {
         Self {
             option: Some(spec.key),
-            suggestion: suggest::near(value, &fault, |value| spec.check(value).is_ok()),
+            suggestion: suggest::near(spec.kind, value, |value| spec.check(value)),
             example: spec.example,
             ..Self::bare(spec.kind, value, fault)
         }
@@ -42,8 +42,17 @@ impl InvalidValue {
     /// A value that no option of this kind takes.
     pub(crate) fn of_kind(kind: ValueKind, value: &str, fault: Fault) -> Self {
         Self {
-            suggestion: suggest::near(value, &fault, |value| kind.check(value).is_ok()),
+            suggestion: suggest::near(kind, value, |value| kind.check(value)),
             ..Self::bare(kind, value, fault)
+        }
+    }
+
+    /// A raw flag that cannot be passed on.
+    pub(crate) fn of_extra(flag: &str, fault: Fault) -> Self {
+        Self {
+            expected: "one argument of sbatch's command line",
+            example: "--flag=value",
+            ..Self::bare(ValueKind::Text, flag, fault)
         }
     }
 
@@ -112,6 +121,11 @@ impl fmt::Display for InvalidValue {
         f.write_str(self.fault.describe(&self.value).as_str())?;
         match &self.suggestion {
             Some(suggestion) => write!(f, "; write `{suggestion}`"),
+            None if self.example.is_empty() => Ok(()),
+            // Some reasons already say what is expected.
+            None if self.fault.reason().contains("expected") => {
+                write!(f, "; for example `{}`", self.example)
+            }
             None => write!(
                 f,
                 "; expected {}, for example `{}`",

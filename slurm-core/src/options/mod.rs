@@ -9,6 +9,7 @@
 //! misread; those are listed in the reference page that [`reference_markdown`] writes.
 
 mod conflicts;
+mod const_input;
 mod fault;
 mod input;
 mod invalid;
@@ -25,12 +26,13 @@ mod value;
 
 pub mod directives;
 
-pub use conflicts::Conflict;
+pub use conflicts::{Conflict, ConflictKind};
+pub use const_input::ConstInput;
 pub use fault::{Fault, FaultText};
 pub use input::OptionInput;
 pub use invalid::InvalidValue;
 pub use kind::ValueKind;
-pub use reference::reference_markdown;
+pub use reference::{DIFFERENCES, Difference, DifferenceReason, differences, reference_markdown};
 pub use release::{NotARelease, Release};
 pub use set::{OptionSet, Source, check_extra};
 pub use spec::{Argument, CheckedBy, OptionSpec};

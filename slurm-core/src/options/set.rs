@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::directives;
+use super::fault::Fault;
 use super::invalid::InvalidValue;
-use super::kind::ValueKind;
 use super::release::Release;
 use super::spec::OptionSpec;
+use super::text::Text;
 use super::value::OptionValue;
 
 /// Where an option was set, in order of precedence.
@@ -140,33 +141,39 @@ impl OptionSet {
             .collect()
     }
 
-    /// Returns the options that Slurm `release` does not have yet.
+    /// Returns the options that Slurm `release` does not have yet, or not with their value.
     #[must_use]
     pub fn newer_than(&self, release: Release) -> Vec<&'static OptionSpec> {
         self.iter()
-            .filter(|(spec, value, _)| spec.since > release && **value != OptionValue::Unset)
+            .filter(|(spec, value, _)| spec.since_with(value) > release)
+            .map(|(spec, _, _)| spec)
+            .collect()
+    }
+
+    /// Returns the options that Slurm `release` no longer has, or no longer with their value.
+    #[must_use]
+    pub fn older_than(&self, release: Release) -> Vec<&'static OptionSpec> {
+        self.iter()
+            .filter(|(spec, value, _)| spec.until_with(value).is_some_and(|until| until <= release))
             .map(|(spec, _, _)| spec)
             .collect()
     }
 }
 
-/// Checks a raw flag: only a NUL byte and a line break are refused.
+/// Checks a raw flag: an empty one, a NUL byte and a line break are refused, nothing else.
 ///
 /// # Errors
 ///
-/// Returns where the NUL byte or line break stands.
+/// Returns what cannot be passed on to sbatch or written into a script.
 pub fn check_extra(flag: &str) -> Result<(), InvalidValue> {
-    let kind = ValueKind::BurstBuffer;
-    match super::text::Text::new(flag).find_any(b"\0\n") {
-        None => Ok(()),
-        Some(index) => Err(InvalidValue::of_kind(
-            kind,
-            flag,
-            super::Fault::at(
-                index,
-                index + 1,
-                "a raw flag holds neither NUL nor a line break",
-            ),
-        )),
-    }
+    let fault = match Text::new(flag).find_any(b"\0\n") {
+        Some(index) => Fault::at(
+            index,
+            index + 1,
+            "a raw flag can hold neither a NUL byte nor a line break",
+        ),
+        None if flag.is_empty() => Fault::at(0, 0, "an empty raw flag means nothing"),
+        None => return Ok(()),
+    };
+    Err(InvalidValue::of_extra(flag, fault))
 }

@@ -68,7 +68,9 @@ impl OptionSpec {
         let text = Text::new(value);
         match self.argument {
             Argument::None if text.is_empty() => Ok(()),
-            Argument::None => Err(text.fault("this option is a flag and takes no value")),
+            Argument::None => {
+                Err(text.fault("this option is a flag, given alone and without a value"))
+            }
             Argument::Optional if text.is_empty() => Ok(()),
             Argument::Optional | Argument::Required => self.kind.check(value),
         }
@@ -100,6 +102,31 @@ impl OptionSpec {
         match input.into_text(self)? {
             Some(text) => self.parse(&text),
             None => Ok(OptionValue::Unset),
+        }
+    }
+
+    /// Returns the first release that has the option and takes the (canonical) value.
+    #[must_use]
+    pub fn since_with(&self, value: &OptionValue) -> Release {
+        let with_value = value
+            .as_str()
+            .and_then(|value| self.kind.value_since(value));
+        match value {
+            OptionValue::Unset => Release::new(0, 1),
+            _ => with_value.map_or(self.since, |since| since.max(self.since)),
+        }
+    }
+
+    /// Returns the first release that no longer has the option or no longer takes the (canonical)
+    /// value.
+    #[must_use]
+    pub fn until_with(&self, value: &OptionValue) -> Option<Release> {
+        let with_value = value
+            .as_str()
+            .and_then(|value| self.kind.value_until(value));
+        match value {
+            OptionValue::Unset => None,
+            _ => self.until.or(with_value),
         }
     }
 

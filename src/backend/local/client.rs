@@ -26,6 +26,8 @@ pub(super) struct Client {
 /// How long a supervisor may take to answer its first call.
 const START: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
+/// How many supervisors may die under a request.
+const ATTEMPTS: usize = 4;
 
 impl Client {
     pub(super) fn new(job_base_dir: &Path, capacity: Capacity) -> Self {
@@ -35,17 +37,22 @@ impl Client {
     /// Asks the supervisor. Every request may be repeated without harm, so one whose connection broke is.
     pub(super) fn ask(&self, request: &Request) -> Result<Reply, String> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reader) = connection.as_mut() {
-            match exchange(reader, request) {
-                Ok(reply) => return Ok(reply),
-                // The supervisor may have ended meanwhile, having had nothing to do.
-                Err(_) => *connection = None,
+        let mut problem = String::new();
+        for _ in 0..ATTEMPTS {
+            let mut reader = match connection.take() {
+                Some(reader) => reader,
+                None => self.connect()?,
+            };
+            match exchange(&mut reader, request) {
+                Ok(reply) => {
+                    *connection = Some(reader);
+                    return Ok(reply);
+                }
+                // The supervisor ended, having had nothing to do or by force; another one will answer.
+                Err(error) => problem = error,
             }
         }
-        let mut reader = self.connect()?;
-        let reply = exchange(&mut reader, request)?;
-        *connection = Some(reader);
-        Ok(reply)
+        Err(problem)
     }
 
     fn connect(&self) -> Result<BufReader<UnixStream>, String> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::options::text::is_space;
+
 /// What sbatch reads from a script's directives.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -80,11 +82,9 @@ fn lex_line(
 ) -> Result<(), DirectiveError> {
     loop {
         rest = skip_blanks(rest);
-        // sbatch overwrites the word with blanks and goes on; the token is what remains behind it.
-        let word = separator_length(rest);
-        if word > 0 {
-            rest = &rest[word..];
-            // The blanks are not skipped again, so the token is empty and ends the line.
+        // sbatch overwrites the word with blanks, which are not skipped again: an empty token, and
+        // with it the end of the line.
+        if separator_length(rest) > 0 {
             return Ok(());
         }
         match rest.first() {
@@ -157,5 +157,3 @@ fn skip_blanks(text: &[u8]) -> &[u8] {
     let blanks = text.iter().take_while(|byte| is_space(**byte)).count();
     &text[blanks..]
 }
-
-use crate::options::text::is_space;

@@ -37,7 +37,7 @@ impl ValueKind {
     pub const fn check(self, value: &str) -> Result<(), Fault> {
         let text = Text::new(value);
         if text.is_empty() {
-            return Err(text.fault("empty, which means nothing here: leave the option out"));
+            return Err(text.fault("an empty value means nothing here: leave the option out"));
         }
         if let Some(index) = text.find_any(b"\0\n") {
             let part = text.skip(index).take(1);
@@ -85,7 +85,7 @@ impl ValueKind {
             Self::Distribution => Distribution::check(text),
             Self::Exclusive => words::EXCLUSIVE.check(text),
             Self::Export => Export::check(text),
-            Self::Flag => Err(text.fault("this option is a flag and takes no value")),
+            Self::Flag => Err(text.fault("this option is a flag, given alone and without a value")),
             Self::GpuBind => GpuBind::check(text),
             Self::GpuFreq => checked!(GpuFreq::read(text)),
             Self::Gpus => Gpus::check(text),

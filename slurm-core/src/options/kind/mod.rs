@@ -3,6 +3,8 @@
 mod canonical;
 mod check;
 mod describe;
+mod details;
+mod releases;
 
 /// What an option's value looks like. Each kind is one grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

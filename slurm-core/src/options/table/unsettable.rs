@@ -19,8 +19,9 @@ pub(crate) fn reason(name: &str) -> Option<&'static str> {
         | "kill-command" | "kill-on-bad-exit" | "label" | "max-threads" | "mpi" | "msg-timeout"
         | "multi-prog" | "no-allocate" | "no-bell" | "no-shell" | "overlap" | "preserve-env"
         | "prolog" | "pty" | "quit-on-interrupt" | "relative" | "send-libs" | "slurmd-debug"
-        | "task-epilog" | "task-prolog" | "threads" | "treewidth" | "unbuffered" | "whole"
-        | "x11" => "it is an option of srun or salloc, not of sbatch",
+        | "task-epilog" | "task-prolog" | "treewidth" | "unbuffered" | "whole" | "x11" => {
+            "it is an option of srun or salloc, not of sbatch"
+        }
         _ => return None,
     })
 }
@@ -40,7 +41,7 @@ pub(crate) fn meant(name: &str) -> Option<&'static str> {
         "gpus-per-job" => "gpus",
         "cpu" | "cpus" | "cores" | "num-cpus" | "threads-per-task" => "cpus-per-task",
         "node" | "num-nodes" | "nnodes" => "nodes",
-        "tasks" | "num-tasks" | "procs" => "ntasks",
+        "num-tasks" | "procs" => "ntasks",
         "name" => "job-name",
         "email" | "mail" => "mail-user",
         "feature" | "features" | "constraints" => "constraint",

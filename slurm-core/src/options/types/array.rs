@@ -158,6 +158,9 @@ const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
         return Err(rest.is_fault("unexpected after an index; expected `-` and the last index"));
     }
     let (last, rest) = attempt!(index(token, rest.skip(1)));
+    if !matches!(rest.byte(0), 0 | b':') {
+        return Err(rest.is_fault("unexpected after a range; expected `,`, `:step` or `%limit`"));
+    }
     if last < first {
         return Err(token.fault("the range is upside down: the smaller index comes first"));
     }
@@ -167,9 +170,6 @@ const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
             last,
             step: 1,
         });
-    }
-    if rest.byte(0) != b':' {
-        return Err(rest.is_fault("unexpected after a range; expected `,`, `:step` or `%limit`"));
     }
     let (step, rest) = attempt!(index(token, rest.skip(1)));
     if step == 0 {

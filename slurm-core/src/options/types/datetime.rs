@@ -44,7 +44,7 @@ enum Date {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct TimeOfDay {
     hour: u8,
     minute: u8,
@@ -73,7 +73,7 @@ const UNITS: &[(&str, i64)] = &[
 ];
 const MIN_EPOCH: u64 = 1_000_000;
 /// About 30,000 years; beyond it the C library's calendar gives up.
-const MAX_SECONDS: u64 = 1_000_000_000_000;
+pub(crate) const MAX_SECONDS: u64 = 1_000_000_000_000;
 
 impl DateTime {
     /// Returns the seconds from now, if that is all that was given.
@@ -89,8 +89,33 @@ impl DateTime {
         }
     }
 
-    /// Returns the full calendar date and time (year, month, day, hour, minute, second), if it is one.
-    pub(crate) const fn calendar(self) -> Option<(u16, u8, u8, u8, u8, u8)> {
+    /// Returns whether this certainly comes before `other`: only points of the same kind can be
+    /// compared without a clock.
+    #[must_use]
+    pub fn is_before(self, other: Self) -> bool {
+        match (self, other) {
+            (
+                Self {
+                    start: Some(Start::Epoch(left)),
+                    ..
+                },
+                Self {
+                    start: Some(Start::Epoch(right)),
+                    ..
+                },
+            ) => left < right,
+            _ => match (self.seconds_from_now(), other.seconds_from_now()) {
+                (Some(left), Some(right)) => left < right,
+                _ => match (self.calendar(), other.calendar()) {
+                    (Some(left), Some(right)) => left < right,
+                    _ => false,
+                },
+            },
+        }
+    }
+
+    /// Year, month, day and time of day, if all are known.
+    const fn calendar(self) -> Option<(u16, u8, u8, TimeOfDay)> {
         let Some(Date::Calendar {
             year: Some(year),
             month,
@@ -99,10 +124,16 @@ impl DateTime {
         else {
             return None;
         };
-        match self.time {
-            Some(time) => Some((year, month, day, time.hour, time.minute, time.second)),
-            None => Some((year, month, day, 0, 0, 0)),
-        }
+        let midnight = TimeOfDay {
+            hour: 0,
+            minute: 0,
+            second: 0,
+        };
+        let time = match self.time {
+            Some(time) => time,
+            None => midnight,
+        };
+        Some((year, month, day, time))
     }
 
     /// Reads a point in time.

@@ -91,9 +91,9 @@ const fn item(part: Text<'_>) -> Result<(Option<Text<'_>>, u64), Fault> {
             CountOrType::Type => Ok((Some(part), 1)),
         };
     };
-    if let Some(index) = kind.find(b':') {
+    if kind.find(b':').is_some() {
         return Err(part
-            .skip(index)
+            .skip(kind.len())
             .is_fault("one part too many: expected type:count"));
     }
     attempt!(word(kind));

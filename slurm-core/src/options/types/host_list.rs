@@ -5,6 +5,7 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
+use crate::options::release::Release;
 use crate::options::text::{Text, attempt, is_space};
 
 /// Names of nodes, or the path of a file with names.
@@ -118,6 +119,18 @@ impl HostList {
             sum = sum.checked_add(pattern.count()?)?;
         }
         (sum <= Self::MAX_HOSTS).then_some(sum)
+    }
+
+    /// The first release that reads the list like this, if not all do.
+    pub(crate) fn since(&self) -> Option<Release> {
+        let Self::Names(patterns) = self else {
+            return None;
+        };
+        if patterns.iter().any(HostPattern::is_block) {
+            return Some(Release::new(24, 11));
+        }
+        let suffixed = patterns.iter().any(HostPattern::has_suffix);
+        suffixed.then_some(Release::new(23, 11))
     }
 
     /// Checks a list of names.
@@ -301,6 +314,11 @@ impl HostPattern {
 
     fn is_block(&self) -> bool {
         matches!(self.parts.first(), Some(HostPart::Text(text)) if text.starts_with('{'))
+    }
+
+    /// Whether text follows the last bracket.
+    fn has_suffix(&self) -> bool {
+        self.parts.len() > 1 && matches!(self.parts.last(), Some(HostPart::Text(_)))
     }
 
     fn count(&self) -> Option<usize> {

@@ -102,7 +102,7 @@ const fn unit_fault(text: Text<'_>, unit: Text<'_>) -> Fault {
     match first {
         b'.' => text.fault("a size is a whole number; use the next smaller unit"),
         b',' | b'_' => text.fault("a size has no separators between its digits"),
-        b'p' | b'P' | b'e' | b'E' => unit.is_fault("not a unit; the largest is T"),
+        b'p' | b'P' => unit.is_fault("not a unit; the largest is T"),
         b'%' => unit.is_fault("not a unit; a size is absolute, not a share of the node"),
         b'b' | b'B' => unit.is_fault("not a unit; the smallest is K"),
         _ => unit.is_fault("not a unit; expected K, M, G or T (KiB, MiB, GiB, TiB)"),

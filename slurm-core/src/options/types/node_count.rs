@@ -92,8 +92,9 @@ impl NodeCount {
         Ok(Self { ranges })
     }
 
-    /// Whether the text needs 23.02, where lists and steps arrived.
-    pub(crate) fn needs_list_syntax(&self) -> bool {
+    /// Returns whether it is a list or has a step, which needs 23.02.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
         self.ranges.len() > 1 || self.ranges.iter().any(|range| range.step != 1)
     }
 }

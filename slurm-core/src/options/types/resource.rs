@@ -71,6 +71,7 @@ pub(crate) const fn count_or_type(text: Text<'_>) -> Result<CountOrType, Fault> 
     }
     match count(text) {
         Ok(value) => Ok(CountOrType::Count(value)),
+        Err(fault) if text.is_digits() => Err(fault),
         Err(_) if !looks_like_number(text) => Ok(CountOrType::Type),
         Err(_) => Err(text.is_fault(
             "not a count: whole numbers only (Slurm would take it for the name of a type)",

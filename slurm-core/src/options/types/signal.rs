@@ -186,8 +186,9 @@ impl fmt::Display for Signal {
             f.write_str(":")?;
         }
         match self.name() {
+            // sbatch knows these two names from 23.11 on, and their numbers always.
+            Some("PIPE" | "CHLD") | None => write!(f, "{}", self.number)?,
             Some(name) => f.write_str(name)?,
-            None => write!(f, "{}", self.number)?,
         }
         write!(f, "@{}", self.seconds)
     }

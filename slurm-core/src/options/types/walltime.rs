@@ -31,10 +31,7 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 /// Slurm adds 59 s in a C `int` to round up to minutes; above this the sum wraps.
-const MAX_SECONDS: u64 = 2_147_483_588;
-
-const SHAPES: &str = "not one of minutes, minutes:seconds, hours:minutes:seconds, days-hours, \
-                      days-hours:minutes, days-hours:minutes:seconds";
+pub(crate) const MAX_SECONDS: u64 = 2_147_483_588;
 
 impl Walltime {
     /// No limit.
@@ -174,7 +171,7 @@ const fn only_time_characters(text: Text<'_>) -> Result<(), Fault> {
         if byte.is_ascii_alphabetic() && index > 0 {
             return Err(text
                 .skip(index)
-                .is_fault("not part of a time: units are not written out"));
+                .is_fault("not part of a time, which has no letters for its units"));
         }
         if byte == b' ' || byte == b'\t' {
             return Err(text
@@ -183,7 +180,7 @@ const fn only_time_characters(text: Text<'_>) -> Result<(), Fault> {
                 .fault("no blank may stand in a time"));
         }
         if !(byte.is_ascii_digit() || byte == b':' || byte == b'-') {
-            return Err(text.is_fault(SHAPES));
+            return Err(text.is_fault("not a time"));
         }
         index += 1;
     }
@@ -204,7 +201,7 @@ const fn total(
             return Ok(Walltime(sum as u32));
         }
     }
-    Err(text.fault("too long: Slurm counts at most 24855 days; write UNLIMITED for no limit"))
+    Err(text.fault("too long: Slurm counts at most 24855 days"))
 }
 
 typed!(Walltime, Walltime);

@@ -1,0 +1,7 @@
+//! The reference page of all options.
+
+mod differences;
+mod page;
+
+pub use differences::{DIFFERENCES, Difference, DifferenceReason, differences};
+pub use page::reference_markdown;

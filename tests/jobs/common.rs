@@ -1,0 +1,95 @@
+//! Clusters for tests, and waiting for conditions.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+use slurm::{BackendKind, Cluster, Error, Job, JobError, JobErrorKind};
+use tempfile::TempDir;
+
+/// No step of a test takes longer than this on a machine that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+pub(crate) fn cluster_is_missing() -> bool {
+    std::env::var_os("SLURM_SDK_TEST_CLUSTER").is_none()
+}
+
+/// A cluster with a job base directory of its own.
+pub(crate) struct Site {
+    pub(crate) cluster: Cluster,
+    pub(crate) base: TempDir,
+    pub(crate) kind: BackendKind,
+}
+
+impl Site {
+    pub(crate) fn new(kind: BackendKind) -> Self {
+        // Below home: every node of a cluster sees it, and so do the users that jobs run as.
+        let parent = std::env::home_dir().expect("a home directory");
+        let base = tempfile::Builder::new().prefix("slurm-sdk-test-").tempdir_in(parent).unwrap();
+        let cluster =
+            Cluster::builder().backend(kind).job_base_dir(base.path()).local_cpus(4).build().unwrap();
+        Self { cluster, base, kind }
+    }
+
+    /// A path that jobs and the test both see.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.base.path().join(name)
+    }
+
+    /// The directories of submissions that exist.
+    pub(crate) fn submissions(&self) -> Vec<PathBuf> {
+        let list = |dir: &Path| -> Vec<PathBuf> {
+            let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+        };
+        let hidden = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with('.');
+        list(self.base.path()).into_iter().filter(|path| !hidden(path)).flat_map(|task| list(&task)).collect()
+    }
+}
+
+pub(crate) type Body = fn(&Site);
+
+/// One test for each backend with the same body.
+pub(crate) fn on_both(name: &str, body: Body) -> [Trial; 2] {
+    [on(BackendKind::Local, name, body), on(BackendKind::Slurm, name, body)]
+}
+
+pub(crate) fn on(kind: BackendKind, name: &str, body: Body) -> Trial {
+    let trial = Trial::test(format!("{kind}::{name}"), move || {
+        let site = Site::new(kind);
+        body(&site);
+        Ok::<(), Failed>(())
+    });
+    if kind == BackendKind::Slurm && cluster_is_missing() {
+        trial.with_kind("no cluster: run tests/cluster/up").with_ignored_flag(true)
+    } else {
+        trial
+    }
+}
+
+pub(crate) fn result_of<T>(job: &Job<T>) -> T {
+    match job.result_within(PATIENCE) {
+        Ok(value) => value,
+        Err(error) => panic!("{error}\nstderr: {:?}\nscript: {:?}", job.stderr(), job.script()),
+    }
+}
+
+pub(crate) fn error_of<T: std::fmt::Debug>(job: &Job<T>) -> JobError {
+    match job.result_within(PATIENCE) {
+        Err(Error::Job(error)) => *error,
+        other => panic!("expected the job to fail, found {other:?}"),
+    }
+}
+
+pub(crate) fn kind_of<T: std::fmt::Debug>(job: &Job<T>) -> JobErrorKind {
+    error_of(job).kind
+}
+
+/// Waits until a condition holds.
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

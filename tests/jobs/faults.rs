@@ -1,0 +1,166 @@
+//! What damaged files, missing programs and full disks look like.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use libtest_mimic::Trial;
+use slurm::error::{HostError, JobErrorKind, SubmitError};
+use slurm::{BackendKind, Cluster, Error};
+
+use crate::common::{Site, kind_of, on, on_both, result_of};
+use crate::roles;
+use crate::tasks::*;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = [
+        on_both("a_job_whose_program_is_none_never_starts", a_program_that_is_none),
+        on_both("an_unwritable_base_directory_is_named", an_unwritable_base_directory),
+        on_both("a_result_that_was_damaged_is_corrupt", a_damaged_result),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    trials.push(on(BackendKind::Local, "every_cut_of_a_spec_is_refused", every_cut_of_a_spec));
+    trials.push(on(BackendKind::Local, "a_spec_of_another_program_is_refused", a_foreign_spec));
+    trials.push(on(BackendKind::Local, "submitting_without_init_is_refused", without_init));
+    trials.push(on(BackendKind::Local, "a_full_disk_leaves_nothing_half_written", a_full_disk));
+    trials.push(on(BackendKind::Slurm, "a_missing_sbatch_is_named", a_missing_sbatch));
+    trials
+}
+
+fn a_program_that_is_none(site: &Site) {
+    let program = site.path("program");
+    fs::write(&program, [0x7f, b'E', b'L', b'F', 0, 0]).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let cluster = Cluster::builder()
+        .backend(site.kind)
+        .job_base_dir(site.base.path())
+        .runner_binary(&program)
+        .build()
+        .unwrap();
+    let job = add::job(1, 2).submit(&cluster).unwrap();
+    let error = crate::common::error_of(&job);
+    assert_eq!(error.kind, JobErrorKind::NotStarted, "{error}");
+    assert!(error.job.stderr_tail.contains("program"), "the shell's words are there: {error}");
+}
+
+fn an_unwritable_base_directory(site: &Site) {
+    let base = site.path("file");
+    fs::write(&base, "not a directory").unwrap();
+    let cluster = Cluster::builder().backend(site.kind).job_base_dir(&base).build().unwrap();
+    let error = add::job(1, 2).submit(&cluster).unwrap_err();
+    assert!(
+        matches!(&error, Error::Host(HostError::File { path, .. }) if path.starts_with(&base)),
+        "{error:?}"
+    );
+}
+
+fn a_damaged_result(site: &Site) {
+    let job = add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 3);
+    let path = job.job_dir().join("result");
+    let good = fs::read(&path).unwrap();
+    let again = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        kind_of(&site.cluster.attach::<add>(job.handle()).unwrap())
+    };
+    assert!(matches!(again(&good[..good.len() - 1]), JobErrorKind::Corrupt { .. }));
+    assert!(matches!(again(b""), JobErrorKind::Corrupt { .. }));
+    let mut flipped = good.clone();
+    flipped[good.len() - 1] ^= 1;
+    assert!(matches!(again(&flipped), JobErrorKind::Corrupt { .. }));
+    let mut newer = good.clone();
+    newer[8] = 99;
+    let kind = again(&newer);
+    assert!(
+        matches!(&kind, JobErrorKind::VersionMismatch { reason } if reason.contains("99")),
+        "{kind:?}"
+    );
+}
+
+/// Runs the runner on a spec of our making; returns its exit code.
+fn run_on(dir: &Path, spec: &[u8]) -> Option<i32> {
+    fs::create_dir_all(dir).unwrap();
+    let path = dir.join("spec");
+    fs::write(&path, spec).unwrap();
+    let program = std::env::current_exe().unwrap();
+    Command::new(program).args(["__slurm", "run"]).arg(&path).output().unwrap().status.code()
+}
+
+fn every_cut_of_a_spec(site: &Site) {
+    let job = add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 3);
+    let spec = fs::read(job.job_dir().join("spec")).unwrap();
+    let dir = site.path("cut");
+    for len in (0..spec.len()).step_by(7) {
+        assert_eq!(run_on(&dir, &spec[..len]), Some(110), "cut at {len}");
+    }
+    let mut flipped = spec.clone();
+    flipped[spec.len() / 2] ^= 4;
+    assert_eq!(run_on(&dir, &flipped), Some(110));
+    let mut newer = spec.clone();
+    newer[8] = 99;
+    assert_eq!(run_on(&dir, &newer), Some(112));
+    assert_eq!(run_on(&dir, &spec), Some(0), "the whole one runs");
+}
+
+fn a_foreign_spec(site: &Site) {
+    use slurm_core::spec::Spec;
+    let job = add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 3);
+    let bytes = fs::read(job.job_dir().join("spec")).unwrap();
+    let (spec, frame) = Spec::from_bytes(&bytes).unwrap();
+    let foreign = [
+        (spec.to_bytes("jobs::tasks::gone", frame.signature).unwrap(), 111),
+        (spec.to_bytes(frame.task, frame.signature ^ 1).unwrap(), 112),
+    ];
+    for (bytes, code) in foreign {
+        // In the job's own place, so that the client sees what the runner left there.
+        fs::remove_file(job.job_dir().join("result")).unwrap();
+        assert_eq!(run_on(job.job_dir(), &bytes), Some(code));
+        let kind = kind_of(&site.cluster.attach::<add>(job.handle()).unwrap());
+        assert!(matches!(kind, JobErrorKind::VersionMismatch { .. }), "{kind:?}");
+    }
+}
+
+fn without_init(site: &Site) {
+    assert_eq!(roles::run(site, "submit-without-init", "", |_| {}), "Err(NotInitialized)");
+}
+
+fn a_missing_sbatch(site: &Site) {
+    let answer = roles::run(site, "add", "", |command| {
+        command.env("PATH", "/nonexistent");
+    });
+    assert!(answer.contains("CommandMissing") && answer.contains("sbatch"), "{answer}");
+    assert!(site.submissions().is_empty());
+}
+
+/// Needs a file system of 128 KiB, which only root can make.
+fn a_full_disk(site: &Site) {
+    let small = site.path("small");
+    fs::create_dir(&small).unwrap();
+    let mount = |arguments: &[&str]| {
+        Command::new("mount").args(arguments).arg(&small).status().is_ok_and(|status| status.success())
+    };
+    assert!(
+        mount(&["-t", "tmpfs", "-o", "size=128k", "tmpfs"]),
+        "this test makes a small file system and has to run as root"
+    );
+    let cluster = Cluster::builder().backend(site.kind).job_base_dir(&small).build().unwrap();
+    let error = add::job(1, 2).submit(&cluster).unwrap_err();
+    let hint = error.hint();
+    let left: Vec<_> = walk(&small).into_iter().filter(|path| path.is_file()).collect();
+    assert!(Command::new("umount").arg(&small).status().unwrap().success());
+    let (Error::Host(error) | Error::Submit(SubmitError::Host(error))) = error else { panic!("{error:?}") };
+    let HostError::File { source, .. } = error else { panic!("{error:?}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+    assert!(hint.unwrap().contains("free some space"));
+    assert!(left.is_empty(), "{left:?}");
+}
+
+fn walk(dir: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}

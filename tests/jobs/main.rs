@@ -1,0 +1,30 @@
+//! Jobs from submission to result, on the embedded backend and on a real Slurm.
+//!
+//! This is a program and not a set of `#[test]` functions because it runs its own tasks: the binary
+//! that submits is the one that the job runs. Tests named `slurm::…` need the cluster that
+//! `tests/cluster/up` starts; without it they are ignored, and say so.
+
+mod common;
+mod faults;
+mod local;
+mod on_slurm;
+mod roles;
+mod shared;
+mod tasks;
+
+use libtest_mimic::Arguments;
+
+fn main() {
+    roles::play_without_init();
+    slurm::init().expect("the tasks of this program are sound");
+    roles::play();
+    let mut trials = Vec::new();
+    trials.extend(shared::trials());
+    trials.extend(faults::trials());
+    trials.extend(local::trials());
+    trials.extend(on_slurm::trials());
+    if common::cluster_is_missing() {
+        eprintln!("no cluster is up, so tests named `slurm::…` are ignored: eval \"$(tests/cluster/up)\"");
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}

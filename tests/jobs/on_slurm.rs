@@ -1,0 +1,138 @@
+//! What only a real Slurm does, and what happens when its commands fail.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use libtest_mimic::Trial;
+use slurm::error::{JobErrorKind, Refusal, SubmitError};
+use slurm::{BackendKind, Error, Job};
+
+use crate::common::{Site, error_of, on, result_of};
+use crate::roles;
+use crate::tasks::*;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let slurm = |name, body| on(BackendKind::Slurm, name, body);
+    vec![
+        slurm("a_refusal_keeps_sbatchs_words", a_refusal_keeps_sbatchs_words),
+        slurm("too_much_memory_is_told", too_much_memory_is_told),
+        slurm("a_time_limit_ends_a_job", a_time_limit_ends_a_job),
+        slurm("a_lost_answer_of_sbatch_makes_one_job", a_lost_answer_makes_one_job),
+        slurm("an_outage_of_squeue_decides_nothing", an_outage_decides_nothing),
+        slurm("a_banner_does_not_hide_the_id", a_banner_does_not_hide_the_id),
+        slurm("a_hundred_jobs_are_polled_like_one", a_hundred_jobs_are_polled_like_one),
+        slurm("a_gpu_is_given", a_gpu_is_given),
+    ]
+}
+
+fn a_refusal_keeps_sbatchs_words(site: &Site) {
+    let refusal = |error: Error| match error {
+        Error::Submit(SubmitError::Refused { refusal, message, .. }) => (refusal, message),
+        other => panic!("{other:?}"),
+    };
+    let partition = add::job(1, 2).partition("nosuch").submit(&site.cluster).unwrap_err();
+    assert!(partition.hint().unwrap().contains("sinfo"));
+    let (kind, message) = refusal(partition);
+    assert_eq!(kind, Refusal::Partition);
+    assert!(message.contains("Invalid partition name specified"), "{message}");
+    let nodes = add::job(1, 2).nodes(900).submit(&site.cluster).unwrap_err();
+    assert_eq!(refusal(nodes).0, Refusal::Nodes);
+    let account = add::job(1, 2).account("nosuch").submit(&site.cluster).unwrap_err();
+    assert_eq!(refusal(account).0, Refusal::Account);
+    let flag = add::job(1, 2).extra_flag("--no-such-flag").submit(&site.cluster).unwrap_err();
+    assert_eq!(refusal(flag).0, Refusal::Option);
+    assert!(site.submissions().is_empty(), "no directory of a refused job is left");
+}
+
+fn too_much_memory_is_told(site: &Site) {
+    let job = take_memory::job(400_usize, 30_u64).mem("50M").submit(&site.cluster).unwrap();
+    let error = error_of(&job);
+    assert_eq!(error.kind, JobErrorKind::OutOfMemory, "{error}");
+    assert!(error.hint().unwrap().contains("mem"));
+}
+
+fn a_time_limit_ends_a_job(site: &Site) {
+    let job = wait_for::job(site.path("never")).time("1").submit(&site.cluster).unwrap();
+    let error = loop {
+        match job.result_within(crate::common::PATIENCE) {
+            Err(Error::Job(error)) => break error,
+            // Slurm looks at time limits every half minute or so.
+            Err(Error::StillRunning { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(error.kind, JobErrorKind::TimedOut, "{error}");
+}
+
+/// A directory with programs that stand before Slurm's own and call them.
+fn wrapper(site: &Site, program: &str, script: &str) -> PathBuf {
+    let dir = site.path("wrappers");
+    fs::create_dir_all(&dir).unwrap();
+    let real = which(program);
+    let path = dir.join(program);
+    let text = format!("#!/bin/sh\nreal={}\nlog={}\n{script}\n", real.display(), site.path("calls").display());
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    dir
+}
+
+fn which(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.exists()).unwrap()
+}
+
+fn with_wrappers(site: &Site, role: &str, dir: &std::path::Path) -> String {
+    roles::run(site, role, "", |command| {
+        let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
+        command.env("PATH", path);
+    })
+}
+
+fn a_lost_answer_makes_one_job(site: &Site) {
+    let script = "\"$real\" \"$@\" > /dev/null\n\
+                  echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\n\
+                  exit 1";
+    let dir = wrapper(site, "sbatch", script);
+    assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+    assert_eq!(site.submissions().len(), 1);
+}
+
+fn a_banner_does_not_hide_the_id(site: &Site) {
+    let dir = wrapper(site, "sbatch", "echo 'Welcome! 12 days to go'; \"$real\" \"$@\"; echo bye");
+    assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+}
+
+fn an_outage_decides_nothing(site: &Site) {
+    // squeue and sacct fail ten times, and the job ends without a result meanwhile.
+    let script = "echo x >> \"$log\"\n\
+                  if [ $(wc -l < \"$log\") -le 4 ]; then\n\
+                  echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1; fi\n\
+                  exec \"$real\" \"$@\"";
+    let dir = wrapper(site, "squeue", script);
+    wrapper(site, "sacct", script);
+    let answer = with_wrappers(site, "exit", &dir);
+    assert!(answer.contains("Died") && answer.contains("exit_code: Some(9)"), "{answer}");
+}
+
+fn a_hundred_jobs_are_polled_like_one(site: &Site) {
+    let script = "echo x >> \"$log\"\nexec \"$real\" \"$@\"";
+    let dir = wrapper(site, "squeue", script);
+    wrapper(site, "sacct", script);
+    let answer = with_wrappers(site, "hundred", &dir);
+    assert_eq!(answer, "4950");
+    let calls = fs::read_to_string(site.path("calls")).unwrap_or_default().lines().count();
+    // A hundred jobs take some seconds here; one poll for each of them would be hundreds of calls.
+    assert!(calls <= 30, "{calls} calls of squeue and sacct");
+}
+
+fn a_gpu_is_given(site: &Site) {
+    let job: Job<Option<String>> =
+        variable::job("CUDA_VISIBLE_DEVICES").gpus("a100:1").submit(&site.cluster).unwrap();
+    assert!(matches!(result_of(&job).as_deref(), Some("0" | "1")));
+    let refused = variable::job("X").gpus("h100:1").submit(&site.cluster).unwrap_err();
+    assert!(
+        matches!(refused, Error::Submit(SubmitError::Refused { refusal: Refusal::Gres | Refusal::Nodes, .. })),
+        "{refused:?}"
+    );
+}

@@ -1,0 +1,75 @@
+//! Other processes: what a test needs a second program for.
+//!
+//! A test starts this same binary with `SLURM_SDK_TEST_ROLE`; the role prints what happened.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use slurm::{Cluster, Job, JobHandle};
+
+use crate::tasks::{add, exit_with, wait_for};
+
+const ROLE: &str = "SLURM_SDK_TEST_ROLE";
+const ARGUMENT: &str = "SLURM_SDK_TEST_ARGUMENT";
+
+/// Runs this program in `role`, with the environment of `site` and what `adjust` adds.
+pub(crate) fn run(
+    site: &crate::common::Site,
+    role: &str,
+    argument: &str,
+    adjust: impl FnOnce(&mut Command),
+) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .env(ROLE, role)
+        .env(ARGUMENT, argument)
+        .env("SLURM_SDK_BACKEND", site.kind.as_str())
+        .env("SLURM_SDK_JOB_BASE_DIR", site.base.path());
+    adjust(&mut command);
+    let Output { stdout, stderr, .. } = command.output().unwrap();
+    let text = String::from_utf8(stdout).unwrap();
+    assert!(!text.is_empty(), "the role {role} printed nothing: {}", String::from_utf8_lossy(&stderr));
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn play_without_init() {
+    if std::env::var(ROLE).as_deref() == Ok("submit-without-init") {
+        println!("{:?}", add::job(1, 2).submit(&Cluster::local().unwrap()).map(|job| job.id()));
+        std::process::exit(0);
+    }
+}
+
+pub(crate) fn play() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let argument = std::env::var(ARGUMENT).unwrap_or_default();
+    let cluster = Cluster::from_env().unwrap();
+    match role.as_str() {
+        "add" => println!("{:?}", add::job(20, 22).submit(&cluster).and_then(|job| job.result())),
+        "exit" => println!("{:?}", exit_with::job(9).submit(&cluster).and_then(|job| job.result())),
+        "hundred" => {
+            let jobs: Vec<Job<i64>> =
+                (0..100).map(|n| add::job(n, 0).submit(&cluster).unwrap()).collect();
+            let sum: i64 = std::thread::scope(|scope| {
+                let waiting: Vec<_> = jobs.iter().map(|job| scope.spawn(|| job.result().unwrap())).collect();
+                waiting.into_iter().map(|thread| thread.join().unwrap()).sum()
+            });
+            println!("{sum}");
+        }
+        "submit-and-die" => {
+            let job = wait_for::job(Path::new(&argument)).submit(&cluster).unwrap();
+            println!("{}", serde_json::to_string(job.handle()).unwrap());
+            std::process::abort();
+        }
+        "attach-and-cancel" => {
+            let handle: JobHandle = serde_json::from_str(&argument).unwrap();
+            let job: Job<bool> = cluster.attach::<wait_for>(handle).unwrap();
+            println!("{:?}", job.cancel());
+        }
+        "attach-by-id" => {
+            let job = cluster.attach::<add>(argument.as_str()).unwrap();
+            println!("{:?}", job.result());
+        }
+        other => panic!("there is no role {other}"),
+    }
+    std::process::exit(0);
+}

@@ -1,0 +1,275 @@
+//! What holds on every backend.
+
+use std::path::Path;
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use slurm::error::JobErrorKind;
+use slurm::{BackendKind, Error, FailureKind, JobState, Json};
+
+use crate::common::{Site, error_of, kind_of, on_both, result_of, until};
+use crate::roles;
+use crate::tasks::*;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    [
+        on_both("a_value_comes_back", a_value_comes_back),
+        on_both("borrowed_parameters_are_lent", borrowed_parameters_are_lent),
+        on_both("json_carries_what_the_encoding_cannot", json_carries_what_the_encoding_cannot),
+        on_both("an_error_comes_back_with_its_sources", an_error_comes_back_with_its_sources),
+        on_both("a_panic_comes_back_with_its_place", a_panic_comes_back_with_its_place),
+        on_both("a_value_that_cannot_be_encoded_is_a_failure", a_value_that_cannot_be_encoded),
+        on_both("a_task_that_exits_the_process_has_died", a_task_that_exits_has_died),
+        on_both("a_task_that_aborts_has_died", a_task_that_aborts_has_died),
+        on_both("what_a_job_prints_can_be_read", what_a_job_prints_can_be_read),
+        on_both("a_task_knows_its_job", a_task_knows_its_job),
+        on_both("several_processes_are_one_job", several_processes_are_one_job),
+        on_both("a_running_job_can_be_cancelled", a_running_job_can_be_cancelled),
+        on_both("a_task_that_watches_may_end_by_itself", a_task_that_watches_may_end_by_itself),
+        on_both("a_wait_that_runs_out_leaves_the_job_alone", a_wait_that_runs_out),
+        on_both("a_result_can_be_an_argument", a_result_can_be_an_argument),
+        on_both("a_failed_upstream_is_told_at_once", a_failed_upstream_is_told_at_once),
+        on_both("a_job_outlives_the_client_that_submitted_it", a_job_outlives_the_client),
+        on_both("another_process_can_cancel", another_process_can_cancel),
+        on_both("a_job_is_found_by_each_of_its_names", a_job_is_found_by_each_of_its_names),
+        on_both("a_job_may_not_submit_itself", a_job_may_not_submit),
+        on_both("a_job_has_the_submitters_environment", a_job_has_the_environment),
+        on_both("options_say_where_they_come_from", options_say_where_they_come_from),
+        on_both("a_dry_run_writes_nothing", a_dry_run_writes_nothing),
+        on_both("wrong_options_are_all_named_and_nothing_is_submitted", wrong_options_are_all_named),
+        on_both("hostile_text_in_options_changes_nothing", hostile_text_changes_nothing),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn a_value_comes_back(site: &Site) {
+    let job = add::job(20, 22).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 42);
+    assert_eq!(job.state().unwrap(), JobState::Completed);
+    let report = job.report().unwrap();
+    assert!(report.peak_memory_kib > 0 && report.entered_at <= report.finished_at, "{report:?}");
+    assert_eq!(add(20, 22), 42, "the function is still a function");
+}
+
+fn borrowed_parameters_are_lent(site: &Site) {
+    let config = Config { name: "c".to_owned(), rates: vec![0.5] };
+    let job = describe::job(&config, "label", &[1, 2, 3], Path::new("/data")).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), "label c [0.5] [1, 2, 3] /data");
+}
+
+fn json_carries_what_the_encoding_cannot(site: &Site) {
+    let error = takes_unencodable::job(serde_json::json!([1])).submit(&site.cluster).unwrap_err();
+    assert!(matches!(error, Error::Argument { parameter: "value", .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("slurm::Json"));
+    let job = as_json::job(Json(serde_json::json!({ "a": 7 }))).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job)["a"], 7);
+}
+
+fn an_error_comes_back_with_its_sources(site: &Site) {
+    let (typed, any) = (parse::job("x").submit(&site.cluster), parse_anyhow::job("x").submit(&site.cluster));
+    let JobErrorKind::Failed(failure) = kind_of(&typed.unwrap()) else { panic!("not a failure") };
+    assert_eq!(failure.kind, FailureKind::Error);
+    assert_eq!(failure.to_string(), "the number is no number: invalid digit found in string");
+    assert!(failure.error_type.as_deref().unwrap().ends_with("Outer"), "{failure:?}");
+    let error = error_of(&any.unwrap());
+    assert!(error.to_string().ends_with("failed: parsing \"x\": invalid digit found in string"), "{error}");
+    assert_eq!(result_of(&parse::job("17").submit(&site.cluster).unwrap()), 17);
+}
+
+fn a_panic_comes_back_with_its_place(site: &Site) {
+    let job = panic_with::job("over".to_owned()).submit(&site.cluster).unwrap();
+    let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
+    assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Panic, "over"));
+    assert!(failure.location.as_deref().unwrap().contains("tests/jobs/tasks.rs:"), "{failure:?}");
+    assert!(failure.backtrace.as_deref().unwrap().contains("panic_with"), "{failure:?}");
+    assert!(job.stderr().unwrap().contains("over"), "a person finds it in the log as well");
+}
+
+fn a_value_that_cannot_be_encoded(site: &Site) {
+    let job = unencodable::job().submit(&site.cluster).unwrap();
+    let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
+    assert_eq!(failure.kind, FailureKind::Value);
+    assert!(failure.to_string().contains("slurm::Json<T>"), "{failure}");
+}
+
+fn a_task_that_exits_has_died(site: &Site) {
+    let job = exit_with::job(7).submit(&site.cluster).unwrap();
+    let error = error_of(&job);
+    assert_eq!((&error.kind, error.job.exit_code), (&JobErrorKind::Died, Some(7)));
+    assert_eq!(error.job.stderr_tail, "leaving with 7");
+    // Exit code 0 is no value either.
+    let job = exit_with::job(0).submit(&site.cluster).unwrap();
+    assert_eq!(kind_of(&job), JobErrorKind::Died);
+}
+
+fn a_task_that_aborts_has_died(site: &Site) {
+    let error = error_of(&abort::job().submit(&site.cluster).unwrap());
+    assert_eq!((&error.kind, error.job.signal), (&JobErrorKind::Died, Some(6)));
+}
+
+fn what_a_job_prints_can_be_read(site: &Site) {
+    let job = print::job("to out", "to err").submit(&site.cluster).unwrap();
+    result_of(&job);
+    assert_eq!((job.stdout().unwrap().as_str(), job.stderr().unwrap().as_str()), ("to out\n", "to err\n"));
+    let elsewhere = site.path("elsewhere-%j.log");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let job = print::job("one", "two").output(elsewhere).error(elsewhere).submit(&site.cluster).unwrap();
+    result_of(&job);
+    assert!(job.stdout().unwrap().contains("one") && job.stdout().unwrap().contains("two"));
+    assert!(site.path(&format!("elsewhere-{}.log", job.id())).exists());
+}
+
+fn a_task_knows_its_job(site: &Site) {
+    let job = look_around::job().cpus_per_task(2).submit(&site.cluster).unwrap();
+    let seen = result_of(&job);
+    assert_eq!(seen.job_id, Some(job.id().get()));
+    assert_eq!((seen.world_size, seen.cpus, seen.memory_mib), (1, 2, Some(120)));
+    assert_eq!(seen.dir, job.job_dir());
+    assert_eq!(seen.nodes, [seen.master]);
+    assert_eq!(seen.nodes[0], job.report().unwrap().node);
+    assert!((200..=300).contains(&seen.seconds_left.unwrap()), "{:?}", seen.seconds_left);
+    assert_eq!(std::fs::read_to_string(job.job_dir().join("output/note")).unwrap(), "mine");
+}
+
+fn several_processes_are_one_job(site: &Site) {
+    let folder = site.path("rank-files");
+    std::fs::create_dir(&folder).unwrap();
+    let job = ranks::job(folder.as_path()).ntasks(3).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), [0, 1, 2]);
+    // The others would wait for the one that failed; what is told is its failure, not their end.
+    let job = fail_in::job(1_usize).ntasks(3).submit(&site.cluster).unwrap();
+    let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
+    assert_eq!(failure.message, "process 1 gives up");
+    assert_eq!(job.report().unwrap().rank, 1);
+}
+
+fn a_running_job_can_be_cancelled(site: &Site) {
+    let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
+    until("the job runs", || job.stderr().unwrap().contains("waiting"));
+    assert_eq!(job.state().unwrap(), JobState::Running);
+    job.cancel().unwrap();
+    assert_eq!(kind_of(&job), JobErrorKind::Cancelled);
+    assert_eq!(job.state().unwrap(), JobState::Cancelled);
+    job.cancel().unwrap();
+}
+
+fn a_task_that_watches_may_end_by_itself(site: &Site) {
+    let ready = site.path("ready");
+    let job = wait_for_stop::job(ready.as_path()).submit(&site.cluster).unwrap();
+    until("the task watches", || ready.exists());
+    job.cancel().unwrap();
+    assert_eq!(result_of(&job), "asked to stop");
+}
+
+fn a_wait_that_runs_out(site: &Site) {
+    let file = site.path("go");
+    let job = wait_for::job(file.as_path()).submit(&site.cluster).unwrap();
+    let error = job.result_within(Duration::from_millis(30)).unwrap_err();
+    assert!(matches!(error, Error::StillRunning { .. }), "{error:?}");
+    std::fs::write(&file, "").unwrap();
+    assert!(result_of(&job));
+}
+
+fn a_result_can_be_an_argument(site: &Site) {
+    let first = double::job(vec![1, 2]).submit(&site.cluster).unwrap();
+    let second = double::job(&first).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&second), [4, 8]);
+}
+
+fn a_failed_upstream_is_told_at_once(site: &Site) {
+    let first = parse::job("x").submit(&site.cluster).unwrap();
+    let second = add::job(&first, 1).submit(&site.cluster).unwrap();
+    assert_eq!(kind_of(&second), JobErrorKind::DependencyFailed);
+}
+
+fn a_job_outlives_the_client(site: &Site) {
+    let go = site.path("go");
+    let handle = roles::run(site, "submit-and-die", go.to_str().unwrap(), |_| {});
+    let handle: slurm::JobHandle = serde_json::from_str(&handle).unwrap();
+    let job = site.cluster.attach::<wait_for>(&handle).unwrap();
+    std::fs::write(&go, "").unwrap();
+    assert!(result_of(&job));
+}
+
+fn another_process_can_cancel(site: &Site) {
+    let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
+    let handle = serde_json::to_string(job.handle()).unwrap();
+    assert_eq!(roles::run(site, "attach-and-cancel", &handle, |_| {}), "Ok(())");
+    assert_eq!(kind_of(&job), JobErrorKind::Cancelled);
+}
+
+fn a_job_is_found_by_each_of_its_names(site: &Site) {
+    let job = add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 3);
+    assert_eq!(roles::run(site, "attach-by-id", job.pre_id().as_str(), |_| {}), "Ok(3)");
+    assert_eq!(roles::run(site, "attach-by-id", &job.id().to_string(), |_| {}), "Ok(3)");
+    // Also when the client died before it could note the id.
+    std::fs::remove_file(job.job_dir().join("submitted.json")).unwrap();
+    assert_eq!(roles::run(site, "attach-by-id", job.pre_id().as_str(), |_| {}), "Ok(3)");
+    let error = site.cluster.attach::<parse>(job.handle()).unwrap_err();
+    assert!(matches!(error, Error::OtherTask { .. }), "{error:?}");
+    for unknown in ["4000000", "20200101_000000_00000000", "no id"] {
+        let error = site.cluster.attach::<add>(unknown).unwrap_err();
+        assert!(matches!(error, Error::NoSuchJob { .. }), "{unknown}: {error:?}");
+    }
+}
+
+fn a_job_may_not_submit(site: &Site) {
+    let answer = result_of(&submit_another::job().submit(&site.cluster).unwrap());
+    assert!(answer.starts_with("InsideJob"), "{answer}");
+}
+
+fn a_job_has_the_environment(site: &Site) {
+    let home = result_of(&variable::job("HOME").submit(&site.cluster).unwrap());
+    assert_eq!(home, std::env::var("HOME").ok());
+    let pre_id = variable::job("SLURM_SDK_JOB").submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&pre_id).as_deref(), Some(pre_id.pre_id().as_str()));
+}
+
+fn options_say_where_they_come_from(site: &Site) {
+    let explained = add::job(1, 2).time("7").explain(&site.cluster).unwrap();
+    let option = |key: &str| {
+        let found = explained.options.iter().find(|option| option.key == key);
+        found.map(|option| (option.value.clone().unwrap_or_default(), option.source.as_str()))
+    };
+    assert_eq!(option("time"), Some(("00:07:00".to_owned(), "call")));
+    assert_eq!(option("mem"), Some(("64M".to_owned(), "attribute")));
+    assert_eq!(option("job_name"), Some(("add".to_owned(), "default")));
+    assert!(explained.to_string().contains("mem"), "{explained}");
+    assert!(explained.script.contains("#SBATCH --time=00:07:00\n"), "{}", explained.script);
+    let job = add::job(1, 2).submit(&site.cluster).unwrap();
+    let described = site.cluster.attach::<add>(job.handle()).unwrap();
+    assert_eq!(described.explain().unwrap(), job.explain().unwrap());
+    result_of(&job);
+}
+
+fn a_dry_run_writes_nothing(site: &Site) {
+    let base = site.path("dry");
+    let dry = slurm::Cluster::builder().backend(site.kind).job_base_dir(&base).dry_run(true).build().unwrap();
+    let error = add::job(1, 2).submit(&dry).unwrap_err();
+    assert!(matches!(error, Error::DryRun(_)), "{error:?}");
+    assert!(!base.exists());
+}
+
+fn wrong_options_are_all_named(site: &Site) {
+    let call = add::job(1, 2).time("4 h").set("tiem", "1").mem("1G").mem_per_cpu("1G");
+    let Error::Options { problems } = call.submit(&site.cluster).unwrap_err() else { panic!("not refused") };
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.contains("did you mean `time`")), "{problems:?}");
+    assert!(site.submissions().is_empty());
+}
+
+fn hostile_text_changes_nothing(site: &Site) {
+    let marker = site.path("marker");
+    let hostile = format!("$(touch {0})`touch {0}`'\";touch {0}#JobState=COMPLETED", marker.display());
+    let job = add::job(1, 2).comment(hostile.as_str()).job_name("a b; rm -rf $HOME").submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 3);
+    assert!(!marker.exists());
+    let newline = add::job(1, 2).comment("a\n#SBATCH --partition=x").submit(&site.cluster);
+    assert!(matches!(newline, Err(Error::Options { .. })), "{newline:?}");
+    if site.kind == BackendKind::Slurm {
+        assert_eq!(site.submissions().len(), 1);
+    }
+}
