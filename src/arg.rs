@@ -113,7 +113,12 @@ impl CallArguments {
     ///
     /// One that cannot be encoded is reported when the call is submitted.
     #[must_use]
-    pub fn with<T>(mut self, name: &'static str, codec: Codec<T>, argument: impl IntoArg<T>) -> Self {
+    pub fn with<T>(
+        mut self,
+        name: &'static str,
+        codec: Codec<T>,
+        argument: impl IntoArg<T>,
+    ) -> Self {
         match argument.into_arg().0 {
             Form::Value(value) => match (codec.encode_checked)(&value) {
                 Ok(bytes) => self.arguments.push(Argument::Inline(bytes)),

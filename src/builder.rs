@@ -112,7 +112,7 @@ impl<T: Task> JobBuilder<T> {
         let pre_id = submit::new_pre_id();
         let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
         let spec = spec(arguments, &pre_id, &merged);
-        submit::prepare(cluster, entry, spec, merged, dir)
+        submit::prepare(cluster, entry, &spec, merged, dir)
     }
 }
 
@@ -128,10 +128,11 @@ fn given(options: &OptionSet, key: &str) -> bool {
 fn from_attribute(entry: &TaskEntry, problems: &mut Vec<String>) -> OptionSet {
     let mut set = OptionSet::new();
     for option in entry.options {
-        let parsed = options::lookup(option.key)
-            .map_err(|error| error.to_string())
-            .and_then(|spec| {
-                let value = spec.parse(option.value.unwrap_or_default()).map_err(|error| error.to_string())?;
+        let parsed =
+            options::lookup(option.key).map_err(|error| error.to_string()).and_then(|spec| {
+                let value = spec
+                    .parse(option.value.unwrap_or_default())
+                    .map_err(|error| error.to_string())?;
                 Ok((spec, value))
             });
         match parsed {
@@ -166,10 +167,14 @@ fn add_dependency(set: &mut OptionSet, upstream: &[Upstream]) -> Result<(), Stri
         }
         dependency = format!("{given},{dependency}");
     }
-    let spec = options::lookup("dependency").map_err(|error| error.to_string())?;
-    let value = spec.parse(&dependency).map_err(|error| error.to_string())?;
-    set.set(spec, value, Source::CallSite);
-    Ok(())
+    let mut put = |key, value: &str| {
+        let spec = options::lookup(key).map_err(|error| error.to_string())?;
+        set.set(spec, spec.parse(value).map_err(|error| error.to_string())?, Source::CallSite);
+        Ok(())
+    };
+    put("dependency", &dependency)?;
+    // Without the value that it needs the job could only wait for ever.
+    put("kill_on_invalid_dep", "yes")
 }
 
 macro_rules! setters {

@@ -104,7 +104,9 @@ fn report(error: &(dyn StdError + 'static)) -> ExitCode {
         }
         last = text;
     }
-    if let Some(hint) = chain.iter().filter_map(|error| error.downcast_ref::<Error>()).find_map(Error::hint) {
+    if let Some(hint) =
+        chain.iter().filter_map(|error| error.downcast_ref::<Error>()).find_map(Error::hint)
+    {
         eprintln!("hint: {hint}");
     }
     ExitCode::FAILURE

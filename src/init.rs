@@ -38,7 +38,10 @@ fn end_process(code: u8) -> ! {
     std::process::exit(code.into())
 }
 
-#[allow(clippy::print_stderr, reason = "this process is a program of its own, and the job's log its place to speak")]
+#[allow(
+    clippy::print_stderr,
+    reason = "this process is a program of its own, and the job's log its place to speak"
+)]
 fn run_role(arguments: &[OsString]) -> u8 {
     if let Some(path) = slurm_runner::spec_path(arguments) {
         return slurm_runner::run(path);

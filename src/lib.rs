@@ -88,10 +88,12 @@ pub mod __private {
     pub use slurm_core::outcome::Failure;
     pub use slurm_core::registry::{Registered, TASK_NAMES};
     pub use slurm_core::task::{
-        Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskOption, TaskOutput,
-        TaskResult, ViaDebug, ViaDisplay, ViaError, encode_output,
+        Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskOption,
+        TaskOutput, TaskResult, ViaDebug, ViaDisplay, ViaError, encode_output,
     };
 
     pub use crate::arg::CallArguments;
-    pub use crate::entry_point::{MainError, ReportDisplay, ReportError, main_plain, main_with_cluster};
+    pub use crate::entry_point::{
+        MainError, ReportDisplay, ReportError, main_plain, main_with_cluster,
+    };
 }

@@ -97,9 +97,8 @@ impl Poller {
         if !board.running {
             board.running = true;
             let shared = Arc::downgrade(&self.shared);
-            let started = thread::Builder::new()
-                .name("slurm-poller".to_owned())
-                .spawn(move || run(&shared));
+            let started =
+                thread::Builder::new().name("slurm-poller".to_owned()).spawn(move || run(&shared));
             if let Err(source) = started {
                 board.running = false;
                 board.forget_waiter(pre_id);
@@ -109,7 +108,8 @@ impl Poller {
         }
         self.shared.changed.notify_all();
         let verdict = loop {
-            if let Some(verdict) = board.watched.get(pre_id).and_then(|entry| entry.verdict.clone()) {
+            if let Some(verdict) = board.watched.get(pre_id).and_then(|entry| entry.verdict.clone())
+            {
                 break verdict.map(Some);
             }
             board = match deadline {
@@ -272,7 +272,10 @@ impl Board {
 
     /// Decides about the jobs whose time of grace is over.
     fn settle(&mut self, cadence: &Cadence) {
-        self.watched.values_mut().filter(|entry| entry.verdict.is_none()).for_each(|entry| entry.settle(cadence));
+        self.watched
+            .values_mut()
+            .filter(|entry| entry.verdict.is_none())
+            .for_each(|entry| entry.settle(cadence));
     }
 }
 
@@ -297,7 +300,8 @@ impl Watched {
         let over = |since: Instant, grace| since.elapsed() >= grace;
         if let Some((sighting, since)) = &self.ended {
             let returns = sighting.state.may_return();
-            let grace = cadence.file_grace.max(if returns { cadence.return_grace } else { Duration::ZERO });
+            let grace =
+                cadence.file_grace.max(if returns { cadence.return_grace } else { Duration::ZERO });
             if over(*since, grace) {
                 self.verdict = Some(Ok(Verdict::Ended(sighting.clone())));
             }

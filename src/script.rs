@@ -43,13 +43,20 @@ impl Script<'_> {
         }
         let comment = |text: &str| text.replace(|c: char| c.is_control(), "?");
         let word = |path: &Path| shell_word(&path.to_string_lossy());
-        let _ = writeln!(text, "\n# slurm-sdk: task {}, submission {}", comment(self.task), self.pre_id);
+        let _ = writeln!(
+            text,
+            "\n# slurm-sdk: task {}, submission {}",
+            comment(self.task),
+            self.pre_id
+        );
         let _ = writeln!(text, "export {INSIDE_JOB}={}", self.pre_id);
         let _ = writeln!(text, "export SLURM_SDK_JOB_BASE_DIR={}", word(self.job_base_dir));
         let launcher = match self.launcher {
             Launcher::Exec => "exec",
             // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun.
-            Launcher::Srun => "exec srun ${SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK} --kill-on-bad-exit=1",
+            Launcher::Srun => {
+                "exec srun ${SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK} --kill-on-bad-exit=1"
+            }
         };
         let _ = writeln!(text, "{launcher} {} __slurm run {}", word(self.binary), word(self.spec));
         text
@@ -73,7 +80,21 @@ mod tests {
 
     #[test]
     fn a_shell_takes_back_every_word() {
-        let hostile = ["", "a b", "$(touch x)", "it's", "`id`", "a\nb", "\"", "\\", "*", "~", "#x", "ü", "-n"];
+        let hostile = [
+            "",
+            "a b",
+            "$(touch x)",
+            "it's",
+            "`id`",
+            "a\nb",
+            "\"",
+            "\\",
+            "*",
+            "~",
+            "#x",
+            "ü",
+            "-n",
+        ];
         for text in hostile {
             let line = format!("printf %s {}", shell_word(text));
             let output = Command::new("sh").args(["-c", &line]).output().unwrap();

@@ -40,7 +40,7 @@ const SCRIPT_MODE: u32 = 0o750;
 pub(crate) fn prepare(
     cluster: &Cluster,
     entry: &'static TaskEntry,
-    spec: Spec,
+    spec: &Spec,
     mut options: OptionSet,
     dir: JobDir,
 ) -> Result<Prepared> {
@@ -97,7 +97,8 @@ fn add_defaults(
     ];
     for (key, text) in defaults {
         if options.get(key).is_none() {
-            let spec = options::lookup(key).map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
+            let spec = options::lookup(key)
+                .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
             options.set(spec, spec.parse(&text)?, Source::Default);
         }
     }
@@ -127,7 +128,8 @@ pub(crate) fn submit<R>(
         Ok(id) => id,
         Err(error) => {
             // Whatever may still become a job keeps its files.
-            let decided = !matches!(error, SubmitError::Unknown { .. } | SubmitError::NoJobId { .. });
+            let decided =
+                !matches!(error, SubmitError::Unknown { .. } | SubmitError::NoJobId { .. });
             if decided && let Err(leftover) = host.remove_dir(dir.path()) {
                 log::warn!("the directory of a refused job is left behind: {leftover}");
             }

@@ -8,6 +8,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use bincode::error::DecodeError;
+use bincode::serde::DecodeError as SerdeError;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -85,7 +87,20 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
         Ok((_, used)) => Err(CodecError::Decode {
             reason: format!("{} bytes are left over", bytes.len() - used),
         }),
-        Err(error) => Err(CodecError::Decode { reason: error.to_string() }),
+        Err(error) => Err(CodecError::Decode { reason: describe(&error) }),
+    }
+}
+
+/// bincode's own words are for those who know its insides.
+fn describe(error: &DecodeError) -> String {
+    match error {
+        DecodeError::Serde(
+            SerdeError::AnyNotSupported | SerdeError::IdentifierNotSupported | SerdeError::IgnoredAnyNotSupported,
+        ) => "its type can only be read from a self-describing format".to_owned(),
+        DecodeError::UnexpectedEnd { additional } => format!("{additional} bytes are missing"),
+        DecodeError::LimitExceeded => format!("it claims to be longer than {MAX_PAYLOAD} bytes"),
+        DecodeError::OtherString(message) => message.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -98,7 +113,10 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 /// As [`encode`], and [`CodecError::Lossy`] if the bytes do not give the value back.
 pub fn encode_checked<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>, CodecError> {
     let bytes = encode(value)?;
-    let back: T = decode(&bytes).map_err(|error| CodecError::Lossy { reason: error.to_string() })?;
+    let back: T = decode(&bytes).map_err(|error| match error {
+        CodecError::Decode { reason } => CodecError::Lossy { reason },
+        other => other,
+    })?;
     // Only the lengths: a hash map may come back in another order.
     if encode(&back)?.len() == bytes.len() {
         Ok(bytes)

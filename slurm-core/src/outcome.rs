@@ -61,13 +61,13 @@ pub struct Failure {
     /// The messages of the errors behind it, outermost first.
     pub sources: Vec<String>,
     /// The Rust type of the error, as [`std::any::type_name`] gives it.
-    pub error_type: Option<String>,
+    pub error_type: Option<Box<str>>,
     /// `file:line:column` of a panic.
-    pub location: Option<String>,
+    pub location: Option<Box<str>>,
     /// The stack at a panic.
-    pub backtrace: Option<String>,
+    pub backtrace: Option<Box<str>>,
     /// The error in its `Debug` form; for `anyhow::Error` that includes its backtrace.
-    pub debug: Option<String>,
+    pub debug: Option<Box<str>>,
 }
 
 /// The kinds of [`Failure`].

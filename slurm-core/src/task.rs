@@ -217,10 +217,10 @@ impl<E> ErrorOf<E> {
         Self(std::cell::Cell::new(Some(error)))
     }
 
-    fn into_failure(&self, convert: impl FnOnce(E) -> Failure) -> Failure {
+    fn convert_by(&self, convert: impl FnOnce(E) -> Failure) -> Failure {
         let failure = self.0.take().map(convert);
         let mut failure = failure.unwrap_or_else(|| Failure::new(FailureKind::Error, ""));
-        failure.error_type = Some(std::any::type_name::<E>().to_owned());
+        failure.error_type = Some(std::any::type_name::<E>().into());
         failure
     }
 }
@@ -233,7 +233,7 @@ pub trait ViaError {
 
 impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> ViaError for &&ErrorOf<E> {
     fn failure(&self) -> Failure {
-        self.into_failure(|error| failure_of(error.into().as_ref()))
+        self.convert_by(|error| failure_of(error.into().as_ref()))
     }
 }
 
@@ -245,7 +245,7 @@ pub trait ViaDisplay {
 
 impl<E: fmt::Display> ViaDisplay for &ErrorOf<E> {
     fn failure(&self) -> Failure {
-        self.into_failure(|error| Failure::new(FailureKind::Error, error.to_string()))
+        self.convert_by(|error| Failure::new(FailureKind::Error, error.to_string()))
     }
 }
 
@@ -257,13 +257,13 @@ pub trait ViaDebug {
 
 impl<E: fmt::Debug> ViaDebug for ErrorOf<E> {
     fn failure(&self) -> Failure {
-        self.into_failure(|error| Failure::new(FailureKind::Error, format!("{error:?}")))
+        self.convert_by(|error| Failure::new(FailureKind::Error, format!("{error:?}")))
     }
 }
 
 fn failure_of(error: &(dyn std::error::Error + 'static)) -> Failure {
     let mut failure = Failure::new(FailureKind::Error, error.to_string());
-    failure.debug = Some(format!("{error:?}"));
+    failure.debug = Some(format!("{error:?}").into());
     let mut next = error.source();
     while let Some(source) = next {
         failure.sources.push(source.to_string());

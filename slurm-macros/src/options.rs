@@ -42,6 +42,11 @@ impl Options {
             let key = match argument.key.as_str() {
                 "crate" | "name" | "extra" => argument.key.clone(),
                 key => match find(key) {
+                    Some(OptionSpec { key: "array", .. }) => {
+                        let message = "`array` cannot be set: a job of a task is one call of it";
+                        errors.over(&argument.key_tokens, message);
+                        continue;
+                    }
                     Some(option) if !key.contains('-') => option.key.to_owned(),
                     _ => {
                         errors.over(&argument.key_tokens, unknown(key));
@@ -136,7 +141,7 @@ fn name(argument: &Argument, errors: &mut Errors) -> Option<String> {
 
 fn extra(argument: &Argument, errors: &mut Errors) -> Vec<String> {
     let Some(Value { kind: ValueKind::List(items), .. }) = &argument.value else {
-        let message = "expected a list of strings, such as `extra = [\"--flag=value\"]`";
+        let message = "expected a list of sbatch's flags, such as `extra = [\"--flag=value\"]`";
         errors.over(place(argument, argument.value.as_ref()), message);
         return Vec::new();
     };

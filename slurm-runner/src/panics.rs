@@ -59,8 +59,8 @@ impl PanicLog {
 
 fn describe(info: &PanicHookInfo<'_>) -> Failure {
     let mut failure = Failure::new(FailureKind::Panic, message_of(info.payload()));
-    failure.location = info.location().map(ToString::to_string);
-    failure.backtrace = Some(Backtrace::force_capture().to_string());
+    failure.location = info.location().map(|location| location.to_string().into());
+    failure.backtrace = Some(Backtrace::force_capture().to_string().into());
     failure
 }
 

@@ -30,7 +30,9 @@ pub fn run(path: &Path) -> u8 {
     let dir = JobDir::at(path.parent().unwrap_or(Path::new(".")));
     let writer = Arc::new(Writer::new(&dir, started_at));
     let loaded = fs::read(path)
-        .map_err(|error| Failure::new(FailureKind::Spec, format!("cannot read {}: {error}", path.display())))
+        .map_err(|error| {
+            Failure::new(FailureKind::Spec, format!("cannot read {}: {error}", path.display()))
+        })
         .and_then(|bytes| load(&bytes, path));
     match loaded {
         Ok((spec, entry)) => call(&spec, entry, dir, &writer),
@@ -60,7 +62,8 @@ fn load(bytes: &[u8], path: &Path) -> Result<(Spec, &'static TaskEntry), Failure
         .map_err(|error| Failure::new(FailureKind::UnknownTask, error.to_string()))?;
     let Some(entry) = registry.find(frame.task).filter(|entry| entry.name == frame.task) else {
         let known: Vec<_> = registry.iter().map(|entry| entry.name).collect();
-        let message = format!("this binary has no task `{}`; it has: {}", frame.task, known.join(", "));
+        let message =
+            format!("this binary has no task `{}`; it has: {}", frame.task, known.join(", "));
         return Err(Failure::new(FailureKind::UnknownTask, message));
     };
     if entry.signature != frame.signature {
@@ -130,10 +133,14 @@ fn call(spec: &Spec, entry: &'static TaskEntry, dir: JobDir, writer: &Arc<Writer
 fn arguments(spec: &Spec) -> Result<Vec<Cow<'_, [u8]>>, Failure> {
     let of_upstream = |path: &Path| {
         let failure = |reason: String| {
-            Failure::new(FailureKind::Argument, format!("cannot use the result {}: {reason}", path.display()))
+            Failure::new(
+                FailureKind::Argument,
+                format!("cannot use the result {}: {reason}", path.display()),
+            )
         };
         let bytes = fs::read(path).map_err(|error| failure(error.to_string()))?;
-        let (outcome, _) = Outcome::from_bytes(&bytes).map_err(|error| failure(error.to_string()))?;
+        let (outcome, _) =
+            Outcome::from_bytes(&bytes).map_err(|error| failure(error.to_string()))?;
         match outcome.ending {
             Ending::Value(value) => Ok(value),
             Ending::Failure(upstream) => Err(failure(upstream.to_string())),
@@ -142,7 +149,9 @@ fn arguments(spec: &Spec) -> Result<Vec<Cow<'_, [u8]>>, Failure> {
     let resolve = spec.arguments.iter().map(|argument| match argument {
         Argument::Inline(bytes) => Ok(Cow::Borrowed(bytes.as_slice())),
         Argument::ResultOf(path) => of_upstream(path).map(Cow::Owned),
-        _ => Err(Failure::new(FailureKind::Version, "an argument of a kind unknown to this runner")),
+        _ => {
+            Err(Failure::new(FailureKind::Version, "an argument of a kind unknown to this runner"))
+        }
     });
     resolve.collect()
 }
@@ -196,7 +205,8 @@ impl Writer {
             peak_memory_kib: environment::peak_memory_kib(),
         };
         let outcome = Outcome { ending, run };
-        let failure = |reason: String| Failure::new(FailureKind::Value, format!("the outcome {reason}"));
+        let failure =
+            |reason: String| Failure::new(FailureKind::Value, format!("the outcome {reason}"));
         let bytes = match outcome.to_bytes(task, signature) {
             Ok(bytes) => bytes,
             // Too large for a frame: say so in place of the value.
@@ -207,8 +217,9 @@ impl Writer {
             }
         };
         let publish = if self.several { durable::write_first } else { durable::write };
-        publish(&self.dir.result(), &bytes)
-            .map_err(|error| failure(format!("cannot be written to {}: {error}", self.dir.result().display())))
+        publish(&self.dir.result(), &bytes).map_err(|error| {
+            failure(format!("cannot be written to {}: {error}", self.dir.result().display()))
+        })
     }
 
     fn append(&self, event: &Event) {

@@ -1,6 +1,6 @@
 //! Jobs of other processes.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
@@ -37,28 +37,32 @@ impl Cluster {
             JobRef::Handle(handle) => *handle,
             JobRef::PreId(pre_id) => {
                 let dir = JobDir::new(self.job_base_dir(), entry.name, &pre_id);
-                self.handle_in(dir, pre_id.as_str())?
+                self.handle_in(&dir, pre_id.as_str())?
             }
             JobRef::Id(id) => match self.backend().dir_of(id)? {
-                Some(dir) => self.handle_in(JobDir::at(dir), &id.to_string())?,
+                Some(dir) => self.handle_in(&JobDir::at(dir), &id.to_string())?,
                 None => return Err(self.no_such_job(&id.to_string())),
             },
             JobRef::Unknown(text) => return Err(self.no_such_job(&text)),
         };
         if handle.task != entry.name {
-            return Err(Error::OtherTask { id: handle.job_id, expected: entry.name, found: handle.task });
+            return Err(Error::OtherTask {
+                id: handle.job_id,
+                expected: entry.name,
+                found: handle.task,
+            });
         }
         Ok(Job::new(self.clone(), handle, T::decode_output, None))
     }
 
-    fn handle_in(&self, dir: JobDir, wanted: &str) -> Result<JobHandle> {
+    fn handle_in(&self, dir: &JobDir, wanted: &str) -> Result<JobHandle> {
         let host = self.backend().host();
         let Some(json) = host.read(&dir.job_json(), 0)? else {
             return Err(self.no_such_job(wanted));
         };
         let described: Explanation =
-            serde_json::from_slice(&json).map_err(|error| damaged(dir.job_json(), &error))?;
-        let job_id = self.id_in(&dir, &described.pre_id)?;
+            serde_json::from_slice(&json).map_err(|error| damaged(&dir.job_json(), &error))?;
+        let job_id = self.id_in(dir, &described.pre_id)?;
         Ok(JobHandle {
             pre_id: described.pre_id,
             job_id,
@@ -72,19 +76,23 @@ impl Cluster {
     fn id_in(&self, dir: &JobDir, pre_id: &PreId) -> Result<JobId> {
         if let Some(note) = self.backend().host().read(&dir.submitted(), 0)? {
             let note: Submitted =
-                serde_json::from_slice(&note).map_err(|error| damaged(dir.submitted(), &error))?;
+                serde_json::from_slice(&note).map_err(|error| damaged(&dir.submitted(), &error))?;
             return Ok(note.job_id);
         }
         self.backend().id_of(pre_id)?.ok_or_else(|| self.no_such_job(pre_id.as_str()))
     }
 
     fn no_such_job(&self, wanted: &str) -> Error {
-        let place = format!("to the {} backend with {}", self.backend().name(), self.job_base_dir().display());
+        let place = format!(
+            "to the {} backend with {}",
+            self.backend().name(),
+            self.job_base_dir().display()
+        );
         Error::NoSuchJob { wanted: wanted.to_owned(), place }
     }
 }
 
-fn damaged(path: PathBuf, error: &serde_json::Error) -> Error {
+fn damaged(path: &Path, error: &serde_json::Error) -> Error {
     Error::Config {
         message: format!("{} is damaged: {error}", path.display()),
         hint: "attach with a handle that was kept elsewhere".to_owned(),

@@ -132,10 +132,12 @@ impl ClusterBuilder {
     pub fn build(self) -> Result<Cluster> {
         let base = match self.job_base_dir {
             Some(dir) => expand_home(&dir)?,
-            None => match std::env::var_os("SLURM_SDK_JOB_BASE_DIR").filter(|dir| !dir.is_empty()) {
-                Some(dir) => expand_home(Path::new(&dir))?,
-                None => home()?.join("slurm_jobs"),
-            },
+            None => {
+                match std::env::var_os("SLURM_SDK_JOB_BASE_DIR").filter(|dir| !dir.is_empty()) {
+                    Some(dir) => expand_home(Path::new(&dir))?,
+                    None => home()?.join("slurm_jobs"),
+                }
+            }
         };
         let base = std::path::absolute(&base).map_err(|error| Error::Config {
             message: format!("the job base directory {} cannot be used: {error}", base.display()),

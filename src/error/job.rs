@@ -106,7 +106,9 @@ impl fmt::Display for JobError {
             }
             JobErrorKind::Lost => f.write_str("is gone from the queue and left no result")?,
             JobErrorKind::Corrupt { reason } => write!(f, "left a result that is {reason}")?,
-            JobErrorKind::VersionMismatch { reason } => write!(f, "does not fit this program: {reason}")?,
+            JobErrorKind::VersionMismatch { reason } => {
+                write!(f, "does not fit this program: {reason}")?;
+            }
         }
         let tail = self.job.stderr_tail.trim_end();
         let told = matches!(self.kind, JobErrorKind::Failed(_) | JobErrorKind::DependencyFailed);
@@ -145,9 +147,12 @@ impl JobError {
                 "submit it again, or let Slurm restart it with `requeue`".to_owned()
             }
             JobErrorKind::Lost => format!("did the node lose its file system? look into {dir}"),
-            JobErrorKind::Corrupt { .. } => format!("was {dir} written by something else, or is the disk full?"),
+            JobErrorKind::Corrupt { .. } => {
+                format!("was {dir} written by something else, or is the disk full?")
+            }
             JobErrorKind::VersionMismatch { .. } => {
-                "build the program that submits and the one that runs from the same source".to_owned()
+                "build the program that submits and the one that runs from the same source"
+                    .to_owned()
             }
         })
     }

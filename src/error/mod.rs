@@ -137,7 +137,10 @@ impl Error {
                 "Slurm forgets jobs; the submission's id (YYYYmmdd_HHMMSS_xxxxxxxx) works as long as its directory exists"
             }
             Self::Host(error) => return error.hint(),
-            Self::Options { .. } | Self::OtherTask { .. } | Self::Command { .. } | Self::DryRun(_) => {
+            Self::Options { .. }
+            | Self::OtherTask { .. }
+            | Self::Command { .. }
+            | Self::DryRun(_) => {
                 return None;
             }
         };

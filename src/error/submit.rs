@@ -122,14 +122,18 @@ impl Refusal {
     fn hint(self) -> Option<&'static str> {
         Some(match self {
             Self::Partition => "`sinfo -s` lists the partitions; set `partition`",
-            Self::Account => "`sacctmgr show assoc user=$USER format=account,partition` lists your accounts; set `account`",
+            Self::Account => {
+                "`sacctmgr show assoc user=$USER format=account,partition` lists your accounts; set `account`"
+            }
             Self::Qos => "`sacctmgr show assoc user=$USER format=qos` lists your QOS; set `qos`",
             Self::Time => "`sinfo -o '%P %l'` lists the partitions' limits; set `time`",
             Self::Memory | Self::Nodes => "`sinfo -o '%P %D %c %m %f'` lists what the nodes have",
             Self::Gres => "`sinfo -o '%P %G'` lists the nodes' generic resources",
             Self::Reservation => "`scontrol show reservation` lists the reservations",
             Self::Licenses => "`scontrol show licenses` lists the licenses",
-            Self::Limit => "wait for some of your jobs to end, or ask for less; `sacctmgr show assoc user=$USER` lists your limits",
+            Self::Limit => {
+                "wait for some of your jobs to end, or ask for less; `sacctmgr show assoc user=$USER` lists your limits"
+            }
             Self::Dependency | Self::Option | Self::Other => return None,
         })
     }
@@ -144,9 +148,9 @@ impl SubmitError {
             Self::Unknown { pre_id, .. } => {
                 Some(format!("look for it: squeue --me -t all -o '%A %T %o' | grep {pre_id}"))
             }
-            Self::NoJobId { .. } => {
-                Some("is sbatch a wrapper at this site? look for the job with squeue --me".to_owned())
-            }
+            Self::NoJobId { .. } => Some(
+                "is sbatch a wrapper at this site? look for the job with squeue --me".to_owned(),
+            ),
             Self::Supervisor { .. } => {
                 Some("see supervisor.log below .local in the job base directory".to_owned())
             }
@@ -162,10 +166,22 @@ mod tests {
     #[test]
     fn sbatch_words_are_understood() {
         for (message, refusal) in [
-            ("sbatch: error: invalid partition specified: nosuch\nsbatch: error: Batch job submission failed: Invalid partition name specified", Refusal::Partition),
-            ("sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified", Refusal::Account),
-            ("sbatch: error: Batch job submission failed: Requested node configuration is not available", Refusal::Nodes),
-            ("sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)", Refusal::Limit),
+            (
+                "sbatch: error: invalid partition specified: nosuch\nsbatch: error: Batch job submission failed: Invalid partition name specified",
+                Refusal::Partition,
+            ),
+            (
+                "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified",
+                Refusal::Account,
+            ),
+            (
+                "sbatch: error: Batch job submission failed: Requested node configuration is not available",
+                Refusal::Nodes,
+            ),
+            (
+                "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+                Refusal::Limit,
+            ),
             ("sbatch: error: Memory specification can not be satisfied", Refusal::Memory),
             ("sbatch: unrecognized option '--foo'", Refusal::Option),
             ("sbatch: error: something new", Refusal::Other),

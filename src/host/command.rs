@@ -32,7 +32,12 @@ const LIMIT: Duration = Duration::from_secs(180);
 
 impl CommandLine {
     pub(crate) fn new(program: &str) -> Self {
-        Self { program: program.to_owned(), arguments: Vec::new(), variables: Vec::new(), limit: LIMIT }
+        Self {
+            program: program.to_owned(),
+            arguments: Vec::new(),
+            variables: Vec::new(),
+            limit: LIMIT,
+        }
     }
 
     pub(crate) fn arg(mut self, argument: impl Into<String>) -> Self {
@@ -106,7 +111,9 @@ impl CommandLine {
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.program)?;
-        self.arguments.iter().try_for_each(|argument| write!(f, " {}", crate::script::shell_word(argument)))
+        self.arguments
+            .iter()
+            .try_for_each(|argument| write!(f, " {}", crate::script::shell_word(argument)))
     }
 }
 
@@ -138,8 +145,19 @@ fn scrub(command: &mut Command) {
 /// Returns whether a variable must not reach Slurm's commands or a job.
 pub(crate) fn is_scrubbed(name: &str) -> bool {
     const PREFIXES: &[&str] = &[
-        "SLURM_", "SLURMD_", "SLURMCTLD_", "SBATCH_", "SRUN_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_",
-        "SALLOC_", "PMI_", "PMIX_", "OMPI_",
+        "SLURM_",
+        "SLURMD_",
+        "SLURMCTLD_",
+        "SBATCH_",
+        "SRUN_",
+        "SQUEUE_",
+        "SACCT_",
+        "SCANCEL_",
+        "SINFO_",
+        "SALLOC_",
+        "PMI_",
+        "PMIX_",
+        "OMPI_",
     ];
     name != "SLURM_CONF"
         && !name.starts_with("SLURM_SDK_")
@@ -152,7 +170,8 @@ mod tests {
 
     #[test]
     fn output_larger_than_a_pipe_is_drained() {
-        let command = CommandLine::new("sh").args(["-c", "head -c 300000 /dev/zero; echo oops >&2; exit 3"]);
+        let command =
+            CommandLine::new("sh").args(["-c", "head -c 300000 /dev/zero; echo oops >&2; exit 3"]);
         let output = command.run_here().unwrap();
         assert_eq!((output.stdout.len(), output.stderr.as_str()), (300_000, "oops\n"));
         assert_eq!(output.status.code(), Some(3));
@@ -168,6 +187,9 @@ mod tests {
     #[test]
     fn a_missing_program_is_named_with_its_command_line() {
         let error = CommandLine::new("no-such-sbatch").arg("a b").run_here().unwrap_err();
-        assert_eq!(error.to_string(), "cannot run `no-such-sbatch 'a b'`: no-such-sbatch was not found");
+        assert_eq!(
+            error.to_string(),
+            "cannot run `no-such-sbatch 'a b'`: no-such-sbatch was not found"
+        );
     }
 }

@@ -74,14 +74,17 @@ impl Host for LocalHost {
             return Ok(binary_folder(job_base_dir, &hash).join(name));
         }
         let mut hasher = blake3::Hasher::new();
-        File::open(source).and_then(|mut file| io::copy(&mut file, &mut hasher)).map_err(reading)?;
+        File::open(source)
+            .and_then(|mut file| io::copy(&mut file, &mut hasher))
+            .map_err(reading)?;
         let hash = hasher.finalize().to_hex();
         Ok(binary_folder(job_base_dir, &hash[..HASH_DIGITS]).join(name))
     }
 
     fn stage(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError> {
         let staged = self.staging_path(source, job_base_dir)?;
-        let metadata = fs::metadata(source).map_err(|error| HostError::file("read", source, error))?;
+        let metadata =
+            fs::metadata(source).map_err(|error| HostError::file("read", source, error))?;
         if fs::metadata(&staged).is_ok_and(|known| known.size() == metadata.size()) {
             return Ok(staged);
         }

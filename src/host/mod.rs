@@ -114,7 +114,9 @@ impl HostError {
             Self::CommandMissing { program, .. } => format!(
                 "`which {program}` should find Slurm's command: log in to a login node, load the cluster's Slurm module, or use --backend local"
             ),
-            Self::Timeout { .. } => "the Slurm controller may be overloaded or down: try `sinfo`".to_owned(),
+            Self::Timeout { .. } => {
+                "the Slurm controller may be overloaded or down: try `sinfo`".to_owned()
+            }
             Self::Start { .. } => return None,
         })
     }

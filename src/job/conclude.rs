@@ -44,7 +44,11 @@ pub(super) fn without_outcome<T>(job: &Job<T>, verdict: &Verdict) -> JobError {
     };
     let job = report(job, Some(sighting));
     let ended_by_itself = matches!(kind, JobErrorKind::Died | JobErrorKind::NotStarted);
-    let kind = if ended_by_itself && tells_of_memory(&job.stderr_tail) { JobErrorKind::OutOfMemory } else { kind };
+    let kind = if ended_by_itself && tells_of_memory(&job.stderr_tail) {
+        JobErrorKind::OutOfMemory
+    } else {
+        kind
+    };
     JobError { kind, job }
 }
 
@@ -53,7 +57,9 @@ pub(super) fn without_outcome<T>(job: &Job<T>, verdict: &Verdict) -> JobError {
 fn tells_of_memory(stderr: &str) -> bool {
     let line_tells = |line: &str| {
         line.starts_with("slurmstepd")
-            && ["exceeded memory limit", "oom-kill event", "oom_kill event"].iter().any(|words| line.contains(words))
+            && ["exceeded memory limit", "oom-kill event", "oom_kill event"]
+                .iter()
+                .any(|words| line.contains(words))
     };
     stderr.lines().any(line_tells)
 }

@@ -72,7 +72,11 @@ impl From<JobHandle> for JobRef {
 impl From<&str> for JobRef {
     fn from(text: &str) -> Self {
         let pre_id = || text.parse().map(Self::PreId).ok();
-        text.parse().map(Self::Id).ok().or_else(pre_id).unwrap_or_else(|| Self::Unknown(text.to_owned()))
+        text.parse()
+            .map(Self::Id)
+            .ok()
+            .or_else(pre_id)
+            .unwrap_or_else(|| Self::Unknown(text.to_owned()))
     }
 }
 

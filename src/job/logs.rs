@@ -48,7 +48,13 @@ impl<T> Job<T> {
 
     fn log(&self, error: bool) -> Result<String> {
         let noted = self.events().into_iter().rev().find_map(|event| match event.event {
-            EventKind::Started { stdout, stderr, .. } => if error { stderr } else { stdout },
+            EventKind::Started { stdout, stderr, .. } => {
+                if error {
+                    stderr
+                } else {
+                    stdout
+                }
+            }
             _ => None,
         });
         let path = match noted {
@@ -67,7 +73,9 @@ impl<T> Job<T> {
         match option.and_then(|option| option.value.as_deref().zip(Some(option.source.as_str()))) {
             None | Some((_, "default")) => Ok(own),
             Some((pattern, _)) => expand(pattern, self.id()).ok_or_else(|| Error::Config {
-                message: format!("`{key} = \"{pattern}\"` is resolved by Slurm, and the job has not started"),
+                message: format!(
+                    "`{key} = \"{pattern}\"` is resolved by Slurm, and the job has not started"
+                ),
                 hint: "try again once it runs".to_owned(),
             }),
         }

@@ -180,10 +180,13 @@ impl<T> Job<T> {
         let Verdict::Outcome(bytes) = verdict else {
             return Err(conclude::without_outcome(self, verdict).into());
         };
-        let (outcome, frame) = Outcome::from_bytes(bytes).map_err(|error| conclude::unreadable(self, &error))?;
+        let (outcome, frame) =
+            Outcome::from_bytes(bytes).map_err(|error| conclude::unreadable(self, &error))?;
         match outcome.ending {
             Ending::Failure(failure) => Err(conclude::failed(self, *failure, &outcome.run).into()),
-            Ending::Value(_) if frame.task != self.handle.task || frame.signature != self.handle.signature => {
+            Ending::Value(_)
+                if frame.task != self.handle.task || frame.signature != self.handle.signature =>
+            {
                 Err(conclude::foreign(self, frame.task).into())
             }
             Ending::Value(value) => {

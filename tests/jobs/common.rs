@@ -26,8 +26,12 @@ impl Site {
         // Below home: every node of a cluster sees it, and so do the users that jobs run as.
         let parent = std::env::home_dir().expect("a home directory");
         let base = tempfile::Builder::new().prefix("slurm-sdk-test-").tempdir_in(parent).unwrap();
-        let cluster =
-            Cluster::builder().backend(kind).job_base_dir(base.path()).local_cpus(4).build().unwrap();
+        let cluster = Cluster::builder()
+            .backend(kind)
+            .job_base_dir(base.path())
+            .local_cpus(4)
+            .build()
+            .unwrap();
         Self { cluster, base, kind }
     }
 
@@ -43,7 +47,11 @@ impl Site {
             entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
         };
         let hidden = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with('.');
-        list(self.base.path()).into_iter().filter(|path| !hidden(path)).flat_map(|task| list(&task)).collect()
+        list(self.base.path())
+            .into_iter()
+            .filter(|path| !hidden(path))
+            .flat_map(|task| list(&task))
+            .collect()
     }
 }
 

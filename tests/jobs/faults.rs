@@ -142,7 +142,11 @@ fn a_full_disk(site: &Site) {
     let small = site.path("small");
     fs::create_dir(&small).unwrap();
     let mount = |arguments: &[&str]| {
-        Command::new("mount").args(arguments).arg(&small).status().is_ok_and(|status| status.success())
+        Command::new("mount")
+            .args(arguments)
+            .arg(&small)
+            .status()
+            .is_ok_and(|status| status.success())
     };
     assert!(
         mount(&["-t", "tmpfs", "-o", "size=128k", "tmpfs"]),
@@ -153,7 +157,9 @@ fn a_full_disk(site: &Site) {
     let hint = error.hint();
     let left: Vec<_> = walk(&small).into_iter().filter(|path| path.is_file()).collect();
     assert!(Command::new("umount").arg(&small).status().unwrap().success());
-    let (Error::Host(error) | Error::Submit(SubmitError::Host(error))) = error else { panic!("{error:?}") };
+    let (Error::Host(error) | Error::Submit(SubmitError::Host(error))) = error else {
+        panic!("{error:?}")
+    };
     let HostError::File { source, .. } = error else { panic!("{error:?}") };
     assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
     assert!(hint.unwrap().contains("free some space"));

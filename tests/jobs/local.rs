@@ -47,13 +47,20 @@ fn a_job_larger_than_the_machine(site: &Site) {
 }
 
 fn a_time_limit_ends_a_job(site: &Site) {
-    let job = wait_for::job(site.path("never")).time(Duration::from_secs(1)).submit(&site.cluster).unwrap();
+    let job = wait_for::job(site.path("never"))
+        .time(Duration::from_secs(1))
+        .submit(&site.cluster)
+        .unwrap();
     assert_eq!(kind_of(&job), JobErrorKind::TimedOut);
 }
 
 fn a_warning_signal_comes(site: &Site) {
     let ready = site.path("ready");
-    let job = wait_for_stop::job(ready).time(Duration::from_secs(5)).signal("B:USR1@3").submit(&site.cluster).unwrap();
+    let job = wait_for_stop::job(ready)
+        .time(Duration::from_secs(5))
+        .signal("B:USR1@3")
+        .submit(&site.cluster)
+        .unwrap();
     assert_eq!(result_of(&job), "asked to stop");
 }
 
@@ -67,8 +74,7 @@ fn a_dead_supervisor_loses_nothing(site: &Site) {
     let pid = serde_json::from_str::<serde_json::Value>(&address).unwrap()["pid"].to_string();
     assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     // Another client, whose connection is not the broken one.
-    let cluster =
-        Cluster::builder().job_base_dir(site.base.path()).local_cpus(4).build().unwrap();
+    let cluster = Cluster::builder().job_base_dir(site.base.path()).local_cpus(4).build().unwrap();
     let found = cluster.attach::<wait_for>(running.handle()).unwrap();
     assert_eq!(found.state().unwrap(), JobState::Running);
     assert_eq!(waiting.state().unwrap(), JobState::Pending, "its CPUs are still taken");
@@ -90,7 +96,8 @@ fn an_idle_supervisor_ends(site: &Site) {
     let cluster = Cluster::builder().job_base_dir(base).build().unwrap();
     assert_eq!(result_of(&add::job(1, 2).submit(&cluster).unwrap()), 3);
     drop(cluster);
-    let address = fs::read_dir(host).unwrap().next().unwrap().unwrap().path().join("supervisor.json");
+    let address =
+        fs::read_dir(host).unwrap().next().unwrap().unwrap().path().join("supervisor.json");
     until("the supervisor is gone", || !address.exists());
     assert_eq!(result_of(&add::job(2, 2).submit(&site.cluster).unwrap()), 4, "another one starts");
 }

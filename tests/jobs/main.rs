@@ -24,7 +24,9 @@ fn main() {
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());
     if common::cluster_is_missing() {
-        eprintln!("no cluster is up, so tests named `slurm::…` are ignored: eval \"$(tests/cluster/up)\"");
+        eprintln!(
+            "no cluster is up, so tests named `slurm::…` are ignored: eval \"$(tests/cluster/up)\""
+        );
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

@@ -36,7 +36,7 @@ fn a_refusal_keeps_sbatchs_words(site: &Site) {
     let (kind, message) = refusal(partition);
     assert_eq!(kind, Refusal::Partition);
     assert!(message.contains("Invalid partition name specified"), "{message}");
-    let nodes = add::job(1, 2).nodes(900).submit(&site.cluster).unwrap_err();
+    let nodes = add::job(1, 2).constraint("nosuch").submit(&site.cluster).unwrap_err();
     assert_eq!(refusal(nodes).0, Refusal::Nodes);
     let account = add::job(1, 2).account("nosuch").submit(&site.cluster).unwrap_err();
     assert_eq!(refusal(account).0, Refusal::Account);
@@ -71,7 +71,11 @@ fn wrapper(site: &Site, program: &str, script: &str) -> PathBuf {
     fs::create_dir_all(&dir).unwrap();
     let real = which(program);
     let path = dir.join(program);
-    let text = format!("#!/bin/sh\nreal={}\nlog={}\n{script}\n", real.display(), site.path("calls").display());
+    let text = format!(
+        "#!/bin/sh\nreal={}\nlog={}\n{script}\n",
+        real.display(),
+        site.path("calls").display()
+    );
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     dir
@@ -132,7 +136,10 @@ fn a_gpu_is_given(site: &Site) {
     assert!(matches!(result_of(&job).as_deref(), Some("0" | "1")));
     let refused = variable::job("X").gpus("h100:1").submit(&site.cluster).unwrap_err();
     assert!(
-        matches!(refused, Error::Submit(SubmitError::Refused { refusal: Refusal::Gres | Refusal::Nodes, .. })),
+        matches!(
+            refused,
+            Error::Submit(SubmitError::Refused { refusal: Refusal::Gres | Refusal::Nodes, .. })
+        ),
         "{refused:?}"
     );
 }

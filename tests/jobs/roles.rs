@@ -28,7 +28,11 @@ pub(crate) fn run(
     adjust(&mut command);
     let Output { stdout, stderr, .. } = command.output().unwrap();
     let text = String::from_utf8(stdout).unwrap();
-    assert!(!text.is_empty(), "the role {role} printed nothing: {}", String::from_utf8_lossy(&stderr));
+    assert!(
+        !text.is_empty(),
+        "the role {role} printed nothing: {}",
+        String::from_utf8_lossy(&stderr)
+    );
     text.trim_end().to_owned()
 }
 
@@ -50,7 +54,8 @@ pub(crate) fn play() {
             let jobs: Vec<Job<i64>> =
                 (0..100).map(|n| add::job(n, 0).submit(&cluster).unwrap()).collect();
             let sum: i64 = std::thread::scope(|scope| {
-                let waiting: Vec<_> = jobs.iter().map(|job| scope.spawn(|| job.result().unwrap())).collect();
+                let waiting: Vec<_> =
+                    jobs.iter().map(|job| scope.spawn(|| job.result().unwrap())).collect();
                 waiting.into_iter().map(|thread| thread.join().unwrap()).sum()
             });
             println!("{sum}");

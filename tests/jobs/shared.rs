@@ -36,7 +36,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("a_job_has_the_submitters_environment", a_job_has_the_environment),
         on_both("options_say_where_they_come_from", options_say_where_they_come_from),
         on_both("a_dry_run_writes_nothing", a_dry_run_writes_nothing),
-        on_both("wrong_options_are_all_named_and_nothing_is_submitted", wrong_options_are_all_named),
+        on_both(
+            "wrong_options_are_all_named_and_nothing_is_submitted",
+            wrong_options_are_all_named,
+        ),
         on_both("hostile_text_in_options_changes_nothing", hostile_text_changes_nothing),
     ]
     .into_iter()
@@ -55,7 +58,9 @@ fn a_value_comes_back(site: &Site) {
 
 fn borrowed_parameters_are_lent(site: &Site) {
     let config = Config { name: "c".to_owned(), rates: vec![0.5] };
-    let job = describe::job(&config, "label", &[1, 2, 3], Path::new("/data")).submit(&site.cluster).unwrap();
+    let job = describe::job(&config, "label", &[1, 2, 3], Path::new("/data"))
+        .submit(&site.cluster)
+        .unwrap();
     assert_eq!(result_of(&job), "label c [0.5] [1, 2, 3] /data");
 }
 
@@ -68,13 +73,17 @@ fn json_carries_what_the_encoding_cannot(site: &Site) {
 }
 
 fn an_error_comes_back_with_its_sources(site: &Site) {
-    let (typed, any) = (parse::job("x").submit(&site.cluster), parse_anyhow::job("x").submit(&site.cluster));
+    let (typed, any) =
+        (parse::job("x").submit(&site.cluster), parse_anyhow::job("x").submit(&site.cluster));
     let JobErrorKind::Failed(failure) = kind_of(&typed.unwrap()) else { panic!("not a failure") };
     assert_eq!(failure.kind, FailureKind::Error);
     assert_eq!(failure.to_string(), "the number is no number: invalid digit found in string");
     assert!(failure.error_type.as_deref().unwrap().ends_with("Outer"), "{failure:?}");
     let error = error_of(&any.unwrap());
-    assert!(error.to_string().ends_with("failed: parsing \"x\": invalid digit found in string"), "{error}");
+    assert!(
+        error.to_string().ends_with("failed: parsing \"x\": invalid digit found in string"),
+        "{error}"
+    );
     assert_eq!(result_of(&parse::job("17").submit(&site.cluster).unwrap()), 17);
 }
 
@@ -112,10 +121,14 @@ fn a_task_that_aborts_has_died(site: &Site) {
 fn what_a_job_prints_can_be_read(site: &Site) {
     let job = print::job("to out", "to err").submit(&site.cluster).unwrap();
     result_of(&job);
-    assert_eq!((job.stdout().unwrap().as_str(), job.stderr().unwrap().as_str()), ("to out\n", "to err\n"));
+    assert_eq!(
+        (job.stdout().unwrap().as_str(), job.stderr().unwrap().as_str()),
+        ("to out\n", "to err\n")
+    );
     let elsewhere = site.path("elsewhere-%j.log");
     let elsewhere = elsewhere.to_str().unwrap();
-    let job = print::job("one", "two").output(elsewhere).error(elsewhere).submit(&site.cluster).unwrap();
+    let job =
+        print::job("one", "two").output(elsewhere).error(elsewhere).submit(&site.cluster).unwrap();
     result_of(&job);
     assert!(job.stdout().unwrap().contains("one") && job.stdout().unwrap().contains("two"));
     assert!(site.path(&format!("elsewhere-{}.log", job.id())).exists());
@@ -247,7 +260,12 @@ fn options_say_where_they_come_from(site: &Site) {
 
 fn a_dry_run_writes_nothing(site: &Site) {
     let base = site.path("dry");
-    let dry = slurm::Cluster::builder().backend(site.kind).job_base_dir(&base).dry_run(true).build().unwrap();
+    let dry = slurm::Cluster::builder()
+        .backend(site.kind)
+        .job_base_dir(&base)
+        .dry_run(true)
+        .build()
+        .unwrap();
     let error = add::job(1, 2).submit(&dry).unwrap_err();
     assert!(matches!(error, Error::DryRun(_)), "{error:?}");
     assert!(!base.exists());
@@ -255,7 +273,9 @@ fn a_dry_run_writes_nothing(site: &Site) {
 
 fn wrong_options_are_all_named(site: &Site) {
     let call = add::job(1, 2).time("4 h").set("tiem", "1").mem("1G").mem_per_cpu("1G");
-    let Error::Options { problems } = call.submit(&site.cluster).unwrap_err() else { panic!("not refused") };
+    let Error::Options { problems } = call.submit(&site.cluster).unwrap_err() else {
+        panic!("not refused")
+    };
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert!(problems.iter().any(|problem| problem.contains("did you mean `time`")), "{problems:?}");
     assert!(site.submissions().is_empty());
@@ -263,8 +283,13 @@ fn wrong_options_are_all_named(site: &Site) {
 
 fn hostile_text_changes_nothing(site: &Site) {
     let marker = site.path("marker");
-    let hostile = format!("$(touch {0})`touch {0}`'\";touch {0}#JobState=COMPLETED", marker.display());
-    let job = add::job(1, 2).comment(hostile.as_str()).job_name("a b; rm -rf $HOME").submit(&site.cluster).unwrap();
+    let hostile =
+        format!("$(touch {0})`touch {0}`'\";touch {0}#JobState=COMPLETED", marker.display());
+    let job = add::job(1, 2)
+        .comment(hostile.as_str())
+        .job_name("a b; rm -rf $HOME")
+        .submit(&site.cluster)
+        .unwrap();
     assert_eq!(result_of(&job), 3);
     assert!(!marker.exists());
     let newline = add::job(1, 2).comment("a\n#SBATCH --partition=x").submit(&site.cluster);

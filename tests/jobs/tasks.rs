@@ -91,11 +91,11 @@ pub(crate) fn takes_unencodable(value: serde_json::Value) -> bool {
     value.is_null()
 }
 
-/// Waits until a file appears, or for a minute.
+/// Waits until a file appears, or for five minutes.
 #[slurm::task(time = "5:00")]
 pub(crate) fn wait_for(file: PathBuf) -> bool {
     eprintln!("waiting for {}", file.display());
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(300);
     while !file.exists() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -132,7 +132,7 @@ pub(crate) struct Seen {
 pub(crate) fn look_around(ctx: &JobContext) -> Seen {
     std::fs::write(ctx.output_dir().unwrap().join("note"), "mine").unwrap();
     Seen {
-        job_id: ctx.job_id().map(|id| id.get()),
+        job_id: ctx.job_id().map(slurm::JobId::get),
         world_size: ctx.world_size(),
         nodes: ctx.nodes().to_vec(),
         cpus: ctx.cpus(),

@@ -71,7 +71,10 @@ impl Client {
                 started = Some(Instant::now());
             }
             if Instant::now() >= deadline {
-                return Err(format!("it does not come up: {problem}; see {}", self.place.log().display()));
+                return Err(format!(
+                    "it does not come up: {problem}; see {}",
+                    self.place.log().display()
+                ));
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
@@ -83,15 +86,18 @@ impl Client {
         let text = fs::read(&path).map_err(|error| Unreachable::NotThere(error.to_string()))?;
         let address: Address = serde_json::from_slice(&text)
             .map_err(|error| Unreachable::NotThere(format!("{}: {error}", path.display())))?;
-        let stream = UnixStream::connect(&address.socket)
-            .map_err(|error| Unreachable::NotThere(format!("{}: {error}", address.socket.display())))?;
+        let stream = UnixStream::connect(&address.socket).map_err(|error| {
+            Unreachable::NotThere(format!("{}: {error}", address.socket.display()))
+        })?;
         if address.protocol != PROTOCOL {
             return Err(Unreachable::OtherProtocol(format!(
                 "process {} is one of another version of slurm-sdk; it ends by itself once its jobs have",
                 address.pid
             )));
         }
-        let limited = stream.set_read_timeout(Some(ANSWER)).and_then(|()| stream.set_write_timeout(Some(ANSWER)));
+        let limited = stream
+            .set_read_timeout(Some(ANSWER))
+            .and_then(|()| stream.set_write_timeout(Some(ANSWER)));
         limited.map_err(|error| Unreachable::NotThere(error.to_string()))?;
         Ok(stream)
     }

@@ -97,12 +97,12 @@ impl Backend for Local {
 
     fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {
         let request = Request::Submit(Box::new(request::job(prepared)?));
-        match self.client.ask(&request) {
-            Ok(Reply::Submitted(id)) => Ok(id),
-            Ok(Reply::Refused(message)) => Err(SubmitError::Supervisor { message }),
-            Ok(other) => Err(SubmitError::Supervisor { message: format!("it answered {other:?}") }),
-            Err(message) => Err(SubmitError::Supervisor { message }),
-        }
+        let message = match self.client.ask(&request) {
+            Ok(Reply::Submitted(id)) => return Ok(id),
+            Ok(Reply::Refused(message)) | Err(message) => message,
+            Ok(other) => format!("it answered {other:?}"),
+        };
+        Err(SubmitError::Supervisor { message })
     }
 
     fn survey(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Sighting>, Error> {

@@ -38,7 +38,10 @@ pub(super) fn job(prepared: &Prepared) -> Result<JobRequest, SubmitError> {
         script: prepared.dir.script(),
         working_dir,
         stdout: text(options, "output").unwrap_or("/dev/null").to_owned(),
-        stderr: text(options, "error").or(text(options, "output")).unwrap_or("/dev/null").to_owned(),
+        stderr: text(options, "error")
+            .or(text(options, "output"))
+            .unwrap_or("/dev/null")
+            .to_owned(),
         append: text(options, "open_mode") == Some("append"),
         needs: needs(options),
         tasks: tasks(options),
@@ -58,7 +61,9 @@ pub(super) fn warnings(options: &OptionSet, machine: Capacity) -> Vec<String> {
     let needs = needs(options);
     let warning = |what: &str, asked: u64, has: u64| {
         (asked > has).then(|| {
-            format!("asks for {asked} {what}; this machine has {has}, which it will have for itself")
+            format!(
+                "asks for {asked} {what}; this machine has {has}, which it will have for itself"
+            )
         })
     };
     [
@@ -76,7 +81,8 @@ fn needs(options: &OptionSet) -> Capacity {
     let cpus = tasks.saturating_mul(number(options, "cpus_per_task").unwrap_or(1));
     let gpus = gpus(options, tasks);
     let exclusive = options.get("exclusive").is_some_and(|value| *value != OptionValue::Unset);
-    let mib = |key| text(options, key).and_then(|text| text.parse::<Memory>().ok()).map(Memory::mib);
+    let mib =
+        |key| text(options, key).and_then(|text| text.parse::<Memory>().ok()).map(Memory::mib);
     let memory_mib = mib("mem")
         .or_else(|| mib("mem_per_cpu").map(|mib| mib.saturating_mul(cpus.into())))
         .or_else(|| mib("mem_per_gpu").map(|mib| mib.saturating_mul(gpus.into())))
@@ -94,11 +100,13 @@ fn tasks(options: &OptionSet) -> u32 {
 
 fn gpus(options: &OptionSet, tasks: u32) -> u32 {
     // `2`, `a100:1` or `a100:1,v100:2`: the number is what follows the last colon, 1 without one.
-    let count = |item: &str| item.rsplit([':', '=']).next().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let count =
+        |item: &str| item.rsplit([':', '=']).next().and_then(|n| n.parse().ok()).unwrap_or(1);
     let sum = |key| text(options, key).map(|list| list.split(',').map(count).sum::<u32>());
     let of_gres = || {
         let list = text(options, "gres")?;
-        let name = |item: &&str| item.trim_start_matches("gres/").split([':', '=']).next() == Some("gpu");
+        let name =
+            |item: &&str| item.trim_start_matches("gres/").split([':', '=']).next() == Some("gpu");
         Some(list.split(',').filter(name).map(count).sum())
     };
     sum("gpus")

@@ -67,8 +67,13 @@ impl Backend for Slurm {
     }
 
     fn launcher(&self, options: &OptionSet) -> Launcher {
-        const SEVERAL: &[&str] =
-            &["ntasks", "ntasks_per_node", "ntasks_per_core", "ntasks_per_socket", "ntasks_per_gpu"];
+        const SEVERAL: &[&str] = &[
+            "ntasks",
+            "ntasks_per_node",
+            "ntasks_per_core",
+            "ntasks_per_socket",
+            "ntasks_per_gpu",
+        ];
         let several = |key: &&str| match options.get(key) {
             Some(OptionValue::Value(count)) => count != "1",
             _ => false,
@@ -92,7 +97,8 @@ impl Backend for Slurm {
     fn cancel(&self, job: JobId) -> Result<(), Error> {
         let command = CommandLine::new("scancel").arg(job.to_string()).within(QUERY_LIMIT);
         let output = self.host.run(&command)?;
-        let gone = ["Invalid job id", "already completing", "Job/step already completing or completed"];
+        let gone =
+            ["Invalid job id", "already completing", "Job/step already completing or completed"];
         if output.status.success() || gone.iter().any(|words| output.stderr.contains(words)) {
             Ok(())
         } else {

@@ -21,8 +21,12 @@ pub(super) fn survey(slurm: &Slurm, jobs: &[JobId]) -> Result<HashMap<JobId, Sig
     if !output.status.success() {
         return Err(refused(&command, &output));
     }
-    let mut seen: HashMap<_, _> =
-        output.stdout.lines().filter_map(queue_line).filter(|(id, _)| wanted.contains(id)).collect();
+    let mut seen: HashMap<_, _> = output
+        .stdout
+        .lines()
+        .filter_map(queue_line)
+        .filter(|(id, _)| wanted.contains(id))
+        .collect();
     let gone: Vec<JobId> = wanted.into_iter().filter(|id| !seen.contains_key(id)).collect();
     if !gone.is_empty() {
         seen.extend(account(slurm, &gone)?);
@@ -87,8 +91,15 @@ pub(super) fn find(slurm: &Slurm, pre_id: &PreId) -> Result<Option<JobId>, Error
     }
     // A day before: the submission's id tells the time in UTC, sacct reads local time.
     let since = "now-2days";
-    let sacct = question("sacct")
-        .args(["-X", "-P", "-n", "-o", "JobIDRaw,SubmitLine,Comment", "-S", since]);
+    let sacct = question("sacct").args([
+        "-X",
+        "-P",
+        "-n",
+        "-o",
+        "JobIDRaw,SubmitLine,Comment",
+        "-S",
+        since,
+    ]);
     Ok(lines(slurm, &sacct)?.lines().rev().find_map(by_line))
 }
 
@@ -97,11 +108,13 @@ pub(super) fn script_of(slurm: &Slurm, job: JobId) -> Result<Option<PathBuf>, Er
     let squeue = question("squeue").args(["--me", "-h", "-t", "all", "-o", "%A|%o"]);
     let queued = lines(slurm, &squeue)?;
     let listed = queued.lines().filter_map(|line| line.split_once('|'));
-    let mut commands = listed.filter(|(id, _)| id.trim().parse() == Ok(job)).map(|(_, command)| command);
+    let mut commands =
+        listed.filter(|(id, _)| id.trim().parse() == Ok(job)).map(|(_, command)| command);
     if let Some(script) = commands.next().and_then(script_path) {
         return Ok(Some(script));
     }
-    let sacct = question("sacct").args(["-X", "-P", "-n", "-o", "SubmitLine", "-j"]).arg(job.to_string());
+    let sacct =
+        question("sacct").args(["-X", "-P", "-n", "-o", "SubmitLine", "-j"]).arg(job.to_string());
     Ok(lines(slurm, &sacct)?.lines().find_map(|line| script_path(line.split_whitespace().last()?)))
 }
 
@@ -139,7 +152,10 @@ mod tests {
     #[test]
     fn a_line_of_sacct_is_read() {
         let (_, seen) = account_line("22|CANCELLED by 1000|0:15|None|n1").unwrap();
-        assert_eq!((seen.state, seen.exit), (JobState::Cancelled, Some(Exit { code: 0, signal: 15 })));
+        assert_eq!(
+            (seen.state, seen.exit),
+            (JobState::Cancelled, Some(Exit { code: 0, signal: 15 }))
+        );
         let (_, seen) = account_line("22|RUNNING|0:0|None|n1").unwrap();
         assert_eq!((seen.is_end(), seen.exit), (false, None));
         let (_, seen) = account_line("22|OUT_OF_MEMORY|0:125|None|n[1-2]").unwrap();

@@ -23,14 +23,19 @@ pub(super) fn submit(slurm: &Slurm, prepared: &Prepared) -> Result<JobId, Submit
             Some(id) => return Ok(id),
             None => {
                 let Output { stdout, stderr, .. } = output;
-                return found(slurm, prepared).ok_or(SubmitError::NoJobId { output: stdout + &stderr });
+                return found(slurm, prepared)
+                    .ok_or(SubmitError::NoJobId { output: stdout + &stderr });
             }
         },
         Ok(output) => {
             let message = output.stderr.trim().to_owned();
             if !leaves_open(&message) {
                 let refusal = Refusal::of(&message);
-                return Err(SubmitError::Refused { refusal, message, command: command.to_string() });
+                return Err(SubmitError::Refused {
+                    refusal,
+                    message,
+                    command: command.to_string(),
+                });
             }
             message
         }
@@ -114,7 +119,11 @@ mod tests {
 
     #[test]
     fn only_a_lost_answer_leaves_the_job_open() {
-        assert!(leaves_open("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"));
-        assert!(!leaves_open("sbatch: error: Batch job submission failed: Invalid partition name specified"));
+        assert!(leaves_open(
+            "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+        ));
+        assert!(!leaves_open(
+            "sbatch: error: Batch job submission failed: Invalid partition name specified"
+        ));
     }
 }

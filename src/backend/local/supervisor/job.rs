@@ -52,9 +52,9 @@ impl Alarms {
     /// Returns the alarms of a job that started `ago`.
     pub(super) fn new(request: &JobRequest, ago: Duration) -> Self {
         let now = Instant::now();
-        let limit = request.time_limit.map(|seconds| {
-            now + Duration::from_secs(seconds).saturating_sub(ago)
-        });
+        let limit = request
+            .time_limit
+            .map(|seconds| now + Duration::from_secs(seconds).saturating_sub(ago));
         let warn = request.warning.zip(limit).map(|((_, before), limit)| {
             limit.checked_sub(Duration::from_secs(before)).unwrap_or(now)
         });
@@ -68,7 +68,15 @@ impl Alarms {
 
 impl LocalJob {
     pub(super) fn new(id: JobId, request: JobRequest) -> Self {
-        Self { id, request, state: JobState::Pending, reason: None, started_at: None, exit: None, run: None }
+        Self {
+            id,
+            request,
+            state: JobState::Pending,
+            reason: None,
+            started_at: None,
+            exit: None,
+            run: None,
+        }
     }
 
     pub(super) fn has_ended(&self) -> bool {

@@ -30,7 +30,11 @@ enum Event {
     Disconnected,
     Request(Request, mpsc::Sender<Reply>),
     /// A process of a job ended; `None` if how is not known.
-    Exited { job: slurm_core::ids::JobId, pid: u32, exit: Option<Exit> },
+    Exited {
+        job: slurm_core::ids::JobId,
+        pid: u32,
+        exit: Option<Exit>,
+    },
 }
 
 /// How long a supervisor without jobs and clients stays.
@@ -52,7 +56,12 @@ fn run(place: &Place) -> io::Result<()> {
     // A session of its own, so that closing the terminal does not reach it. It fails for the leader of
     // a process group, which this process is when the client started it; that serves as well.
     let _ = rustix::process::setsid();
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(place.lock())?;
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(place.lock())?;
     if lock.try_lock().is_err() {
         // There is one already.
         return Ok(());
@@ -68,7 +77,8 @@ fn run(place: &Place) -> io::Result<()> {
         if connections > 0 || scheduler.is_busy() {
             idle_since = now;
         }
-        let wake = scheduler.next_alarm().map_or(IDLE, |at| at.saturating_duration_since(now)).min(IDLE);
+        let wake =
+            scheduler.next_alarm().map_or(IDLE, |at| at.saturating_duration_since(now)).min(IDLE);
         match events.recv_timeout(wake) {
             Ok(Event::Connected) => connections += 1,
             Ok(Event::Disconnected) => connections -= 1,
@@ -79,7 +89,9 @@ fn run(place: &Place) -> io::Result<()> {
             Ok(Event::Exited { job, pid, exit }) => scheduler.exited(job, pid, exit),
             Err(RecvTimeoutError::Timeout) => {
                 let abandoned = !still_there(place, &lock);
-                if !scheduler.is_busy() && (abandoned || connections == 0 && idle_since.elapsed() >= IDLE) {
+                if !scheduler.is_busy()
+                    && (abandoned || connections == 0 && idle_since.elapsed() >= IDLE)
+                {
                     return Ok(());
                 }
             }

@@ -67,7 +67,8 @@ impl Scheduler {
         let alarm = |id| self.jobs.get(id)?.run.as_ref()?.alarms.next();
         let alarms = self.unfinished.iter().filter_map(alarm);
         // `after:ID+minutes` comes true by itself.
-        let waits_for_time = |id| self.jobs.get(id).is_some_and(|job| job.request.dependency.is_some());
+        let waits_for_time =
+            |id| self.jobs.get(id).is_some_and(|job| job.request.dependency.is_some());
         let recheck = self.unfinished.iter().any(waits_for_time);
         alarms.chain(recheck.then(|| Instant::now() + Duration::from_secs(1))).min()
     }
@@ -78,7 +79,9 @@ impl Scheduler {
         };
         match request {
             Request::Submit(request) => self.submit(*request),
-            Request::Survey(ids) => statuses(ids.iter().filter_map(|id| self.jobs.get(id)).collect()),
+            Request::Survey(ids) => {
+                statuses(ids.iter().filter_map(|id| self.jobs.get(id)).collect())
+            }
             Request::Find(pre_id) => {
                 let found = self.submissions.get(&pre_id).and_then(|id| self.jobs.get(id));
                 statuses(found.into_iter().collect())
@@ -137,7 +140,9 @@ impl Scheduler {
             }
             if due(run.alarms.warn) {
                 run.alarms.warn = None;
-                if let Some(signal) = job.request.warning.and_then(|(number, _)| Signal::from_named_raw(number)) {
+                if let Some(signal) =
+                    job.request.warning.and_then(|(number, _)| Signal::from_named_raw(number))
+                {
                     run.signal(signal);
                 }
             }
@@ -152,8 +157,13 @@ impl Scheduler {
         for id in self.unfinished.clone() {
             let Some(job) = self.jobs.get(&id).filter(|job| job.run.is_none()) else { continue };
             let same_name = |other: &&LocalJob| other.request.name == job.request.name;
-            let singleton_is_free =
-                || !self.unfinished.range(..id).filter_map(|id| self.jobs.get(id)).any(|job| same_name(&job));
+            let singleton_is_free = || {
+                !self
+                    .unfinished
+                    .range(..id)
+                    .filter_map(|id| self.jobs.get(id))
+                    .any(|job| same_name(&job))
+            };
             match dependency::judge(job, &|id| self.jobs.get(&id), singleton_is_free) {
                 Verdict::Never => {
                     let reason = Some("DependencyNeverSatisfied".to_owned());
@@ -218,7 +228,9 @@ impl Scheduler {
     pub(super) fn exited(&mut self, id: JobId, pid: u32, exit: Option<Exit>) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some(run) = job.run.as_mut() else { return };
-        let Some(process) = run.processes.iter_mut().find(|process| process.pid == pid) else { return };
+        let Some(process) = run.processes.iter_mut().find(|process| process.pid == pid) else {
+            return;
+        };
         (process.ended, process.exit) = (true, exit);
         let failed = exit.is_some_and(|exit| exit != Exit::default());
         if run.processes.iter().all(|process| process.ended) {
@@ -235,7 +247,8 @@ impl Scheduler {
         let Some(job) = self.jobs.get(&id) else { return };
         let Some(run) = &job.run else { return };
         let known: Option<Vec<Exit>> = run.processes.iter().map(|process| process.exit).collect();
-        let bad = known.as_ref().and_then(|exits| exits.iter().find(|exit| **exit != Exit::default()));
+        let bad =
+            known.as_ref().and_then(|exits| exits.iter().find(|exit| **exit != Exit::default()));
         let natural = match (&known, bad) {
             (Some(_), None) => JobState::Completed,
             (Some(_), Some(_)) => JobState::Failed,
@@ -285,7 +298,8 @@ impl Scheduler {
             process::watch_adopted(id, *pid, &job.request.script, self.events.clone());
         }
         let ago = job.started_at.and_then(|at| at.elapsed().ok()).unwrap_or_default();
-        let processes = pids.iter().map(|pid| Process { pid: *pid, ended: false, exit: None }).collect();
+        let processes =
+            pids.iter().map(|pid| Process { pid: *pid, ended: false, exit: None }).collect();
         let granted = job.request.needs.granted_of(self.whole);
         let gpus = self.free_gpus.iter().copied().take(granted.gpus as usize).collect();
         let alarms = Alarms::new(&job.request, ago);

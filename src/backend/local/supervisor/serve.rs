@@ -78,7 +78,9 @@ fn converse(mut stream: UnixStream, events: &Sender<Event>) -> io::Result<()> {
                 if events.send(Event::Request(request, sender)).is_err() {
                     return Ok(());
                 }
-                answer.recv().unwrap_or_else(|_| Reply::Refused("the supervisor is ending".to_owned()))
+                answer
+                    .recv()
+                    .unwrap_or_else(|_| Reply::Refused("the supervisor is ending".to_owned()))
             }
             Err(error) => Reply::Refused(format!("not a request: {error}")),
         };
