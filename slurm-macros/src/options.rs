@@ -1,13 +1,12 @@
 //! The arguments of `#[slurm::task]`, checked against the table of options.
 
-use std::collections::HashMap;
-
 use proc_macro2::TokenStream;
 use quote::quote;
 use slurm_core::options::{
     Argument as Takes, InvalidValue, OptionInput, OptionSet, OptionSpec, OptionValue, Source,
     check_extra, find, lookup,
 };
+use syn::{Error, Result};
 
 use crate::arguments::{self, Argument, Item, Value, ValueKind};
 use crate::errors::Errors;
@@ -24,62 +23,86 @@ pub(crate) struct Options {
     pub(crate) extra: Vec<String>,
 }
 
+/// What an argument is about.
+enum Key {
+    Crate,
+    Name,
+    Extra,
+    Option(&'static OptionSpec),
+}
+
 impl Options {
     /// Returns what `tokens` say, as far as it is right.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options =
             Self { krate: quote!(::slurm), name: None, options: Vec::new(), extra: Vec::new() };
         let mut set = OptionSet::new();
-        let mut seen = HashMap::new();
-        for (position, argument) in arguments::parse(tokens).into_iter().enumerate() {
-            let argument = match argument {
+        let mut seen = Vec::new();
+        for argument in arguments::parse(tokens) {
+            let (argument, key) = match argument.and_then(Key::of) {
                 Ok(argument) => argument,
                 Err(error) => {
                     errors.push(error);
                     continue;
                 }
             };
-            let key = match argument.key.as_str() {
-                "crate" | "name" | "extra" => argument.key.clone(),
-                key => match find(key) {
-                    Some(OptionSpec { key: "array", .. }) => {
-                        let message = "`array` cannot be set: a job of a task is one call of it";
-                        errors.over(&argument.key_tokens, message);
-                        continue;
-                    }
-                    Some(option) if !key.contains('-') => option.key.to_owned(),
-                    _ => {
-                        errors.over(&argument.key_tokens, unknown(key));
-                        continue;
-                    }
-                },
-            };
-            if seen.contains_key(&key) {
-                errors.over(&argument.key_tokens, format_args!("`{key}` is already set"));
+            let name = key.name();
+            if seen.iter().any(|(other, _)| *other == name) {
+                errors.over(&argument.key_tokens, format_args!("`{name}` is already set"));
                 continue;
             }
-            match (key.as_str(), find(&key)) {
-                ("crate", _) => options.krate = krate(&argument, errors).unwrap_or(options.krate),
-                ("name", _) => options.name = name(&argument, errors),
-                ("extra", _) => options.extra = extra(&argument, errors),
-                (_, Some(option)) => {
+            match key {
+                Key::Crate => options.krate = krate(&argument, errors).unwrap_or(options.krate),
+                Key::Name => options.name = task_name(&argument, errors),
+                Key::Extra => options.extra = extra(&argument, errors),
+                Key::Option(option) => {
                     if let Some(value) = option_value(option, &argument, errors) {
                         set.set(option, value, Source::Attribute);
                     }
                 }
-                (_, None) => {}
             }
-            seen.insert(key, (position, argument.key_tokens));
+            seen.push((name, argument.key_tokens));
         }
         for conflict in set.conflicts() {
-            let places = [seen.get(conflict.first), seen.get(conflict.second)];
-            if let Some((_, key)) = places.into_iter().flatten().max_by_key(|place| place.0) {
-                errors.over(key, &conflict);
+            let in_pair = |key| key == conflict.first || key == conflict.second;
+            if let Some((_, second)) = seen.iter().rfind(|(key, _)| in_pair(*key)) {
+                errors.over(second, &conflict);
             }
         }
         options.options =
             set.iter().map(|(option, value, _)| (option.key, value.clone())).collect();
         options
+    }
+}
+
+impl Key {
+    fn of(argument: Argument) -> Result<(Argument, Self)> {
+        let text = argument.key.as_str();
+        let key = match (text, find(text.trim_start_matches('-'))) {
+            ("crate", _) => Ok(Self::Crate),
+            ("name", _) => Ok(Self::Name),
+            ("extra", _) => Ok(Self::Extra),
+            (_, Some(OptionSpec { key: "array", .. })) => {
+                Err("`array` cannot be set: a job of a task is one call of it".to_owned())
+            }
+            (_, Some(option)) if text.contains('-') => {
+                Err(format!("`{text}` is written `{}` here", option.key))
+            }
+            _ => lookup(text).map(Self::Option).map_err(|error| error.to_string()),
+        };
+        match key {
+            Ok(key) => Ok((argument, key)),
+            Err(message) => Err(Error::new_spanned(&argument.key_tokens, message)),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Crate => "crate",
+            Self::Name => "name",
+            Self::Extra => "extra",
+            Self::Option(option) => option.key,
+        }
     }
 }
 
@@ -104,14 +127,6 @@ pub(crate) fn only_crate(tokens: TokenStream, errors: &mut Errors) -> TokenStrea
     path.unwrap_or_else(|| quote!(::slurm))
 }
 
-/// Returns what to say of a key that is not an option's.
-fn unknown(key: &str) -> String {
-    match find(key.trim_start_matches('-')) {
-        Some(option) => format!("`{key}` is written `{}` here", option.key),
-        None => lookup(key).err().map_or_else(String::new, |error| error.to_string()),
-    }
-}
-
 fn krate(argument: &Argument, errors: &mut Errors) -> Option<TokenStream> {
     match &argument.value {
         Some(Value { kind: ValueKind::Path, tokens }) => Some(tokens.clone()),
@@ -123,7 +138,7 @@ fn krate(argument: &Argument, errors: &mut Errors) -> Option<TokenStream> {
     }
 }
 
-fn name(argument: &Argument, errors: &mut Errors) -> Option<String> {
+fn task_name(argument: &Argument, errors: &mut Errors) -> Option<String> {
     let Some(Value { kind: ValueKind::Text(name), tokens }) = &argument.value else {
         let message = "expected a string, such as `name = \"train\"`";
         errors.over(place(argument, argument.value.as_ref()), message);

@@ -1,0 +1,90 @@
+//! What the examples print, with panics that unwind and with panics that abort.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder that cargo has put the examples into.
+fn built() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().join("examples")
+}
+
+fn output_of(program: &Path, arguments: &[&str]) -> String {
+    let base = tempfile::tempdir().unwrap();
+    let output = Command::new(program)
+        .args(arguments)
+        .env("SLURM_SDK_JOB_BASE_DIR", base.path())
+        .env_remove("SLURM_SDK_BACKEND")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", program.display());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn hello_prints_the_sum_and_the_node() {
+    let text = output_of(&built().join("hello"), &[]);
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("add(20, 22) = 42"));
+    assert!(lines.next().unwrap().starts_with("job 1 ran on "), "{text}");
+}
+
+#[test]
+fn monte_carlo_comes_close_to_pi() {
+    let text = output_of(&built().join("monte_carlo"), &[]);
+    let pi: f64 = text.split_whitespace().last().unwrap().parse().unwrap();
+    assert!((pi - std::f64::consts::PI).abs() < 0.01, "{text}");
+}
+
+#[test]
+fn a_custom_command_line_reaches_the_task() {
+    let program = built().join("custom_cli");
+    assert_eq!(output_of(&program, &["--words", "3"]), "[1, 2, 3]\n");
+    let dry = output_of(&program, &["--words", "3", "--dry-run"]);
+    assert!(dry.contains("mem       = 100M  (attribute)"), "{dry}");
+    let wrong = Command::new(&program).args(["--backend", "slrum"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("the backends are `local`"), "{wrong:?}");
+}
+
+/// Each failure by its heading, with what must be in the text below it.
+const FAILURES: &[(&str, &[&str])] = &[
+    ("an argument that cannot travel", &["argument `value` does not survive", "slurm::Json<T>"]),
+    ("two wrong options", &["`4 h`", "`1.5G`", "1536M"]),
+    ("an error", &["failed: reading \"forty-two\": invalid digit found in string"]),
+    ("a panic", &["panicked at examples/errors.rs:", "attempt to divide by zero"]),
+    ("an exit", &["ended without a result, with exit code 3", "I am off"]),
+    ("a wait that is too short", &["did not end within 0.05 s; it goes on"]),
+    ("a cancelled job", &["was cancelled"]),
+    ("a job whose input failed", &["a job that it depends on did not succeed"]),
+];
+
+fn check_failures(text: &str) {
+    for (heading, expected) in FAILURES {
+        let (_, section) = text.split_once(&format!("--- {heading}\n")).expect(heading);
+        let section = section.split("---").next().unwrap();
+        for words in *expected {
+            assert!(section.contains(words), "{heading}: {words:?} is not in {section:?}");
+        }
+    }
+    assert!(text.contains("the task said: reading \"x\""), "{text}");
+}
+
+#[test]
+fn every_failure_is_told_apart() {
+    check_failures(&output_of(&built().join("errors"), &[]));
+}
+
+#[test]
+fn every_failure_is_told_apart_where_panics_abort() {
+    let build = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--profile", "panic-abort", "--example", "errors"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    // target/debug/examples → target/panic-abort/examples
+    let examples = built().parent().unwrap().with_file_name("panic-abort").join("examples");
+    check_failures(&output_of(&examples.join("errors"), &[]));
+}
