@@ -97,3 +97,8 @@ pub mod __private {
         MainError, ReportDisplay, ReportError, main_plain, main_with_cluster,
     };
 }
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
