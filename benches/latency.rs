@@ -16,9 +16,13 @@ fn nothing() {}
 
 fn main() {
     slurm::init().expect("the tasks of this program are sound");
-    let rounds = std::env::var("SLURM_SDK_BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let rounds = std::env::var("SLURM_SDK_BENCH_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20);
     let home = std::env::home_dir().expect("a home directory");
-    let base = tempfile::Builder::new().prefix("slurm-sdk-bench-").tempdir_in(home).expect("a directory");
+    let base =
+        tempfile::Builder::new().prefix("slurm-sdk-bench-").tempdir_in(home).expect("a directory");
     embedded(base.path(), rounds);
     if std::env::var_os("SLURM_SDK_TEST_CLUSTER").is_some() {
         on_slurm(base.path(), rounds);
@@ -56,7 +60,8 @@ fn on_slurm(base: &Path, rounds: usize) {
         .expect("the Slurm of this host");
     // Stages the program.
     nothing::job().submit(&cluster).and_then(|job| job.result()).expect("a result");
-    let (mut floor, mut bare, mut ours, mut submit) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut floor, mut bare, mut ours, mut submit) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         let file = base.join(format!("touched-{round}"));
         let began = Instant::now();

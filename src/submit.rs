@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use slurm_core::codec::CodecError;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
-use slurm_core::options::{self, OptionSet, OptionValue, Source, Walltime};
+use slurm_core::options::{self, OptionSet, OptionSpec, OptionValue, Release, Source, Walltime};
 use slurm_core::spec::{Argument, Spec};
 use slurm_core::task::TaskEntry;
 
+use crate::backend::Backend;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, SubmitError};
 use crate::explain::{Explanation, explained};
@@ -47,6 +48,8 @@ pub(crate) fn prepare(
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
     add_defaults(&mut options, entry, &pre_id, &dir)?;
+    let mut warnings = check_release(backend, &options)?;
+    warnings.extend(backend.warnings(&options));
     let binary = cluster.binary_path()?;
     let script = Script {
         options: &options,
@@ -71,7 +74,7 @@ pub(crate) fn prepare(
         dir: dir.path().to_owned(),
         options: explained(&options),
         extra: options.extras().to_vec(),
-        warnings: backend.warnings(&options),
+        warnings,
         script: script.render(),
     };
     let spec = spec.to_bytes(entry.name, entry.signature).map_err(|error| Error::Argument {
@@ -79,6 +82,37 @@ pub(crate) fn prepare(
         source: CodecError::Encode { reason: error.to_string() },
     })?;
     Ok(Prepared { entry, pre_id, dir, options, spec, explanation })
+}
+
+/// Refuses options that the cluster's Slurm does not have, and warns of those that it may not have.
+fn check_release(backend: &dyn Backend, options: &OptionSet) -> Result<Vec<String>> {
+    let told = |oldest, newest| {
+        let value =
+            |spec: &OptionSpec| options.get(spec.key).cloned().unwrap_or(OptionValue::Unset);
+        let newer = options.newer_than(oldest).into_iter();
+        let newer = newer.map(|spec| {
+            format!(
+                "`{}` as it is set here needs Slurm {}",
+                spec.key,
+                spec.since_with(&value(spec))
+            )
+        });
+        let older = options.older_than(newest).into_iter();
+        let older = older.map(|spec| {
+            format!("`{}` as it is set here is gone from newer releases of Slurm", spec.key)
+        });
+        newer.chain(older).collect::<Vec<_>>()
+    };
+    let doubtful = told(Release::OLDEST, Release::NEWEST);
+    if doubtful.is_empty() {
+        return Ok(doubtful);
+    }
+    let Some(release) = backend.release() else { return Ok(doubtful) };
+    let problems: Vec<_> = told(release, release)
+        .into_iter()
+        .map(|problem| format!("{problem}; this cluster has {release}"))
+        .collect();
+    if problems.is_empty() { Ok(problems) } else { Err(Error::Options { problems }) }
 }
 
 fn add_defaults(

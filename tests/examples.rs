@@ -45,7 +45,10 @@ fn a_custom_command_line_reaches_the_task() {
     assert!(dry.contains("mem       = 100M  (attribute)"), "{dry}");
     let wrong = Command::new(&program).args(["--backend", "slrum"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains("the backends are `local`"), "{wrong:?}");
+    assert!(
+        String::from_utf8_lossy(&wrong.stderr).contains("the backends are `local`"),
+        "{wrong:?}"
+    );
 }
 
 /// Each failure by its heading, with what must be in the text below it.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::{JobId, PreId};
-use slurm_core::options::OptionSet;
+use slurm_core::options::{OptionSet, Release};
 use slurm_core::state::JobState;
 
 use crate::error::{Error, SubmitError};
@@ -37,6 +37,9 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Returns what will not be as the options ask for.
     fn warnings(&self, options: &OptionSet) -> Vec<String>;
+
+    /// Returns the release of the Slurm behind it, if there is one that says so; asked at most once.
+    fn release(&self) -> Option<Release>;
 
     /// Makes a job of a submission whose files are written.
     fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError>;

@@ -12,6 +12,7 @@ use slurm_core::registry::RegistryError;
 
 pub use crate::host::HostError;
 pub use job::{JobError, JobErrorKind, JobReport};
+pub(crate) use submit::limit_in;
 pub use submit::{Refusal, SubmitError};
 
 /// A result with [`Error`].

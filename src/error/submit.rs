@@ -14,8 +14,10 @@ pub enum SubmitError {
     /// sbatch, or the controller through it, said no. There is no job and no job directory.
     #[error("sbatch refused the job: {message}")]
     Refused {
-        /// What kind of refusal it is.
+        /// What was objected to.
         refusal: Refusal,
+        /// The limit that was reached, in Slurm's word, such as `QOSMaxSubmitJobPerUserLimit`.
+        limit: Option<String>,
         /// sbatch's own words.
         message: String,
         /// The whole command line.
@@ -89,6 +91,8 @@ impl Refusal {
     /// Reads sbatch's words. Source of the phrases: `slurm_strerror()`, 20.11 to 25.11.
     pub(crate) fn of(message: &str) -> Self {
         const PHRASES: &[(&str, Refusal)] = &[
+            // First, as its text goes on about size and time limits.
+            ("accounting/qos policy", Refusal::Limit),
             ("invalid partition", Refusal::Partition),
             ("user's group not permitted to use this partition", Refusal::Partition),
             ("invalid account", Refusal::Account),
@@ -103,7 +107,6 @@ impl Refusal {
             ("reservation", Refusal::Reservation),
             ("dependency", Refusal::Dependency),
             ("license", Refusal::Licenses),
-            ("accounting/qos policy", Refusal::Limit),
             ("job submit limit", Refusal::Limit),
             ("node configuration", Refusal::Nodes),
             ("node count", Refusal::Nodes),
@@ -117,6 +120,22 @@ impl Refusal {
         let message = message.to_lowercase();
         let found = PHRASES.iter().find(|(phrase, _)| message.contains(phrase));
         found.map_or(Self::Other, |(_, refusal)| *refusal)
+    }
+
+    /// Returns the key of the option that was objected to, where it is one.
+    pub const fn option(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Partition => "partition",
+            Self::Account => "account",
+            Self::Qos => "qos",
+            Self::Time => "time",
+            Self::Memory => "mem",
+            Self::Gres => "gres",
+            Self::Reservation => "reservation",
+            Self::Dependency => "dependency",
+            Self::Licenses => "licenses",
+            Self::Nodes | Self::Limit | Self::Option | Self::Other => return None,
+        })
     }
 
     fn hint(self) -> Option<&'static str> {
@@ -137,6 +156,13 @@ impl Refusal {
             Self::Dependency | Self::Option | Self::Other => return None,
         })
     }
+}
+
+/// Returns the limit that sbatch names in a line of its own: `sbatch: error: QOSMaxSubmitJobPerUserLimit`.
+pub(crate) fn limit_in(message: &str) -> Option<String> {
+    let words = message.lines().filter_map(|line| line.rsplit_once("error: "));
+    let is_limit = |word: &&str| word.ends_with("Limit") && word.chars().all(char::is_alphanumeric);
+    words.map(|(_, word)| word.trim()).find(is_limit).map(str::to_owned)
 }
 
 impl SubmitError {
@@ -188,5 +214,12 @@ mod tests {
         ] {
             assert_eq!(Refusal::of(message), refusal, "{message}");
         }
+    }
+
+    #[test]
+    fn a_limit_is_read_by_its_name() {
+        let message = "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy";
+        assert_eq!(limit_in(message).as_deref(), Some("QOSMaxSubmitJobPerUserLimit"));
+        assert_eq!(limit_in("sbatch: error: Invalid qos specification"), None);
     }
 }

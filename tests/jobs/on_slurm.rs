@@ -23,6 +23,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         slurm("a_banner_does_not_hide_the_id", a_banner_does_not_hide_the_id),
         slurm("a_hundred_jobs_are_polled_like_one", a_hundred_jobs_are_polled_like_one),
         slurm("a_gpu_is_given", a_gpu_is_given),
+        slurm("an_option_that_this_slurm_lacks_is_refused", an_option_that_is_lacking),
+        slurm("a_limit_is_named", a_limit_is_named),
     ]
 }
 
@@ -142,4 +144,25 @@ fn a_gpu_is_given(site: &Site) {
         ),
         "{refused:?}"
     );
+}
+
+fn an_option_that_is_lacking(site: &Site) {
+    // Of 24.05; whichever Slurm is installed here, one of the two is not its.
+    let newer = add::job(1, 2).segment(1).submit(&site.cluster);
+    let removed = add::job(1, 2).power("level").submit(&site.cluster);
+    let refused = |result: &slurm::Result<Job<i64>>| match result {
+        Err(Error::Options { problems }) => problems[0].contains("this cluster has"),
+        _ => false,
+    };
+    assert!(refused(&newer) != refused(&removed), "{newer:?} {removed:?}");
+}
+
+fn a_limit_is_named(site: &Site) {
+    let submit = || wait_for::job(site.path("never")).qos("limited").submit(&site.cluster);
+    let jobs: Vec<_> = std::iter::repeat_with(submit).take(3).collect();
+    let Some(Err(Error::Submit(SubmitError::Refused { refusal, limit, .. }))) = jobs.last() else {
+        panic!("{jobs:?}")
+    };
+    assert_eq!((*refusal, limit.as_deref()), (Refusal::Limit, Some("QOSMaxSubmitJobPerUserLimit")));
+    jobs.iter().flatten().for_each(|job| job.cancel().unwrap());
 }

@@ -36,6 +36,18 @@ impl Fault {
         }
     }
 
+    /// The same about whole letters of `value`.
+    pub(crate) const fn widened(self, value: &str) -> Self {
+        let (mut start, mut end) = (self.start, self.end);
+        while start > 0 && !value.is_char_boundary(start) {
+            start -= 1;
+        }
+        while end < value.len() && !value.is_char_boundary(end) {
+            end += 1;
+        }
+        Self { start, end, ..self }
+    }
+
     /// Returns why the value is refused, in lower case and without a full stop.
     ///
     /// When [`is_about_part`](Self::is_about_part), it completes the sentence "`part` is …".

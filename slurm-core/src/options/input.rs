@@ -6,7 +6,8 @@ use super::fault::Fault;
 use super::invalid::InvalidValue;
 use super::kind::ValueKind;
 use super::spec::{Argument, OptionSpec};
-use super::types::{self, walltime::whole_seconds};
+use super::types;
+use super::types::walltime::{MAX_SECONDS, whole_seconds};
 
 /// What a caller may pass for an option: text, an integer, a boolean, a duration or a list.
 ///
@@ -43,14 +44,21 @@ impl OptionInput {
                 )),
                 None => Ok(set.then(String::new)),
             },
-            Input::Duration(duration) => match spec.kind {
-                ValueKind::Walltime => Ok(Some(types::Walltime::from(duration).to_string())),
-                ValueKind::DateTime => Ok(Some(format!("now+{}", whole_seconds(duration)))),
-                _ => Err(refuse(
-                    &format!("{duration:?}"),
-                    "this option takes no duration",
-                )),
-            },
+            Input::Duration(duration) => {
+                let seconds = whole_seconds(duration);
+                let text = match spec.kind {
+                    ValueKind::Walltime if seconds <= MAX_SECONDS => {
+                        Ok(types::Walltime::from_seconds(seconds).to_string())
+                    }
+                    ValueKind::Walltime => Err("too long: Slurm counts at most 24855 days"),
+                    ValueKind::DateTime => Ok(format!("now+{seconds}")),
+                    _ => Err("this option takes no duration"),
+                };
+                match text {
+                    Ok(text) => Ok(Some(text)),
+                    Err(reason) => Err(refuse(&format!("{duration:?}"), reason)),
+                }
+            }
             Input::List(items) => match spec.kind.list_separator() {
                 Some(separator) => Ok(Some(items.join(separator))),
                 None => match <[String; 1]>::try_from(items) {

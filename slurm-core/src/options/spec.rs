@@ -67,11 +67,10 @@ impl OptionSpec {
     pub const fn check(&self, value: &str) -> Result<(), Fault> {
         let text = Text::new(value);
         match self.argument {
-            Argument::None if text.is_empty() => Ok(()),
+            Argument::None | Argument::Optional if text.is_empty() => Ok(()),
             Argument::None => {
                 Err(text.fault("this option is a flag, given alone and without a value"))
             }
-            Argument::Optional if text.is_empty() => Ok(()),
             Argument::Optional | Argument::Required => self.kind.check(value),
         }
     }
@@ -87,10 +86,14 @@ impl OptionSpec {
         if value.is_empty() {
             return Ok(OptionValue::Flag);
         }
-        self.kind
-            .canonical(value)
-            .map(OptionValue::Value)
-            .map_err(refuse)
+        let canonical = self.kind.canonical(value).map_err(refuse)?;
+        // A canonical form can be longer, and the controller bounds the length.
+        let fits = self.check(&canonical).is_ok();
+        Ok(OptionValue::Value(if fits {
+            canonical
+        } else {
+            value.to_owned()
+        }))
     }
 
     /// Reads whatever a caller passed for the option.

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use slurm_core::ids::{JobId, PreId};
-use slurm_core::options::OptionSet;
+use slurm_core::options::{OptionSet, Release};
 
 use self::client::Client;
 use self::protocol::{Reply, Request, Status};
@@ -93,6 +93,10 @@ impl Backend for Local {
 
     fn warnings(&self, options: &OptionSet) -> Vec<String> {
         request::warnings(options, self.capacity)
+    }
+
+    fn release(&self) -> Option<Release> {
+        None
     }
 
     fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {

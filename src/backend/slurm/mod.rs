@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use once_cell::sync::OnceCell;
 use slurm_core::ids::{JobId, PreId};
-use slurm_core::options::{OptionSet, OptionValue};
+use slurm_core::options::{OptionSet, OptionValue, Release};
 
 use super::{Backend, Cadence, Sighting};
 use crate::error::{Error, SubmitError};
@@ -24,6 +25,7 @@ use crate::submit::Prepared;
 pub(crate) struct Slurm {
     host: Box<dyn Host>,
     job_base_dir: PathBuf,
+    release: OnceCell<Option<Release>>,
 }
 
 /// The controller answers within seconds or has a problem.
@@ -31,7 +33,7 @@ const QUERY_LIMIT: Duration = Duration::from_secs(60);
 
 impl Slurm {
     pub(crate) fn new(host: Box<dyn Host>, job_base_dir: PathBuf) -> Self {
-        Self { host, job_base_dir }
+        Self { host, job_base_dir, release: OnceCell::new() }
     }
 
     /// Runs a command that only asks.
@@ -84,6 +86,13 @@ impl Backend for Slurm {
 
     fn warnings(&self, _options: &OptionSet) -> Vec<String> {
         Vec::new()
+    }
+
+    fn release(&self) -> Option<Release> {
+        *self.release.get_or_init(|| {
+            let output = self.host.run(&question("sbatch").arg("--version")).ok()?;
+            output.stdout.trim().parse().ok()
+        })
     }
 
     fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {

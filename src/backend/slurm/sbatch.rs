@@ -7,7 +7,7 @@ use slurm_core::ids::JobId;
 
 use super::{Slurm, queue};
 use crate::backend::Backend;
-use crate::error::{Error, HostError, Refusal, SubmitError};
+use crate::error::{Error, HostError, Refusal, SubmitError, limit_in};
 use crate::host::{CommandLine, Output};
 use crate::submit::Prepared;
 
@@ -31,11 +31,9 @@ pub(super) fn submit(slurm: &Slurm, prepared: &Prepared) -> Result<JobId, Submit
             let message = output.stderr.trim().to_owned();
             if !leaves_open(&message) {
                 let refusal = Refusal::of(&message);
-                return Err(SubmitError::Refused {
-                    refusal,
-                    message,
-                    command: command.to_string(),
-                });
+                let limit = limit_in(&message);
+                let command = command.to_string();
+                return Err(SubmitError::Refused { refusal, limit, message, command });
             }
             message
         }

@@ -49,13 +49,13 @@ fn by_type(view: &View<'_>) -> BTreeMap<String, Wanted> {
         .flat_map(|gpus| gpus.items().to_vec())
     {
         each(item.kind, item.count, &|wanted, count| {
-            wanted.job = Some(count)
+            wanted.job = Some(count);
         });
     }
     for item in view.gres().iter().flat_map(|gres| gres.items().to_vec()) {
         if item.name == "gpu" {
             each(item.kind, item.count, &|wanted, count| {
-                wanted.node = Some((count, "gres"))
+                wanted.node = Some((count, "gres"));
             });
         }
     }
@@ -74,7 +74,7 @@ fn by_type(view: &View<'_>) -> BTreeMap<String, Wanted> {
         .flat_map(|gpus| gpus.items().to_vec())
     {
         each(item.kind, item.count, &|wanted, count| {
-            wanted.socket = Some(count)
+            wanted.socket = Some(count);
         });
     }
     for item in view

@@ -140,6 +140,11 @@ fn lex_token(line: usize, text: &[u8]) -> Result<(Option<Vec<u8>>, usize), Direc
     }
 }
 
+/// Whether the text is a word that separates the components of a job.
+pub(super) fn is_separator(text: &str) -> bool {
+    separator_length(text.as_bytes()) > 0
+}
+
 /// The length of `hetjob` or `packjob` at the start, when it is a word of its own.
 fn separator_length(text: &[u8]) -> usize {
     for word in [&b"packjob"[..], b"hetjob"] {

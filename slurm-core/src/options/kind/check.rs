@@ -48,15 +48,21 @@ impl ValueKind {
         }
         let longest = self.longest();
         if text.len() > longest {
-            return Err(text.skip(longest).fault(match longest {
+            let rest = text.skip(longest);
+            let fault = rest.fault(match longest {
                 MAX_TEXT => "too long: the controller takes at most 1024 bytes",
                 MAX_PATH => "too long: the controller takes at most 4096 bytes",
                 MAX_BURST_BUFFER => "too long: the controller takes at most 8192 bytes",
                 MAX_LONG => "too long: the controller takes at most 131072 bytes",
                 _ => "too long: the controller takes at most 1048576 bytes",
-            }));
+            });
+            return Err(fault.widened(value));
         }
-        self.check_grammar(text)
+        match self.check_grammar(text) {
+            Ok(()) => Ok(()),
+            // The grammars look at bytes and may stop within a letter.
+            Err(fault) => Err(fault.widened(value)),
+        }
     }
 
     const fn longest(self) -> usize {

@@ -5,18 +5,25 @@ use super::without_part;
 use crate::options::fault::Fault;
 
 pub(super) fn array(value: &str) -> Vec<String> {
-    let (indices, limit) = match value.split_once('%') {
-        Some((indices, limit)) => (indices, format!("%{limit}")),
-        None => (value, String::new()),
-    };
+    let limit = value
+        .split('%')
+        .nth(1)
+        .map(|rest| rest.split(',').next().unwrap_or_default());
+    let indices: Vec<&str> = value
+        .split(',')
+        .map(|token| token.split('%').next().unwrap_or_default())
+        .collect();
+    let indices = indices.join(",");
+    let limit = limit.map(|limit| format!("%{limit}")).unwrap_or_default();
     let mut proposals = vec![
         value.replace(';', ","),
         value.replace("..", "-"),
+        format!("{indices}{limit}"),
         format!("{}{limit}", indices.replacen(':', "-", 1)),
-        indices.to_owned(),
+        indices.clone(),
         value.trim_end_matches('-').to_owned(),
     ];
-    proposals.extend(swapped(indices).map(|indices| format!("{indices}{limit}")));
+    proposals.extend(swapped(&indices).map(|indices| format!("{indices}{limit}")));
     if let Some((range, _)) = value.rsplit_once(':') {
         proposals.push(range.to_owned());
     }

@@ -23,18 +23,33 @@ pub(crate) fn near(
     if value.is_empty() || value.len() > LONGEST {
         return None;
     }
-    let plain = to_ascii(value);
     let fault = check(value).err()?;
-    let mut proposals = vec![
-        plain.trim().to_owned(),
-        plain.trim_start_matches('=').to_owned(),
-        without_blanks(&plain),
-    ];
-    proposals.extend(for_kind(kind, &plain, &fault));
-    proposals.extend(words::repaired(kind, &without_blanks(&plain), &check));
+    let proposals = match kind {
+        ValueKind::Text | ValueKind::Path | ValueKind::BurstBuffer => {
+            vec![value.replace(['\n', '\0'], " ").trim().to_owned()]
+        }
+        _ => proposed(kind, &to_ascii(value), &fault, &check),
+    };
     proposals
         .into_iter()
         .find(|proposal| proposal != value && !proposal.is_empty() && check(proposal).is_ok())
+}
+
+fn proposed(
+    kind: ValueKind,
+    value: &str,
+    fault: &Fault,
+    check: &impl Fn(&str) -> Result<(), Fault>,
+) -> Vec<String> {
+    let compact = without_blanks(value);
+    let mut proposals = vec![
+        value.trim().to_owned(),
+        value.trim_start_matches('=').to_owned(),
+        compact.clone(),
+    ];
+    proposals.extend(for_kind(kind, value, fault));
+    proposals.extend(words::repaired(kind, &compact, check));
+    proposals
 }
 
 fn for_kind(kind: ValueKind, value: &str, fault: &Fault) -> Vec<String> {
@@ -64,12 +79,11 @@ fn for_kind(kind: ValueKind, value: &str, fault: &Fault) -> Vec<String> {
         ValueKind::Distribution => vec![value.replace(':', "="), value.replace(' ', ":")],
         ValueKind::GpuBind => vec![value.trim_start_matches("gpu:").to_owned()],
         ValueKind::TresBind => vec![format!("gres/{value}")],
-        ValueKind::MemBind => vec![value.replace('-', "_")],
         ValueKind::RLimits => vec![value.to_uppercase()],
         ValueKind::Signal => lists::signal(value, fault),
         ValueKind::MailType => vec![value.replace([' ', ';', '|', '+'], ",")],
         ValueKind::GresFlags => vec![value.replace('_', "-")],
-        ValueKind::Hint => vec![value.replace('-', "_")],
+        ValueKind::Hint | ValueKind::MemBind => vec![value.replace('-', "_")],
         _ => Vec::new(),
     }
 }

@@ -178,6 +178,7 @@ const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
     if !rest.is_empty() {
         return Err(rest.is_fault("too much: nothing follows the step"));
     }
+    let step = if first == last { 1 } else { step };
     Ok(ArrayRange { first, last, step })
 }
 

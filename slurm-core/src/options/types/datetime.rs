@@ -521,7 +521,7 @@ fn write_distance(f: &mut fmt::Formatter<'_>, seconds: i64) -> fmt::Result {
         ("minute", 60),
         ("second", 1),
     ] {
-        if size % factor == 0 {
+        if size.is_multiple_of(factor) {
             let count = size / factor;
             return write!(
                 f,

@@ -119,6 +119,9 @@ const fn item(part: Text<'_>) -> Result<ItemText<'_>, Fault> {
             .name
             .is_fault("not a generic resource; the only prefix is `gres/`"));
     }
+    if item.name.is_any_case("gres") {
+        return Err(item.name.is_fault("not a resource but the prefix of one"));
+    }
     if item.name.is_digits() {
         return Err(item.name.is_fault("a count without the name of a resource"));
     }

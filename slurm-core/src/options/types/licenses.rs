@@ -79,10 +79,8 @@ impl Licenses {
                 });
             }
         }
-        Ok(Self {
-            any: text.find(b'|').is_some(),
-            items,
-        })
+        let any = items.len() > 1 && text.find(b'|').is_some();
+        Ok(Self { any, items })
     }
 }
 

@@ -196,6 +196,7 @@ const fn listed(text: Text<'_>) -> Result<NodeRange, Fault> {
     if step == 0 {
         return Err(text.fault("a step of zero leads nowhere"));
     }
+    let step = if min == max { 1 } else { step };
     Ok(NodeRange { min, max, step })
 }
 
