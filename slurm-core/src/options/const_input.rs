@@ -56,6 +56,7 @@ impl ConstInput<&str> {
     /// # Panics
     ///
     /// Panics with what is wrong; meant for a const context.
+    #[allow(clippy::panic, reason = "a panic is how a const context reports an error")]
     pub const fn assert(&self, key: &str) {
         if let Some(spec) = find(key)
             && let Err(fault) = self.check(spec)
@@ -73,6 +74,7 @@ macro_rules! assertable {
         /// # Panics
         ///
         /// Panics with what is wrong; meant for a const context.
+        #[allow(clippy::panic, reason = "a panic is how a const context reports an error")]
         pub const fn assert(&self, key: &str) {
             if let Some(spec) = find(key)
                 && let Err(fault) = self.check(spec)
@@ -232,7 +234,10 @@ macro_rules! integers {
             pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
                 let negative = self.0 < 0;
                 // The size of the smallest negative number fits because of the detour.
-                let size = if negative { (-((self.0 + 1) as i128)) as u128 + 1 } else { self.0 as u128 };
+                let size = match negative {
+                    true => (-((self.0 + 1) as i128)) as u128 + 1,
+                    false => self.0 as u128,
+                };
                 check_integer(negative, size, spec)
             }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 /// What is wrong with a value: a reason, and which bytes of the value it is about.
 ///
 /// Produced by [`OptionSpec::check`](super::OptionSpec::check), also in a const context.
-/// [`InvalidValue`](super::InvalidValue) is the same for people: with the value, and with an example
-/// near what was meant.
+/// [`InvalidValue`](super::InvalidValue) is the same for people: with the value, and with an
+/// example near what was meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     reason: &'static str,
@@ -18,22 +18,12 @@ pub struct Fault {
 impl Fault {
     /// A reason that reads on its own.
     pub(crate) const fn at(start: usize, end: usize, reason: &'static str) -> Self {
-        Self {
-            reason,
-            start,
-            end,
-            about_part: false,
-        }
+        Self { reason, start, end, about_part: false }
     }
 
     /// A reason that completes "`part` is …".
     pub(crate) const fn about(start: usize, end: usize, reason: &'static str) -> Self {
-        Self {
-            reason,
-            start,
-            end,
-            about_part: true,
-        }
+        Self { reason, start, end, about_part: true }
     }
 
     /// The same about whole letters of `value`.
@@ -87,10 +77,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub const fn describe(&self, value: &str) -> FaultText {
-        let mut text = FaultText {
-            bytes: [0; FaultText::CAPACITY],
-            length: 0,
-        };
+        let mut text = FaultText { bytes: [0; FaultText::CAPACITY], length: 0 };
         if !value.is_empty() {
             text.push_quoted(value.as_bytes(), 0, value.len());
             text.push(b": ");

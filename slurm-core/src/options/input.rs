@@ -63,10 +63,9 @@ impl OptionInput {
                 Some(separator) => Ok(Some(items.join(separator))),
                 None => match <[String; 1]>::try_from(items) {
                     Ok([item]) => Ok(Some(item)),
-                    Err(items) => Err(refuse(
-                        &items.join(","),
-                        "this option takes one value, not a list",
-                    )),
+                    Err(items) => {
+                        Err(refuse(&items.join(","), "this option takes one value, not a list"))
+                    }
                 },
             },
         }
@@ -131,9 +130,7 @@ macro_rules! from_displayed {
     };
 }
 
-from_displayed!(
-    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
-);
+from_displayed!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 from_displayed!(
     types::AcctgFreq,
     types::ArraySpec,

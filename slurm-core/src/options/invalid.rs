@@ -130,11 +130,7 @@ impl fmt::Display for InvalidValue {
             None if self.0.fault.reason().contains("expected") => {
                 write!(f, "; for example `{}`", self.0.example)
             }
-            None => write!(
-                f,
-                "; expected {}, for example `{}`",
-                self.0.expected, self.0.example
-            ),
+            None => write!(f, "; expected {}, for example `{}`", self.0.expected, self.0.example),
         }
     }
 }

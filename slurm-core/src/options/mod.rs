@@ -32,7 +32,9 @@ pub use fault::{Fault, FaultText};
 pub use input::OptionInput;
 pub use invalid::InvalidValue;
 pub use kind::ValueKind;
-pub use reference::{DIFFERENCES, Difference, DifferenceReason, differences, reference_markdown};
+pub use reference::{
+    DIFFERENCE_REASONS, Difference, DifferenceReason, differences, reference_markdown,
+};
 pub use release::{NotARelease, Release};
 pub use set::{OptionSet, Source, check_extra};
 pub use spec::{Argument, CheckedBy, OptionSpec};

@@ -50,11 +50,7 @@ pub struct NotARelease(String);
 
 impl fmt::Display for NotARelease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is not a Slurm version; expected one like `22.05` or `22.05.8`",
-            self.0
-        )
+        write!(f, "`{}` is not a Slurm version; expected one like `22.05` or `22.05.8`", self.0)
     }
 }
 
@@ -67,10 +63,7 @@ impl FromStr for Release {
     /// `slurm-wlm 22.05.8` (as Debian's does).
     fn from_str(text: &str) -> Result<Self, NotARelease> {
         let refuse = || NotARelease(text.to_owned());
-        let version = text
-            .split_ascii_whitespace()
-            .next_back()
-            .ok_or_else(refuse)?;
+        let version = text.split_ascii_whitespace().next_back().ok_or_else(refuse)?;
         let mut parts = version.split('.');
         let mut number = || parts.next().and_then(|part| part.parse::<u8>().ok());
         match (number(), number()) {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::directives;
 use super::fault::Fault;
 use super::invalid::InvalidValue;
 use super::release::Release;
 use super::spec::OptionSpec;
 use super::text::Text;
 use super::value::OptionValue;
+use super::{conflicts, directives};
 
 /// Where an option was set, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,14 +46,7 @@ impl OptionSet {
 
     /// Sets an option, whatever its source was before.
     pub fn set(&mut self, spec: &'static OptionSpec, value: OptionValue, source: Source) {
-        self.options.insert(
-            spec.name,
-            Entry {
-                spec,
-                value,
-                source,
-            },
-        );
+        self.options.insert(spec.name, Entry { spec, value, source });
     }
 
     /// Returns the value of the option with this key or name.
@@ -74,13 +67,15 @@ impl OptionSet {
 
     /// Takes an option out of the set.
     pub fn remove(&mut self, key: &str) -> Option<OptionValue> {
-        self.options
-            .remove(super::find(key)?.name)
-            .map(|entry| entry.value)
+        self.options.remove(super::find(key)?.name).map(|entry| entry.value)
     }
 
     /// Adds the options of `higher`, which win over those here unless their source is of lower
     /// precedence; raw flags are appended.
+    ///
+    /// An option also takes the place of those from lower sources that it excludes: `mem_per_cpu`
+    /// in an attribute replaces `mem` from a Slurmfile, as sbatch itself does between its
+    /// environment and its command line.
     pub fn merge(&mut self, higher: &Self) {
         for entry in higher.options.values() {
             let keeps = self
@@ -88,17 +83,29 @@ impl OptionSet {
                 .get(entry.spec.name)
                 .is_some_and(|present| present.source > entry.source);
             if !keeps {
+                self.replace_excluded(entry);
                 self.options.insert(entry.spec.name, entry.clone());
             }
         }
         self.extras.extend(higher.extras.iter().cloned());
     }
 
+    /// Takes out what comes from a lower source and cannot stand beside `entry`.
+    fn replace_excluded(&mut self, entry: &Entry) {
+        if entry.value == OptionValue::Unset {
+            return;
+        }
+        for key in conflicts::partners(entry.spec.key) {
+            let lower = self.source(key).is_some_and(|source| source < entry.source);
+            if lower {
+                self.remove(key);
+            }
+        }
+    }
+
     /// Returns the options in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = (&'static OptionSpec, &OptionValue, Source)> + '_ {
-        self.options
-            .values()
-            .map(|entry| (entry.spec, &entry.value, entry.source))
+        self.options.values().map(|entry| (entry.spec, &entry.value, entry.source))
     }
 
     /// Adds a raw flag such as `--flag=value`, for options that the table does not know.
@@ -118,7 +125,8 @@ impl OptionSet {
         &self.extras
     }
 
-    /// Returns the arguments for sbatch's command line, such as `--time=04:00:00` and `--exclusive`.
+    /// Returns the arguments for sbatch's command line, such as `--time=04:00:00` and
+    /// `--exclusive`.
     #[must_use]
     pub fn to_args(&self) -> Vec<String> {
         self.iter()
@@ -135,10 +143,7 @@ impl OptionSet {
     /// arguments of [`to_args`](Self::to_args).
     #[must_use]
     pub fn to_directives(&self) -> Vec<String> {
-        self.to_args()
-            .iter()
-            .map(|argument| directives::line(argument))
-            .collect()
+        self.to_args().iter().map(|argument| directives::line(argument)).collect()
     }
 
     /// Returns the options that Slurm `release` does not have yet, or not with their value.
@@ -167,11 +172,9 @@ impl OptionSet {
 /// Returns what cannot be passed on to sbatch or written into a script.
 pub fn check_extra(flag: &str) -> Result<(), InvalidValue> {
     let fault = match Text::new(flag).find_any(b"\0\n") {
-        Some(index) => Fault::at(
-            index,
-            index + 1,
-            "a raw flag can hold neither a NUL byte nor a line break",
-        ),
+        Some(index) => {
+            Fault::at(index, index + 1, "a raw flag can hold neither a NUL byte nor a line break")
+        }
         None if flag.is_empty() => Fault::at(0, 0, "an empty raw flag means nothing"),
         None => return Ok(()),
     };

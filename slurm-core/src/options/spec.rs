@@ -89,11 +89,7 @@ impl OptionSpec {
         let canonical = self.kind.canonical(value).map_err(refuse)?;
         // A canonical form can be longer, and the controller bounds the length.
         let fits = self.check(&canonical).is_ok();
-        Ok(OptionValue::Value(if fits {
-            canonical
-        } else {
-            value.to_owned()
-        }))
+        Ok(OptionValue::Value(if fits { canonical } else { value.to_owned() }))
     }
 
     /// Reads whatever a caller passed for the option.
@@ -111,9 +107,7 @@ impl OptionSpec {
     /// Returns the first release that has the option and takes the (canonical) value.
     #[must_use]
     pub fn since_with(&self, value: &OptionValue) -> Release {
-        let with_value = value
-            .as_str()
-            .and_then(|value| self.kind.value_since(value));
+        let with_value = value.as_str().and_then(|value| self.kind.value_since(value));
         match value {
             OptionValue::Unset => Release::new(0, 1),
             _ => with_value.map_or(self.since, |since| since.max(self.since)),
@@ -124,9 +118,7 @@ impl OptionSpec {
     /// value.
     #[must_use]
     pub fn until_with(&self, value: &OptionValue) -> Option<Release> {
-        let with_value = value
-            .as_str()
-            .and_then(|value| self.kind.value_until(value));
+        let with_value = value.as_str().and_then(|value| self.kind.value_until(value));
         match value {
             OptionValue::Unset => None,
             _ => self.until.or(with_value),

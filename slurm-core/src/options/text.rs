@@ -15,10 +15,7 @@ pub(crate) struct Text<'a> {
 impl<'a> Text<'a> {
     /// The whole of a value.
     pub(crate) const fn new(value: &'a str) -> Self {
-        Self {
-            bytes: value.as_bytes(),
-            start: 0,
-        }
+        Self { bytes: value.as_bytes(), start: 0 }
     }
 
     /// The bytes themselves.
@@ -48,11 +45,7 @@ impl<'a> Text<'a> {
 
     /// The byte at `index`, or NUL (which no value holds) past the end.
     pub(crate) const fn byte(self, index: usize) -> u8 {
-        if index < self.bytes.len() {
-            self.bytes[index]
-        } else {
-            0
-        }
+        if index < self.bytes.len() { self.bytes[index] } else { 0 }
     }
 
     /// The last byte, or NUL when there is none.
@@ -65,22 +58,9 @@ impl<'a> Text<'a> {
 
     /// The part before `index` and the part from it on.
     pub(crate) const fn split_at(self, index: usize) -> (Self, Self) {
-        let index = if index < self.bytes.len() {
-            index
-        } else {
-            self.bytes.len()
-        };
+        let index = if index < self.bytes.len() { index } else { self.bytes.len() };
         let (head, tail) = self.bytes.split_at(index);
-        (
-            Self {
-                bytes: head,
-                start: self.start,
-            },
-            Self {
-                bytes: tail,
-                start: self.start + index,
-            },
-        )
+        (Self { bytes: head, start: self.start }, Self { bytes: tail, start: self.start + index })
     }
 
     /// The first `count` bytes.
@@ -147,6 +127,16 @@ impl<'a> Text<'a> {
             Some((part, rest)) => (part, Some(rest)),
             None => (self, None),
         }
+    }
+
+    /// The parts between the separators, where no const fn is asked for.
+    pub(crate) fn parts(self, separator: u8) -> impl Iterator<Item = Self> {
+        let mut rest = Some(self);
+        std::iter::from_fn(move || {
+            let (part, tail) = rest?.next_part(separator);
+            rest = tail;
+            Some(part)
+        })
     }
 
     /// The length of the run of ASCII digits at the start.

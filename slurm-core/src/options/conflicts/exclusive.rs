@@ -11,18 +11,10 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("mem", "mem_per_cpu", MEMORY),
     ("mem", "mem_per_gpu", MEMORY),
     ("mem_per_cpu", "mem_per_gpu", MEMORY),
-    (
-        "core_spec",
-        "thread_spec",
-        "reserve either cores or threads",
-    ),
+    ("core_spec", "thread_spec", "reserve either cores or threads"),
     ("bb", "bbf", "describe the burst buffer in one place"),
     ("requeue", "no_requeue", "keep the one that is meant"),
-    (
-        "cpus_per_gpu",
-        "cpus_per_task",
-        "count processors either by GPU or by task",
-    ),
+    ("cpus_per_gpu", "cpus_per_task", "count processors either by GPU or by task"),
     ("ntasks_per_gpu", "gpus_per_task", TASKS_PER_GPU),
     ("ntasks_per_gpu", "gpus_per_socket", TASKS_PER_GPU),
     ("ntasks_per_gpu", "ntasks_per_node", TASKS_PER_GPU),
@@ -39,6 +31,20 @@ const MEMORY: &str = "keep one of `mem`, `mem_per_cpu` and `mem_per_gpu`";
 const TASKS_PER_GPU: &str = "tasks follow from the GPUs here; leave the other one out";
 const HINT: &str = "sbatch drops the hint beside it; keep one of them";
 
+/// The options that exclude the one with this key.
+pub(in crate::options) fn partners(key: &str) -> impl Iterator<Item = &'static str> {
+    let pairs = PAIRS.iter().map(|&(first, second, _)| (first, second));
+    pairs.chain([("exclusive", "oversubscribe")]).filter_map(move |(first, second)| {
+        if first == key {
+            Some(second)
+        } else if second == key {
+            Some(first)
+        } else {
+            None
+        }
+    })
+}
+
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Conflict>) {
     for &(first, second, hint) in PAIRS {
         if view.has(first) && view.has(second) {
@@ -50,17 +56,9 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Conflict>) {
         && view.has("oversubscribe")
         && view.text("exclusive") != Some("oversubscribe")
     {
-        exclude(
-            found,
-            "exclusive",
-            "oversubscribe",
-            "share the nodes or do not",
-        );
+        exclude(found, "exclusive", "oversubscribe", "share the nodes or do not");
     }
-    if view
-        .tres_per_task()
-        .is_some_and(|tres| tres.cpus().is_some())
-    {
+    if view.tres_per_task().is_some_and(|tres| tres.cpus().is_some()) {
         for key in ["cpus_per_gpu", "cpus_per_task"] {
             if view.has(key) {
                 exclude(

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::view::View;
 use super::{Conflict, mismatch};
-use crate::options::types::TresItem;
+use crate::options::types::{Gpus, Gres, TresItem, TresPerTask};
 
 /// What was asked for of one type of GPU, with the option that asked.
 #[derive(Clone, Copy, Default)]
@@ -21,15 +21,12 @@ struct Wanted {
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Conflict>) {
     sharing(view, found);
     two_ways_per_node(view, found);
-    for (kind, wanted) in by_type(view) {
+    for wanted in by_type(view).values() {
         // Slurm refuses one way of counting at a time; one message is enough.
         let before = found.len();
-        per_node(view, &wanted, found);
+        per_node(view, wanted, found);
         if found.len() == before {
-            per_task(view, &wanted, found);
-        }
-        if found.len() == before && kind.is_empty() {
-            per_processor(view, &wanted, found);
+            per_task(view, wanted, found);
         }
     }
     tasks_per_gpu(view, found);
@@ -38,76 +35,42 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Conflict>) {
 /// The numbers asked for, by type; the empty name stands for any type.
 fn by_type(view: &View<'_>) -> BTreeMap<String, Wanted> {
     let mut all: BTreeMap<String, Wanted> = BTreeMap::new();
-    let mut each = |kind: Option<String>, count: u64, set: &dyn Fn(&mut Wanted, u64)| {
-        if count > 0 {
-            set(all.entry(kind.unwrap_or_default()).or_default(), count);
+    for (key, kind, count) in requests(view).into_iter().filter(|(_, _, count)| *count > 0) {
+        let wanted = all.entry(kind.unwrap_or_default()).or_default();
+        match key {
+            "gpus" => wanted.job = Some(count),
+            "gpus_per_socket" => wanted.socket = Some(count),
+            "gres" | "gpus_per_node" => wanted.node = Some((count, key)),
+            _ => wanted.task = Some((count, key)),
         }
-    };
-    for item in view
-        .gpus("gpus")
-        .iter()
-        .flat_map(|gpus| gpus.items().to_vec())
-    {
-        each(item.kind, item.count, &|wanted, count| {
-            wanted.job = Some(count);
-        });
-    }
-    for item in view.gres().iter().flat_map(|gres| gres.items().to_vec()) {
-        if item.name == "gpu" {
-            each(item.kind, item.count, &|wanted, count| {
-                wanted.node = Some((count, "gres"));
-            });
-        }
-    }
-    for item in view
-        .gpus("gpus_per_node")
-        .iter()
-        .flat_map(|gpus| gpus.items().to_vec())
-    {
-        each(item.kind, item.count, &|wanted, count| {
-            wanted.node = Some((count, "gpus_per_node"));
-        });
-    }
-    for item in view
-        .gpus("gpus_per_socket")
-        .iter()
-        .flat_map(|gpus| gpus.items().to_vec())
-    {
-        each(item.kind, item.count, &|wanted, count| {
-            wanted.socket = Some(count);
-        });
-    }
-    for item in view
-        .tres_per_task()
-        .iter()
-        .flat_map(|tres| tres.items().to_vec())
-    {
-        if let TresItem::Gres(item) = item
-            && item.name == "gpu"
-        {
-            each(item.kind, item.count, &|wanted, count| {
-                wanted.task = Some((count, "tres_per_task"));
-            });
-        }
-    }
-    for item in view
-        .gpus("gpus_per_task")
-        .iter()
-        .flat_map(|gpus| gpus.items().to_vec())
-    {
-        each(item.kind, item.count, &|wanted, count| {
-            wanted.task = Some((count, "gpus_per_task"));
-        });
     }
     all
 }
 
+/// Which option asks for how many GPUs of which type; of two for the same the later one counts.
+fn requests(view: &View<'_>) -> Vec<(&'static str, Option<String>, u64)> {
+    let mut requests = Vec::new();
+    for item in view.gres().iter().flat_map(Gres::items).filter(|item| item.name == "gpu") {
+        requests.push(("gres", item.kind.clone(), item.count));
+    }
+    for item in view.tres_per_task().iter().flat_map(TresPerTask::items) {
+        if let TresItem::Gres(item) = item
+            && item.name == "gpu"
+        {
+            requests.push(("tres_per_task", item.kind.clone(), item.count));
+        }
+    }
+    for key in ["gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task"] {
+        for item in view.gpus(key).iter().flat_map(Gpus::items) {
+            requests.push((key, item.kind.clone(), item.count));
+        }
+    }
+    requests
+}
+
 fn sharing(view: &View<'_>, found: &mut Vec<Conflict>) {
     let Some(gres) = view.gres() else { return };
-    let Some(share) = ["mps", "shard"]
-        .into_iter()
-        .find(|name| gres.total(name) > 0)
-    else {
+    let Some(share) = ["mps", "shard"].into_iter().find(|name| gres.total(name) > 0) else {
         return;
     };
     if let Some(key) = view.asks_for_gpus() {
@@ -143,12 +106,7 @@ fn per_node(view: &View<'_>, wanted: &Wanted, found: &mut Vec<Conflict>) {
     if let (Some(job), Some((node, key))) = (wanted.job, wanted.node) {
         if job % node != 0 {
             let message = format!("{job} GPUs in all are not a multiple of {node} on each node");
-            return mismatch(
-                found,
-                ("gpus", key),
-                message,
-                "make it a multiple, or drop one",
-            );
+            return mismatch(found, ("gpus", key), message, "make it a multiple, or drop one");
         }
         if let Some((least, most)) = view.nodes()
             && !(least..=most).contains(&(job / node))
@@ -165,24 +123,14 @@ fn per_node(view: &View<'_>, wanted: &Wanted, found: &mut Vec<Conflict>) {
         && job < least
     {
         let message = format!("{job} GPUs cannot be spread over {least} nodes");
-        return mismatch(
-            found,
-            ("gpus", "nodes"),
-            message,
-            "ask for fewer nodes or more GPUs",
-        );
+        return mismatch(found, ("gpus", "nodes"), message, "ask for fewer nodes or more GPUs");
     }
     let Some(socket) = wanted.socket else { return };
     let sockets = view.number("sockets_per_node");
     if let Some((node, key)) = wanted.node {
         if node % socket != 0 {
             let message = format!("{node} GPUs per node are not a multiple of {socket} per socket");
-            mismatch(
-                found,
-                (key, "gpus_per_socket"),
-                message,
-                "make it a multiple, or drop one",
-            );
+            mismatch(found, (key, "gpus_per_socket"), message, "make it a multiple, or drop one");
         } else if let Some(sockets) = sockets
             && sockets != node / socket
         {
@@ -190,23 +138,13 @@ fn per_node(view: &View<'_>, wanted: &Wanted, found: &mut Vec<Conflict>) {
                 "{node} GPUs per node with {socket} per socket take {} sockets, not {sockets}",
                 node / socket
             );
-            mismatch(
-                found,
-                (key, "sockets_per_node"),
-                message,
-                "leave one of the three out",
-            );
+            mismatch(found, (key, "sockets_per_node"), message, "leave one of the three out");
         }
     } else if let Some(job) = wanted.job
         && socket > job
     {
         let message = format!("{socket} GPUs per socket are more than {job} in all");
-        mismatch(
-            found,
-            ("gpus", "gpus_per_socket"),
-            message,
-            "ask for fewer per socket",
-        );
+        mismatch(found, ("gpus", "gpus_per_socket"), message, "ask for fewer per socket");
     }
 }
 
@@ -217,12 +155,7 @@ fn per_task(view: &View<'_>, wanted: &Wanted, found: &mut Vec<Conflict>) {
     if let Some(job) = wanted.job {
         if job % task != 0 {
             let message = format!("{job} GPUs in all are not a multiple of {task} for each task");
-            return mismatch(
-                found,
-                ("gpus", key),
-                message,
-                "make it a multiple, or drop one",
-            );
+            return mismatch(found, ("gpus", key), message, "make it a multiple, or drop one");
         }
         if let Some(tasks) = view.number("ntasks")
             && tasks != job / task
@@ -231,24 +164,14 @@ fn per_task(view: &View<'_>, wanted: &Wanted, found: &mut Vec<Conflict>) {
                 "{job} GPUs with {task} for each task make {} tasks, not {tasks}",
                 job / task
             );
-            return mismatch(
-                found,
-                (key, "ntasks"),
-                message,
-                "leave one of the three out",
-            );
+            return mismatch(found, (key, "ntasks"), message, "leave one of the three out");
         }
     }
     if let Some((node, node_key)) = wanted.node {
         if node % task != 0 {
             let message =
                 format!("{node} GPUs per node are not a multiple of {task} for each task");
-            return mismatch(
-                found,
-                (node_key, key),
-                message,
-                "make it a multiple, or drop one",
-            );
+            return mismatch(found, (node_key, key), message, "make it a multiple, or drop one");
         }
         if let Some(tasks) = view.number("ntasks_per_node")
             && tasks != node / task
@@ -268,12 +191,7 @@ fn per_task(view: &View<'_>, wanted: &Wanted, found: &mut Vec<Conflict>) {
     if let Some(socket) = wanted.socket {
         if socket % task != 0 {
             let message = format!("{socket} GPUs per socket are not a multiple of {task} per task");
-            mismatch(
-                found,
-                ("gpus_per_socket", key),
-                message,
-                "make it a multiple, or drop one",
-            );
+            mismatch(found, ("gpus_per_socket", key), message, "make it a multiple, or drop one");
         } else if let Some(tasks) = view.number("ntasks_per_socket")
             && tasks != socket / task
         {
@@ -282,36 +200,14 @@ fn per_task(view: &View<'_>, wanted: &Wanted, found: &mut Vec<Conflict>) {
                  {tasks}",
                 socket / task
             );
-            mismatch(
-                found,
-                (key, "ntasks_per_socket"),
-                message,
-                "leave one of the three out",
-            );
+            mismatch(found, (key, "ntasks_per_socket"), message, "leave one of the three out");
         }
     }
 }
 
-/// `cpus_per_gpu` times `gpus_per_task` is the number of processors of a task, which nothing else may set.
-fn per_processor(view: &View<'_>, wanted: &Wanted, found: &mut Vec<Conflict>) {
-    if let (Some(cpus), Some((task, key))) = (view.number("cpus_per_gpu"), wanted.task)
-        && cpus.saturating_mul(task) > u64::from(u16::MAX)
-    {
-        let message = format!("{cpus} processors for each of {task} GPUs are too many for a task");
-        mismatch(
-            found,
-            ("cpus_per_gpu", key),
-            message,
-            "ask for fewer processors per GPU",
-        );
-    }
-}
-
 fn tasks_per_gpu(view: &View<'_>, found: &mut Vec<Conflict>) {
-    if let (Some(gpu), Some(tres)) = (
-        view.number("ntasks_per_gpu"),
-        view.number("ntasks_per_tres"),
-    ) && gpu != tres
+    if let (Some(gpu), Some(tres)) = (view.number("ntasks_per_gpu"), view.number("ntasks_per_tres"))
+        && gpu != tres
     {
         let message = format!("`ntasks_per_gpu` is {gpu} and `ntasks_per_tres` {tres}");
         let hint = "they mean the same; drop `ntasks_per_tres`";
@@ -324,20 +220,11 @@ fn tasks_per_gpu(view: &View<'_>, found: &mut Vec<Conflict>) {
             && tasks % per_gpu != 0
         {
             let message = format!("{tasks} tasks are not a multiple of {per_gpu} for each GPU");
-            mismatch(
-                found,
-                (key, "ntasks"),
-                message,
-                "make it a multiple, or drop one",
-            );
+            mismatch(found, (key, "ntasks"), message, "make it a multiple, or drop one");
         }
     }
 }
 
 fn span(least: u64, most: u64) -> String {
-    if least == most {
-        least.to_string()
-    } else {
-        format!("{least} to {most}")
-    }
+    if least == most { least.to_string() } else { format!("{least} to {most}") }
 }

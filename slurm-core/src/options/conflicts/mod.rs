@@ -10,6 +10,7 @@ mod view;
 use std::fmt;
 
 use super::set::OptionSet;
+pub(super) use exclusive::partners;
 use view::View;
 
 /// Two options that do not fit together.

@@ -24,12 +24,7 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Conflict>) {
     };
     for key in ["mem_per_gpu", "cpus_per_gpu"] {
         if view.has(key) && !gpus && !(tasks_per_gpu && tasks) {
-            need(
-                "gpus",
-                key,
-                &format!("`{key}` needs a request for GPUs"),
-                "set `gpus`",
-            );
+            need("gpus", key, &format!("`{key}` needs a request for GPUs"), "set `gpus`");
         }
     }
     for key in ["ntasks_per_gpu", "ntasks_per_tres"] {
@@ -44,12 +39,7 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Conflict>) {
     }
     if view.has("gpus_per_socket") && !view.has("sockets_per_node") {
         let message = "`gpus_per_socket` needs the number of sockets";
-        need(
-            "sockets_per_node",
-            "gpus_per_socket",
-            message,
-            "set `sockets_per_node`",
-        );
+        need("sockets_per_node", "gpus_per_socket", message, "set `sockets_per_node`");
     }
     if view.has("batch") && !view.has("constraint") {
         let message = "`batch` names a part of `constraint`, which is not set";

@@ -16,31 +16,19 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Conflict>) {
 }
 
 fn tasks(view: &View<'_>, found: &mut Vec<Conflict>) {
-    if let (Some((_, most)), Some(per_node), Some(tasks)) = (
-        view.nodes(),
-        view.number("ntasks_per_node"),
-        view.number("ntasks"),
-    ) && most > 0
+    if let (Some((_, most)), Some(per_node), Some(tasks)) =
+        (view.nodes(), view.number("ntasks_per_node"), view.number("ntasks"))
+        && most > 0
         && tasks > most.saturating_mul(per_node)
     {
         let message =
             format!("{tasks} tasks do not fit on {most} nodes with {per_node} tasks on each");
-        let key = if view.has("nodes") {
-            "nodes"
-        } else {
-            "ntasks_per_node"
-        };
-        mismatch(
-            found,
-            (key, "ntasks"),
-            message,
-            "leave one of the three out",
-        );
+        let key = if view.has("nodes") { "nodes" } else { "ntasks_per_node" };
+        mismatch(found, (key, "ntasks"), message, "leave one of the three out");
     }
-    if let (Some(threads), Some(tasks)) = (
-        view.number("threads_per_core"),
-        view.number("ntasks_per_core"),
-    ) && tasks > threads
+    if let (Some(threads), Some(tasks)) =
+        (view.number("threads_per_core"), view.number("ntasks_per_core"))
+        && tasks > threads
     {
         let message = format!("{tasks} tasks per core are more than its {threads} threads");
         let pair = ("threads_per_core", "ntasks_per_core");
@@ -54,10 +42,7 @@ fn lists(view: &View<'_>, found: &mut Vec<Conflict>) {
         && most > 0
         && wanted.len() as u64 > most
     {
-        let message = format!(
-            "`nodelist` names {} nodes and `nodes` allows {most}",
-            wanted.len()
-        );
+        let message = format!("`nodelist` names {} nodes and `nodes` allows {most}", wanted.len());
         let hint = "name fewer, or raise `nodes`";
         mismatch(found, ("nodelist", "nodes"), message, hint);
     }
@@ -65,12 +50,7 @@ fn lists(view: &View<'_>, found: &mut Vec<Conflict>) {
         && let Some(both) = wanted.intersection(&unwanted).next()
     {
         let message = format!("`nodelist` asks for node `{both}` and `exclude` refuses it");
-        mismatch(
-            found,
-            ("nodelist", "exclude"),
-            message,
-            "take it out of one of them",
-        );
+        mismatch(found, ("nodelist", "exclude"), message, "take it out of one of them");
     }
 }
 

@@ -8,10 +8,9 @@ use super::{Conflict, mismatch};
 use crate::options::types::{DateTime, Walltime};
 
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Conflict>) {
-    if let (Some(begin), Some(deadline)) = (
-        view.typed::<DateTime>("begin"),
-        view.typed::<DateTime>("deadline"),
-    ) && deadline.is_before(begin)
+    if let (Some(begin), Some(deadline)) =
+        (view.typed::<DateTime>("begin"), view.typed::<DateTime>("deadline"))
+        && deadline.is_before(begin)
     {
         let message = format!("the deadline {deadline} comes before the begin {begin}");
         mismatch(found, ("begin", "deadline"), message, "move one of them");
@@ -21,10 +20,8 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Conflict>) {
     if let (Some(limit), Some(least)) = (limit, least)
         && least.as_limit().is_none_or(|least| least > limit)
     {
-        let message = format!(
-            "`time_min` ({least}) is longer than `time` ({})",
-            Walltime::from(limit)
-        );
+        let message =
+            format!("`time_min` ({least}) is longer than `time` ({})", Walltime::from(limit));
         mismatch(found, ("time", "time_min"), message, "lower `time_min`");
     }
 }

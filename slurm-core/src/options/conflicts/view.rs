@@ -19,9 +19,7 @@ impl<'a> View<'a> {
 
     /// Whether the option is set to anything.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.set
-            .get(key)
-            .is_some_and(|value| *value != OptionValue::Unset)
+        self.set.get(key).is_some_and(|value| *value != OptionValue::Unset)
     }
 
     /// The option's value, if it has one.
@@ -62,16 +60,8 @@ impl<'a> View<'a> {
         let by_key = ["gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task"]
             .into_iter()
             .find(|key| self.gpus(key).is_some_and(|gpus| gpus.total() > 0));
-        by_key
-            .or_else(|| {
-                self.gres()
-                    .filter(|gres| gres.total("gpu") > 0)
-                    .map(|_| "gres")
-            })
-            .or_else(|| {
-                self.tres_per_task()
-                    .filter(|tres| tres.gpus() > 0)
-                    .map(|_| "tres_per_task")
-            })
+        by_key.or_else(|| self.gres().filter(|gres| gres.total("gpu") > 0).map(|_| "gres")).or_else(
+            || self.tres_per_task().filter(|tres| tres.gpus() > 0).map(|_| "tres_per_task"),
+        )
     }
 }

@@ -54,9 +54,7 @@ impl std::error::Error for DirectiveError {}
 pub fn lex(script: &str) -> Result<Lexed, DirectiveError> {
     let mut components = vec![Vec::new()];
     for (number, line) in script.split('\n').enumerate() {
-        let rest = line
-            .strip_prefix("#SBATCH")
-            .or_else(|| line.strip_prefix("#SLURM"));
+        let rest = line.strip_prefix("#SBATCH").or_else(|| line.strip_prefix("#SLURM"));
         let Some(rest) = rest else {
             let first = line.bytes().find(|byte| !is_space(*byte));
             if first.is_none_or(|byte| byte == b'#') {
@@ -132,10 +130,7 @@ fn lex_token(line: usize, text: &[u8]) -> Result<(Option<Vec<u8>>, usize), Direc
         index += 1;
     }
     match quote {
-        Some(quote) => Err(DirectiveError::UnmatchedQuote {
-            line,
-            quote: char::from(quote),
-        }),
+        Some(quote) => Err(DirectiveError::UnmatchedQuote { line, quote: char::from(quote) }),
         None => Ok((token, index)),
     }
 }
@@ -148,9 +143,7 @@ pub(super) fn is_separator(text: &str) -> bool {
 /// The length of `hetjob` or `packjob` at the start, when it is a word of its own.
 fn separator_length(text: &[u8]) -> usize {
     for word in [&b"packjob"[..], b"hetjob"] {
-        let starts = text
-            .get(..word.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(word));
+        let starts = text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
         if starts && text.get(word.len()).is_none_or(|byte| is_space(*byte)) {
             return word.len();
         }

@@ -4,9 +4,9 @@ use super::lex::is_separator;
 
 /// Returns the `#SBATCH` line for one argument of sbatch's command line.
 ///
-/// The value is quoted when it holds anything that the lexer treats specially. In quotes a backslash
-/// still escapes, so quotes and backslashes are escaped; blanks are not, because sbatch before
-/// 24.05 ends a token at an escaped blank outside quotes.
+/// The value is quoted when it holds anything that the lexer treats specially. In quotes a
+/// backslash still escapes, so quotes and backslashes are escaped; blanks are not, because sbatch
+/// before 24.05 ends a token at an escaped blank outside quotes.
 pub(crate) fn line(argument: &str) -> String {
     let mut line = String::from("#SBATCH ");
     match argument.split_once('=') {

@@ -75,8 +75,8 @@ impl ValueKind {
             }
             Self::UserEnvironment => "no value, or seconds and then `S` or `L`",
             Self::Walltime => {
-                "minutes, minutes:seconds, hours:minutes:seconds, days-hours[:minutes[:seconds]] or \
-                 UNLIMITED"
+                "minutes, minutes:seconds, hours:minutes:seconds, days-hours[:minutes[:seconds]] \
+                 or UNLIMITED"
             }
             Self::YesNo => "`yes` or `no`",
             Self::ZeroOrOne => "`0` or `1`",

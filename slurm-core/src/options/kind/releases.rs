@@ -21,11 +21,7 @@ impl ValueKind {
             Self::Licenses if value.parse::<Licenses>().is_ok_and(|list| list.any) => {
                 Release::new(25, 5)
             }
-            Self::NodeCount
-                if value
-                    .parse::<NodeCount>()
-                    .is_ok_and(|nodes| nodes.is_list()) =>
-            {
+            Self::NodeCount if value.parse::<NodeCount>().is_ok_and(|nodes| nodes.is_list()) => {
                 Release::new(23, 2)
             }
             Self::Requeue => Release::new(25, 11),
@@ -38,11 +34,7 @@ impl ValueKind {
     pub(crate) fn value_until(self, value: &str) -> Option<Release> {
         match self {
             Self::UserEnvironment => Some(Release::new(25, 5)),
-            Self::MemBind
-                if value
-                    .split(',')
-                    .any(|word| matches!(word, "sort" | "nosort")) =>
-            {
+            Self::MemBind if value.split(',').any(|word| matches!(word, "sort" | "nosort")) => {
                 Some(Release::new(25, 11))
             }
             _ => None,

@@ -3,5 +3,5 @@
 mod differences;
 mod page;
 
-pub use differences::{DIFFERENCES, Difference, DifferenceReason, differences};
+pub use differences::{DIFFERENCE_REASONS, Difference, DifferenceReason, differences};
 pub use page::reference_markdown;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::differences::{DIFFERENCES, differences};
+use super::differences::{DIFFERENCE_REASONS, differences};
 use crate::options::release::Release;
 use crate::options::spec::{Argument, CheckedBy, OptionSpec};
 use crate::options::table::OPTIONS;
@@ -13,28 +13,28 @@ const HEAD: &str = "\
 <!-- Generated from slurm-core's table of options; `cargo run -p slurm-core --example
      options_reference --no-default-features` writes it anew. -->
 
-Every option of sbatch that has a meaning for a job, as attributes, setters and Slurmfiles name it:
-sbatch's long name with `_` for `-`. All values are checked by the same grammar, when the program
-compiles and when it runs.
+Every option of sbatch that has a meaning for a job, as attributes, setters and Slurmfiles name
+it: sbatch's long name with `_` for `-`. All values are checked by the same grammar, when the
+program compiles and when it runs.
 
 A value is text as on sbatch's command line, an integer, a boolean, a duration or a list:
 
 - integers stand for their digits, so `time = 30` is 30 minutes and `mem = 4096` is 4096 MiB;
-- `true` sets a flag and `false` takes back an inherited one; options that take `yes` or `no`, or `1`
-  or `0`, take a boolean for it;
+- `true` sets a flag and `false` takes back an inherited one; options that take `yes` or `no`, or
+  `1` or `0`, take a boolean for it;
 - a duration is a time limit, or a point in time counted from now;
 - a list is joined the way the option joins its values: mostly by commas, features by `&`.
 
-Values are passed on in a canonical form that every release reads, as far as there is one:
-`time = 90` becomes `--time=01:30:00`.
+Values are passed on in a canonical form, which every release reads as far as there is such a
+form: `time = 90` becomes `--time=01:30:00`.
 
-Slurm releases are named by year and month. \"Checked by sbatch\" means that sbatch itself refuses a wrong
-value; with \"the controller\" it would be refused, or misread, only after it was sent.
+Slurm releases are named by year and month. \"Checked by sbatch\" means that sbatch itself refuses
+a wrong value; with \"the controller\" it would be refused, or misread, only after it was sent.
 
 ";
 
-/// Returns the reference page in Markdown: every option with its names, grammar, units, releases and a
-/// valid example, and where the grammars differ from sbatch on purpose.
+/// Returns the reference page in Markdown: every option with its names, grammar, units, releases and
+/// a valid example, and where the grammars differ from sbatch on purpose.
 #[must_use]
 pub fn reference_markdown() -> String {
     let mut page = String::from(HEAD);
@@ -55,28 +55,31 @@ fn write_page(page: &mut String) -> fmt::Result {
 const RULES: &str = "\
 These pairs are refused, by sbatch or because it would silently drop one of them:
 
-- two of `mem`, `mem_per_cpu` and `mem_per_gpu`; `core_spec` and `thread_spec`; `bb` and `bbf`; `requeue`
-  and `no_requeue`; `exclusive` and `oversubscribe`;
+- two of `mem`, `mem_per_cpu` and `mem_per_gpu`; `core_spec` and `thread_spec`; `bb` and `bbf`;
+  `requeue` and `no_requeue`; `exclusive` and `oversubscribe`;
 - two of `cpus_per_task`, `cpus_per_gpu` and the `cpu` of `tres_per_task`;
 - `ntasks_per_gpu` beside `gpus_per_task`, `gpus_per_socket`, `ntasks_per_node` or `tres_per_task`;
 - `hint` beside `extra_node_info`, `ntasks_per_core` or `threads_per_core`;
 - `gpus_per_node` and the `gpu` of `gres`; whole GPUs and shares of them (`mps`, `shard`).
 
+Two of them from different sources are no conflict: the one from the source of higher precedence
+takes the place of the other, as sbatch does between its environment and its command line.
+
 These values must fit each other, within one type of GPU:
 
-- `gpus` is a multiple of `gpus_per_node` and of `gpus_per_task`, and not less than `nodes`; divided by
-  them it is the number of nodes and of tasks, if those are given;
-- GPUs per node are a multiple of those per socket and per task, GPUs per socket of those per task, and
-  the sockets and tasks that follow are those given;
+- `gpus` is a multiple of `gpus_per_node` and of `gpus_per_task`, and not less than `nodes`; divided
+  by them it is the number of nodes and of tasks, if those are given;
+- GPUs per node are a multiple of those per socket and per task, GPUs per socket of those per task,
+  and the sockets and tasks that follow are those given;
 - `ntasks` is a multiple of `ntasks_per_gpu` when no GPUs are asked for, and fits on `nodes` times
   `ntasks_per_node`; `ntasks_per_core` is at most `threads_per_core`;
 - `nodelist` names no more nodes than `nodes` allows, and none that `exclude` names;
 - planes of a `distribution` reach all nodes; `arbitrary` needs a `nodelist` and no `nodes`;
 - `begin` is not after `deadline`, and `time_min` not longer than `time`.
 
-These options need another one once all sources are merged: `mem_per_gpu` and `cpus_per_gpu` a request for
-GPUs, `ntasks_per_gpu` GPUs or `ntasks`, `gpus_per_task` `ntasks` or `gpus`, `gpus_per_socket`
-`sockets_per_node`, `batch` `constraint`.
+These options need another one once all sources are merged: `mem_per_gpu` and `cpus_per_gpu` a
+request for GPUs, `ntasks_per_gpu` GPUs or `ntasks`, `gpus_per_task` `ntasks` or `gpus`,
+`gpus_per_socket` `sockets_per_node`, `batch` `constraint`.
 ";
 
 fn write_option(page: &mut String, option: &OptionSpec) -> fmt::Result {
@@ -127,10 +130,7 @@ fn write_option(page: &mut String, option: &OptionSpec) -> fmt::Result {
 /// The kind's grammar, without a "no value" that the option itself already says.
 fn grammar(option: &OptionSpec) -> &'static str {
     let grammar = option.kind.expected();
-    grammar
-        .strip_prefix("no value, or ")
-        .or(grammar.strip_prefix("no value, "))
-        .unwrap_or(grammar)
+    grammar.strip_prefix("no value, or ").or(grammar.strip_prefix("no value, ")).unwrap_or(grammar)
 }
 
 fn write_differences(page: &mut String) -> fmt::Result {
@@ -142,26 +142,13 @@ fn write_differences(page: &mut String) -> fmt::Result {
          scripts and made up. They differ on {} of them:\n",
         all.len()
     )?;
-    for reason in DIFFERENCES {
-        let verdict = if reason.accepted {
-            "Accepted here"
-        } else {
-            "Refused here"
-        };
-        writeln!(
-            page,
-            "### {verdict}: {}\n\n{}\n",
-            reason.code.replace('-', " "),
-            reason.reason
-        )?;
+    for reason in DIFFERENCE_REASONS {
+        let verdict = if reason.accepted { "Accepted here" } else { "Refused here" };
+        writeln!(page, "### {verdict}: {}\n\n{}\n", reason.code.replace('-', " "), reason.reason)?;
         for difference in all.iter().filter(|difference| difference.reason == reason) {
             let value = difference.value.replace('\t', "\\t").replace('\n', "\\n");
             if value.is_empty() {
-                writeln!(
-                    page,
-                    "- `--{}` with an empty value or none",
-                    difference.option
-                )?;
+                writeln!(page, "- `--{}` with an empty value or none", difference.option)?;
             } else {
                 writeln!(page, "- `--{}={value}`", difference.option)?;
             }

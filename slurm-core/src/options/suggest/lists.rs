@@ -5,14 +5,9 @@ use super::without_part;
 use crate::options::fault::Fault;
 
 pub(super) fn array(value: &str) -> Vec<String> {
-    let limit = value
-        .split('%')
-        .nth(1)
-        .map(|rest| rest.split(',').next().unwrap_or_default());
-    let indices: Vec<&str> = value
-        .split(',')
-        .map(|token| token.split('%').next().unwrap_or_default())
-        .collect();
+    let limit = value.split('%').nth(1).map(|rest| rest.split(',').next().unwrap_or_default());
+    let indices: Vec<&str> =
+        value.split(',').map(|token| token.split('%').next().unwrap_or_default()).collect();
     let indices = indices.join(",");
     let limit = limit.map(|limit| format!("%{limit}")).unwrap_or_default();
     let mut proposals = vec![
@@ -31,10 +26,7 @@ pub(super) fn array(value: &str) -> Vec<String> {
 }
 
 pub(super) fn constraint(value: &str, fault: &Fault) -> Vec<String> {
-    let single = value
-        .replace("&&", "&")
-        .replace("||", "|")
-        .replace("**", "*");
+    let single = value.replace("&&", "&").replace("||", "|").replace("**", "*");
     let edges: &[char] = &['&', '|', ','];
     let mut proposals = vec![
         single.clone(),
@@ -64,10 +56,7 @@ pub(super) fn signal(value: &str, fault: &Fault) -> Vec<String> {
 }
 
 pub(super) fn dependency(value: &str) -> Vec<String> {
-    let compact: String = value
-        .chars()
-        .filter(|letter| !letter.is_whitespace())
-        .collect();
+    let compact: String = value.chars().filter(|letter| !letter.is_whitespace()).collect();
     let mut proposals = vec![
         compact.trim_end_matches([',', '?', ':', '+']).to_owned(),
         compact.replace('?', ","),
@@ -92,9 +81,7 @@ pub(super) fn dependency(value: &str) -> Vec<String> {
 }
 
 pub(super) fn gpus(value: &str) -> Vec<String> {
-    let plain = value
-        .trim_start_matches("gres/")
-        .trim_start_matches("gres:");
+    let plain = value.trim_start_matches("gres/").trim_start_matches("gres:");
     let bare = plain.trim_start_matches("gpu:").trim_start_matches("gpu=");
     let mut proposals = vec![
         bare.to_owned(),
@@ -141,11 +128,9 @@ pub(super) fn tres_per_task(value: &str) -> Vec<String> {
 pub(super) fn hosts(value: &str, fault: &Fault) -> Vec<String> {
     let mut proposals = vec![value.replace(';', ","), format!("{value}]")];
     let part = value.get(fault.range()).unwrap_or_default();
-    if let (Some(turned), Some(before), Some(after)) = (
-        swapped(part),
-        value.get(..fault.range().start),
-        value.get(fault.range().end..),
-    ) {
+    if let (Some(turned), Some(before), Some(after)) =
+        (swapped(part), value.get(..fault.range().start), value.get(fault.range().end..))
+    {
         proposals.push(format!("{before}{turned}{after}"));
     }
     proposals.push(without_part(value, fault));
@@ -156,19 +141,14 @@ pub(super) fn licenses(value: &str) -> Vec<String> {
     vec![
         value.trim_end_matches([':', '=']).to_owned(),
         value.replace('|', ","),
-        value
-            .chars()
-            .filter(|letter| !letter.is_whitespace())
-            .collect(),
+        value.chars().filter(|letter| !letter.is_whitespace()).collect(),
     ]
 }
 
 pub(super) fn layout(value: &str) -> Vec<String> {
     let three: Vec<&str> = value.split(':').take(3).collect();
-    let stars: Vec<&str> = three
-        .iter()
-        .map(|field| if field.starts_with('*') { "*" } else { field })
-        .collect();
+    let stars: Vec<&str> =
+        three.iter().map(|field| if field.starts_with('*') { "*" } else { field }).collect();
     let mut proposals = vec![three.join(":"), stars.join(":")];
     proposals.extend(swapped(value));
     proposals

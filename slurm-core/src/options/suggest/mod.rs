@@ -42,11 +42,8 @@ fn proposed(
     check: &impl Fn(&str) -> Result<(), Fault>,
 ) -> Vec<String> {
     let compact = without_blanks(value);
-    let mut proposals = vec![
-        value.trim().to_owned(),
-        value.trim_start_matches('=').to_owned(),
-        compact.clone(),
-    ];
+    let mut proposals =
+        vec![value.trim().to_owned(), value.trim_start_matches('=').to_owned(), compact.clone()];
     proposals.extend(for_kind(kind, value, fault));
     proposals.extend(words::repaired(kind, &compact, check));
     proposals
@@ -101,9 +98,7 @@ fn without_part(value: &str, fault: &Fault) -> String {
 fn ungrouped(value: &str) -> String {
     let plain = value.replace('_', ",");
     let mut groups = plain.split(',');
-    let head = groups
-        .next()
-        .is_some_and(|head| (1..=3).contains(&head.len()));
+    let head = groups.next().is_some_and(|head| (1..=3).contains(&head.len()));
     if head && groups.all(|group| group.bytes().take(3).filter(u8::is_ascii_digit).count() == 3) {
         plain.replace(',', "")
     } else {
@@ -112,10 +107,7 @@ fn ungrouped(value: &str) -> String {
 }
 
 fn without_blanks(value: &str) -> String {
-    value
-        .chars()
-        .filter(|letter| !letter.is_whitespace())
-        .collect()
+    value.chars().filter(|letter| !letter.is_whitespace()).collect()
 }
 
 /// The value with dashes, quotes and full-width letters of word processors written plainly.

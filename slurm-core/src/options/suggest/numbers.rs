@@ -34,10 +34,7 @@ pub(super) fn swapped(value: &str) -> Option<String> {
 }
 
 pub(super) fn memory(value: &str) -> Vec<String> {
-    let compact: String = value
-        .chars()
-        .filter(|letter| !letter.is_whitespace())
-        .collect();
+    let compact: String = value.chars().filter(|letter| !letter.is_whitespace()).collect();
     let plain = ungrouped(&compact);
     let mut proposals = vec![plain.clone()];
     let positive = plain.trim_start_matches(['-', '+']);
@@ -60,11 +57,7 @@ pub(super) fn memory(value: &str) -> Vec<String> {
 fn sized(value: &str) -> Option<Memory> {
     let (whole, thousandths, unit) = leading_number(value)?;
     let unit = unit.to_ascii_lowercase();
-    let kib = match unit
-        .trim_end_matches("bytes")
-        .trim_end_matches("ib")
-        .trim_end_matches('b')
-    {
+    let kib = match unit.trim_end_matches("bytes").trim_end_matches("ib").trim_end_matches('b') {
         "" if unit.is_empty() => 1 << 10,
         "" => {
             let bytes = whole.checked_add(u64::from(thousandths > 0))?;
@@ -77,9 +70,7 @@ fn sized(value: &str) -> Option<Memory> {
         "p" => 1 << 40,
         _ => return None,
     };
-    let total = whole
-        .checked_mul(kib)?
-        .checked_add((thousandths * kib).div_ceil(1_000))?;
+    let total = whole.checked_mul(kib)?.checked_add((thousandths * kib).div_ceil(1_000))?;
     Some(Memory::from_mib(total.div_ceil(1 << 10)))
 }
 
@@ -97,11 +88,9 @@ pub(super) fn cpu_freq(value: &str) -> Vec<String> {
             "ghz" | "g" => Some(1_000_000),
             _ => None,
         };
-        if let Some(khz) = factor.and_then(|factor| {
-            whole
-                .checked_mul(factor)?
-                .checked_add(thousandths * factor / 1_000)
-        }) {
+        if let Some(khz) = factor
+            .and_then(|factor| whole.checked_mul(factor)?.checked_add(thousandths * factor / 1_000))
+        {
             proposals.push(format!("{khz}{governor}"));
         }
     }

@@ -42,9 +42,7 @@ fn spoken(value: &str) -> Option<u64> {
                 !after.starts_with(|letter: char| letter.is_ascii_alphabetic())
             })
         })?;
-        let span = whole
-            .checked_mul(*seconds)?
-            .checked_add(thousandths * seconds / 1_000)?;
+        let span = whole.checked_mul(*seconds)?.checked_add(thousandths * seconds / 1_000)?;
         sum = sum.checked_add(span)?;
         rest = tail.get(name.len()..)?.trim_start();
     }
@@ -82,18 +80,13 @@ pub(super) fn switches(value: &str) -> Vec<String> {
     if time.is_empty() {
         return vec![count.to_owned()];
     }
-    walltime(time)
-        .into_iter()
-        .map(|time| format!("{count}@{time}"))
-        .collect()
+    walltime(time).into_iter().map(|time| format!("{count}@{time}")).collect()
 }
 
 pub(super) fn datetime(value: &str, fault: &Fault) -> Vec<String> {
     let lower = value.to_ascii_lowercase();
     let mut proposals = vec![lower.clone(), value.replace('/', "-")];
-    let zone = value
-        .get(fault.range())
-        .is_some_and(|part| part.starts_with(['Z', 'z', '+']));
+    let zone = value.get(fault.range()).is_some_and(|part| part.starts_with(['Z', 'z', '+']));
     if zone && fault.range().start > 0 {
         proposals.push(without_part(value, fault));
     }
@@ -114,12 +107,8 @@ pub(super) fn datetime(value: &str, fault: &Fault) -> Vec<String> {
     }
     let seconds = spoken(span).or_else(|| spoken(&format!("1{span}")));
     if let Some(seconds) = seconds {
-        for (name, factor) in [
-            ("days", 86_400),
-            ("hours", 3_600),
-            ("minutes", 60),
-            ("seconds", 1),
-        ] {
+        for (name, factor) in [("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)]
+        {
             if seconds % factor == 0 {
                 proposals.push(format!("now+{}{name}", seconds / factor));
                 break;

@@ -54,9 +54,7 @@ const fn words(kind: ValueKind) -> &'static [&'static str] {
         ],
         ValueKind::Distribution => &["block", "cyclic", "fcyclic", "plane", "arbitrary"],
         ValueKind::Exclusive => &["exclusive", "user", "mcs", "oversubscribe", "topo"],
-        ValueKind::GpuBind => &[
-            "closest", "none", "single", "per_task", "map_gpu", "mask_gpu",
-        ],
+        ValueKind::GpuBind => &["closest", "none", "single", "per_task", "map_gpu", "mask_gpu"],
         ValueKind::GpuFreq => &["low", "medium", "high", "highm1", "memory", "verbose"],
         ValueKind::GresFlags => &[
             "disable-binding",
@@ -64,12 +62,7 @@ const fn words(kind: ValueKind) -> &'static [&'static str] {
             "multiple-tasks-per-sharing",
             "one-task-per-sharing",
         ],
-        ValueKind::Hint => &[
-            "compute_bound",
-            "memory_bound",
-            "multithread",
-            "nomultithread",
-        ],
+        ValueKind::Hint => &["compute_bound", "memory_bound", "multithread", "nomultithread"],
         ValueKind::MailType => &[
             "BEGIN",
             "END",
@@ -85,18 +78,18 @@ const fn words(kind: ValueKind) -> &'static [&'static str] {
             "TIME_LIMIT_50",
             "ARRAY_TASKS",
         ],
-        ValueKind::MemBind => &[
-            "none", "local", "rank", "map_mem", "mask_mem", "verbose", "prefer",
-        ],
+        ValueKind::MemBind => {
+            &["none", "local", "rank", "map_mem", "mask_mem", "verbose", "prefer"]
+        }
         ValueKind::OpenMode => &["append", "truncate"],
         ValueKind::Profile => &["none", "all", "energy", "task", "lustre", "network"],
         ValueKind::Requeue => &["expedite"],
-        ValueKind::RLimits => &[
-            "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS",
-        ],
-        ValueKind::Signal => &[
-            "HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2", "CONT", "STOP",
-        ],
+        ValueKind::RLimits => {
+            &["CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS"]
+        }
+        ValueKind::Signal => {
+            &["HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2", "CONT", "STOP"]
+        }
         ValueKind::YesNo => &["yes", "no"],
         _ => &[],
     }

@@ -58,11 +58,7 @@ const fn is_same(left: &str, right: &str) -> bool {
     }
     let mut index = 0;
     while index < left.len() {
-        let letter = if left[index] == b'_' {
-            b'-'
-        } else {
-            left[index]
-        };
+        let letter = if left[index] == b'_' { b'-' } else { left[index] };
         if letter != right[index] {
             return false;
         }
@@ -82,10 +78,7 @@ pub struct UnknownOption {
 
 impl UnknownOption {
     fn new(name: &str) -> Self {
-        let dashed = name
-            .trim_start_matches('-')
-            .replace('_', "-")
-            .to_ascii_lowercase();
+        let dashed = name.trim_start_matches('-').replace('_', "-").to_ascii_lowercase();
         let reason = unsettable::reason(&dashed);
         let suggestion = if reason.is_some() {
             None
@@ -95,11 +88,7 @@ impl UnknownOption {
                 .or_else(|| nearest(&dashed))
                 .map(|option| option.key)
         };
-        Self {
-            name: name.to_owned(),
-            reason,
-            suggestion,
-        }
+        Self { name: name.to_owned(), reason, suggestion }
     }
 
     /// Returns the name that is not an option.
@@ -126,11 +115,7 @@ fn nearest(name: &str) -> Option<&'static OptionSpec> {
     if name.is_empty() {
         return None;
     }
-    let limit = if name.len() <= 3 {
-        1
-    } else {
-        name.len().div_ceil(3).min(3)
-    };
+    let limit = if name.len() <= 3 { 1 } else { name.len().div_ceil(3).min(3) };
     let names = || {
         OPTIONS.iter().flat_map(|option| {
             std::iter::once(option.name)

@@ -9,8 +9,8 @@ use crate::options::text::{Text, attempt, is_space};
 
 /// How often, in seconds, each kind of use is sampled; 0 switches sampling off.
 ///
-/// `task`, `energy`, `network`, `filesystem`, each with `=seconds`, joined by commas; a number alone
-/// is for tasks.
+/// `task`, `energy`, `network`, `filesystem`, each with `=seconds`, joined by commas; a number
+/// alone is for tasks.
 ///
 /// Slurm's source: `validate_acctg_freq` in `src/common/proc_args.c`, `acct_gather_parse_freq` in
 /// `src/common/slurm_acct_gather.c`.
@@ -43,27 +43,15 @@ impl AcctgFreq {
                 found = true;
             }
         }
-        if found {
-            Ok(())
-        } else {
-            Err(text.fault("no interval is given"))
-        }
+        if found { Ok(()) } else { Err(text.fault("no interval is given")) }
     }
 
     /// Reads a list of intervals.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         Self::check(text)?;
-        let mut items = Vec::new();
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            if !part.is_empty() {
-                let (kind, seconds) = item(part)?;
-                items.push((KINDS[kind], seconds));
-            }
-        }
-        Ok(Self { items })
+        let item = |part| item(part).map(|(kind, seconds)| (KINDS[kind], seconds));
+        let items = text.parts(b',').filter(|part| !part.is_empty()).map(item);
+        Ok(Self { items: items.collect::<Result<_, _>>()? })
     }
 }
 

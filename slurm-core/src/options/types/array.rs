@@ -56,16 +56,19 @@ impl ArraySpec {
         self.ranges.iter().map(last).max().unwrap_or(0)
     }
 
-    /// Returns every index once, in ascending order.
+    /// Returns every index once, in ascending order: at most 4,000,001.
     #[must_use]
     pub fn indices(&self) -> Vec<u32> {
-        let mut indices: Vec<u32> = Vec::new();
+        // Ranges may overlap many times over, so they are marked instead of collected.
+        let mut marked = vec![false; self.max_index() as usize + 1];
         for range in &self.ranges {
-            indices.extend((range.first..=range.last).step_by(range.step.max(1) as usize));
+            for index in (range.first..=range.last).step_by(range.step.max(1) as usize) {
+                if let Some(mark) = marked.get_mut(index as usize) {
+                    *mark = true;
+                }
+            }
         }
-        indices.sort_unstable();
-        indices.dedup();
-        indices
+        (0..).zip(marked).filter_map(|(index, marked)| marked.then_some(index)).collect()
     }
 
     /// Checks an array specification.
@@ -93,19 +96,8 @@ impl ArraySpec {
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         Self::check(text)?;
         let (list, max_running) = split_limit(text)?;
-        let mut ranges = Vec::new();
-        let mut rest = Some(list);
-        while let Some(list) = rest {
-            let (token, tail) = list.next_part(b',');
-            rest = tail;
-            if !token.is_empty() {
-                ranges.push(range(token)?);
-            }
-        }
-        Ok(Self {
-            ranges,
-            max_running,
-        })
+        let ranges = list.parts(b',').filter(|token| !token.is_empty()).map(range);
+        Ok(Self { ranges: ranges.collect::<Result<_, _>>()?, max_running })
     }
 }
 
@@ -138,18 +130,10 @@ const fn split_limit(text: Text<'_>) -> Result<(Text<'_>, Option<u32>), Fault> {
 
 /// One token: `[first] - last : step`, where the controller strips brackets.
 const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
-    let body = if token.byte(0) == b'[' {
-        token.skip(1)
-    } else {
-        token
-    };
+    let body = if token.byte(0) == b'[' { token.skip(1) } else { token };
     let (first, rest) = attempt!(index(token, body));
     if rest.is_empty() {
-        return Ok(ArrayRange {
-            first,
-            last: first,
-            step: 1,
-        });
+        return Ok(ArrayRange { first, last: first, step: 1 });
     }
     if rest.byte(0) == b':' {
         return Err(token.fault("a step needs a range before it; a range is written with `-`"));
@@ -165,11 +149,7 @@ const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
         return Err(token.fault("the range is upside down: the smaller index comes first"));
     }
     if rest.is_empty() {
-        return Ok(ArrayRange {
-            first,
-            last,
-            step: 1,
-        });
+        return Ok(ArrayRange { first, last, step: 1 });
     }
     let (step, rest) = attempt!(index(token, rest.skip(1)));
     if step == 0 {
@@ -185,11 +165,7 @@ const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
 /// A number as `strtol` reads it, with one `]` after it, and what follows.
 const fn index<'a>(token: Text<'a>, text: Text<'a>) -> Result<(u32, Text<'a>), Fault> {
     let body = text.trim_start();
-    let body = if body.byte(0) == b'+' {
-        body.skip(1)
-    } else {
-        body
-    };
+    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
     let (number, rest) = body.split_at(body.leading_digits());
     if number.is_empty() {
         return Err(match rest.byte(0) {
@@ -203,11 +179,7 @@ const fn index<'a>(token: Text<'a>, text: Text<'a>) -> Result<(u32, Text<'a>), F
     if value > MAX_INDEX {
         return Err(number.is_fault("too large: no cluster has array indices above 4000000"));
     }
-    let rest = if rest.byte(0) == b']' {
-        rest.skip(1)
-    } else {
-        rest
-    };
+    let rest = if rest.byte(0) == b']' { rest.skip(1) } else { rest };
     if is_space(rest.byte(0)) {
         return Err(rest.fault("no blank may follow a number"));
     }

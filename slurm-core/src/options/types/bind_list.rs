@@ -12,11 +12,7 @@ pub(crate) const fn entry(text: Text<'_>, mask: bool) -> Result<(), Fault> {
         Some((number, count)) => (number, Some(count)),
         None => (text, None),
     };
-    let body = if mask && number.starts_with_any_case("0x") {
-        number.skip(2)
-    } else {
-        number
-    };
+    let body = if mask && number.starts_with_any_case("0x") { number.skip(2) } else { number };
     if body.is_empty() {
         return Err(text.is_fault("without a number"));
     }

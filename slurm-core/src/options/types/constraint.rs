@@ -49,13 +49,7 @@ impl Constraint {
 
     /// Checks an expression.
     pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let mut parser = Parser {
-            text,
-            index: 0,
-            bracket: None,
-            paren: None,
-            brackets: 0,
-        };
+        let mut parser = Parser { text, index: 0, bracket: None, paren: None, brackets: 0 };
         parser.expression()
     }
 
@@ -136,9 +130,7 @@ impl<'a> Parser<'a> {
                     return Ok(());
                 }
                 _ => {
-                    return Err(self
-                        .here()
-                        .is_fault("unexpected: `&` or `|` must come first"));
+                    return Err(self.here().is_fault("unexpected: `&` or `|` must come first"));
                 }
             }
         }
@@ -158,12 +150,8 @@ impl<'a> Parser<'a> {
                 return Err(self.here().fault("only one pair of brackets is allowed"));
             }
             self.brackets += 1;
-            self.bracket = Some(Bracket {
-                start: self.index,
-                operator: 0,
-                counted: false,
-                uncounted: false,
-            });
+            self.bracket =
+                Some(Bracket { start: self.index, operator: 0, counted: false, uncounted: false });
         }
         self.index += 1;
         Ok(())
@@ -185,9 +173,7 @@ impl<'a> Parser<'a> {
             0 => self.text.skip(start - 1).fault(
                 "the feature after this is missing (the controller would drop the operator)",
             ),
-            _ => self
-                .here()
-                .is_fault("misplaced: the name of a feature is missing before it"),
+            _ => self.here().is_fault("misplaced: the name of a feature is missing before it"),
         })
     }
 
@@ -223,9 +209,7 @@ impl<'a> Parser<'a> {
                 self.index += 1;
                 Ok(())
             }
-            _ => Err(self
-                .here()
-                .is_fault("unexpected: `&` or `|` must come first")),
+            _ => Err(self.here().is_fault("unexpected: `&` or `|` must come first")),
         }
     }
 
@@ -249,10 +233,7 @@ impl<'a> Parser<'a> {
         if self.paren.is_some() {
             return Err(self.here().fault("a `)` is missing before this"));
         }
-        let inside = self
-            .text
-            .skip(bracket.start)
-            .take(self.index + 1 - bracket.start);
+        let inside = self.text.skip(bracket.start).take(self.index + 1 - bracket.start);
         match bracket.operator {
             b'?' => return Err(inside.fault("`&` and `|` cannot be mixed in brackets")),
             b'&' if bracket.uncounted => {
@@ -268,26 +249,16 @@ impl<'a> Parser<'a> {
         self.index += 1;
         match self.peek() {
             0 | b'&' | b'|' | b',' => Ok(()),
-            _ => Err(self
-                .here()
-                .is_fault("unexpected: `&` or `|` must come first")),
+            _ => Err(self.here().is_fault("unexpected: `&` or `|` must come first")),
         }
     }
 
     const fn end(&self) -> Result<(), Fault> {
         if let Some(bracket) = self.bracket {
-            return Err(self
-                .text
-                .skip(bracket.start)
-                .take(1)
-                .fault("this `[` is not closed"));
+            return Err(self.text.skip(bracket.start).take(1).fault("this `[` is not closed"));
         }
         if let Some(start) = self.paren {
-            return Err(self
-                .text
-                .skip(start)
-                .take(1)
-                .fault("this `(` is not closed"));
+            return Err(self.text.skip(start).take(1).fault("this `(` is not closed"));
         }
         Ok(())
     }

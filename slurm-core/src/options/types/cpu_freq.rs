@@ -94,11 +94,7 @@ impl CpuFreq {
             if second.is_some() {
                 return Err(text.fault("a governor alone takes no range; it follows after `:`"));
             }
-            return Ok(Self {
-                low: None,
-                high: None,
-                governor: Some(found),
-            });
+            return Ok(Self { low: None, high: None, governor: Some(found) });
         }
         let low = attempt!(clock(text, first));
         let high = match second {
@@ -123,16 +119,12 @@ impl CpuFreq {
         {
             return Err(text.fault("this governor needs a range of frequencies before it"));
         }
-        Ok(Self {
-            low: Some(low),
-            high,
-            governor,
-        })
+        Ok(Self { low: Some(low), high, governor })
     }
 }
 
-const NO_GOVERNOR: &str = "not a governor; expected Conservative, OnDemand, Performance, PowerSave, \
-                           SchedUtil or UserSpace";
+const NO_GOVERNOR: &str = "not a governor; expected Conservative, OnDemand, Performance, \
+                           PowerSave, SchedUtil or UserSpace";
 
 /// A governor; none if the text does not start like one.
 const fn governor_of(text: Text<'_>) -> Result<Option<Governor>, Fault> {
@@ -204,9 +196,7 @@ impl fmt::Display for CpuFreq {
         if let Some(high) = self.high {
             write!(f, "-{high}")?;
         }
-        let named = GOVERNORS
-            .iter()
-            .find(|(governor, _, _)| Some(*governor) == self.governor);
+        let named = GOVERNORS.iter().find(|(governor, _, _)| Some(*governor) == self.governor);
         match named {
             Some((_, _, word)) => write!(f, "{colon}{word}"),
             None => Ok(()),

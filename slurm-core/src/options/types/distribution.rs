@@ -9,9 +9,9 @@ use crate::options::text::{Text, attempt};
 
 /// How tasks are spread over nodes, sockets and cores.
 ///
-/// `nodes[:sockets[:cores]][,pack|,nopack]` with `block`, `cyclic`, `fcyclic` (not for nodes) or `*`
-/// (Slurm's default); `plane=size`; `arbitrary`, which needs a list of nodes; `pack` or `nopack`
-/// alone.
+/// `nodes[:sockets[:cores]][,pack|,nopack]` with `block`, `cyclic`, `fcyclic` (not for nodes) or
+/// `*` (Slurm's default); `plane=size`; `arbitrary`, which needs a list of nodes; `pack` or
+/// `nopack` alone.
 ///
 /// Slurm's source: `verify_dist_type`, `_parse_dist_base`, `_parse_plane_dist` in
 /// `src/common/proc_args.c`.
@@ -103,10 +103,7 @@ impl Distribution {
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         Self::check(text)?;
         if text.starts_with_any_case("plane") {
-            return Ok(Self {
-                layout: Layout::Plane(plane(text)?),
-                pack: None,
-            });
+            return Ok(Self { layout: Layout::Plane(plane(text)?), pack: None });
         }
         let (base, flags) = text.next_part(b',');
         let mut pack = None;
@@ -116,19 +113,9 @@ impl Distribution {
         } else if is_arbitrary(base) {
             Layout::Arbitrary
         } else {
-            let mut levels = Vec::new();
-            let mut rest = Some(base);
-            while let Some(list) = rest {
-                let (word, tail) = list.next_part(b':');
-                rest = tail;
-                levels.extend(spread(word));
-            }
-            Layout::Levels(levels)
+            Layout::Levels(base.parts(b':').filter_map(spread).collect())
         };
-        let mut rest = flags;
-        while let Some(list) = rest {
-            let (word, tail) = list.next_part(b',');
-            rest = tail;
+        for word in flags.into_iter().flat_map(|flags| flags.parts(b',')) {
             if !word.is_empty() {
                 pack = Some(word.is_any_case("pack"));
             }
@@ -176,11 +163,7 @@ const fn check_levels(base: Text<'_>) -> Result<(), Fault> {
             None => return Err(word.is_fault(UNKNOWN)),
         }
     }
-    if level == 0 {
-        Err(base.fault("the distribution is missing"))
-    } else {
-        Ok(())
-    }
+    if level == 0 { Err(base.fault("the distribution is missing")) } else { Ok(()) }
 }
 
 const fn plane(text: Text<'_>) -> Result<u32, Fault> {
@@ -191,11 +174,7 @@ const fn plane(text: Text<'_>) -> Result<u32, Fault> {
         return Err(name.is_fault("not `plane` (sbatch compares the first five letters alone)"));
     }
     let body = size.trim_start();
-    let body = if body.byte(0) == b'+' {
-        body.skip(1)
-    } else {
-        body
-    };
+    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
     if !body.is_digits() {
         return Err(if size.is_empty() {
             text.fault("the size after `plane=` is missing")
@@ -213,14 +192,9 @@ const fn plane(text: Text<'_>) -> Result<u32, Fault> {
 }
 
 fn spread(word: Text<'_>) -> Option<Spread> {
-    const SPREADS: [Spread; 4] = [
-        Spread::Default,
-        Spread::Block,
-        Spread::Cyclic,
-        Spread::FullyCyclic,
-    ];
-    word.position_in(WORDS)
-        .and_then(|index| SPREADS.get(index).copied())
+    const SPREADS: [Spread; 4] =
+        [Spread::Default, Spread::Block, Spread::Cyclic, Spread::FullyCyclic];
+    word.position_in(WORDS).and_then(|index| SPREADS.get(index).copied())
 }
 
 typed!(Distribution, Distribution);

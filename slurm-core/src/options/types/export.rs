@@ -8,8 +8,8 @@ use crate::options::text::{Text, attempt};
 
 /// Which environment variables a job inherits.
 ///
-/// `ALL`, `NONE`, `NIL` (only what Slurm sets), or a list of `NAME`, `NAME=value` and `ALL` joined by
-/// commas. Quotes around an item keep its commas together. sbatch refuses nothing here; unclosed
+/// `ALL`, `NONE`, `NIL` (only what Slurm sets), or a list of `NAME`, `NAME=value` and `ALL` joined
+/// by commas. Quotes around an item keep its commas together. sbatch refuses nothing here; unclosed
 /// quotes and values without a name are refused, because they get lost on the way.
 ///
 /// Slurm's source: `env_merge_filter`, `find_quote_token` in `src/common/env.c`.
@@ -48,11 +48,7 @@ impl Export {
             }
             found = true;
         }
-        if found {
-            Ok(())
-        } else {
-            Err(text.fault("no variable is named; write NONE for none"))
-        }
+        if found { Ok(()) } else { Err(text.fault("no variable is named; write NONE for none")) }
     }
 
     /// Reads a list of variables.

@@ -14,7 +14,8 @@ use crate::options::text::{Text, attempt};
 /// `mask_gpu:list`. List entries are numbers, hexadecimal for masks, and may be repeated with
 /// `*count`. `map:` and `mask:` (from 23.11) are read and written in the long form.
 ///
-/// Slurm's source: `_valid_gpu_bind` (from 23.11 on `_valid_gres_bind`) in `src/common/tres_bind.c`.
+/// Slurm's source: `_valid_gpu_bind` (from 23.11 on `_valid_gres_bind`) in
+/// `src/common/tres_bind.c`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GpuBind {
     /// Whether the binding is reported.

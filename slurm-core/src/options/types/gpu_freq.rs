@@ -40,11 +40,7 @@ pub struct GpuFreq {
 impl GpuFreq {
     /// Reads frequencies.
     pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
-        let mut all = Self {
-            clock: None,
-            memory: None,
-            verbose: false,
-        };
+        let mut all = Self { clock: None, memory: None, verbose: false };
         let mut rest = Some(text);
         while let Some(list) = rest {
             let (part, tail) = list.next_part(b',');

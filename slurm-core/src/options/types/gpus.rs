@@ -37,9 +37,7 @@ impl Gpus {
     /// Returns how many GPUs there are of all types.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.items
-            .iter()
-            .fold(0, |sum, item| sum.saturating_add(item.count))
+        self.items.iter().fold(0, |sum, item| sum.saturating_add(item.count))
     }
 
     /// Checks numbers of GPUs.
@@ -55,18 +53,12 @@ impl Gpus {
 
     /// Reads numbers of GPUs.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        let mut items = Vec::new();
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            let (kind, count) = item(part)?;
-            items.push(GpuCount {
-                kind: kind.map(Text::to_text),
-                count,
-            });
-        }
-        Ok(Self { items })
+        let build = |(kind, count): (Option<Text<'_>>, u64)| GpuCount {
+            kind: kind.map(Text::to_text),
+            count,
+        };
+        let items = text.parts(b',').map(|part| item(part).map(build));
+        Ok(Self { items: items.collect::<Result<_, _>>()? })
     }
 }
 
@@ -92,9 +84,7 @@ const fn item(part: Text<'_>) -> Result<(Option<Text<'_>>, u64), Fault> {
         };
     };
     if kind.find(b':').is_some() {
-        return Err(part
-            .skip(kind.len())
-            .is_fault("one part too many: expected type:count"));
+        return Err(part.skip(kind.len()).is_fault("one part too many: expected type:count"));
     }
     attempt!(word(kind));
     if value.is_empty() {

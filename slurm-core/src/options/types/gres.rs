@@ -75,18 +75,11 @@ impl Gres {
     /// Reads a list of resources.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         Self::check(text)?;
-        let mut items = Vec::new();
-        let mut rest = if text.is_any_case("none") {
-            None
-        } else {
-            Some(text)
-        };
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            items.push(item(part)?.build());
+        if text.is_any_case("none") {
+            return Ok(Self { items: Vec::new() });
         }
-        Ok(Self { items })
+        let items = text.parts(b',').map(|part| item(part).map(ItemText::build));
+        Ok(Self { items: items.collect::<Result<_, _>>()? })
     }
 }
 
@@ -115,9 +108,7 @@ const fn item(part: Text<'_>) -> Result<ItemText<'_>, Fault> {
     let plain = part.starts_with_any_case("gres:") || part.starts_with_any_case("gres/");
     let item = attempt!(named_item(if plain { part.skip(5) } else { part }));
     if item.name.find(b'/').is_some() {
-        return Err(item
-            .name
-            .is_fault("not a generic resource; the only prefix is `gres/`"));
+        return Err(item.name.is_fault("not a generic resource; the only prefix is `gres/`"));
     }
     if item.name.is_any_case("gres") {
         return Err(item.name.is_fault("not a resource but the prefix of one"));
@@ -129,9 +120,7 @@ const fn item(part: Text<'_>) -> Result<ItemText<'_>, Fault> {
         return Err(item.name.fault("`none` stands alone"));
     }
     if item.name.is_any_case("gpus") || (item.name.is_any_case("gpu") && !item.name.is("gpu")) {
-        return Err(item
-            .name
-            .is_fault("not what Slurm calls GPUs: the name is `gpu`"));
+        return Err(item.name.is_fault("not what Slurm calls GPUs: the name is `gpu`"));
     }
     Ok(item)
 }
@@ -149,38 +138,20 @@ pub(crate) const fn named_item(part: Text<'_>) -> Result<ItemText<'_>, Fault> {
     attempt!(word(name));
     if let Some(kind) = kind {
         if let Some(index) = kind.find(b':') {
-            return Err(kind
-                .skip(index)
-                .is_fault("one part too many: expected name:type:count"));
+            return Err(kind.skip(index).is_fault("one part too many: expected name:type:count"));
         }
         attempt!(word(kind));
     }
     match (kind, last) {
-        (_, None) => Ok(ItemText {
-            name,
-            kind: None,
-            count: 1,
-        }),
+        (_, None) => Ok(ItemText { name, kind: None, count: 1 }),
         (_, Some((value, _))) if value.is_empty() => {
             Err(part.fault("a type or a count is missing at the end"))
         }
         (None, Some((value, false))) => match attempt!(count_or_type(value)) {
-            CountOrType::Count(count) => Ok(ItemText {
-                name,
-                kind: None,
-                count,
-            }),
-            CountOrType::Type => Ok(ItemText {
-                name,
-                kind: Some(value),
-                count: 1,
-            }),
+            CountOrType::Count(count) => Ok(ItemText { name, kind: None, count }),
+            CountOrType::Type => Ok(ItemText { name, kind: Some(value), count: 1 }),
         },
-        (kind, Some((value, _))) => Ok(ItemText {
-            name,
-            kind,
-            count: attempt!(count(value)),
-        }),
+        (kind, Some((value, _))) => Ok(ItemText { name, kind, count: attempt!(count(value)) }),
     }
 }
 

@@ -150,11 +150,7 @@ impl HostList {
             found = true;
             rest = tail;
         }
-        if found {
-            Ok(())
-        } else {
-            Err(text.fault("no node is named"))
-        }
+        if found { Ok(()) } else { Err(text.fault("no node is named")) }
     }
 
     /// Reads a list of names.
@@ -277,11 +273,7 @@ const fn range(part: Text<'_>) -> Result<HostRange, Fault> {
     if last - first >= MAX_RANGE {
         return Err(part.is_fault("too long a range: Slurm takes at most 65536 nodes"));
     }
-    Ok(HostRange {
-        first,
-        last,
-        width: low.len(),
-    })
+    Ok(HostRange { first, last, width: low.len() })
 }
 
 impl HostPattern {
@@ -296,13 +288,7 @@ impl HostPattern {
             let Some((list, tail)) = bracket.skip(1).split_once(b']') else {
                 break;
             };
-            let mut ranges = Vec::new();
-            let mut list = Some(list);
-            while let Some(text) = list {
-                let (part, tail) = text.next_part(b',');
-                list = tail;
-                ranges.push(range(part)?);
-            }
+            let ranges = list.parts(b',').map(range).collect::<Result<_, _>>()?;
             parts.push(HostPart::Ranges(ranges));
             rest = tail;
         }

@@ -36,11 +36,7 @@ pub(crate) const fn list_of(
         attempt!(one_of(word, words, reason));
         found = true;
     }
-    if found {
-        Ok(())
-    } else {
-        Err(text.fault("nothing is named between the commas"))
-    }
+    if found { Ok(()) } else { Err(text.fault("nothing is named between the commas")) }
 }
 
 /// Whether a list of words holds `word`.
@@ -59,13 +55,8 @@ pub(crate) const fn list_has(text: Text<'_>, word: &str) -> bool {
 /// The words of a list as `words` spells them, each once, in the order given.
 pub(crate) fn spelled(text: Text<'_>, words: &[&'static str]) -> String {
     let mut found: Vec<&str> = Vec::new();
-    let mut rest = Some(text);
-    while let Some(list) = rest {
-        let (item, tail) = list.next_part(b',');
-        rest = tail;
-        if let Some(word) = item.position_in(words).and_then(|index| words.get(index))
-            && !found.contains(word)
-        {
+    for word in text.parts(b',').filter_map(|word| words.get(word.position_in(words)?)) {
+        if !found.contains(word) {
             found.push(word);
         }
     }

@@ -56,11 +56,7 @@ impl Licenses {
                 found = true;
             }
         }
-        if found {
-            Ok(())
-        } else {
-            Err(text.fault("no licence is named"))
-        }
+        if found { Ok(()) } else { Err(text.fault("no licence is named")) }
     }
 
     /// Reads a list of licences.
@@ -73,10 +69,7 @@ impl Licenses {
             rest = tail;
             if !part.is_empty() {
                 let (name, count) = item(part)?;
-                items.push(License {
-                    name: name.to_text(),
-                    count,
-                });
+                items.push(License { name: name.to_text(), count });
             }
         }
         let any = items.len() > 1 && text.find(b'|').is_some();
@@ -103,10 +96,7 @@ const fn item(part: Text<'_>) -> Result<(Text<'_>, u32), Fault> {
     let mut index = 0;
     while index < bytes.len() {
         if is_space(bytes[index]) {
-            return Err(name
-                .skip(index)
-                .take(1)
-                .fault("no blank may stand in a list of licences"));
+            return Err(name.skip(index).take(1).fault("no blank may stand in a list of licences"));
         }
         index += 1;
     }

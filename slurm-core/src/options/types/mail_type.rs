@@ -41,9 +41,7 @@ const UNKNOWN: &str = "not a mail type; expected NONE, ALL, BEGIN, END, FAIL, RE
 impl MailType {
     /// Returns the words, such as `["END", "FAIL"]`.
     pub fn words(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.words
-            .iter()
-            .filter_map(|index| WORDS.get(*index).copied())
+        self.words.iter().filter_map(|index| WORDS.get(*index).copied())
     }
 
     /// Checks a list of mail types.
@@ -83,13 +81,8 @@ impl MailType {
     /// Reads a list of mail types.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         Self::check(text)?;
-        let mut words = Vec::new();
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (word, tail) = list.next_part(b',');
-            rest = tail;
-            words.extend(word.position_in(WORDS));
-        }
+        let words = text.parts(b',').filter_map(|word| word.position_in(WORDS));
+        let mut words: Vec<usize> = words.collect();
         words.sort_unstable();
         words.dedup();
         Ok(Self { words })

@@ -10,8 +10,8 @@ use crate::options::text::{Text, attempt};
 /// How tasks are bound to memory.
 ///
 /// Joined by commas: one of `none`, `local`, `rank`, `map_mem:list`, `mask_mem:list`, and any of
-/// `quiet`, `verbose`, `prefer`, `sort`, `nosort` (the last two until 25.05). `no`, `q`, `v` and `p` are
-/// short forms. List entries may be repeated with `*count`; masks are hexadecimal.
+/// `quiet`, `verbose`, `prefer`, `sort`, `nosort` (the last two until 25.05). `no`, `q`, `v` and
+/// `p` are short forms. List entries may be repeated with `*count`; masks are hexadecimal.
 ///
 /// Slurm's source: `slurm_verify_mem_bind`, `_expand_mult` in `src/common/slurm_resource_info.c`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,9 +47,7 @@ impl MemBind {
     pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
         let mut rest = Some(text);
         while let Some(list) = rest {
-            let (item, tail) = attempt!(next_item(list));
-            let _ = item;
-            rest = tail;
+            rest = attempt!(next_item(list)).1;
         }
         Ok(())
     }
@@ -110,14 +108,7 @@ const fn next_item(text: Text<'_>) -> Result<(Item<'_>, Option<Text<'_>>), Fault
         return Err(word.fault("the list of numbers is missing"));
     }
     let (list, rest) = attempt!(take_list(list, mask));
-    Ok((
-        if mask {
-            Item::Mask(list)
-        } else {
-            Item::Map(list)
-        },
-        rest,
-    ))
+    Ok((if mask { Item::Mask(list) } else { Item::Map(list) }, rest))
 }
 
 const fn is_map(name: Text<'_>) -> bool {

@@ -51,11 +51,7 @@ impl Memory {
     /// Reads a size.
     pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
         let body = text.trim_start();
-        let body = if body.byte(0) == b'+' {
-            body.skip(1)
-        } else {
-            body
-        };
+        let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
         let negative = body.byte(0) == b'-';
         let body = if negative { body.skip(1) } else { body };
         let (number, unit) = body.split_at(body.leading_digits());

@@ -1,7 +1,7 @@
 //! One type for each kind of value, in Slurm's own terms.
 //!
-//! Every type reads a value with [`FromStr`](std::str::FromStr) and writes it in canonical form with
-//! [`Display`](std::fmt::Display); reading back what was written gives the same value.
+//! Every type reads a value with [`FromStr`](std::str::FromStr) and writes it in canonical form
+//! with [`Display`](std::fmt::Display); reading back what was written gives the same value.
 
 pub(crate) mod acctg_freq;
 pub(crate) mod array;

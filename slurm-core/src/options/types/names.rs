@@ -42,10 +42,7 @@ pub(crate) const fn check_features(text: Text<'_>) -> Result<(), Fault> {
         while index < name.len() {
             let byte = name.byte(index);
             if is_space(byte) {
-                return Err(name
-                    .skip(index)
-                    .take(1)
-                    .fault("no blank may stand between features"));
+                return Err(name.skip(index).take(1).fault("no blank may stand between features"));
             }
             if matches!(byte, b'[' | b']' | b'(' | b')' | b'*') {
                 return Err(name
@@ -61,11 +58,7 @@ pub(crate) const fn check_features(text: Text<'_>) -> Result<(), Fault> {
 
 /// Checks features of clusters, negated as a whole by a leading `!`.
 pub(crate) const fn check_cluster_features(text: Text<'_>) -> Result<(), Fault> {
-    let body = if text.byte(0) == b'!' {
-        text.skip(1)
-    } else {
-        text
-    };
+    let body = if text.byte(0) == b'!' { text.skip(1) } else { text };
     if body.is_empty() {
         return Err(text.fault("the features after `!` are missing"));
     }

@@ -76,20 +76,10 @@ impl NodeCount {
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         Self::check(text)?;
         if !is_list(text) {
-            return Ok(Self {
-                ranges: vec![plain(text)?],
-            });
+            return Ok(Self { ranges: vec![plain(text)?] });
         }
-        let mut ranges = Vec::new();
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            if !part.is_empty() {
-                ranges.push(listed(part)?);
-            }
-        }
-        Ok(Self { ranges })
+        let ranges = text.parts(b',').filter(|part| !part.is_empty()).map(listed);
+        Ok(Self { ranges: ranges.collect::<Result<_, _>>()? })
     }
 
     /// Returns whether it is a list or has a step, which needs 23.02.
@@ -106,17 +96,9 @@ const fn is_list(text: Text<'_>) -> bool {
 const fn plain(text: Text<'_>) -> Result<NodeRange, Fault> {
     let Some((low, high)) = text.split_once(b'-') else {
         let number = attempt!(scaled(text));
-        return Ok(NodeRange {
-            min: number,
-            max: number,
-            step: 1,
-        });
+        return Ok(NodeRange { min: number, max: number, step: 1 });
     };
-    let min = if low.is_empty() {
-        1
-    } else {
-        attempt!(scaled(low))
-    };
+    let min = if low.is_empty() { 1 } else { attempt!(scaled(low)) };
     if high.is_empty() {
         return Err(text.fault("the largest number of nodes after `-` is missing"));
     }
@@ -130,11 +112,7 @@ const fn plain(text: Text<'_>) -> Result<NodeRange, Fault> {
 /// A number with `k` and `m`, blanks around it as sbatch takes them.
 const fn scaled(text: Text<'_>) -> Result<u32, Fault> {
     let body = text.trim_start().trim_end();
-    let body = if body.byte(0) == b'+' {
-        body.skip(1)
-    } else {
-        body
-    };
+    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
     let (number, suffix) = body.split_at(body.leading_digits());
     if number.is_empty() {
         return Err(if text.is_empty() {
@@ -182,11 +160,7 @@ const fn listed(text: Text<'_>) -> Result<NodeRange, Fault> {
             return Err(text.fault("a step needs a range before it"));
         }
         let number = attempt!(listed_number(range));
-        return Ok(NodeRange {
-            min: number,
-            max: number,
-            step: 1,
-        });
+        return Ok(NodeRange { min: number, max: number, step: 1 });
     };
     let min = attempt!(listed_number(low));
     let max = attempt!(listed_number(high));

@@ -23,7 +23,8 @@ pub struct NodeLayout {
 const MAX_FIELD: usize = 47;
 
 impl NodeLayout {
-    /// Returns least and most of sockets, cores and threads, as far as they are given; `None` for any.
+    /// Returns least and most of sockets, cores and threads, as far as they are given; `None` for
+    /// any.
     #[must_use]
     pub fn fields(&self) -> &[Option<(u32, u32)>] {
         &self.fields
@@ -48,14 +49,7 @@ impl NodeLayout {
     /// Reads a layout.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         Self::check(text)?;
-        let mut fields = Vec::new();
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b':');
-            rest = tail;
-            fields.push(field(part)?);
-        }
-        Ok(Self { fields })
+        Ok(Self { fields: text.parts(b':').map(field).collect::<Result<_, _>>()? })
     }
 }
 
@@ -86,11 +80,7 @@ const fn field(part: Text<'_>) -> Result<Option<(u32, u32)>, Fault> {
 
 const fn number(text: Text<'_>) -> Result<u32, Fault> {
     let body = text.trim_start();
-    let body = if body.byte(0) == b'+' {
-        body.skip(1)
-    } else {
-        body
-    };
+    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
     let (number, unit) = body.split_at(body.leading_digits());
     if number.is_empty() {
         return Err(text.is_fault("not a number; expected a number, a range or `*`"));

@@ -43,11 +43,7 @@ pub(crate) const fn digits(text: Text<'_>) -> Result<u64, Fault> {
 /// Reads what C's `strtol` reads when it must consume everything: blanks, an optional `+`, digits.
 pub(crate) const fn integer(text: Text<'_>) -> Result<u64, Fault> {
     let body = text.trim_start();
-    let body = if body.byte(0) == b'+' {
-        body.skip(1)
-    } else {
-        body
-    };
+    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
     if body.byte(0) == b'-' && body.skip(1).is_digits() {
         return Err(text.fault(NEGATIVE));
     }
@@ -98,10 +94,7 @@ pub(crate) const fn small_count(text: Text<'_>) -> Result<u64, Fault> {
     integer_between(
         text,
         (1, "zero is not allowed here, the least is 1"),
-        (
-            MAX_SMALL_COUNT,
-            "the most that fits is 65533; sbatch silently cuts off what is larger",
-        ),
+        (MAX_SMALL_COUNT, "the most that fits is 65533; sbatch silently cuts off what is larger"),
     )
 }
 
@@ -110,10 +103,7 @@ pub(crate) const fn core_spec(text: Text<'_>) -> Result<u64, Fault> {
     integer_between(
         text,
         (0, ""),
-        (
-            MAX_SPECIALIZED,
-            "the most that fits is 32767; sbatch takes larger ones for threads",
-        ),
+        (MAX_SPECIALIZED, "the most that fits is 32767; sbatch takes larger ones for threads"),
     )
 }
 
@@ -122,27 +112,16 @@ pub(crate) const fn thread_spec(text: Text<'_>) -> Result<u64, Fault> {
     integer_between(
         text,
         (1, "zero is not allowed here, the least is 1"),
-        (
-            MAX_SPECIALIZED,
-            "the most that fits is 32767; sbatch misreads what is larger",
-        ),
+        (MAX_SPECIALIZED, "the most that fits is 32767; sbatch misreads what is larger"),
     )
 }
 
 /// Reads a 16-bit number that may be zero.
 pub(crate) const fn small_number(text: Text<'_>) -> Result<u64, Fault> {
-    integer_between(
-        text,
-        (0, ""),
-        (MAX_SMALL_COUNT, "the most that fits is 65533"),
-    )
+    integer_between(text, (0, ""), (MAX_SMALL_COUNT, "the most that fits is 65533"))
 }
 
 /// Reads `0` or `1`.
 pub(crate) const fn zero_or_one(text: Text<'_>) -> Result<u64, Fault> {
-    integer_between(
-        text,
-        (0, ""),
-        (1, "only 0 (no) and 1 (yes) have a meaning here"),
-    )
+    integer_between(text, (0, ""), (1, "only 0 (no) and 1 (yes) have a meaning here"))
 }

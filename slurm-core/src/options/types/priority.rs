@@ -9,8 +9,8 @@ use crate::options::text::{Text, attempt};
 
 /// By how much a job's priority is lowered; negative values raise it and are for operators.
 ///
-/// sbatch ignores whatever follows the number, and reads 0 where there is none; here the whole value
-/// must be a number between ±2,147,483,645.
+/// sbatch ignores whatever follows the number, and reads 0 where there is none; here the whole
+/// value must be a number between ±2,147,483,645.
 ///
 /// Slurm's source: `arg_set_nice` in `src/common/slurm_opt.c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,11 +37,7 @@ impl Nice {
         if value > MAX_NICE {
             return Err(text.fault("out of range: the most is 2147483645 either way"));
         }
-        Ok(Self(if negative {
-            -(value as i32)
-        } else {
-            value as i32
-        }))
+        Ok(Self(if negative { -(value as i32) } else { value as i32 }))
     }
 }
 
@@ -78,11 +74,7 @@ impl Priority {
         if body.byte(0) == b'-' {
             return Err(text.fault("a priority cannot be negative"));
         }
-        let number = if body.byte(0) == b'+' {
-            body.skip(1)
-        } else {
-            body
-        };
+        let number = if body.byte(0) == b'+' { body.skip(1) } else { body };
         match attempt!(whole(text, number)) {
             0 => Err(text.fault("0 is no priority to sbatch; use `hold` to hold the job")),
             value if value > MAX_PRIORITY => {
@@ -100,9 +92,7 @@ const fn whole(text: Text<'_>, number: Text<'_>) -> Result<u64, Fault> {
         return Err(text.is_fault("not a number (sbatch would read 0)"));
     }
     if length < number.len() {
-        return Err(number
-            .skip(length)
-            .is_fault("not part of a number (sbatch would ignore it)"));
+        return Err(number.skip(length).is_fault("not part of a number (sbatch would ignore it)"));
     }
     digits(number)
 }

@@ -24,13 +24,8 @@ const SUFFIXES: &[(&str, u64)] = &[
     ("pib", 1 << 50),
     ("pb", 1_000_000_000_000_000),
 ];
-const UNITS: &[(&str, u64)] = &[
-    ("P", 1 << 50),
-    ("T", 1 << 40),
-    ("G", 1 << 30),
-    ("M", 1 << 20),
-    ("K", 1 << 10),
-];
+const UNITS: &[(&str, u64)] =
+    &[("P", 1 << 50), ("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)];
 
 /// What a part after a `:` can be.
 pub(crate) enum CountOrType {
@@ -113,15 +108,9 @@ pub(crate) const fn word(text: Text<'_>) -> Result<(), Fault> {
                 .fault("no blank may stand in a list of resources"));
         }
         if byte == b';' {
-            return Err(text
-                .skip(index)
-                .take(1)
-                .fault("items are joined by `,`, not by `;`"));
+            return Err(text.skip(index).take(1).fault("items are joined by `,`, not by `;`"));
         }
-        if matches!(
-            byte,
-            b'(' | b')' | b'[' | b']' | b'|' | b'&' | b'*' | b'"' | b'\''
-        ) {
+        if matches!(byte, b'(' | b')' | b'[' | b']' | b'|' | b'&' | b'*' | b'"' | b'\'') {
             return Err(text.skip(index).take(1).is_fault("not part of a name"));
         }
         index += 1;

@@ -3,9 +3,8 @@
 use crate::options::fault::Fault;
 use crate::options::text::{Text, attempt, contains};
 
-const NAMES: &[&str] = &[
-    "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS",
-];
+const NAMES: &[&str] =
+    &["CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS"];
 const SEPARATORS: &[u8] = b", \t";
 const PREFIX: &str = "RLIMIT_";
 
@@ -31,11 +30,7 @@ pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
         found = true;
         rest = rest.skip(word.len());
     }
-    if found {
-        Ok(())
-    } else {
-        Err(text.fault("no limit is named"))
-    }
+    if found { Ok(()) } else { Err(text.fault("no limit is named")) }
 }
 
 const fn limit(word: Text<'_>) -> Result<(), Fault> {

@@ -10,9 +10,9 @@ use crate::options::text::{Text, attempt, is_space};
 /// Which signal a job gets, to whom, and how many seconds before its end.
 ///
 /// `[R][B][:]signal[@seconds]`: `B` signals the batch shell alone instead of the job's steps, `R`
-/// lets the signal come when a reservation overlaps; without `@` it comes 60 s before the end, and up to
-/// 60 s earlier than asked. The signal is a number or one of the names that sbatch knows, with or
-/// without `SIG`.
+/// lets the signal come when a reservation overlaps; without `@` it comes 60 s before the end, and
+/// up to 60 s earlier than asked. The signal is a number or one of the names that sbatch knows,
+/// with or without `SIG`.
 ///
 /// Slurm's source: `get_signal_opts`, `sig_name2num` in `src/common/proc_args.c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,10 +62,7 @@ impl Signal {
     /// Returns the name that sbatch has for the signal, without `SIG`.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        NAMES
-            .iter()
-            .find(|(_, number)| *number == self.number)
-            .map(|(name, _)| *name)
+        NAMES.iter().find(|(_, number)| *number == self.number).map(|(name, _)| *name)
     }
 
     /// Returns how many seconds before the job's end the signal comes.
@@ -82,12 +79,7 @@ impl Signal {
             None => (rest, DEFAULT_SECONDS),
         };
         let number = attempt!(signal_number(text, signal));
-        Ok(Self {
-            batch_shell: flags.0,
-            reservation: flags.1,
-            number,
-            seconds,
-        })
+        Ok(Self { batch_shell: flags.0, reservation: flags.1, number, seconds })
     }
 }
 
@@ -129,11 +121,7 @@ const fn signal_number(whole: Text<'_>, text: Text<'_>) -> Result<u8, Fault> {
     if name.byte(0) == b'-' && name.skip(1).is_digits() {
         return Err(name.is_fault("out of range: signals go from 1 to 64"));
     }
-    let short = if name.starts_with_any_case("SIG") {
-        name.skip(3)
-    } else {
-        name
-    };
+    let short = if name.starts_with_any_case("SIG") { name.skip(3) } else { name };
     let mut index = 0;
     while index < NAMES.len() {
         if short.is_any_case(NAMES[index].0) {

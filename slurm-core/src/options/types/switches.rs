@@ -25,10 +25,7 @@ impl Switches {
     /// Reads a number of switches.
     pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
         let Some((count, wait)) = text.split_once(b'@') else {
-            return Ok(Self {
-                count: attempt!(number::count(text)) as u32,
-                wait: None,
-            });
+            return Ok(Self { count: attempt!(number::count(text)) as u32, wait: None });
         };
         if count.is_empty() {
             return Err(text.fault("the number of switches before `@` is missing"));
@@ -37,10 +34,7 @@ impl Switches {
         if wait.is_empty() {
             return Err(text.fault("the time after `@` is missing"));
         }
-        Ok(Self {
-            count,
-            wait: Some(attempt!(Walltime::read(wait))),
-        })
+        Ok(Self { count, wait: Some(attempt!(Walltime::read(wait))) })
     }
 }
 

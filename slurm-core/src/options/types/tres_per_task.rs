@@ -75,18 +75,14 @@ impl TresPerTask {
 
     /// Reads a list of resources.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        let mut items = Vec::new();
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            items.push(match prefix(part)? {
+        let item = |part| {
+            Ok(match prefix(part)? {
                 Prefix::Cpu(value) => TresItem::Cpus(count(value)?),
                 Prefix::Gres(item) => TresItem::Gres(named_item(item)?.build()),
                 Prefix::License(item) => TresItem::License(named_item(item)?.build()),
-            });
-        }
-        Ok(Self { items })
+            })
+        };
+        Ok(Self { items: text.parts(b',').map(item).collect::<Result<_, _>>()? })
     }
 }
 
@@ -96,9 +92,7 @@ enum Prefix<'a> {
     License(Text<'a>),
 }
 
-const EXCLUDED: &[&str] = &[
-    "mem", "energy", "node", "billing", "fs", "vmem", "pages", "bb",
-];
+const EXCLUDED: &[&str] = &["mem", "energy", "node", "billing", "fs", "vmem", "pages", "bb"];
 
 const fn prefix(part: Text<'_>) -> Result<Prefix<'_>, Fault> {
     if part.is_empty() {

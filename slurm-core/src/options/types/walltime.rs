@@ -42,21 +42,13 @@ impl Walltime {
     /// Returns a time of `seconds`, or [`MAX`](Self::MAX) if that is less.
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
-        if seconds > MAX_SECONDS {
-            Self::MAX
-        } else {
-            Self(seconds as u32)
-        }
+        if seconds > MAX_SECONDS { Self::MAX } else { Self(seconds as u32) }
     }
 
     /// Returns the number of seconds; `None` without a limit.
     #[must_use]
     pub const fn seconds(self) -> Option<u64> {
-        if self.0 == u32::MAX {
-            None
-        } else {
-            Some(self.0 as u64)
-        }
+        if self.0 == u32::MAX { None } else { Some(self.0 as u64) }
     }
 
     /// Returns what it means as a time limit: `None` for no limit, which sbatch also reads from a
@@ -117,13 +109,9 @@ impl Walltime {
         let (first, second, third) = attempt!(clock_groups(text));
         let first = attempt!(digits(first));
         match (second, third) {
-            (Some(second), Some(third)) => total(
-                text,
-                0,
-                first,
-                attempt!(digits(second)),
-                attempt!(digits(third)),
-            ),
+            (Some(second), Some(third)) => {
+                total(text, 0, first, attempt!(digits(second)), attempt!(digits(third)))
+            }
             (Some(second), None) => total(text, 0, 0, first, attempt!(digits(second))),
             (None, _) => total(text, 0, 0, first, 0),
         }
@@ -174,10 +162,7 @@ const fn only_time_characters(text: Text<'_>) -> Result<(), Fault> {
                 .is_fault("not part of a time, which has no letters for its units"));
         }
         if byte == b' ' || byte == b'\t' {
-            return Err(text
-                .skip(index)
-                .take(1)
-                .fault("no blank may stand in a time"));
+            return Err(text.skip(index).take(1).fault("no blank may stand in a time"));
         }
         if !(byte.is_ascii_digit() || byte == b':' || byte == b'-') {
             return Err(text.is_fault("not a time"));
@@ -215,13 +200,7 @@ impl fmt::Display for Walltime {
         if days > 0 {
             write!(f, "{days}-")?;
         }
-        write!(
-            f,
-            "{:02}:{:02}:{:02}",
-            rest / HOUR,
-            rest % HOUR / MINUTE,
-            rest % MINUTE
-        )
+        write!(f, "{:02}:{:02}:{:02}", rest / HOUR, rest % HOUR / MINUTE, rest % MINUTE)
     }
 }
 

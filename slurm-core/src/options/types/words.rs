@@ -44,14 +44,7 @@ impl Words {
 
 /// `arg_set_exclusive` of `src/common/slurm_opt.c`.
 pub(crate) const EXCLUSIVE: Words = Words {
-    words: &[
-        "exclusive",
-        "user",
-        "mcs",
-        "oversubscribe",
-        "topo",
-        "allocation",
-    ],
+    words: &["exclusive", "user", "mcs", "oversubscribe", "topo", "allocation"],
     reason: "not a way to share nodes; expected exclusive, user, mcs, oversubscribe, topo (24.05) \
              or allocation (26.05)",
     list: false,
@@ -123,20 +116,15 @@ pub(crate) const GRES_FLAGS: Words = Words {
 
 /// `verify_hint` of `src/common/proc_args.c`.
 pub(crate) const HINT: Words = Words {
-    words: &[
-        "compute_bound",
-        "memory_bound",
-        "multithread",
-        "nomultithread",
-    ],
+    words: &["compute_bound", "memory_bound", "multithread", "nomultithread"],
     reason: "not a hint; expected compute_bound, memory_bound, multithread or nomultithread",
     list: true,
     gaps: false,
     exclusive: &[],
 };
 
-/// `acct_gather_profile_from_string` of `src/common/slurm_acct_gather_profile.c`, which looks for the
-/// words anywhere in the value.
+/// `acct_gather_profile_from_string` of `src/common/slurm_acct_gather_profile.c`, which looks for
+/// the words anywhere in the value.
 pub(crate) const PROFILE: Words = Words {
     words: &["none", "all", "energy", "task", "lustre", "network"],
     reason: "not something that is profiled; expected none, all, energy, task, lustre or network",

@@ -1,113 +1,10 @@
-//! Dependencies between jobs: `update_job_dependency` of `src/slurmctld/job_scheduler.c`.
+//! How a dependency is read.
 
-use std::fmt;
-
-use super::array::{ArrayRange, MAX_INDEX};
-use super::number::digits;
-use super::typed;
+use super::{ArrayIndex, Dependency, DependencyItem, DependencyKind, JobReference};
 use crate::options::fault::Fault;
 use crate::options::text::{Text, attempt};
-
-/// What must have happened before a job may start.
-///
-/// Items joined by `,` (all of them) or by `?` (any of them), never mixed: up to 25.05 the
-/// controller silently reads a mixture as "any". An item is `singleton`, `type:job[:job…]`, or a
-/// bare job id, which means `afterany` and must come last. A job is `id`, `id_index`, `id_*` or
-/// `id_[1-3,5]`, each with `+minutes` for `after`.
-///
-/// Only the controller checks this value.
-/// Slurm's source: `update_job_dependency` in `src/slurmctld/job_scheduler.c`;
-/// `_parse_dependency_str` from 25.11 on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Dependency {
-    /// Whether one item is enough (`?`) or all are needed (`,`).
-    pub any: bool,
-    /// The items in the order written.
-    pub items: Vec<DependencyItem>,
-}
-
-/// One item of a [`Dependency`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum DependencyItem {
-    /// No other job of this user with the same name is running.
-    Singleton,
-    /// The state of other jobs.
-    Jobs {
-        /// What must have happened to them.
-        kind: DependencyKind,
-        /// Which jobs; never empty.
-        jobs: Vec<JobReference>,
-    },
-}
-
-/// What must have happened to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DependencyKind {
-    /// It started or was cancelled.
-    After,
-    /// It ended.
-    AfterAny,
-    /// Its burst buffer staged out.
-    AfterBurstBuffer,
-    /// The task of the same index of that array succeeded.
-    AfterCorr,
-    /// It failed.
-    AfterNotOk,
-    /// It succeeded.
-    AfterOk,
-    /// This job extends its allocation (needs `permit_job_expansion`).
-    Expand,
-}
-
-impl DependencyKind {
-    const ALL: [Self; 7] = [
-        Self::After,
-        Self::AfterAny,
-        Self::AfterBurstBuffer,
-        Self::AfterCorr,
-        Self::AfterNotOk,
-        Self::AfterOk,
-        Self::Expand,
-    ];
-
-    /// Returns sbatch's word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::After => "after",
-            Self::AfterAny => "afterany",
-            Self::AfterBurstBuffer => "afterburstbuffer",
-            Self::AfterCorr => "aftercorr",
-            Self::AfterNotOk => "afternotok",
-            Self::AfterOk => "afterok",
-            Self::Expand => "expand",
-        }
-    }
-}
-
-/// Which job, and which task of it when it is an array.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct JobReference {
-    /// The job's id.
-    pub id: u32,
-    /// The index in a job array.
-    pub index: ArrayIndex,
-    /// Minutes to wait after the event; only `after` takes them.
-    pub minutes: Option<u32>,
-}
-
-/// The part of a job array that a [`JobReference`] means.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ArrayIndex {
-    /// The job, with all tasks if it is an array.
-    Whole,
-    /// All tasks, written `_*`.
-    All,
-    /// One task.
-    One(u32),
-    /// Several tasks, written `_[1-3,5]`.
-    List(Vec<ArrayRange>),
-}
+use crate::options::types::array::{ArrayRange, MAX_INDEX};
+use crate::options::types::number::digits;
 
 const UNKNOWN: &str = "not a kind of dependency; expected after, afterany, afterok, afternotok, \
                        aftercorr, afterburstbuffer, expand or singleton";
@@ -165,16 +62,10 @@ impl Dependency {
                     kind: DependencyKind::AfterAny,
                     jobs: vec![job(item, None)?.build()?],
                 },
-                Head::Jobs(kind, list) => DependencyItem::Jobs {
-                    kind,
-                    jobs: jobs(kind, list)?,
-                },
+                Head::Jobs(kind, list) => DependencyItem::Jobs { kind, jobs: jobs(kind, list)? },
             });
         }
-        Ok(Self {
-            any: separator == b'?',
-            items,
-        })
+        Ok(Self { any: separator == b'?', items })
     }
 }
 
@@ -197,7 +88,8 @@ const fn separator(text: Text<'_>) -> Result<u8, Fault> {
         (Some(any), Some(all)) => {
             let second = if any > all { any } else { all };
             Err(text.skip(second).take(1).fault(
-                "`,` (all of) and `?` (any of) cannot be mixed (older controllers read it all as any of)",
+                "`,` (all of) and `?` (any of) cannot be mixed (older controllers read it \
+                 all as any of)",
             ))
         }
         (Some(_), None) => Ok(b'?'),
@@ -299,11 +191,7 @@ const fn job(text: Text<'_>, kind: Option<DependencyKind>) -> Result<JobParts<'_
     }
     let (index, rest) = attempt!(array_index(text, rest));
     if rest.is_empty() {
-        return Ok(JobParts {
-            id: id as u32,
-            index,
-            minutes: None,
-        });
+        return Ok(JobParts { id: id as u32, index, minutes: None });
     }
     if rest.byte(0) != b'+' {
         return Err(rest.is_fault("unexpected after the id of a job"));
@@ -318,11 +206,7 @@ const fn job(text: Text<'_>, kind: Option<DependencyKind>) -> Result<JobParts<'_
     if value.is_digits() {
         let minutes = attempt!(digits(value));
         if 0 < minutes && minutes <= MAX_MINUTES {
-            return Ok(JobParts {
-                id: id as u32,
-                index,
-                minutes: Some(minutes as u32),
-            });
+            return Ok(JobParts { id: id as u32, index, minutes: Some(minutes as u32) });
         }
     }
     Err(value.is_fault("not a number of minutes from 1 to 35791394"))
@@ -377,11 +261,7 @@ const fn index_range(token: Text<'_>) -> Result<ArrayRange, Fault> {
     if last > MAX_INDEX {
         return Err(token.is_fault("too large for an array index"));
     }
-    Ok(ArrayRange {
-        first: first as u32,
-        last: last as u32,
-        step: 1,
-    })
+    Ok(ArrayRange { first: first as u32, last: last as u32, step: 1 })
 }
 
 impl JobParts<'_> {
@@ -391,65 +271,10 @@ impl JobParts<'_> {
             IndexText::All => ArrayIndex::All,
             IndexText::One(index) => ArrayIndex::One(index),
             IndexText::List(list) => {
-                let mut ranges = Vec::new();
-                let mut rest = Some(list);
-                while let Some(list) = rest {
-                    let (token, tail) = list.next_part(b',');
-                    rest = tail;
-                    ranges.push(index_range(token)?);
-                }
+                let ranges = list.parts(b',').map(index_range).collect::<Result<_, _>>()?;
                 ArrayIndex::List(ranges)
             }
         };
-        Ok(JobReference {
-            id: self.id,
-            index,
-            minutes: self.minutes,
-        })
-    }
-}
-
-typed!(Dependency, Dependency);
-
-impl fmt::Display for Dependency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, item) in self.items.iter().enumerate() {
-            if position > 0 {
-                f.write_str(if self.any { "?" } else { "," })?;
-            }
-            match item {
-                DependencyItem::Singleton => f.write_str("singleton")?,
-                DependencyItem::Jobs { kind, jobs } => {
-                    f.write_str(kind.as_str())?;
-                    for job in jobs {
-                        write!(f, ":{job}")?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for JobReference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.id)?;
-        match &self.index {
-            ArrayIndex::Whole => {}
-            ArrayIndex::All => f.write_str("_*")?,
-            ArrayIndex::One(index) => write!(f, "_{index}")?,
-            ArrayIndex::List(ranges) => {
-                f.write_str("_[")?;
-                for (position, range) in ranges.iter().enumerate() {
-                    f.write_str(if position > 0 { "," } else { "" })?;
-                    write!(f, "{range}")?;
-                }
-                f.write_str("]")?;
-            }
-        }
-        match self.minutes {
-            Some(minutes) => write!(f, "+{minutes}"),
-            None => Ok(()),
-        }
+        Ok(JobReference { id: self.id, index, minutes: self.minutes })
     }
 }

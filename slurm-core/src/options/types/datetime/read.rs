@@ -1,63 +1,12 @@
-//! Points in time: `parse_time` of `src/common/parse_time.c`.
+//! How a point in time is read.
 
-use std::fmt;
-
-use super::number::digits;
-use super::typed;
+use super::value::{Date, DateTime, Start, TimeOfDay};
 use crate::options::fault::Fault;
 use crate::options::text::{Text, attempt, is_space};
+use crate::options::types::number::digits;
 
-/// A point in time as `--begin` and `--deadline` take it.
-///
-/// A date, a time of day, or both, apart by `T`, `-` or a blank: `2030-01-20`, `01/20`, `012030`
-/// (month, day, year), `today`, `tomorrow`; `16:00`, `4:00pm`, `16:00:30`, `midnight`, `noon`, `fika`
-/// (15:00), `teatime` (16:00), `elevenses` (11:00). Or a distance, `now+2hours`, and `uts` with the
-/// seconds since 1970. All in the time zone of the machine that submits; a time zone cannot be
-/// given. Without a date it is the next such time, without a time midnight.
-///
-/// Slurm's source: `parse_time`, `_get_time`, `_get_date`, `_get_delta` in
-/// `src/common/parse_time.c`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DateTime {
-    start: Option<Start>,
-    date: Option<Date>,
-    time: Option<TimeOfDay>,
-}
-
-/// What a [`DateTime`] counts from when it is no calendar date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Start {
-    /// Seconds since 1970.
-    Epoch(i64),
-    /// Seconds from now.
-    Now(i64),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Date {
-    Today,
-    Tomorrow,
-    Calendar {
-        year: Option<u16>,
-        month: u8,
-        day: u8,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct TimeOfDay {
-    hour: u8,
-    minute: u8,
-    second: u8,
-}
-
-const TIMES: &[(&str, u8)] = &[
-    ("midnight", 0),
-    ("elevenses", 11),
-    ("noon", 12),
-    ("fika", 15),
-    ("teatime", 16),
-];
+const TIMES: &[(&str, u8)] =
+    &[("midnight", 0), ("elevenses", 11), ("noon", 12), ("fika", 15), ("teatime", 16)];
 /// Units of a distance, longest spelling first, with their seconds.
 const UNITS: &[(&str, i64)] = &[
     ("seconds", 1),
@@ -76,76 +25,12 @@ const MIN_EPOCH: u64 = 1_000_000;
 pub(crate) const MAX_SECONDS: u64 = 1_000_000_000_000;
 
 impl DateTime {
-    /// Returns the seconds from now, if that is all that was given.
-    #[must_use]
-    pub const fn seconds_from_now(self) -> Option<i64> {
-        match self {
-            Self {
-                start: Some(Start::Now(seconds)),
-                date: None,
-                time: None,
-            } => Some(seconds),
-            _ => None,
-        }
-    }
-
-    /// Returns whether this certainly comes before `other`: only points of the same kind can be
-    /// compared without a clock.
-    #[must_use]
-    pub fn is_before(self, other: Self) -> bool {
-        match (self, other) {
-            (
-                Self {
-                    start: Some(Start::Epoch(left)),
-                    ..
-                },
-                Self {
-                    start: Some(Start::Epoch(right)),
-                    ..
-                },
-            ) => left < right,
-            _ => match (self.seconds_from_now(), other.seconds_from_now()) {
-                (Some(left), Some(right)) => left < right,
-                _ => match (self.calendar(), other.calendar()) {
-                    (Some(left), Some(right)) => left < right,
-                    _ => false,
-                },
-            },
-        }
-    }
-
-    /// Year, month, day and time of day, if all are known.
-    const fn calendar(self) -> Option<(u16, u8, u8, TimeOfDay)> {
-        let Some(Date::Calendar {
-            year: Some(year),
-            month,
-            day,
-        }) = self.date
-        else {
-            return None;
-        };
-        let midnight = TimeOfDay {
-            hour: 0,
-            minute: 0,
-            second: 0,
-        };
-        let time = match self.time {
-            Some(time) => time,
-            None => midnight,
-        };
-        Some((year, month, day, time))
-    }
-
     /// Reads a point in time.
     pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
         if text.starts_with_any_case("uts") {
             return epoch(text);
         }
-        let mut when = Self {
-            start: None,
-            date: None,
-            time: None,
-        };
+        let mut when = Self { start: None, date: None, time: None };
         let mut rest = text;
         loop {
             while matches!(rest.byte(0), b' ' | b'\t' | b'-' | b'T') {
@@ -174,11 +59,7 @@ impl DateTime {
         while index < TIMES.len() {
             let (word, hour) = TIMES[index];
             if text.starts_with_any_case(word) {
-                let time = TimeOfDay {
-                    hour,
-                    minute: 0,
-                    second: 0,
-                };
+                let time = TimeOfDay { hour, minute: 0, second: 0 };
                 return self.set_time(text, word.len(), time);
             }
             index += 1;
@@ -235,11 +116,7 @@ const fn epoch(text: Text<'_>) -> Result<DateTime, Fault> {
     if seconds < MIN_EPOCH || seconds > MAX_SECONDS {
         return Err(number.is_fault("out of range: seconds since 1970, from 1000000 on"));
     }
-    Ok(DateTime {
-        start: Some(Start::Epoch(seconds as i64)),
-        date: None,
-        time: None,
-    })
+    Ok(DateTime { start: Some(Start::Epoch(seconds as i64)), date: None, time: None })
 }
 
 /// The seconds after `now`, and what follows.
@@ -283,11 +160,7 @@ const fn unit<'a>(number: Text<'a>, text: Text<'a>) -> Result<(i64, Text<'a>), F
         return Err(text.fault("a distance is a whole number; use the next smaller unit"));
     }
     if text.byte(0).is_ascii_digit() {
-        return Err(Fault::at(
-            number.start(),
-            text.end(),
-            "a blank splits the number",
-        ));
+        return Err(Fault::at(number.start(), text.end(), "a blank splits the number"));
     }
     Err(text.is_fault("not a unit; expected seconds, minutes, hours, days or weeks"))
 }
@@ -299,11 +172,7 @@ const fn two_digits(text: Text<'_>, most: u8, reason: &'static str) -> Result<u8
         return Err(text.take(2).fault("two digits are expected here"));
     }
     let value = (part.byte(0) - b'0') * 10 + (part.byte(1) - b'0');
-    if value > most {
-        Err(part.is_fault(reason))
-    } else {
-        Ok(value)
-    }
+    if value > most { Err(part.is_fault(reason)) } else { Ok(value) }
 }
 
 /// `_get_time`: the time of day at the start, and its length.
@@ -318,20 +187,12 @@ const fn time_of_day(text: Text<'_>) -> Result<(TimeOfDay, usize), Fault> {
         return Err(hour.is_fault("not an hour: they go from 0 to 23"));
     }
     index += 1;
-    let minute = attempt!(two_digits(
-        text.skip(index),
-        59,
-        "not a minute: they go from 0 to 59"
-    ));
+    let minute = attempt!(two_digits(text.skip(index), 59, "not a minute: they go from 0 to 59"));
     index += 2;
     let mut second = 0;
     if text.byte(index) == b':' {
         index += 1;
-        second = attempt!(two_digits(
-            text.skip(index),
-            59,
-            "not a second: they go from 0 to 59"
-        ));
+        second = attempt!(two_digits(text.skip(index), 59, "not a second: they go from 0 to 59"));
         index += 2;
     }
     let mut half = index;
@@ -352,14 +213,7 @@ const fn time_of_day(text: Text<'_>) -> Result<(TimeOfDay, usize), Fault> {
         };
         index = half + 2;
     }
-    Ok((
-        TimeOfDay {
-            hour: value,
-            minute,
-            second,
-        },
-        index,
-    ))
+    Ok((TimeOfDay { hour: value, minute, second }, index))
 }
 
 /// `_get_date`: the date at the start, and its length.
@@ -376,12 +230,7 @@ const fn date(text: Text<'_>) -> Result<(Date, usize), Fault> {
             "not a date: expected YYYY-MM-DD or MM/DD; a time of day needs minutes, as in 4:00pm",
         ));
     }
-    let (day, end) = attempt!(one_or_two(
-        text,
-        index,
-        31,
-        "not a day: they go from 1 to 31"
-    ));
+    let (day, end) = attempt!(one_or_two(text, index, 31, "not a day: they go from 1 to 31"));
     index = end;
     if matches!(text.byte(index), b'.' | b'/') {
         index += 1;
@@ -390,10 +239,7 @@ const fn date(text: Text<'_>) -> Result<(Date, usize), Fault> {
     if text.byte(index).is_ascii_digit() {
         let value = attempt!(two_digits(text.skip(index), 99, ""));
         if value == 0 {
-            return Err(text
-                .skip(index)
-                .take(2)
-                .fault("Slurm takes the year 00 for no year"));
+            return Err(text.skip(index).take(2).fault("Slurm takes the year 00 for no year"));
         }
         year = Some(2000 + value as u16);
         index += 2;
@@ -411,16 +257,9 @@ const fn year_first(text: Text<'_>) -> Result<(Date, usize), Fault> {
     if !year.is_digits() {
         return Err(year.is_fault("not a year"));
     }
-    let month = attempt!(two_digits(
-        text.skip(5),
-        12,
-        "not a month: they go from 01 to 12"
-    ));
+    let month = attempt!(two_digits(text.skip(5), 12, "not a month: they go from 01 to 12"));
     if month == 0 {
-        return Err(text
-            .skip(5)
-            .take(2)
-            .is_fault("not a month: they go from 01 to 12"));
+        return Err(text.skip(5).take(2).is_fault("not a month: they go from 01 to 12"));
     }
     let (day, index) = attempt!(one_or_two(text, 8, 31, "not a day: they go from 01 to 31"));
     let year = Some(attempt!(digits(year)) as u16);
@@ -462,73 +301,4 @@ const fn word_fault(whole: Text<'_>, text: Text<'_>) -> Fault {
         "not a date or time; expected YYYY-MM-DD, HH:MM[:SS], now+COUNTunit, today, tomorrow, \
          midnight, noon, fika or teatime",
     )
-}
-
-typed!(DateTime, DateTime);
-
-impl fmt::Display for DateTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut started = true;
-        match self.start {
-            Some(Start::Epoch(seconds)) => write!(f, "uts{seconds}")?,
-            Some(Start::Now(seconds)) => write_distance(f, seconds)?,
-            None => started = false,
-        }
-        if let Some(date) = self.date {
-            f.write_str(if started { "T" } else { "" })?;
-            write!(f, "{date}")?;
-            started = true;
-        }
-        if let Some(time) = self.time {
-            f.write_str(if started { "T" } else { "" })?;
-            write!(f, "{:02}:{:02}:{:02}", time.hour, time.minute, time.second)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Date {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Today => f.write_str("today"),
-            Self::Tomorrow => f.write_str("tomorrow"),
-            Self::Calendar {
-                year: Some(year),
-                month,
-                day,
-            } => {
-                write!(f, "{year:04}-{month:02}-{day:02}")
-            }
-            Self::Calendar {
-                year: None,
-                month,
-                day,
-            } => write!(f, "{month:02}/{day:02}"),
-        }
-    }
-}
-
-/// Writes a distance in the largest unit that divides it.
-fn write_distance(f: &mut fmt::Formatter<'_>, seconds: i64) -> fmt::Result {
-    if seconds == 0 {
-        return f.write_str("now+0seconds");
-    }
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let size = seconds.unsigned_abs();
-    for (name, factor) in [
-        ("day", 86_400),
-        ("hour", 3_600),
-        ("minute", 60),
-        ("second", 1),
-    ] {
-        if size.is_multiple_of(factor) {
-            let count = size / factor;
-            return write!(
-                f,
-                "now{sign}{count}{name}{}",
-                if count == 1 { "" } else { "s" }
-            );
-        }
-    }
-    Ok(())
 }
