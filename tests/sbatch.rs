@@ -261,9 +261,11 @@ fn recorded(argument: &str) -> Option<BTreeMap<String, String>> {
     let text = String::from_utf8_lossy(&shown.stdout).into_owned();
     let fields = text.lines().next()?.split(' ').filter_map(|field| field.split_once('='));
     // A count of one may be left out, and is recorded as it was written.
-    let value = |key: &str, value: &str| match key.starts_with("TresPer") {
-        true => value.trim_end_matches(":1").to_owned(),
-        false => value.to_owned(),
+    let value = |key: &str, value: &str| {
+        let list = key.starts_with("TresPer") || key == "Licenses";
+        let items =
+            value.split(',').map(|item| if list { item.trim_end_matches(":1") } else { item });
+        items.collect::<Vec<_>>().join(",")
     };
     Some(
         fields

@@ -74,7 +74,11 @@ impl CodecError {
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
     let bytes = bincode::serde::encode_to_vec(value, CONFIG)
         .map_err(|error| CodecError::Encode { reason: error.to_string() })?;
-    if bytes.len() > MAX_PAYLOAD { Err(CodecError::TooLarge { size: bytes.len() }) } else { Ok(bytes) }
+    if bytes.len() > MAX_PAYLOAD {
+        Err(CodecError::TooLarge { size: bytes.len() })
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// Returns the value that `bytes` encode, all of them.
@@ -95,7 +99,9 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 fn describe(error: &DecodeError) -> String {
     match error {
         DecodeError::Serde(
-            SerdeError::AnyNotSupported | SerdeError::IdentifierNotSupported | SerdeError::IgnoredAnyNotSupported,
+            SerdeError::AnyNotSupported
+            | SerdeError::IdentifierNotSupported
+            | SerdeError::IgnoredAnyNotSupported,
         ) => "its type can only be read from a self-describing format".to_owned(),
         DecodeError::UnexpectedEnd { additional } => format!("{additional} bytes are missing"),
         DecodeError::LimitExceeded => format!("it claims to be longer than {MAX_PAYLOAD} bytes"),
@@ -196,8 +202,19 @@ mod tests {
 
     #[test]
     fn values_come_back() {
-        let value = (7_u64, "ä".to_owned(), vec![1.5_f64, f64::INFINITY], Some(HashMap::from([(1, 2), (3, 4)])));
-        assert_eq!(decode::<(u64, String, Vec<f64>, Option<HashMap<i32, i32>>)>(&encode_checked(&value).unwrap()).unwrap(), value);
+        let value = (
+            7_u64,
+            "ä".to_owned(),
+            vec![1.5_f64, f64::INFINITY],
+            Some(HashMap::from([(1, 2), (3, 4)])),
+        );
+        assert_eq!(
+            decode::<(u64, String, Vec<f64>, Option<HashMap<i32, i32>>)>(
+                &encode_checked(&value).unwrap()
+            )
+            .unwrap(),
+            value
+        );
     }
 
     #[test]
@@ -226,6 +243,9 @@ mod tests {
     fn a_type_that_bincode_cannot_carry_is_found_before_it_travels() {
         let value = Skipping { maybe: None, after: 3 };
         assert!(matches!(encode_checked(&value), Err(CodecError::Lossy { .. })));
-        assert_eq!(decode::<Json<Skipping>>(&encode_checked(&Json(value)).unwrap()).unwrap().0, Skipping { maybe: None, after: 3 });
+        assert_eq!(
+            decode::<Json<Skipping>>(&encode_checked(&Json(value)).unwrap()).unwrap().0,
+            Skipping { maybe: None, after: 3 }
+        );
     }
 }

@@ -80,7 +80,8 @@ impl JobContext {
             .filter(|nodes| !nodes.is_empty())
             .unwrap_or_else(|| vec!["localhost".to_owned()]);
         let node_index = count("SLURM_NODEID").unwrap_or(0);
-        let world_size = count("SLURM_NTASKS").or_else(|| count("SLURM_NPROCS")).unwrap_or(1).max(1);
+        let world_size =
+            count("SLURM_NTASKS").or_else(|| count("SLURM_NPROCS")).unwrap_or(1).max(1);
         let local_world_size = variable("SLURM_STEP_TASKS_PER_NODE")
             .or_else(|| variable("SLURM_TASKS_PER_NODE"))
             .and_then(|text| tasks_on_node(&text, node_index))
@@ -104,7 +105,9 @@ impl JobContext {
             pre_id: None,
             array_job_id: id("SLURM_ARRAY_JOB_ID"),
             array_index: number("SLURM_ARRAY_TASK_ID").and_then(|n| u32::try_from(n).ok()),
-            restart_count: number("SLURM_RESTART_COUNT").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+            restart_count: number("SLURM_RESTART_COUNT")
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(0),
             nodes,
             node_index,
             rank: count("SLURM_PROCID").unwrap_or(0),

@@ -26,10 +26,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// As [`write`].
 pub fn write_first(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_beside(path);
-    let written = create_synced(&temporary, bytes).and_then(|()| match fs::hard_link(&temporary, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    });
+    let written =
+        create_synced(&temporary, bytes).and_then(|()| match fs::hard_link(&temporary, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        });
     // Its content is under the other name, or not needed.
     let _ = fs::remove_file(&temporary);
     written
@@ -76,7 +77,8 @@ mod tests {
         fs::create_dir(&target).unwrap();
         fs::write(target.join("inside"), b"x").unwrap();
         assert!(write(&target, b"bytes").is_err());
-        let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["taken"]);
     }
 

@@ -201,7 +201,10 @@ mod tests {
     fn a_frame_comes_back() {
         let bytes = sample();
         let frame = Frame::from_bytes(&bytes, FrameKind::Spec).unwrap();
-        assert_eq!((frame.task, frame.signature, frame.payload), ("app::train", 7, &b"payload"[..]));
+        assert_eq!(
+            (frame.task, frame.signature, frame.payload),
+            ("app::train", 7, &b"payload"[..])
+        );
     }
 
     #[test]
@@ -240,9 +243,6 @@ mod tests {
             Frame::from_bytes(&sample(), FrameKind::Outcome),
             Err(FrameError::Kind { expected: FrameKind::Outcome, found: 1 })
         );
-        assert_eq!(
-            Frame::from_bytes(b"#!/bin/sh\n", FrameKind::Spec),
-            Err(FrameError::NotAFrame)
-        );
+        assert_eq!(Frame::from_bytes(b"#!/bin/sh\n", FrameKind::Spec), Err(FrameError::NotAFrame));
     }
 }

@@ -36,11 +36,11 @@ impl FromStr for JobId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse()
-            .ok()
-            .filter(|_| digits)
-            .and_then(Self::new)
-            .ok_or_else(|| IdError { what: "job id", expected: "a number such as 4242", found: text.to_owned() })
+        text.parse().ok().filter(|_| digits).and_then(Self::new).ok_or_else(|| IdError {
+            what: "job id",
+            expected: "a number such as 4242",
+            found: text.to_owned(),
+        })
     }
 }
 
@@ -147,7 +147,9 @@ mod tests {
     fn a_submission_id_survives_text() {
         let id = PreId::new(1_795_427_171, 0x00c0_ffee);
         assert_eq!(id.as_str().parse::<PreId>(), Ok(id.clone()));
-        for wrong in ["", "20261123_094611_00C0FFEE", "20261123-094611-00c0ffee", "../../etc/passwd"] {
+        for wrong in
+            ["", "20261123_094611_00C0FFEE", "20261123-094611-00c0ffee", "../../etc/passwd"]
+        {
             assert!(wrong.parse::<PreId>().is_err(), "{wrong:?} was taken");
         }
     }

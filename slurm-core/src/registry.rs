@@ -54,9 +54,7 @@ impl RegistryError {
     /// Returns what can be done about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Duplicate { .. } => {
-                "give one of them another name: #[slurm::task(name = \"…\")]"
-            }
+            Self::Duplicate { .. } => "give one of them another name: #[slurm::task(name = \"…\")]",
             Self::Dropped { .. } => {
                 "refer to an item of the crate that defines them (`use that_crate as _;`) and do \
                  not link with options that discard unused sections"

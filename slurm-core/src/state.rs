@@ -213,7 +213,9 @@ mod tests {
 
     #[test]
     fn states_on_the_way_are_not_ends() {
-        for state in [JobState::Completing, JobState::StageOut, JobState::Requeued, JobState::SpecialExit] {
+        for state in
+            [JobState::Completing, JobState::StageOut, JobState::Requeued, JobState::SpecialExit]
+        {
             assert!(!state.is_terminal(), "{state}");
         }
     }

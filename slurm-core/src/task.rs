@@ -101,8 +101,11 @@ impl<T> fmt::Debug for Codec<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Codec<T> {
-    const NEW: Self =
-        Self { encode_checked: codec::encode_checked, encode: codec::encode, decode: codec::decode };
+    const NEW: Self = Self {
+        encode_checked: codec::encode_checked,
+        encode: codec::encode,
+        decode: codec::decode,
+    };
 }
 
 /// A type that can be a parameter of a task: anything that serde can write and read back.
@@ -288,6 +291,10 @@ mod tests {
     }
 
     #[test]
+    #[allow(
+        clippy::needless_borrow,
+        reason = "the macro writes the same expression for every type"
+    )]
     fn an_error_is_described_by_the_best_of_its_traits() {
         let io = std::io::Error::other(std::fmt::Error);
         let failure = (&&&ErrorOf::new(io)).failure();

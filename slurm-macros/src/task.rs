@@ -1,6 +1,6 @@
 //! `#[slurm::task]`.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use slurm_core::options::OptionValue;
 use syn::Visibility;
@@ -164,6 +164,8 @@ impl<'a> Task<'a> {
         let extra = &self.options.extra;
         let run = self.run();
         quote! {
+            #run
+
             static __SLURM_ENTRY: #private::TaskEntry = #private::TaskEntry {
                 name: #name,
                 summary: #summary,
@@ -174,51 +176,61 @@ impl<'a> Task<'a> {
                 output: #output,
                 options: &[#(#options),*],
                 extra: &[#(#extra),*],
-                run: #run,
+                run: __slurm_run,
             };
         }
     }
 
-    /// Returns the closure that calls the function.
+    /// Returns the function that decodes the arguments, calls the task's function and encodes what
+    /// that returned.
+    ///
+    /// It is written for the compiler's speed, as there is one for each task: a function, for a
+    /// closure costs another one, and `match` instead of `?`.
     fn run(&self) -> TokenStream {
         let Self { name, signature, .. } = self;
         let private = self.private();
         let mixed = Span::mixed_site();
-        let parameters = || signature.parameters.iter().enumerate();
-        let take = parameters().map(|(index, parameter)| {
-            let (argument, codec) =
-                (format_ident!("argument_{index}", span = mixed), codec_name(index));
+        let variable = |index| format_ident!("argument_{index}", span = mixed);
+        let take = signature.parameters.iter().enumerate().map(|(index, parameter)| {
+            let (argument, codec) = (variable(index), codec_name(index));
             let text = plain_name(&parameter.name);
-            quote_spanned!(mixed=> let #argument = arguments.take(#codec, #text)?;)
+            quote_spanned! {mixed=>
+                let #argument = match arguments.take(#codec, #text) {
+                    ::core::result::Result::Ok(argument) => argument,
+                    ::core::result::Result::Err(failure) => {
+                        return ::core::result::Result::Err(failure);
+                    }
+                };
+            }
         });
         let context = signature.takes_context.then(|| quote_spanned!(mixed=> context,));
-        let pass = parameters().map(|(index, parameter)| {
-            let argument = format_ident!("argument_{index}", span = mixed);
+        let pass = signature.parameters.iter().enumerate().map(|(index, parameter)| {
+            let argument = variable(index);
             if parameter.is_lent { quote!(&#argument) } else { quote!(#argument) }
         });
-        let encode =
-            |value| quote_spanned!(mixed=> #private::encode_output(__SLURM_OUTPUT, &#value));
-        let finish = match &signature.output {
-            Some(Output { is_result: true, .. }) => {
-                let encode = encode(quote_spanned!(mixed=> value));
-                let fail = quote_spanned! {self.output_span().resolved_at(mixed)=>
-                    (&&&#private::ErrorOf::new(error)).failure()
-                };
-                let convert = self.as_result();
-                quote_spanned! {mixed=>
-                    match #convert::into_result(returned) {
-                        ::core::result::Result::Ok(value) => #encode,
-                        ::core::result::Result::Err(error) => {
-                            use #private::{ViaDebug as _, ViaDisplay as _, ViaError as _};
-                            ::core::result::Result::Err(#fail)
-                        }
+        let finish = if signature.output.as_ref().is_some_and(|output| output.is_result) {
+            let fail = quote_spanned! {self.output_span().resolved_at(mixed)=>
+                (&&&#private::ErrorOf::new(error)).failure()
+            };
+            quote_spanned! {mixed=>
+                match returned {
+                    ::core::result::Result::Ok(value) => {
+                        #private::encode_output(__SLURM_OUTPUT, &value)
+                    }
+                    ::core::result::Result::Err(error) => {
+                        use #private::{ViaDebug as _, ViaDisplay as _, ViaError as _};
+                        ::core::result::Result::Err(#fail)
                     }
                 }
             }
-            _ => encode(quote_spanned!(mixed=> returned)),
+        } else {
+            quote_spanned!(mixed=> #private::encode_output(__SLURM_OUTPUT, &returned))
         };
         quote_spanned! {mixed=>
-            |context, mut arguments| {
+            fn __slurm_run(
+                context: &#private::JobContext,
+                mut arguments: #private::Arguments<'_>,
+            ) -> ::core::result::Result<::std::vec::Vec<::core::primitive::u8>, #private::Failure> {
                 #(#take)*
                 let returned = #name(#context #(#pass),*);
                 #finish
@@ -280,24 +292,13 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Returns the returned `Result` as the trait that takes it apart.
-    ///
-    /// Every use bears the same span, so that the compiler reports a type of that name that is no
-    /// `Result` once.
-    fn as_result(&self) -> TokenStream {
-        let span = self.output_span();
-        let ty = self.signature.output.as_ref().map(|output| &output.ty);
-        let private = with_span(self.private(), span);
-        quote_spanned!(span=> <#ty as #private::TaskResult>)
-    }
-
     /// Returns the type of what the job hands back.
     fn value_type(&self) -> TokenStream {
+        let private = self.private();
         match &self.signature.output {
             None => quote!(()),
-            Some(Output { is_result: true, .. }) => {
-                let result = self.as_result();
-                quote_spanned!(self.output_span()=> #result::Value)
+            Some(Output { ty, is_result: true }) => {
+                quote_spanned!(self.output_span()=> <#ty as #private::TaskResult>::Value)
             }
             Some(Output { ty, .. }) => quote!(#ty),
         }
@@ -333,14 +334,6 @@ fn visibility(vis: &Visibility) -> TokenStream {
         Visibility::Public(token) => quote_spanned!(at(token.span)=> pub),
         vis => vis.to_token_stream(),
     }
-}
-
-fn with_span(tokens: TokenStream, span: Span) -> TokenStream {
-    let with_span = |mut tree: TokenTree| {
-        tree.set_span(span);
-        tree
-    };
-    tokens.into_iter().map(with_span).collect()
 }
 
 fn codec_name(index: usize) -> Ident {
