@@ -3,10 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use slurm_core::layout::JobDir;
+use slurm_core::options::DependencyKind;
 use slurm_core::spec::Argument;
 use slurm_core::task::Codec;
 
 use crate::Job;
+use crate::edges::Edge;
 use crate::error::Error;
 
 /// What may be passed where a task takes a `T`.
@@ -30,14 +33,7 @@ pub struct Arg<T>(pub(crate) Form<T>);
 #[derive(Debug)]
 pub(crate) enum Form<T> {
     Value(T),
-    ResultOf(Upstream),
-}
-
-/// The job whose result an argument is.
-#[derive(Clone, Debug)]
-pub(crate) struct Upstream {
-    pub(crate) job: slurm_core::ids::JobId,
-    pub(crate) result: PathBuf,
+    ResultOf(Edge),
 }
 
 impl<T> IntoArg<T> for T {
@@ -54,7 +50,7 @@ impl<T: Clone> IntoArg<T> for &T {
 
 impl<T> IntoArg<T> for &Job<T> {
     fn into_arg(self) -> Arg<T> {
-        Arg(Form::ResultOf(Upstream { job: self.id(), result: self.dir().result() }))
+        Arg(Form::ResultOf(Edge::new(DependencyKind::AfterOk, self)))
     }
 }
 
@@ -99,7 +95,7 @@ impl<T: Clone, const N: usize> IntoArg<Vec<T>> for &[T; N] {
 #[doc(hidden)]
 pub struct CallArguments {
     pub(crate) arguments: Vec<Argument>,
-    pub(crate) upstream: Vec<Upstream>,
+    pub(crate) upstream: Vec<Edge>,
     pub(crate) error: Option<Error>,
 }
 
@@ -126,9 +122,9 @@ impl CallArguments {
                     self.error.get_or_insert(Error::Argument { parameter: name, source });
                 }
             },
-            Form::ResultOf(upstream) => {
-                self.arguments.push(Argument::ResultOf(upstream.result.clone()));
-                self.upstream.push(upstream);
+            Form::ResultOf(edge) => {
+                self.arguments.push(Argument::ResultOf(JobDir::at(&edge.dir).result()));
+                self.upstream.push(edge);
             }
         }
         self

@@ -9,8 +9,9 @@ use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::spec::{Argument, Spec};
 use slurm_core::task::{Task, TaskEntry};
 
-use crate::arg::{CallArguments, Upstream};
+use crate::arg::CallArguments;
 use crate::cluster::Cluster;
+use crate::edges::{self, Edge};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::job::Job;
@@ -25,6 +26,7 @@ use crate::submit::{self, Prepared};
 pub struct JobBuilder<T> {
     call: CallArguments,
     options: OptionSet,
+    edges: Vec<Edge>,
     problems: Vec<String>,
     task: PhantomData<fn() -> T>,
 }
@@ -40,7 +42,13 @@ impl<T: Task> JobBuilder<T> {
     /// Returns the builder of a job that makes `call`; the attribute macro's part.
     #[doc(hidden)]
     pub fn new(call: CallArguments) -> Self {
-        Self { call, options: OptionSet::new(), problems: Vec::new(), task: PhantomData }
+        Self {
+            call,
+            options: OptionSet::new(),
+            edges: Vec::new(),
+            problems: Vec::new(),
+            task: PhantomData,
+        }
     }
 
     /// Sets the option `key`, with `_` or `-`, to `value`.
@@ -54,6 +62,11 @@ impl<T: Task> JobBuilder<T> {
             },
             Err(error) => self.problems.push(error.to_string()),
         }
+        self
+    }
+
+    pub(crate) fn wait_for(mut self, edge: Edge) -> Self {
+        self.edges.push(edge);
         self
     }
 
@@ -92,14 +105,15 @@ impl<T: Task> JobBuilder<T> {
 
     fn prepare(self, cluster: &Cluster) -> Result<Prepared> {
         let entry = T::entry();
-        let CallArguments { arguments, upstream, error } = self.call;
+        let CallArguments { arguments, upstream: mut edges, error } = self.call;
+        edges.extend(self.edges);
         if let Some(error) = error {
             return Err(error);
         }
         let mut problems = self.problems;
         let mut merged = from_attribute(entry, &mut problems);
         merged.merge(&self.options);
-        if let Err(problem) = add_dependency(&mut merged, &upstream) {
+        if let Err(problem) = edges::add_to(&mut merged, &edges) {
             problems.push(problem);
         }
         if given(&merged, "array") {
@@ -112,7 +126,7 @@ impl<T: Task> JobBuilder<T> {
         let pre_id = submit::new_pre_id();
         let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
         let spec = spec(arguments, &pre_id, &merged);
-        submit::prepare(cluster, entry, &spec, merged, dir)
+        submit::prepare(cluster, entry, &spec, merged, dir, edges)
     }
 }
 
@@ -146,35 +160,6 @@ fn from_attribute(entry: &TaskEntry, problems: &mut Vec<String>) -> OptionSet {
         }
     }
     set
-}
-
-/// Makes the job run after those whose results it takes.
-fn add_dependency(set: &mut OptionSet, upstream: &[Upstream]) -> Result<(), String> {
-    if upstream.is_empty() {
-        return Ok(());
-    }
-    let mut ids: Vec<_> = upstream.iter().map(|upstream| upstream.job).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut dependency = String::from("afterok");
-    ids.iter().for_each(|id| dependency.push_str(&format!(":{id}")));
-    if let Some(OptionValue::Value(given)) = set.get("dependency") {
-        if given.contains('?') {
-            return Err(format!(
-                "`dependency = \"{given}\"` means any of them, but the results of jobs {} are needed: use `,`",
-                dependency.trim_start_matches("afterok:")
-            ));
-        }
-        dependency = format!("{given},{dependency}");
-    }
-    let mut put = |key, value: &str| {
-        let spec = options::lookup(key).map_err(|error| error.to_string())?;
-        set.set(spec, spec.parse(value).map_err(|error| error.to_string())?, Source::CallSite);
-        Ok(())
-    };
-    put("dependency", &dependency)?;
-    // Without the value that it needs the job could only wait for ever.
-    put("kill_on_invalid_dep", "yes")
 }
 
 macro_rules! setters {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use slurm_core::ids::PreId;
 use slurm_core::options::{OptionSet, OptionValue, Source};
 
+use crate::edges::Edge;
+
 /// What a submission consists of: the merged options with where each came from, and the script.
 ///
 /// It is what `--dry-run` prints, what [`Job::explain`](crate::Job::explain) returns, and what stands
@@ -27,6 +29,9 @@ pub struct Explanation {
     pub backend: String,
     /// The job's directory.
     pub dir: PathBuf,
+    /// The jobs that it waits for.
+    #[serde(default)]
+    pub after: Vec<Edge>,
     /// The options in the order of their names.
     pub options: Vec<ExplainedOption>,
     /// Flags that are passed to sbatch as they are.
@@ -77,6 +82,9 @@ impl fmt::Display for Explanation {
                 Some(size) => writeln!(f, "argument   {name}, {size} bytes")?,
                 None => writeln!(f, "argument   {name}, the result of another job")?,
             }
+        }
+        for Edge { kind, job, task, .. } in &self.after {
+            writeln!(f, "waits for  {kind}:{job} ({task})")?;
         }
         let width = self.options.iter().map(|option| option.key.len()).max().unwrap_or(0);
         for ExplainedOption { key, value, source } in &self.options {

@@ -12,6 +12,7 @@ use slurm_core::task::TaskEntry;
 
 use crate::backend::Backend;
 use crate::cluster::Cluster;
+use crate::edges::Edge;
 use crate::error::{Error, Result, SubmitError};
 use crate::explain::{Explanation, explained};
 use crate::host::NewFile;
@@ -44,6 +45,7 @@ pub(crate) fn prepare(
     spec: &Spec,
     mut options: OptionSet,
     dir: JobDir,
+    after: Vec<Edge>,
 ) -> Result<Prepared> {
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
@@ -72,6 +74,7 @@ pub(crate) fn prepare(
         arguments: names.zip(spec.arguments.iter().map(size)).collect(),
         backend: backend.name().to_owned(),
         dir: dir.path().to_owned(),
+        after,
         options: explained(&options),
         extra: options.extras().to_vec(),
         warnings,

@@ -60,7 +60,7 @@ const FAILURES: &[(&str, &[&str])] = &[
     ("an exit", &["ended without a result, with exit code 3", "I am off"]),
     ("a wait that is too short", &["did not end within 0.05 s; it goes on"]),
     ("a cancelled job", &["was cancelled"]),
-    ("a job whose input failed", &["a job that it depends on did not succeed"]),
+    ("a job whose input failed", &["cannot run: job 5 (errors::divide) failed: panicked at"]),
 ];
 
 fn check_failures(text: &str) {

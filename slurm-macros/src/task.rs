@@ -212,8 +212,9 @@ impl<'a> Task<'a> {
             let fail = quote_spanned! {self.output_span().resolved_at(mixed)=>
                 (&&&#private::ErrorOf::new(error)).failure()
             };
+            let convert = self.as_result();
             quote_spanned! {mixed=>
-                match returned {
+                match #convert::into_result(returned) {
                     ::core::result::Result::Ok(value) => {
                         #private::encode_output(__SLURM_OUTPUT, &value)
                     }
@@ -292,13 +293,20 @@ impl<'a> Task<'a> {
         }
     }
 
+    /// Returns the returned `Result` as the trait that takes it apart.
+    fn as_result(&self) -> TokenStream {
+        let private = self.private();
+        let ty = self.signature.output.as_ref().map(|output| &output.ty);
+        quote_spanned!(self.output_span()=> <#ty as #private::TaskResult>)
+    }
+
     /// Returns the type of what the job hands back.
     fn value_type(&self) -> TokenStream {
-        let private = self.private();
         match &self.signature.output {
             None => quote!(()),
-            Some(Output { ty, is_result: true }) => {
-                quote_spanned!(self.output_span()=> <#ty as #private::TaskResult>::Value)
+            Some(Output { is_result: true, .. }) => {
+                let result = self.as_result();
+                quote_spanned!(self.output_span()=> #result::Value)
             }
             Some(Output { ty, .. }) => quote!(#ty),
         }

@@ -39,7 +39,10 @@ pub enum JobErrorKind {
     /// A node failed or did not boot.
     NodeFailed,
     /// A job that it depends on did not end as it should have, so it can never run.
-    DependencyFailed,
+    DependencyFailed {
+        /// Those jobs, as far as they are known, with what became of each.
+        upstream: Vec<UpstreamFailure>,
+    },
     /// Neither the queue nor the accounting knows it any more, and it left no result.
     Lost,
     /// Its result is there but damaged.
@@ -78,6 +81,24 @@ pub struct JobReport {
     pub dir: PathBuf,
 }
 
+/// A job that did not end as one that depends on it needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpstreamFailure {
+    /// The job.
+    pub job: JobId,
+    /// Its task.
+    pub task: String,
+    /// What became of it.
+    pub message: String,
+}
+
+impl fmt::Display for UpstreamFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job {} ({}) {}", self.job, self.task, self.message)
+    }
+}
+
 impl fmt::Display for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let JobReport { id, task, node, .. } = &self.job;
@@ -101,8 +122,12 @@ impl fmt::Display for JobError {
             JobErrorKind::Cancelled => f.write_str("was cancelled")?,
             JobErrorKind::Preempted => f.write_str("was preempted")?,
             JobErrorKind::NodeFailed => f.write_str("lost its node")?,
-            JobErrorKind::DependencyFailed => {
-                f.write_str("cannot run: a job that it depends on did not succeed")?;
+            JobErrorKind::DependencyFailed { upstream } if upstream.is_empty() => {
+                f.write_str("cannot run: a job that it depends on did not end as it should have")?;
+            }
+            JobErrorKind::DependencyFailed { upstream } => {
+                f.write_str("cannot run")?;
+                upstream.iter().try_for_each(|upstream| write!(f, ": {upstream}"))?;
             }
             JobErrorKind::Lost => f.write_str("is gone from the queue and left no result")?,
             JobErrorKind::Corrupt { reason } => write!(f, "left a result that is {reason}")?,
@@ -111,7 +136,8 @@ impl fmt::Display for JobError {
             }
         }
         let tail = self.job.stderr_tail.trim_end();
-        let told = matches!(self.kind, JobErrorKind::Failed(_) | JobErrorKind::DependencyFailed);
+        let told =
+            matches!(self.kind, JobErrorKind::Failed(_) | JobErrorKind::DependencyFailed { .. });
         if !tail.is_empty() && !told {
             f.write_str("\nits standard error ends with:")?;
             tail.lines().try_for_each(|line| write!(f, "\n  {}", printable(line)))?;
@@ -142,7 +168,7 @@ impl JobError {
             }
             JobErrorKind::OutOfMemory => "ask for more with `mem` or `mem_per_cpu`".to_owned(),
             JobErrorKind::TimedOut => "ask for more with `time`".to_owned(),
-            JobErrorKind::Cancelled | JobErrorKind::DependencyFailed => return None,
+            JobErrorKind::Cancelled | JobErrorKind::DependencyFailed { .. } => return None,
             JobErrorKind::Preempted | JobErrorKind::NodeFailed => {
                 "submit it again, or let Slurm restart it with `requeue`".to_owned()
             }

@@ -11,7 +11,7 @@ use slurm_core::options::InvalidValue;
 use slurm_core::registry::RegistryError;
 
 pub use crate::host::HostError;
-pub use job::{JobError, JobErrorKind, JobReport};
+pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 pub(crate) use submit::limit_in;
 pub use submit::{Refusal, SubmitError};
 

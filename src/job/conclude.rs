@@ -3,13 +3,16 @@
 use slurm_core::codec::CodecError;
 use slurm_core::events::{Event, EventKind};
 use slurm_core::frame::FrameError;
+use slurm_core::layout::JobDir;
+use slurm_core::options::DependencyKind;
 use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
 use slurm_core::spec::ReadError;
 use slurm_core::state::JobState;
 
 use super::Job;
 use crate::backend::Sighting;
-use crate::error::{JobError, JobErrorKind, JobReport};
+use crate::edges::Edge;
+use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 use crate::poll::Verdict;
 
 /// The state that a verdict amounts to.
@@ -30,11 +33,11 @@ pub(super) fn without_outcome<T>(job: &Job<T>, verdict: &Verdict) -> JobError {
         return JobError { kind: JobErrorKind::Lost, job: report(job, None) };
     };
     let kind = match &sighting.state {
-        _ if sighting.waits_in_vain() => JobErrorKind::DependencyFailed,
+        _ if sighting.waits_in_vain() => JobErrorKind::DependencyFailed { upstream: upstream(job) },
         JobState::OutOfMemory => JobErrorKind::OutOfMemory,
         JobState::Timeout | JobState::Deadline => JobErrorKind::TimedOut,
         JobState::Cancelled if sighting.reason.as_deref() == Some("DependencyNeverSatisfied") => {
-            JobErrorKind::DependencyFailed
+            JobErrorKind::DependencyFailed { upstream: upstream(job) }
         }
         JobState::Cancelled | JobState::Revoked => JobErrorKind::Cancelled,
         JobState::Preempted => JobErrorKind::Preempted,
@@ -50,6 +53,31 @@ pub(super) fn without_outcome<T>(job: &Job<T>, verdict: &Verdict) -> JobError {
         kind
     };
     JobError { kind, job }
+}
+
+/// The jobs that this one waited for in vain, with what became of each.
+fn upstream<T>(job: &Job<T>) -> Vec<UpstreamFailure> {
+    let Ok(explanation) = job.explain() else { return Vec::new() };
+    let backend = job.cluster().backend();
+    let of_edge = |edge: &Edge| {
+        let result = backend.host().read(&JobDir::at(&edge.dir).result(), 0).ok().flatten();
+        let outcome =
+            result.and_then(|bytes| Outcome::from_bytes(&bytes).ok().map(|(outcome, _)| outcome));
+        let failed = match outcome.map(|outcome| outcome.ending) {
+            Some(Ending::Failure(failure)) => Some(format!("failed: {failure}")),
+            Some(Ending::Value(_)) => None,
+            None => {
+                let seen =
+                    backend.survey(&[edge.job]).ok().and_then(|mut seen| seen.remove(&edge.job));
+                seen.filter(Sighting::is_end).map(|seen| format!("ended as {}", seen.state))
+            }
+        };
+        let needed_failure = edge.kind == DependencyKind::AfterNotOk.as_str();
+        let message =
+            if needed_failure { failed.is_none().then(|| "succeeded".to_owned()) } else { failed };
+        message.map(|message| UpstreamFailure { job: edge.job, task: edge.task.clone(), message })
+    };
+    explanation.after.iter().filter_map(of_edge).collect()
 }
 
 /// Whether Slurm wrote into the log that memory ran out. Without cgroups the job only shows as failed.

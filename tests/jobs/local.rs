@@ -105,14 +105,14 @@ fn an_idle_supervisor_ends(site: &Site) {
 fn dependencies_order_jobs(site: &Site) {
     let go = site.path("go");
     let first = wait_for::job(&go).submit(&site.cluster).unwrap();
-    let after = |kind: &str| {
-        let dependency = format!("{kind}:{}", first.id());
-        add::job(1, 2).dependency(dependency).submit(&site.cluster).unwrap()
-    };
-    let (ok, any, not_ok) = (after("afterok"), after("afterany"), after("afternotok"));
+    let submit = |call: slurm::JobBuilder<add>| call.submit(&site.cluster).unwrap();
+    let ok = submit(add::job(1, 2).after(&first));
+    let any = submit(add::job(1, 2).after_any(&first));
+    let not_ok = submit(add::job(1, 2).after_not_ok(&first));
     until("the first runs", || first.state().unwrap() == JobState::Running);
     assert_eq!(ok.state().unwrap(), JobState::Pending);
     fs::write(&go, "").unwrap();
     assert_eq!((result_of(&ok), result_of(&any)), (3, 3));
-    assert_eq!(kind_of(&not_ok), JobErrorKind::DependencyFailed);
+    let JobErrorKind::DependencyFailed { upstream } = kind_of(&not_ok) else { panic!("not that") };
+    assert_eq!((upstream[0].job, upstream[0].message.as_str()), (first.id(), "succeeded"));
 }

@@ -194,7 +194,11 @@ fn a_result_can_be_an_argument(site: &Site) {
 fn a_failed_upstream_is_told_at_once(site: &Site) {
     let first = parse::job("x").submit(&site.cluster).unwrap();
     let second = add::job(&first, 1).submit(&site.cluster).unwrap();
-    assert_eq!(kind_of(&second), JobErrorKind::DependencyFailed);
+    let error = error_of(&second);
+    assert!(matches!(error.kind, JobErrorKind::DependencyFailed { .. }), "{error}");
+    let upstream =
+        format!("job {} (jobs::tasks::parse) failed: the number is no number", first.id());
+    assert!(error.to_string().contains(&upstream), "{error}");
 }
 
 fn a_job_outlives_the_client(site: &Site) {
