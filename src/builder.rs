@@ -111,7 +111,8 @@ impl<T: Task> JobBuilder<T> {
             return Err(error);
         }
         let mut problems = self.problems;
-        let mut merged = from_attribute(entry, &mut problems);
+        let mut merged = cluster.environment().submit.clone();
+        merged.merge(&from_attribute(entry, &mut problems));
         merged.merge(&self.options);
         if let Err(problem) = edges::add_to(&mut merged, &edges) {
             problems.push(problem);

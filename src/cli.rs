@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
-use crate::cluster::{BackendKind, Cluster, ClusterBuilder};
+use crate::cluster::{BackendKind, Cluster, ClusterBuilder, backend_variable};
 use crate::error::Result;
+use crate::slurmfile;
 
 /// The flags by which a user says where jobs go; flatten it into your own clap command line.
 ///
@@ -30,11 +31,21 @@ use crate::error::Result;
 #[derive(Args, Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ClusterArgs {
-    /// Who runs the jobs: `local` (embedded) or `slurm` (of this host) [default: $SLURM_SDK_BACKEND, or local]
+    /// The environment of the Slurmfile [default: $SLURM_ENV, or `default`]
+    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
+    pub env: Option<String>,
+
+    /// The Slurmfile [default: $SLURMFILE, or the nearest at or above the current directory]
+    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
+    pub slurmfile: Option<PathBuf>,
+
+    /// Who runs the jobs: `local` (embedded) or `slurm` (of this host) [default: $SLURM_SDK_BACKEND, or the
+    /// Slurmfile's, or local]
     #[arg(long, value_name = "BACKEND", value_parser = backend, help_heading = "Cluster")]
     pub backend: Option<BackendKind>,
 
-    /// Where every job has its directory [default: $SLURM_SDK_JOB_BASE_DIR, or ~/slurm_jobs]
+    /// Where every job has its directory [default: $SLURM_SDK_JOB_BASE_DIR, or the
+    /// Slurmfile's, or ~/slurm_jobs]
     #[arg(long, value_name = "DIR", help_heading = "Cluster")]
     pub job_base_dir: Option<PathBuf>,
 
@@ -53,11 +64,11 @@ impl ClusterArgs {
     /// # Errors
     /// As [`ClusterBuilder::build`].
     pub fn open(&self) -> Result<Cluster> {
-        let mut builder = match self.backend {
-            // A variable that makes no sense does not matter when the flag says what to do.
-            Some(kind) => ClusterBuilder::default().backend(kind),
-            None => ClusterBuilder::from_env()?,
-        };
+        let chosen = slurmfile::chosen(self.slurmfile.as_deref(), self.env.as_deref())?;
+        let mut builder = ClusterBuilder::default().environment(chosen);
+        if let Some(kind) = self.backend.map_or_else(backend_variable, |kind| Ok(Some(kind)))? {
+            builder = builder.backend(kind);
+        }
         if let Some(dir) = &self.job_base_dir {
             builder = builder.job_base_dir(dir);
         }

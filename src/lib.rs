@@ -54,6 +54,7 @@ mod init;
 mod job;
 mod poll;
 mod script;
+mod slurmfile;
 mod submit;
 
 pub use arg::{Arg, IntoArg};
@@ -73,6 +74,7 @@ pub use slurm_core::options;
 pub use slurm_core::outcome::{Failure, FailureKind, RunReport};
 pub use slurm_core::state::JobState;
 pub use slurm_core::task::Task;
+pub use slurmfile::{Environment, Slurmfile};
 
 #[doc = include_str!("task_attribute.md")]
 pub use slurm_macros::task;

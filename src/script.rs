@@ -6,6 +6,8 @@ use std::path::Path;
 use slurm_core::ids::PreId;
 use slurm_core::options::OptionSet;
 
+use crate::slurmfile::Environment;
+
 /// How the script starts the runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Launcher {
@@ -25,6 +27,8 @@ pub(crate) struct Script<'a> {
     pub(crate) binary: &'a Path,
     pub(crate) spec: &'a Path,
     pub(crate) launcher: Launcher,
+    /// Of the Slurmfile: variables, and lines of shell before the task.
+    pub(crate) environment: &'a Environment,
 }
 
 /// The variable by which a process knows that it runs inside a job; its value is the submission's id.
@@ -49,8 +53,14 @@ impl Script<'_> {
             comment(self.task),
             self.pre_id
         );
+        for (name, value) in &self.environment.env {
+            let _ = writeln!(text, "export {name}={}", shell_word(value));
+        }
         let _ = writeln!(text, "export {INSIDE_JOB}={}", self.pre_id);
         let _ = writeln!(text, "export SLURM_SDK_JOB_BASE_DIR={}", word(self.job_base_dir));
+        for line in &self.environment.setup {
+            let _ = writeln!(text, "{line}");
+        }
         let launcher = match self.launcher {
             Launcher::Exec => "exec",
             // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun.

@@ -61,6 +61,7 @@ pub(crate) fn prepare(
         binary,
         spec: &dir.spec(),
         launcher: backend.launcher(&options),
+        environment: cluster.environment(),
     };
     let size = |argument: &Argument| match argument {
         Argument::Inline(bytes) => Some(bytes.len() as u64),

@@ -51,6 +51,51 @@ fn a_custom_command_line_reaches_the_task() {
     );
 }
 
+#[test]
+fn the_slurmfile_of_the_repository_is_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Slurmfile.example.toml");
+    let file = slurm::Slurmfile::open(&path).unwrap();
+    assert_eq!(file.environments().collect::<Vec<_>>(), ["default", "gpu", "laptop"]);
+    let gpu = file.environment("gpu").unwrap().submit.to_args();
+    assert!(gpu.contains(&"--mem=32G".to_owned()), "{gpu:?}");
+    assert!(!gpu.iter().any(|flag| flag.starts_with("--mem-per-cpu")), "{gpu:?}");
+}
+
+#[test]
+fn a_slurmfile_reaches_the_job() {
+    let project = tempfile::tempdir().unwrap();
+    let (file, below) = (project.path().join("Slurmfile"), project.path().join("src/deep"));
+    std::fs::create_dir_all(&below).unwrap();
+    let text = "[default.submit]\ntime = 7\ncomment = 'of the file'\n\
+                [other.env]\nGREETING = \"it's\"\n[other]\nsetup = ['GREETING=\"$GREETING me\"']\n";
+    std::fs::write(&file, text).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(built().join("custom_cli"));
+        command.args(["--words", "1", "--dry-run"]).args(arguments).current_dir(&below);
+        let output = command.env_remove("SLURM_ENV").env_remove("SLURMFILE").output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
+    };
+    let plain = run(&[]);
+    // The attribute of the task says five minutes.
+    assert!(plain.contains("time      = 00:05:00  (attribute)"), "{plain}");
+    assert!(plain.contains("comment   = of the file  (Slurmfile)"), "{plain}");
+    let other = run(&["--env", "other"]);
+    assert!(
+        other.contains("export GREETING='it'\\''s'\n")
+            && other.contains("GREETING=\"$GREETING me\"\n"),
+        "{other}"
+    );
+    let unknown = run(&["--env", "ohter"]);
+    assert!(
+        unknown.contains("has no environment `ohter`") && unknown.contains("default, other"),
+        "{unknown}"
+    );
+    std::fs::write(&file, "[default.submit]\ntime = '4 h'\n").unwrap();
+    let wrong = run(&[]);
+    assert!(wrong.contains("Slurmfile:2:8: time: `4 h`") && wrong.contains("04:00:00"), "{wrong}");
+}
+
 /// Each failure by its heading, with what must be in the text below it.
 const FAILURES: &[(&str, &[&str])] = &[
     ("an argument that cannot travel", &["argument `value` does not survive", "slurm::Json<T>"]),

@@ -32,7 +32,7 @@ pub(crate) enum ValueKind {
     Integer(String),
     Bool(bool),
     List(Vec<Item>),
-    /// A path, which may be that of a constant.
+    /// A path, such as that of a crate.
     Path,
 }
 
@@ -43,8 +43,7 @@ pub(crate) struct Item {
     pub(crate) span: Span,
 }
 
-const EXPECTED: &str =
-    "expected a string, an integer, `true`, `false`, a list of strings or a constant";
+const EXPECTED: &str = "expected a string, an integer, `true`, `false` or a list of strings";
 
 /// Returns the arguments in `tokens`, each as it is or with what is wrong with it.
 pub(crate) fn parse(tokens: TokenStream) -> Vec<Result<Argument>> {

@@ -192,7 +192,8 @@ fn option_value(
             OptionInput::from(items.iter().map(|item| item.text.clone()).collect::<Vec<_>>())
         }
         ValueKind::Path => {
-            errors.over(&value.tokens, "expected a literal");
+            let message = "expected a literal: the value is checked before constants have values";
+            errors.over(&value.tokens, message);
             return None;
         }
     };

@@ -14,6 +14,7 @@ use crate::backend::slurm::Slurm;
 use crate::error::{Error, Result};
 use crate::host::LocalHost;
 use crate::poll::Poller;
+use crate::slurmfile::{self, Environment};
 
 /// Who runs the jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -61,9 +62,10 @@ impl FromStr for BackendKind {
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClusterBuilder {
-    backend: BackendKind,
+    backend: Option<BackendKind>,
     job_base_dir: Option<PathBuf>,
     runner_binary: Option<PathBuf>,
+    environment: Environment,
     local_cpus: Option<u32>,
     local_gpus: Option<u32>,
     dry_run: bool,
@@ -73,26 +75,29 @@ impl ClusterBuilder {
     /// Returns a builder with what the environment says: see [`Cluster::from_env`].
     ///
     /// # Errors
-    /// If a variable has a value that makes no sense.
+    /// If a variable has a value that makes no sense, or the Slurmfile is wrong.
     pub fn from_env() -> Result<Self> {
-        let mut builder = Self::default();
-        if let Ok(name) = std::env::var("SLURM_SDK_BACKEND") {
-            builder.backend = name.parse().map_err(|_| Error::Config {
-                message: format!("SLURM_SDK_BACKEND is `{name}`, which is no backend"),
-                hint: "set it to `local` or `slurm`, or unset it".to_owned(),
-            })?;
-        }
-        Ok(builder)
+        let builder = Self::default().environment(slurmfile::chosen(None, None)?);
+        Ok(match backend_variable()? {
+            Some(kind) => builder.backend(kind),
+            None => builder,
+        })
     }
 
-    /// Sets who runs the jobs; the embedded backend by default.
-    pub fn backend(mut self, kind: BackendKind) -> Self {
-        self.backend = kind;
+    /// Sets what a Slurmfile says. What is set by the other methods beats it.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
         self
     }
 
-    /// Sets the directory below which every job has its own; by default `SLURM_SDK_JOB_BASE_DIR`, and
-    /// `~/slurm_jobs` without it. On a cluster, all nodes have to see it under the same path.
+    /// Sets who runs the jobs; by default who the Slurmfile says, and the embedded backend without one.
+    pub fn backend(mut self, kind: BackendKind) -> Self {
+        self.backend = Some(kind);
+        self
+    }
+
+    /// Sets the directory below which every job has its own; by default `SLURM_SDK_JOB_BASE_DIR`, then
+    /// what the Slurmfile says, then `~/slurm_jobs`. On a cluster, all nodes have to see it under the same path.
     pub fn job_base_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.job_base_dir = Some(dir.into());
         self
@@ -130,14 +135,11 @@ impl ClusterBuilder {
     /// If there is no home directory and no job base directory was set, or this program cannot find
     /// its own file.
     pub fn build(self) -> Result<Cluster> {
-        let base = match self.job_base_dir {
+        let variable = || std::env::var_os("SLURM_SDK_JOB_BASE_DIR").filter(|dir| !dir.is_empty());
+        let given = self.job_base_dir.or_else(|| variable().map(PathBuf::from));
+        let base = match given.or_else(|| self.environment.job_base_dir.clone()) {
             Some(dir) => expand_home(&dir)?,
-            None => {
-                match std::env::var_os("SLURM_SDK_JOB_BASE_DIR").filter(|dir| !dir.is_empty()) {
-                    Some(dir) => expand_home(Path::new(&dir))?,
-                    None => home()?.join("slurm_jobs"),
-                }
-            }
+            None => home()?.join("slurm_jobs"),
         };
         let base = std::path::absolute(&base).map_err(|error| Error::Config {
             message: format!("the job base directory {} cannot be used: {error}", base.display()),
@@ -149,18 +151,20 @@ impl ClusterBuilder {
                 hint: "Slurm needs a path in UTF-8 without line breaks and without `%`".to_owned(),
             });
         }
-        let runner_binary = match self.runner_binary {
-            Some(path) => path,
+        let given = self.runner_binary.or_else(|| self.environment.runner_binary.clone());
+        let runner_binary = match given {
+            Some(path) => expand_home(&path)?,
             None => std::env::current_exe().map_err(|error| Error::Config {
                 message: format!("this program cannot find its own file: {error}"),
                 hint: "name it with runner_binary".to_owned(),
             })?,
         };
         let capacity = Capacity::of_this_machine(self.local_cpus, self.local_gpus);
-        let backend: Arc<dyn Backend> = match self.backend {
-            BackendKind::Local => Arc::new(Local::new(base, capacity)),
-            BackendKind::Slurm => Arc::new(Slurm::new(Box::new(LocalHost), base)),
-        };
+        let backend: Arc<dyn Backend> =
+            match self.backend.or(self.environment.backend).unwrap_or_default() {
+                BackendKind::Local => Arc::new(Local::new(base, capacity)),
+                BackendKind::Slurm => Arc::new(Slurm::new(Box::new(LocalHost), base)),
+            };
         Ok(Cluster {
             inner: Arc::new(Inner {
                 poller: Poller::new(Arc::clone(&backend)),
@@ -168,10 +172,21 @@ impl ClusterBuilder {
                 runner_binary,
                 binary_path: OnceCell::new(),
                 staged: OnceCell::new(),
+                environment: self.environment,
                 dry_run: self.dry_run,
             }),
         })
     }
+}
+
+/// Returns the backend that `SLURM_SDK_BACKEND` names.
+pub(crate) fn backend_variable() -> Result<Option<BackendKind>> {
+    let Ok(name) = std::env::var("SLURM_SDK_BACKEND") else { return Ok(None) };
+    let wrong = |_| Error::Config {
+        message: format!("SLURM_SDK_BACKEND is `{name}`, which is no backend"),
+        hint: "set it to `local` or `slurm`, or unset it".to_owned(),
+    };
+    name.parse().map(Some).map_err(wrong)
 }
 
 fn expand_home(dir: &Path) -> Result<PathBuf> {

@@ -12,7 +12,9 @@ use once_cell::sync::OnceCell;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::poll::Poller;
+use crate::slurmfile::Environment;
 
+pub(crate) use config::backend_variable;
 pub use config::{BackendKind, ClusterBuilder};
 
 /// Where jobs go: the embedded backend on this machine, or the Slurm of this host.
@@ -29,6 +31,7 @@ struct Inner {
     runner_binary: PathBuf,
     binary_path: OnceCell<PathBuf>,
     staged: OnceCell<PathBuf>,
+    environment: Environment,
     dry_run: bool,
 }
 
@@ -60,11 +63,12 @@ impl Cluster {
         Self::builder().backend(BackendKind::Slurm).build()
     }
 
-    /// Returns the cluster that the environment names: `SLURM_SDK_BACKEND` (`local`, the default, or
-    /// `slurm`) and `SLURM_SDK_JOB_BASE_DIR`.
+    /// Returns the cluster that the environment names: the Slurmfile that `SLURMFILE` names or the
+    /// nearest one at or above the current directory, its environment `SLURM_ENV`, and above that
+    /// `SLURM_SDK_BACKEND` (`local` or `slurm`) and `SLURM_SDK_JOB_BASE_DIR`.
     ///
     /// # Errors
-    /// If a variable has a value that makes no sense.
+    /// If a variable has a value that makes no sense, or the Slurmfile is wrong.
     pub fn from_env() -> Result<Self> {
         ClusterBuilder::from_env()?.build()
     }
@@ -87,6 +91,11 @@ impl Cluster {
     /// Returns whether [`submit`](crate::JobBuilder::submit) only explains.
     pub fn is_dry_run(&self) -> bool {
         self.inner.dry_run
+    }
+
+    /// Returns the settings of the Slurmfile that the cluster was opened with.
+    pub fn environment(&self) -> &Environment {
+        &self.inner.environment
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {

@@ -11,6 +11,7 @@ use slurm_core::options::InvalidValue;
 use slurm_core::registry::RegistryError;
 
 pub use crate::host::HostError;
+pub use crate::slurmfile::{Problem, SlurmfileError};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 pub(crate) use submit::limit_in;
 pub use submit::{Refusal, SubmitError};
@@ -58,6 +59,9 @@ pub enum Error {
         /// What to do about it.
         hint: String,
     },
+    /// The Slurmfile is wrong.
+    #[error(transparent)]
+    Slurmfile(#[from] SlurmfileError),
     /// The job could not be submitted.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -138,7 +142,8 @@ impl Error {
                 "Slurm forgets jobs; the submission's id (YYYYmmdd_HHMMSS_xxxxxxxx) works as long as its directory exists"
             }
             Self::Host(error) => return error.hint(),
-            Self::Options { .. }
+            Self::Slurmfile(_)
+            | Self::Options { .. }
             | Self::OtherTask { .. }
             | Self::Command { .. }
             | Self::DryRun(_) => {

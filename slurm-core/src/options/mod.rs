@@ -38,6 +38,6 @@ pub use reference::{
 pub use release::{NotARelease, Release};
 pub use set::{OptionSet, Source, check_extra};
 pub use spec::{Argument, CheckedBy, OptionSpec};
-pub use table::{OPTIONS, UnknownOption, find, lookup};
+pub use table::{OPTIONS, UnknownOption, closest, find, lookup};
 pub use types::*;
 pub use value::OptionValue;

@@ -90,6 +90,20 @@ impl OptionSet {
         self.extras.extend(higher.extras.iter().cloned());
     }
 
+    /// Lays the options of `over` on top, whatever their sources: they win, and take the place of those
+    /// that they exclude. For two layers of one source, such as two environments of a Slurmfile.
+    pub fn overlay(&mut self, over: &Self) {
+        for entry in over.options.values() {
+            if entry.value != OptionValue::Unset {
+                conflicts::partners(entry.spec.key).into_iter().for_each(|key| {
+                    self.remove(key);
+                });
+            }
+            self.options.insert(entry.spec.name, entry.clone());
+        }
+        self.extras.extend(over.extras.iter().cloned());
+    }
+
     /// Takes out what comes from a lower source and cannot stand beside `entry`.
     fn replace_excluded(&mut self, entry: &Entry) {
         if entry.value == OptionValue::Unset {

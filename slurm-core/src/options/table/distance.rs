@@ -23,3 +23,10 @@ pub(crate) fn distance(from: &str, to: &str) -> usize {
     }
     above[to.len()]
 }
+
+/// Returns the candidate that `word` was probably meant to be: the nearest, if it is near enough to
+/// be a slip of the hand.
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |candidate: &&str| distance(word, candidate) <= 1 + word.chars().count() / 4;
+    candidates.into_iter().filter(near).min_by_key(|candidate| distance(word, candidate))
+}

@@ -5,6 +5,7 @@ mod lookup;
 mod rows;
 mod unsettable;
 
+pub use distance::closest;
 pub(crate) use distance::distance;
 pub use lookup::{UnknownOption, find, lookup};
 

@@ -1,0 +1,179 @@
+//! The Slurmfile: settings of a project, beside its sources.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `discover` | where a Slurmfile is looked for |
+//! | `parse` | from TOML to settings, with the place of everything that is wrong |
+
+mod discover;
+mod parse;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use slurm_core::options::OptionSet;
+
+pub(crate) use discover::chosen;
+
+use crate::cluster::BackendKind;
+use crate::error::{Error, Result};
+
+/// The name of the environment that is used where none is named, and that lies under all others.
+pub(crate) const DEFAULT_ENVIRONMENT: &str = "default";
+
+/// A project's settings: which cluster its jobs go to, and with which options.
+///
+/// A Slurmfile is a TOML file named `Slurmfile` or `Slurmfile.toml`. Its tables are *environments*; the one
+/// named `default` lies under all others:
+///
+/// ```toml
+/// [default.cluster]
+/// backend = "slurm"                  # or "local", the embedded backend
+/// job_base_dir = "/scratch/me/jobs"  # `~` is the home directory
+///
+/// [default.submit]                   # any option of the attribute, which beats what stands here
+/// account = "proj1"
+/// time = "01:00:00"
+///
+/// [default]
+/// setup = ["module load cuda/12.4"]  # lines of shell before the task, in every job
+///
+/// [default.env]                      # variables in every job
+/// OMP_NUM_THREADS = "8"
+///
+/// [debug.submit]                     # chosen by --env debug, or SLURM_ENV=debug
+/// partition = "debug"
+/// ```
+///
+/// ```
+/// let file = slurm::Slurmfile::parse("[default.submit]\ntime = 90\n[quick.submit]\nqos = 'short'\n", "Slurmfile")?;
+/// let quick = file.environment("quick")?;
+/// assert_eq!(quick.submit.to_args(), ["--qos=short", "--time=01:30:00"]);
+/// # Ok::<(), slurm::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slurmfile {
+    name: String,
+    environments: BTreeMap<String, Environment>,
+}
+
+/// An environment of a [`Slurmfile`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Environment {
+    /// Who runs the jobs.
+    pub backend: Option<BackendKind>,
+    /// The directory below which every job has its own.
+    pub job_base_dir: Option<PathBuf>,
+    /// The program that runs inside the jobs.
+    pub runner_binary: Option<PathBuf>,
+    /// Options of every job.
+    pub submit: OptionSet,
+    /// Lines of shell that every job runs before the task.
+    pub setup: Vec<String>,
+    /// Variables of every job.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Everything that is wrong with a Slurmfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SlurmfileError {
+    /// The file's name.
+    pub file: String,
+    /// What is wrong, in the order of the lines; never empty.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that is wrong with a Slurmfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub message: String,
+}
+
+impl fmt::Display for SlurmfileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Problem { line, column, message }) in self.problems.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}:{line}:{column}: {message}", self.file)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SlurmfileError {}
+
+impl Slurmfile {
+    /// Reads the text of a Slurmfile; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`Error::Slurmfile`] with everything that is wrong: TOML, unknown names, wrong types, options that
+    /// sbatch would not take.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        let environments = parse::environments(text)
+            .map_err(|problems| SlurmfileError { file: name.to_owned(), problems })?;
+        Ok(Self { name: name.to_owned(), environments })
+    }
+
+    /// Reads the Slurmfile at `path`, or the one in the directory `path`.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read; and as [`parse`](Self::parse).
+    pub fn open(path: &Path) -> Result<Self> {
+        discover::open(path)
+    }
+
+    /// Reads the Slurmfile of the directory `start` or of the nearest one above it that has one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but that there is none is no error.
+    pub fn find(start: &Path) -> Result<Option<Self>> {
+        discover::find(start)
+    }
+
+    /// Returns the names of the environments.
+    pub fn environments(&self) -> impl Iterator<Item = &str> {
+        self.environments.keys().map(String::as_str)
+    }
+
+    /// Returns an environment, with `default` under it.
+    ///
+    /// # Errors
+    /// If there is none of that name; `default` always exists.
+    pub fn environment(&self, name: &str) -> Result<Environment> {
+        let base = self.environments.get(DEFAULT_ENVIRONMENT).cloned().unwrap_or_default();
+        if name == DEFAULT_ENVIRONMENT {
+            return Ok(base);
+        }
+        let Some(over) = self.environments.get(name) else {
+            let known: Vec<_> = self.environments().collect();
+            return Err(Error::Config {
+                message: format!("{} has no environment `{name}`", self.name),
+                hint: format!("it has: {}", known.join(", ")),
+            });
+        };
+        Ok(base.under(over))
+    }
+}
+
+impl Environment {
+    /// Returns this environment with what `over` says in its place.
+    ///
+    /// Values replace values; `setup` lines come before those of `over`.
+    fn under(mut self, over: &Self) -> Self {
+        self.backend = over.backend.or(self.backend);
+        self.job_base_dir = over.job_base_dir.clone().or(self.job_base_dir);
+        self.runner_binary = over.runner_binary.clone().or(self.runner_binary);
+        self.submit.overlay(&over.submit);
+        self.setup.extend(over.setup.iter().cloned());
+        self.env.extend(over.env.clone());
+        self
+    }
+}

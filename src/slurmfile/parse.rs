@@ -1,0 +1,309 @@
+//! From TOML to settings.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use slurm_core::options::{self, OptionInput, Source};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Environment, Problem};
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Reads all environments, or tells everything that is wrong.
+pub(super) fn environments(text: &str) -> Result<BTreeMap<String, Environment>, Vec<Problem>> {
+    let mut reader = Reader { text, problems: Vec::new() };
+    let document = match DeTable::parse(text) {
+        Ok(document) => document.into_inner(),
+        Err(error) => {
+            reader.problem(error.span().unwrap_or(0..0), error.message().to_owned());
+            return Err(reader.problems);
+        }
+    };
+    let mut environments = BTreeMap::new();
+    for (name, value) in &document {
+        if let Some(table) = reader.table(value, "an environment") {
+            environments.insert(name.get_ref().to_string(), reader.environment(table));
+        }
+    }
+    reader.problems.sort_by_key(|problem| (problem.line, problem.column));
+    if reader.problems.is_empty() { Ok(environments) } else { Err(reader.problems) }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    fn problem(&mut self, span: Range<usize>, message: impl Into<String>) {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        self.problems.push(Problem {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message: message.into(),
+        });
+    }
+
+    fn unknown(&mut self, span: Range<usize>, what: &str, name: &str, known: &[&'static str]) {
+        let message = match options::closest(name, known.iter().copied()) {
+            Some(meant) => format!("unknown {what} `{name}`; did you mean `{meant}`?"),
+            None => format!("unknown {what} `{name}`; there are: {}", known.join(", ")),
+        };
+        self.problem(span, message);
+    }
+
+    fn environment(&mut self, table: &DeTable<'a>) -> Environment {
+        let mut environment = Environment::default();
+        for (name, value) in table {
+            match name.get_ref().as_ref() {
+                "cluster" => self.cluster(value, &mut environment),
+                "submit" => self.submit(value, &mut environment),
+                "setup" => environment.setup = self.setup(value),
+                "env" => environment.env = self.env(value),
+                other => self.unknown(
+                    name.span(),
+                    "section",
+                    other,
+                    &["cluster", "submit", "setup", "env"],
+                ),
+            }
+        }
+        environment
+    }
+
+    fn cluster(&mut self, value: &Value<'a>, environment: &mut Environment) {
+        let Some(table) = self.table(value, "`cluster`") else { return };
+        for (name, value) in table {
+            match name.get_ref().as_ref() {
+                "backend" => {
+                    let Some(text) = self.text(value, "a backend") else { continue };
+                    match text.parse() {
+                        Ok(kind) => environment.backend = Some(kind),
+                        Err(_) => self.unknown(value.span(), "backend", &text, &["local", "slurm"]),
+                    }
+                }
+                "job_base_dir" => {
+                    environment.job_base_dir = self.text(value, "a directory").map(PathBuf::from)
+                }
+                "runner_binary" => {
+                    environment.runner_binary = self.text(value, "a file").map(PathBuf::from)
+                }
+                other => {
+                    self.unknown(
+                        name.span(),
+                        "setting",
+                        other,
+                        &["backend", "job_base_dir", "runner_binary"],
+                    );
+                }
+            }
+        }
+    }
+
+    fn submit(&mut self, value: &Value<'a>, environment: &mut Environment) {
+        let Some(table) = self.table(value, "`submit`") else { return };
+        for (name, value) in table {
+            let key = name.get_ref();
+            if let ("extra", DeValue::Array(flags)) = (key.as_ref(), value.get_ref()) {
+                for flag in flags.iter() {
+                    let Some(text) = self.text(flag, "a flag of sbatch") else { continue };
+                    if let Err(error) = environment.submit.extra(text) {
+                        self.problem(flag.span(), error.to_string());
+                    }
+                }
+                continue;
+            }
+            let spec = match options::lookup(key) {
+                Ok(spec) => spec,
+                Err(error) => {
+                    self.problem(name.span(), error.to_string());
+                    continue;
+                }
+            };
+            let Some(input) = self.input(value) else { continue };
+            match spec.parse_input(input) {
+                Ok(value) => environment.submit.set(spec, value, Source::Slurmfile),
+                Err(error) => self.problem(value.span(), format!("{}: {error}", spec.key)),
+            }
+        }
+        for conflict in environment.submit.conflicts() {
+            // What is missing here may be set by the task.
+            if conflict.kind != options::ConflictKind::Needs {
+                let at = table
+                    .iter()
+                    .find(|(name, _)| name.get_ref().replace('-', "_") == conflict.second);
+                self.problem(
+                    at.map_or(value.span(), |(name, _)| name.span()),
+                    conflict.to_string(),
+                );
+            }
+        }
+    }
+
+    fn input(&mut self, value: &Value<'a>) -> Option<OptionInput> {
+        Some(match value.get_ref() {
+            DeValue::String(text) => text.as_ref().into(),
+            DeValue::Integer(number) if number.radix() == 10 => {
+                number.as_str().replace('_', "").into()
+            }
+            DeValue::Boolean(set) => (*set).into(),
+            DeValue::Array(items) => {
+                let items: Option<Vec<String>> =
+                    items.iter().map(|item| self.text(item, "an item of the list")).collect();
+                items?.into()
+            }
+            other => {
+                let found = other.type_str();
+                self.problem(
+                    value.span(),
+                    format!(
+                        "an option is a string, an integer, a boolean or a list, not a {found}"
+                    ),
+                );
+                return None;
+            }
+        })
+    }
+
+    fn setup(&mut self, value: &Value<'a>) -> Vec<String> {
+        let DeValue::Array(lines) = value.get_ref() else {
+            self.problem(
+                value.span(),
+                "`setup` is a list of lines: setup = [\"module load cuda\"]",
+            );
+            return Vec::new();
+        };
+        let mut setup = Vec::new();
+        for line in lines.iter() {
+            match self.text(line, "a line of `setup`") {
+                Some(text) if text.contains('\0') => {
+                    self.problem(line.span(), "a line cannot hold a NUL")
+                }
+                Some(text) => setup.push(text),
+                None => {}
+            }
+        }
+        setup
+    }
+
+    fn env(&mut self, value: &Value<'a>) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::new();
+        let Some(table) = self.table(value, "`env`") else { return variables };
+        for (name, value) in table {
+            let key = name.get_ref();
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if key.is_empty()
+                || key.starts_with(|c: char| c.is_ascii_digit())
+                || !key.chars().all(plain)
+            {
+                let message = format!(
+                    "`{key}` cannot be a variable's name: letters, digits and `_`, no digit first"
+                );
+                self.problem(name.span(), message);
+                continue;
+            }
+            match self.text(value, "a variable's value") {
+                Some(text) if text.contains('\0') => {
+                    self.problem(value.span(), "a value cannot hold a NUL")
+                }
+                Some(text) => {
+                    variables.insert(key.to_string(), text);
+                }
+                None => {}
+            }
+        }
+        variables
+    }
+
+    fn table<'v>(&mut self, value: &'v Value<'a>, what: &str) -> Option<&'v DeTable<'a>> {
+        match value.get_ref() {
+            DeValue::Table(table) => Some(table),
+            other => {
+                self.problem(
+                    value.span(),
+                    format!("{what} is a table, not a {}", other.type_str()),
+                );
+                None
+            }
+        }
+    }
+
+    fn text(&mut self, value: &Value<'a>, what: &str) -> Option<String> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(text.to_string()),
+            other => {
+                self.problem(
+                    value.span(),
+                    format!("{what} is a string, not a {}", other.type_str()),
+                );
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cluster::BackendKind;
+    use crate::error::Error;
+    use crate::slurmfile::Slurmfile;
+
+    fn problems(text: &str) -> Vec<String> {
+        match Slurmfile::parse(text, "Slurmfile") {
+            Err(Error::Slurmfile(error)) => error.to_string().lines().map(str::to_owned).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_environment_lies_over_default() {
+        let text = "[default]\nsetup = ['a']\n[default.cluster]\nbackend = 'slurm'\njob_base_dir = '~/j'\n\
+                    [default.submit]\nmem = '1G'\ntime = 5\nexclusive = true\nmail_type = ['END', 'FAIL']\n\
+                    [gpu]\nsetup = ['b']\nenv = { A = 'x y' }\n[gpu.submit]\nmem-per-cpu = '2G'\ntime = '1:00:00'\n\
+                    extra = ['--foo=1']\n";
+        let file = Slurmfile::parse(text, "Slurmfile").unwrap();
+        let gpu = file.environment("gpu").unwrap();
+        assert_eq!(
+            (gpu.backend, gpu.setup.join(" "), gpu.env["A"].as_str()),
+            (Some(BackendKind::Slurm), "a b".to_owned(), "x y")
+        );
+        let args = [
+            "--exclusive",
+            "--mail-type=END,FAIL",
+            "--mem-per-cpu=2G",
+            "--time=01:00:00",
+            "--foo=1",
+        ];
+        assert_eq!(gpu.submit.to_args(), args);
+        assert_eq!(file.environment("default").unwrap().submit.to_args().len(), 4);
+        assert!(file.environment("cpu").unwrap_err().hint().unwrap().contains("gpu"));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_with_its_place() {
+        let text = "[default.submit]\npartiton = 'x'\ntime = '4 h'\nmem = 1.5\n[default.clutser]\n[default.cluster]\n\
+                    backend = 'slrum'\njob_base_dir = 7\n[default.env]\n2X = 'a'\n";
+        assert_eq!(
+            problems(text),
+            [
+                "Slurmfile:2:1: unknown option `partiton`; did you mean `partition`?",
+                "Slurmfile:3:8: time: `4 h`: no blank may stand in a time; write `04:00:00`",
+                "Slurmfile:4:7: an option is a string, an integer, a boolean or a list, not a float",
+                "Slurmfile:5:10: unknown section `clutser`; did you mean `cluster`?",
+                "Slurmfile:7:11: unknown backend `slrum`; did you mean `slurm`?",
+                "Slurmfile:8:16: a directory is a string, not a integer",
+                "Slurmfile:10:1: `2X` cannot be a variable's name: letters, digits and `_`, no digit first",
+            ]
+        );
+        assert!(
+            problems("[default.submit]\ntime = \n")[0].starts_with("Slurmfile:2:"),
+            "broken TOML"
+        );
+        let both = problems("[default.submit]\nmem = '1G'\nmem_per_cpu = '1G'\n");
+        assert!(both[0].starts_with("Slurmfile:3:1: "), "{both:?}");
+    }
+}
