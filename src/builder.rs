@@ -15,7 +15,7 @@ use crate::edges::{self, Edge};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::job::Job;
-use crate::submit::{self, Prepared};
+use crate::submit::{self, Call, Prepared};
 
 /// A call of a task, with the options for its job; [`submit`](Self::submit) makes it a job.
 ///
@@ -58,7 +58,7 @@ impl<T: Task> JobBuilder<T> {
         match options::lookup(key) {
             Ok(spec) => match spec.parse_input(value.into()) {
                 Ok(value) => self.options.set(spec, value, Source::CallSite),
-                Err(error) => self.problems.push(error.to_string()),
+                Err(error) => self.problems.push(format!("`{}`: {error}", spec.key)),
             },
             Err(error) => self.problems.push(error.to_string()),
         }
@@ -88,7 +88,7 @@ impl<T: Task> JobBuilder<T> {
     /// No job exists then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
     pub fn submit(self, cluster: &Cluster) -> Result<Job<T::Output>> {
         crate::init::check_may_submit()?;
-        let prepared = self.prepare(cluster)?;
+        let prepared = self.prepare(cluster, !cluster.is_dry_run())?;
         if cluster.is_dry_run() {
             return Err(Error::DryRun(Box::new(prepared.explanation)));
         }
@@ -100,10 +100,11 @@ impl<T: Task> JobBuilder<T> {
     /// # Errors
     /// As `submit`, as far as it can be known without submitting.
     pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
-        self.prepare(cluster).map(|prepared| prepared.explanation)
+        self.prepare(cluster, false).map(|prepared| prepared.explanation)
     }
 
-    fn prepare(self, cluster: &Cluster) -> Result<Prepared> {
+    /// Decides everything; with `stage`, also puts the binary in its place.
+    fn prepare(self, cluster: &Cluster, stage: bool) -> Result<Prepared> {
         let entry = T::entry();
         let CallArguments { arguments, upstream: mut edges, error } = self.call;
         edges.extend(self.edges);
@@ -114,6 +115,7 @@ impl<T: Task> JobBuilder<T> {
         let mut merged = cluster.environment().submit.clone();
         merged.merge(&from_attribute(entry, &mut problems));
         merged.merge(&self.options);
+        problems.extend(edges.iter().filter_map(|edge| edge.not_of(cluster)));
         if let Err(problem) = edges::add_to(&mut merged, &edges) {
             problems.push(problem);
         }
@@ -124,10 +126,12 @@ impl<T: Task> JobBuilder<T> {
         if !problems.is_empty() {
             return Err(Error::Options { problems });
         }
+        let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()? };
         let pre_id = submit::new_pre_id();
         let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
         let spec = spec(arguments, &pre_id, &merged);
-        submit::prepare(cluster, entry, &spec, merged, dir, edges)
+        let call = Call { entry, spec, dir, edges };
+        submit::prepare(cluster, call, merged, binary)
     }
 }
 

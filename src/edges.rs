@@ -9,6 +9,7 @@ use slurm_core::options::{self, DependencyKind, OptionSet, OptionValue, Source};
 use slurm_core::task::Task;
 
 use crate::builder::JobBuilder;
+use crate::cluster::Cluster;
 use crate::job::Job;
 
 /// A job that another one waits for.
@@ -25,6 +26,8 @@ pub struct Edge {
     pub task: String,
     /// Its directory.
     pub dir: PathBuf,
+    /// The backend that runs it.
+    pub backend: String,
 }
 
 impl Edge {
@@ -35,7 +38,19 @@ impl Edge {
             minutes: None,
             task: job.handle().task.clone(),
             dir: job.handle().dir.clone(),
+            backend: job.cluster().backend().name().to_owned(),
         }
+    }
+
+    /// Says so if the job is not one that jobs of `cluster` can wait for.
+    pub(crate) fn not_of(&self, cluster: &Cluster) -> Option<String> {
+        let backend = cluster.backend();
+        // Each job base directory of the embedded backend has job ids of its own.
+        let fits = self.backend == backend.name()
+            && (self.backend != "local" || self.dir.starts_with(backend.job_base_dir()));
+        let Self { job, task, dir, .. } = self;
+        let dir = dir.display();
+        (!fits).then(|| format!("job {job} ({task}) in {dir} is not one of this cluster, so no job here can wait for it"))
     }
 }
 

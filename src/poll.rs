@@ -1,8 +1,9 @@
-//! One thread that waits for all jobs of a cluster.
+//! Two threads that wait for all jobs of a cluster.
 //!
-//! A look for result files costs an `open` per job; a survey of the queue costs at most two commands
-//! whatever the number of jobs. Both start fast when something happens and grow slower while nothing
-//! does. Neither takes more than a tenth of the time, however long a look takes.
+//! One looks for result files, an `open` per job; the other asks the backend about all jobs at once, at
+//! most two commands whatever their number. Each starts fast when something happens and grows slower
+//! while nothing does, and takes no more than a tenth of the time. A queue that hangs does not keep
+//! results from being found.
 //!
 //! What ends a wait, in this order: the result file; a terminal state in the queue or the accounting,
 //! confirmed for a grace period in which the file may still become visible or the job return to the queue;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use slurm_core::ids::{JobId, PreId};
 
-use crate::backend::{Backend, Cadence, Sighting};
+use crate::backend::{Backend, Cadence, Sighting, Survey};
 use crate::error::{Error, HostError};
 
 /// How a job ended, before anybody has looked into it.
@@ -26,8 +27,23 @@ pub(crate) enum Verdict {
     Outcome(Arc<Vec<u8>>),
     /// It ended, or can never start, and there is no result file.
     Ended(Sighting),
+    /// There is a result file that cannot be read, and why.
+    Unreadable(String),
     /// Nobody knows it any more.
     Lost,
+}
+
+/// The backend's commands are not installed, so no wait can end.
+#[derive(Clone, Debug)]
+pub(crate) struct MissingCommand {
+    program: String,
+    command: String,
+}
+
+impl From<MissingCommand> for Error {
+    fn from(MissingCommand { program, command }: MissingCommand) -> Self {
+        HostError::CommandMissing { program, command }.into()
+    }
 }
 
 /// Waits for jobs.
@@ -46,9 +62,10 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Board {
     watched: HashMap<PreId, Watched>,
-    running: bool,
-    /// Counts new entries, so that the thread notices one that came while it was looking.
-    arrivals: u64,
+    /// Which of the two threads run.
+    running: [bool; 2],
+    /// Counts what happens: new entries, results, changes of state. Whoever waits then looks sooner.
+    stirs: u64,
 }
 
 #[derive(Debug)]
@@ -56,13 +73,14 @@ struct Watched {
     job: JobId,
     result: PathBuf,
     waiters: usize,
-    verdict: Option<Result<Verdict, Arc<Error>>>,
+    verdict: Option<Result<Verdict, MissingCommand>>,
+    unreadable: Option<String>,
     ended: Option<(Sighting, Instant)>,
     absent_since: Option<Instant>,
     last: Option<Sighting>,
 }
 
-/// The thread stays this long when there is nothing to wait for.
+/// The threads stay this long when there is nothing to wait for.
 const IDLE: Duration = Duration::from_secs(2);
 
 impl Poller {
@@ -81,36 +99,32 @@ impl Poller {
         job: JobId,
         result: PathBuf,
         deadline: Option<Instant>,
-    ) -> Result<Option<Verdict>, Arc<Error>> {
+    ) -> Result<Option<Verdict>, Error> {
         let mut board = self.shared.lock();
         let entry = board.watched.entry(pre_id.clone()).or_insert_with(|| Watched {
             job,
             result,
             waiters: 0,
             verdict: None,
+            unreadable: None,
             ended: None,
             absent_since: None,
             last: None,
         });
         entry.waiters += 1;
-        board.arrivals += 1;
-        if !board.running {
-            board.running = true;
-            let shared = Arc::downgrade(&self.shared);
-            let started =
-                thread::Builder::new().name("slurm-poller".to_owned()).spawn(move || run(&shared));
-            if let Err(source) = started {
-                board.running = false;
+        board.stirs += 1;
+        for work in [Work::Files, Work::Survey] {
+            if let Err(source) = self.shared.start(&mut board, work) {
                 board.forget_waiter(pre_id);
                 let command = "a thread that waits for jobs".to_owned();
-                return Err(Arc::new(HostError::Start { command, source }.into()));
+                return Err(HostError::Start { command, source }.into());
             }
         }
         self.shared.changed.notify_all();
         let verdict = loop {
             if let Some(verdict) = board.watched.get(pre_id).and_then(|entry| entry.verdict.clone())
             {
-                break verdict.map(Some);
+                break verdict.map(Some).map_err(Error::from);
             }
             board = match deadline {
                 None => self.shared.changed.wait(board).unwrap_or_else(PoisonError::into_inner),
@@ -129,7 +143,35 @@ impl Poller {
     }
 }
 
+/// What one of the two threads does.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    Files,
+    Survey,
+}
+
+/// Says that a thread runs, and that it does not when it ends, however it ends.
+struct Running(Weak<Shared>, Work);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.lock().running[self.1 as usize] = false;
+        }
+    }
+}
+
 impl Shared {
+    fn start(self: &Arc<Self>, board: &mut Board, work: Work) -> std::io::Result<()> {
+        if !board.running[work as usize] {
+            let shared = Arc::downgrade(self);
+            let thread = thread::Builder::new().name("slurm-poller".to_owned());
+            thread.spawn(move || run(&Running(shared, work)))?;
+            board.running[work as usize] = true;
+        }
+        Ok(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -171,103 +213,115 @@ impl Pace {
     fn slow_down(&mut self, began: Instant) {
         let now = Instant::now();
         self.interval = (self.interval * 5 / 4).clamp(self.range.0, self.range.1);
-        self.due = now + self.interval.max((now - began) * 9);
+        self.due = now + self.interval.max(((now - began) * 9).min(self.range.1));
     }
 }
 
-fn run(shared: &Weak<Shared>) {
+fn run(running: &Running) {
+    let Running(shared, work) = running;
     let Some(cadence) = shared.upgrade().map(|shared| shared.backend.cadence()) else { return };
-    let mut files = Pace::new(cadence.files);
-    let mut survey = Pace::new(cadence.survey);
-    let mut arrivals = 0;
+    let mut pace = Pace::new(match work {
+        Work::Files => cadence.files,
+        Work::Survey => cadence.survey,
+    });
+    let mut stirs = 0;
     let mut idle_since = Instant::now();
     while let Some(shared) = shared.upgrade() {
         let mut board = shared.lock();
-        if board.arrivals != arrivals {
-            arrivals = board.arrivals;
-            survey.reset();
-            files.reset();
-            files.due = Instant::now();
+        if board.stirs != stirs {
+            stirs = board.stirs;
+            pace.reset();
         }
         let now = Instant::now();
         if board.open().next().is_some() {
             idle_since = now;
         } else if now.duration_since(idle_since) >= IDLE {
-            board.running = false;
+            // While the board is held, so that nobody relies on a thread that is about to end.
+            board.running[*work as usize] = false;
             return;
         } else {
             // Until there is something to do; the answer does not matter, the loop looks for itself.
             let _ = shared.changed.wait_timeout(board, IDLE);
             continue;
         }
-        let due = files.due.min(survey.due);
-        if due > now {
-            let _ = shared.changed.wait_timeout(board, due - now);
+        if pace.due > now {
+            let _ = shared.changed.wait_timeout(board, pace.due - now);
             continue;
         }
-        if files.due <= now {
-            drop(board);
-            let found = look_for_results(&shared);
-            files.slow_down(now);
-            if found {
-                survey.reset();
+        match work {
+            Work::Files => {
+                drop(board);
+                look_for_results(&shared);
             }
-        } else {
-            let jobs: Vec<JobId> = board.open().map(|(_, entry)| entry.job).collect();
-            drop(board);
-            let seen = shared.backend.survey(&jobs);
-            let news = shared.lock().take_in(seen);
-            // The result of a job that has ended was there before its end could be seen.
-            look_for_results(&shared);
-            shared.lock().settle(&cadence);
-            survey.slow_down(now);
-            if news {
-                survey.reset();
-                files.reset();
+            Work::Survey => {
+                let jobs: Vec<JobId> = board.open().map(|(_, entry)| entry.job).collect();
+                drop(board);
+                let answer = shared.backend.survey(&jobs);
+                if shared.lock().take_in(answer) {
+                    // The result of a job that has ended was there before its end could be seen.
+                    look_for_results(&shared);
+                    shared.lock().settle(&cadence);
+                }
             }
-            shared.changed.notify_all();
         }
+        pace.slow_down(now);
+        shared.changed.notify_all();
     }
 }
 
 /// Looks whether any open job has a result now.
-fn look_for_results(shared: &Shared) -> bool {
+fn look_for_results(shared: &Shared) {
     let open: Vec<(PreId, PathBuf)> =
         shared.lock().open().map(|(id, entry)| (id.clone(), entry.result.clone())).collect();
-    let mut found = false;
     for (pre_id, result) in open {
-        match shared.backend.host().read(&result, 0) {
+        let read = shared.backend.host().read(&result, 0);
+        let mut board = shared.lock();
+        let Some(entry) = board.watched.get_mut(&pre_id) else { continue };
+        match read {
             Ok(Some(bytes)) => {
-                if let Some(entry) = shared.lock().watched.get_mut(&pre_id) {
-                    entry.verdict = Some(Ok(Verdict::Outcome(Arc::new(bytes))));
-                }
+                entry.verdict = Some(Ok(Verdict::Outcome(Arc::new(bytes))));
+                board.stirs += 1;
                 shared.changed.notify_all();
-                found = true;
             }
             Ok(None) => {}
-            Err(error) => log::warn!("will look again: {error}"),
+            Err(error) => {
+                let message = error.to_string();
+                if entry.unreadable.as_ref() != Some(&message) {
+                    log::warn!("will look again: {message}");
+                    entry.unreadable = Some(message);
+                }
+            }
         }
     }
-    found
 }
 
 impl Board {
-    /// Takes in what the backend said, and returns whether it was news.
-    fn take_in(&mut self, seen: Result<HashMap<JobId, Sighting>, Error>) -> bool {
+    /// Takes in what the backend said, and returns whether it said anything.
+    fn take_in(&mut self, answer: Result<Survey, Error>) -> bool {
         let open = self.watched.values_mut().filter(|entry| entry.verdict.is_none());
-        let seen = match seen {
-            Ok(seen) => seen,
-            Err(error @ Error::Host(HostError::CommandMissing { .. })) => {
-                let error = Arc::new(error);
-                open.for_each(|entry| entry.verdict = Some(Err(Arc::clone(&error))));
-                return true;
+        match answer {
+            Ok(Survey { seen, doubt }) => {
+                if let Some(doubt) = &doubt {
+                    log::warn!("will ask again: {doubt}");
+                }
+                let news = open.fold(false, |news, entry| {
+                    entry.take_in(seen.get(&entry.job), doubt.is_some()) | news
+                });
+                self.stirs += u64::from(news);
+                true
+            }
+            Err(Error::Host(HostError::CommandMissing { program, command })) => {
+                let missing = MissingCommand { program, command };
+                open.for_each(|entry| entry.verdict = Some(Err(missing.clone())));
+                false
             }
             Err(error) => {
                 log::warn!("will ask again: {error}");
-                return false;
+                // Time in which nobody answered is no time of absence.
+                open.for_each(|entry| entry.absent_since = None);
+                false
             }
-        };
-        open.fold(false, |news, entry| entry.take_in(seen.get(&entry.job)) | news)
+        }
     }
 
     /// Decides about the jobs whose time of grace is over.
@@ -280,10 +334,11 @@ impl Board {
 }
 
 impl Watched {
-    fn take_in(&mut self, sighting: Option<&Sighting>) -> bool {
+    /// Takes in what was seen of the job, if it was; `doubtful` if not every source has answered.
+    fn take_in(&mut self, sighting: Option<&Sighting>, doubtful: bool) -> bool {
         let now = Instant::now();
         let Some(sighting) = sighting else {
-            self.absent_since.get_or_insert(now);
+            self.absent_since = (!doubtful).then(|| self.absent_since.unwrap_or(now));
             return false;
         };
         self.absent_since = None;
@@ -303,7 +358,10 @@ impl Watched {
             let grace =
                 cadence.file_grace.max(if returns { cadence.return_grace } else { Duration::ZERO });
             if over(*since, grace) {
-                self.verdict = Some(Ok(Verdict::Ended(sighting.clone())));
+                self.verdict = Some(Ok(match self.unreadable.take() {
+                    Some(reason) => Verdict::Unreadable(reason),
+                    None => Verdict::Ended(sighting.clone()),
+                }));
             }
         } else if self.absent_since.is_some_and(|since| over(since, cadence.lost_after)) {
             self.verdict = Some(Ok(Verdict::Lost));

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use slurm_core::ids::PreId;
+use slurm_core::layout::JobDir;
 use slurm_core::options::OptionSet;
 
 use crate::slurmfile::Environment;
@@ -25,7 +26,7 @@ pub(crate) struct Script<'a> {
     pub(crate) pre_id: &'a PreId,
     pub(crate) job_base_dir: &'a Path,
     pub(crate) binary: &'a Path,
-    pub(crate) spec: &'a Path,
+    pub(crate) dir: &'a JobDir,
     pub(crate) launcher: Launcher,
     /// Of the Slurmfile: variables, and lines of shell before the task.
     pub(crate) environment: &'a Environment,
@@ -61,14 +62,20 @@ impl Script<'_> {
         for line in &self.environment.setup {
             let _ = writeln!(text, "{line}");
         }
-        let launcher = match self.launcher {
-            Launcher::Exec => "exec",
-            // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun.
-            Launcher::Srun => {
-                "exec srun ${SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK} --kill-on-bad-exit=1"
-            }
+        let run = format!("{} __slurm run {}", word(self.binary), word(&self.dir.spec()));
+        let _ = match self.launcher {
+            Launcher::Exec => writeln!(text, "exec {run}"),
+            // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun. A signal for the batch
+            // script alone must not end it. The value of the first process counts once all have succeeded.
+            Launcher::Srun => write!(
+                text,
+                "trap : USR1 USR2\n\
+                 srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} \\\n\
+                 \x20   && mv -f {} {}\n",
+                word(&self.dir.value()),
+                word(&self.dir.result()),
+            ),
         };
-        let _ = writeln!(text, "{launcher} {} __slurm run {}", word(self.binary), word(self.spec));
         text
     }
 }

@@ -1,5 +1,6 @@
 //! From a call to a job.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -39,27 +40,34 @@ pub(crate) struct Submitted {
 /// Batch scripts are readable by the group, as sites expect, and by nobody else.
 const SCRIPT_MODE: u32 = 0o750;
 
+/// A call whose options are merged.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) entry: &'static TaskEntry,
+    pub(crate) spec: Spec,
+    pub(crate) dir: JobDir,
+    pub(crate) edges: Vec<Edge>,
+}
+
 pub(crate) fn prepare(
     cluster: &Cluster,
-    entry: &'static TaskEntry,
-    spec: &Spec,
+    call: Call,
     mut options: OptionSet,
-    dir: JobDir,
-    after: Vec<Edge>,
+    binary: &Path,
 ) -> Result<Prepared> {
+    let Call { entry, spec, dir, edges: after } = call;
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
     add_defaults(&mut options, entry, &pre_id, &dir)?;
     let mut warnings = check_release(backend, &options)?;
     warnings.extend(backend.warnings(&options));
-    let binary = cluster.binary_path()?;
     let script = Script {
         options: &options,
         task: entry.name,
         pre_id: &pre_id,
         job_base_dir: cluster.job_base_dir(),
         binary,
-        spec: &dir.spec(),
+        dir: &dir,
         launcher: backend.launcher(&options),
         environment: cluster.environment(),
     };
@@ -151,7 +159,6 @@ pub(crate) fn submit<R>(
 ) -> Result<Job<R>> {
     let (backend, dir) = (cluster.backend(), &prepared.dir);
     let host = backend.host();
-    cluster.stage_binary()?;
     let json = serde_json::to_vec_pretty(&prepared.explanation)
         .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
     let script = prepared.explanation.script.as_bytes();

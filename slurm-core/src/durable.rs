@@ -1,9 +1,9 @@
 //! Writes that are whole or absent.
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Writes `bytes` to `path` so that a reader finds either the whole file or none, also after a crash
 /// or on a full disk.
@@ -58,12 +58,13 @@ fn create_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Returns a name beside `path` that no other thread or process on this host uses.
+/// Returns a name beside `path` that nobody else uses: process ids come again, and containers that share a
+/// file system do not share them.
 pub fn temporary_beside(path: &Path) -> PathBuf {
-    static COUNTER: AtomicU32 = AtomicU32::new(0);
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    // The standard library's only source of random bits.
+    let random = RandomState::new().build_hasher().finish();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.{count}.tmp", std::process::id()))
+    path.with_file_name(format!(".{name}.{}.{random:016x}.tmp", std::process::id()))
 }
 
 #[cfg(test)]

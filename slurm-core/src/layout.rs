@@ -11,6 +11,7 @@
 //!     slurm-{id}.out  .err      what the task printed                  the job
 //!     events.jsonl              what happened, a line each             runner
 //!     result                    frame: value or failure                runner, at the end
+//!     value                     of several processes: the outcome of the first, until all have ended
 //!     output/                   the task's own files                   task
 //! ```
 //!
@@ -68,6 +69,11 @@ impl JobDir {
     /// Returns the path of the outcome, which the runner writes.
     pub fn result(&self) -> PathBuf {
         self.0.join("result")
+    }
+
+    /// Returns where the first of several processes puts its outcome until all have ended well.
+    pub fn value(&self) -> PathBuf {
+        self.0.join("value")
     }
 
     /// Returns the path of the directory for the task's own files.

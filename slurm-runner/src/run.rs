@@ -216,10 +216,15 @@ impl Writer {
                 outcome.to_bytes(task, signature).map_err(|error| failure(error.to_string()))?
             }
         };
-        let publish = if self.several { durable::write_first } else { durable::write };
-        publish(&self.dir.result(), &bytes).map_err(|error| {
-            failure(format!("cannot be written to {}: {error}", self.dir.result().display()))
-        })
+        let is_value = matches!(outcome.ending, Ending::Value(_));
+        let (path, written) = match (self.several, is_value) {
+            (false, _) => (self.dir.result(), durable::write(&self.dir.result(), &bytes)),
+            // It becomes the result once all processes have ended well.
+            (true, true) => (self.dir.value(), durable::write(&self.dir.value(), &bytes)),
+            (true, false) => (self.dir.result(), durable::write_first(&self.dir.result(), &bytes)),
+        };
+        written
+            .map_err(|error| failure(format!("cannot be written to {}: {error}", path.display())))
     }
 
     fn append(&self, event: &Event) {

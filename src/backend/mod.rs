@@ -44,8 +44,8 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Makes a job of a submission whose files are written.
     fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError>;
 
-    /// Returns what is known of these jobs; one that is not known at all is left out.
-    fn survey(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Sighting>, Error>;
+    /// Returns what is known of these jobs.
+    fn survey(&self, jobs: &[JobId]) -> Result<Survey, Error>;
 
     /// Cancels a job. One that has ended already is no error.
     fn cancel(&self, job: JobId) -> Result<(), Error>;
@@ -58,6 +58,15 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Returns how often to look.
     fn cadence(&self) -> Cadence;
+}
+
+/// What a backend knows of some jobs.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// Those that are known; one that is not known at all is left out.
+    pub(crate) seen: HashMap<JobId, Sighting>,
+    /// Why a source could not be asked, so that a job that is left out may be known there.
+    pub(crate) doubt: Option<Error>,
 }
 
 /// What a backend says of a job.

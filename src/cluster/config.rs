@@ -12,7 +12,7 @@ use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
 use crate::backend::slurm::Slurm;
 use crate::error::{Error, Result};
-use crate::host::LocalHost;
+use crate::host::{Binary, LocalHost};
 use crate::poll::Poller;
 use crate::slurmfile::{self, Environment};
 
@@ -152,9 +152,9 @@ impl ClusterBuilder {
             });
         }
         let given = self.runner_binary.or_else(|| self.environment.runner_binary.clone());
-        let runner_binary = match given {
-            Some(path) => expand_home(&path)?,
-            None => std::env::current_exe().map_err(|error| Error::Config {
+        let binary = match given {
+            Some(path) => Binary::at(&expand_home(&path)?),
+            None => Binary::running().map_err(|error| Error::Config {
                 message: format!("this program cannot find its own file: {error}"),
                 hint: "name it with runner_binary".to_owned(),
             })?,
@@ -169,7 +169,7 @@ impl ClusterBuilder {
             inner: Arc::new(Inner {
                 poller: Poller::new(Arc::clone(&backend)),
                 backend,
-                runner_binary,
+                binary,
                 binary_path: OnceCell::new(),
                 staged: OnceCell::new(),
                 environment: self.environment,

@@ -11,6 +11,7 @@ use once_cell::sync::OnceCell;
 
 use crate::backend::Backend;
 use crate::error::Result;
+use crate::host::Binary;
 use crate::poll::Poller;
 use crate::slurmfile::Environment;
 
@@ -28,7 +29,7 @@ pub struct Cluster {
 struct Inner {
     backend: Arc<dyn Backend>,
     poller: Poller,
-    runner_binary: PathBuf,
+    binary: Binary,
     binary_path: OnceCell<PathBuf>,
     staged: OnceCell<PathBuf>,
     environment: Environment,
@@ -109,7 +110,7 @@ impl Cluster {
     /// Returns where the job will find the binary.
     pub(crate) fn binary_path(&self) -> Result<&Path> {
         let path = self.inner.binary_path.get_or_try_init(|| {
-            self.backend().host().staging_path(&self.inner.runner_binary, self.job_base_dir())
+            self.backend().host().staging_path(&self.inner.binary, self.job_base_dir())
         })?;
         Ok(path)
     }
@@ -117,7 +118,7 @@ impl Cluster {
     /// Puts the binary where jobs find it; once per process.
     pub(crate) fn stage_binary(&self) -> Result<&Path> {
         let path = self.inner.staged.get_or_try_init(|| {
-            self.backend().host().stage(&self.inner.runner_binary, self.job_base_dir())
+            self.backend().host().stage(&self.inner.binary, self.job_base_dir())
         })?;
         Ok(path)
     }

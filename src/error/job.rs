@@ -75,6 +75,8 @@ pub struct JobReport {
     pub exit_code: Option<i32>,
     /// The signal, if one ended the process.
     pub signal: Option<i32>,
+    /// Why, in a word of Slurm or a sentence of the embedded backend, if one was given.
+    pub reason: Option<String>,
     /// The last lines that the job wrote to standard error.
     pub stderr_tail: String,
     /// The directory of the job.
@@ -148,6 +150,14 @@ impl fmt::Display for JobError {
 
 impl JobError {
     fn how_it_ended(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reason) =
+            self.job.reason.as_deref().filter(|reason| *reason != "NonZeroExitCode")
+        {
+            write!(f, " ({})", printable(reason))?;
+        }
+        if self.could_not_open() {
+            return f.write_str(": its log files or its working directory could not be opened");
+        }
         if let Some(signal) = self.job.signal.filter(|signal| *signal != 0) {
             return write!(f, ", killed by signal {signal}");
         }
@@ -159,10 +169,19 @@ impl JobError {
         }
     }
 
+    /// Slurm reports 0:53 for a job whose files it cannot open.
+    fn could_not_open(&self) -> bool {
+        self.kind == JobErrorKind::NotStarted && self.job.signal == Some(53)
+    }
+
     /// Returns what can be done about it.
     pub fn hint(&self) -> Option<String> {
         let dir = self.job.dir.display();
         Some(match &self.kind {
+            _ if self.could_not_open() => {
+                "check `output`, `error` and `chdir`: the node has to be able to open them"
+                    .to_owned()
+            }
             JobErrorKind::Failed(_) | JobErrorKind::Died | JobErrorKind::NotStarted => {
                 format!("its script, logs and result are in {dir}")
             }

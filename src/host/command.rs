@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::HostError;
 
@@ -69,32 +72,49 @@ impl CommandLine {
         command.args(&self.arguments);
         scrub(&mut command);
         command.envs(self.variables.iter().copied());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let child = command.spawn().map_err(|error| self.cannot_start(error))?;
         self.collect(child)
     }
 
     fn collect(&self, mut child: Child) -> Result<Output, HostError> {
-        let (sender, receiver) = mpsc::channel();
+        let (sender, events) = mpsc::channel();
         let stdout = drain(child.stdout.take(), sender.clone());
-        let stderr = drain(child.stderr.take(), sender);
+        let stderr = drain(child.stderr.take(), sender.clone());
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        thread::spawn(move || sender.send(Event::Ended(child.wait())));
         let deadline = Instant::now() + self.limit;
-        for _ in 0..2 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if receiver.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
-                // It may have ended this very moment; then there is nothing to kill.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(HostError::Timeout { command: self.to_string(), limit: self.limit });
+        let (mut status, mut open, mut until) = (None, 2, deadline);
+        while status.is_none() || open > 0 {
+            match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Event::Closed) => open -= 1,
+                Ok(Event::Ended(result)) => {
+                    status = Some(result.map_err(|source| self.failed(source))?);
+                    // Something that it left in the background may hold the pipes for ever.
+                    until = deadline.min(Instant::now() + LAST_WORDS);
+                }
+                Err(_) if status.is_some() => break,
+                Err(_) => {
+                    // All of it: a wrapper's sbatch must not go on and submit.
+                    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+                    return Err(HostError::Timeout {
+                        command: self.to_string(),
+                        limit: self.limit,
+                    });
+                }
             }
         }
-        let status = child
-            .wait()
-            .map_err(|source| HostError::Start { command: self.to_string(), source })?;
-        let text = |reader: thread::JoinHandle<Vec<u8>>| {
-            String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()
+        let text = |bytes: &Mutex<Vec<u8>>| {
+            String::from_utf8_lossy(&bytes.lock().unwrap_or_else(PoisonError::into_inner))
+                .into_owned()
         };
-        Ok(Output { status, stdout: text(stdout), stderr: text(stderr) })
+        let status =
+            status.ok_or_else(|| self.failed(io::Error::other("its end was not noticed")))?;
+        Ok(Output { status, stdout: text(&stdout), stderr: text(&stderr) })
+    }
+
+    fn failed(&self, source: io::Error) -> HostError {
+        HostError::Start { command: self.to_string(), source }
     }
 
     fn cannot_start(&self, error: io::Error) -> HostError {
@@ -117,19 +137,35 @@ impl fmt::Display for CommandLine {
     }
 }
 
+/// What can happen while a command runs.
+enum Event {
+    Closed,
+    Ended(io::Result<ExitStatus>),
+}
+
+/// How long the output of a command that has ended is waited for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 fn drain(
     pipe: Option<impl Read + Send + 'static>,
-    done: mpsc::Sender<()>,
-) -> thread::JoinHandle<Vec<u8>> {
+    done: mpsc::Sender<Event>,
+) -> Arc<Mutex<Vec<u8>>> {
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let shared = Arc::clone(&bytes);
     thread::spawn(move || {
-        let mut bytes = Vec::new();
+        let mut buffer = [0; 8192];
         if let Some(mut pipe) = pipe {
             // What was read before an error is still the best there is.
-            let _ = pipe.read_to_end(&mut bytes);
+            while let Ok(read @ 1..) = pipe.read(&mut buffer) {
+                shared
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend_from_slice(&buffer[..read]);
+            }
         }
-        let _ = done.send(());
-        bytes
-    })
+        let _ = done.send(Event::Closed);
+    });
+    bytes
 }
 
 /// Variables of Slurm's own commands change what they submit and print, and a submitter that itself

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use slurm_core::durable;
 use slurm_core::layout::binary_folder;
 
-use super::{CommandLine, Host, HostError, NewFile, Output};
+use super::{Binary, CommandLine, Host, HostError, NewFile, Output};
 
 /// The machine that this process runs on.
 #[derive(Debug)]
@@ -63,40 +63,56 @@ impl Host for LocalHost {
         }
     }
 
-    fn staging_path(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError> {
-        let reading = |error| HostError::file("read", source, error);
-        let name = source.file_name().unwrap_or_default();
-        let metadata = fs::metadata(source).map_err(reading)?;
-        // The same file as last time need not be read again to know its content.
-        if let Ok(hash) = fs::read_to_string(index_entry(job_base_dir, &metadata))
-            && is_hash(&hash)
-        {
-            return Ok(binary_folder(job_base_dir, &hash).join(name));
+    fn read_end(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError> {
+        match fs::metadata(path) {
+            Ok(metadata) => self.read(path, metadata.size().saturating_sub(length)),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(HostError::file("read", path, error)),
         }
-        let mut hasher = blake3::Hasher::new();
-        File::open(source)
-            .and_then(|mut file| io::copy(&mut file, &mut hasher))
-            .map_err(reading)?;
-        let hash = hasher.finalize().to_hex();
-        Ok(binary_folder(job_base_dir, &hash[..HASH_DIGITS]).join(name))
     }
 
-    fn stage(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError> {
-        let staged = self.staging_path(source, job_base_dir)?;
-        let metadata =
-            fs::metadata(source).map_err(|error| HostError::file("read", source, error))?;
-        if fs::metadata(&staged).is_ok_and(|known| known.size() == metadata.size()) {
-            return Ok(staged);
+    fn staging_path(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
+        let reading = |error| HostError::file("read", &binary.path, error);
+        let mut file = File::open(&binary.path).map_err(reading)?;
+        let index = index_entry(job_base_dir, &file.metadata().map_err(reading)?);
+        // The same file as last time need not be read again to know its content.
+        if let Some(hash) = fs::read_to_string(index).ok().filter(|hash| is_hash(hash)) {
+            return Ok(binary_folder(job_base_dir, &hash).join(&binary.name));
         }
-        let folder = staged.parent().unwrap_or(job_base_dir);
-        create_dirs(folder)?;
-        copy(source, &staged).map_err(|error| HostError::file("write", &staged, error))?;
+        let mut hasher = blake3::Hasher::new();
+        io::copy(&mut file, &mut hasher).map_err(reading)?;
+        let hash = hasher.finalize().to_hex();
+        Ok(binary_folder(job_base_dir, &hash[..HASH_DIGITS]).join(&binary.name))
+    }
+
+    fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
+        let reading = |error| HostError::file("read", &binary.path, error);
+        let mut file = File::open(&binary.path).map_err(reading)?;
+        let metadata = file.metadata().map_err(reading)?;
+        let is_whole =
+            |staged: &Path| fs::metadata(staged).is_ok_and(|known| known.size() == metadata.size());
         let index = index_entry(job_base_dir, &metadata);
-        if let Some(parent) = index.parent() {
-            create_dirs(parent)?;
+        if let Some(hash) = fs::read_to_string(&index).ok().filter(|hash| is_hash(hash)) {
+            let staged = binary_folder(job_base_dir, &hash).join(&binary.name);
+            if is_whole(&staged) {
+                return Ok(staged);
+            }
         }
-        let hash = folder.file_name().unwrap_or_default().as_encoded_bytes();
-        self.write(&index, hash)?;
+        let folder = job_base_dir.join(".bin/index");
+        create_dirs(&folder)?;
+        // Hashed while it is copied, so that what lies under a hash has it, whatever happens to the original.
+        let copy = durable::temporary_beside(&job_base_dir.join(".bin").join(&binary.name));
+        let hash = copy_hashed(&mut file, &copy)
+            .map_err(|error| HostError::file("write", &copy, error))?;
+        let staged = binary_folder(job_base_dir, &hash).join(&binary.name);
+        let placed = if is_whole(&staged) {
+            fs::remove_file(&copy)
+        } else {
+            create_dirs(staged.parent().unwrap_or(job_base_dir))?;
+            fs::rename(&copy, &staged)
+        };
+        placed.map_err(|error| HostError::file("write", &staged, error))?;
+        self.write(&index, hash.as_bytes())?;
         Ok(staged)
     }
 }
@@ -140,17 +156,29 @@ fn create(path: &Path, file: &NewFile<'_>) -> io::Result<()> {
     if file.synced { handle.sync_all() } else { Ok(()) }
 }
 
-/// Copies a program so that it is there whole or not at all, executable by whom the original is.
-fn copy(source: &Path, target: &Path) -> io::Result<()> {
-    let temporary = durable::temporary_beside(target);
-    let copied = fs::copy(source, &temporary).and_then(|_| {
-        let mode = fs::metadata(source)?.permissions().mode() | 0o500;
-        fs::set_permissions(&temporary, fs::Permissions::from_mode(mode & !0o222))?;
-        File::open(&temporary)?.sync_all()?;
-        fs::rename(&temporary, target)
-    });
+/// Copies a program into a new file that may be run and not be written, and returns its hash.
+fn copy_hashed(source: &mut File, target: &Path) -> io::Result<String> {
+    let copy = |source: &mut File| {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(target)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match source.read(&mut buffer)? {
+                0 => break,
+                read => {
+                    hasher.update(&buffer[..read]);
+                    file.write_all(&buffer[..read])?;
+                }
+            }
+        }
+        let mode = source.metadata()?.permissions().mode() | 0o500;
+        file.set_permissions(fs::Permissions::from_mode(mode & 0o555))?;
+        file.sync_all()?;
+        Ok(hasher.finalize().to_hex()[..HASH_DIGITS].to_owned())
+    };
+    let copied = copy(source);
     if copied.is_err() {
-        let _ = fs::remove_file(&temporary);
+        let _ = fs::remove_file(target);
     }
     copied
 }
@@ -164,12 +192,15 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let source = base.path().join("program");
         fs::write(&source, b"first").unwrap();
-        let first = LocalHost.stage(&source, base.path()).unwrap();
-        assert_eq!(LocalHost.stage(&source, base.path()).unwrap(), first);
+        let binary = Binary::at(&source);
+        let planned = LocalHost.staging_path(&binary, base.path()).unwrap();
+        let first = LocalHost.stage(&binary, base.path()).unwrap();
+        assert_eq!(first, planned);
+        assert_eq!(LocalHost.stage(&binary, base.path()).unwrap(), first);
         assert_eq!(fs::read(&first).unwrap(), b"first");
         fs::remove_file(&source).unwrap();
         fs::write(&source, b"second").unwrap();
-        let second = LocalHost.stage(&source, base.path()).unwrap();
+        let second = LocalHost.stage(&binary, base.path()).unwrap();
         assert_ne!(first, second);
         assert_eq!(fs::read(&first).unwrap(), b"first");
     }

@@ -30,15 +30,46 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// Reads a file from `offset` on, or returns `None` if it does not exist.
     fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError>;
 
+    /// Reads the last `length` bytes of a file, or returns `None` if it does not exist.
+    fn read_end(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError>;
+
     /// Removes a directory with everything in it, if it exists.
     fn remove_dir(&self, dir: &Path) -> Result<(), HostError>;
 
-    /// Returns where the binary at `source` lies, or would lie, once it is staged.
-    fn staging_path(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError>;
+    /// Returns where the binary lies, or would lie, once it is staged.
+    fn staging_path(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError>;
 
-    /// Puts the binary at `source` on this machine below `job_base_dir`, once per content, and returns
-    /// where it is.
-    fn stage(&self, source: &Path, job_base_dir: &Path) -> Result<PathBuf, HostError>;
+    /// Puts the binary below `job_base_dir`, once per content, and returns where it is.
+    fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError>;
+}
+
+/// A program of this machine that is to run in jobs.
+#[derive(Clone, Debug)]
+pub(crate) struct Binary {
+    /// Where it is read.
+    pub(crate) path: PathBuf,
+    /// What it will be called: nothing that a shell or a table of processes could stumble over.
+    pub(crate) name: String,
+}
+
+impl Binary {
+    /// Returns the program at `path`.
+    pub(crate) fn at(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        Self { path: path.to_owned(), name: name.chars().map(plain).collect() }
+    }
+
+    /// Returns the running program, also when its file was replaced or removed since it started.
+    pub(crate) fn running() -> io::Result<Self> {
+        let known = std::env::current_exe()?;
+        let open = Path::new("/proc/self/exe");
+        Ok(Self {
+            path: if open.exists() { open.to_owned() } else { known.clone() },
+            ..Self::at(&known)
+        })
+    }
 }
 
 /// A file to be created.

@@ -23,14 +23,20 @@ pub(super) fn state_of(verdict: &Verdict) -> JobState {
             _ => JobState::Failed,
         },
         Verdict::Ended(sighting) => sighting.state.clone(),
+        Verdict::Unreadable(_) => JobState::Failed,
         Verdict::Lost => JobState::Unknown("LOST".to_owned()),
     }
 }
 
 /// The error of a job that left no result file.
 pub(super) fn without_outcome<T>(job: &Job<T>, verdict: &Verdict) -> JobError {
-    let Verdict::Ended(sighting) = verdict else {
-        return JobError { kind: JobErrorKind::Lost, job: report(job, None) };
+    let sighting = match verdict {
+        Verdict::Ended(sighting) => sighting,
+        Verdict::Unreadable(reason) => {
+            let kind = JobErrorKind::Corrupt { reason: format!("not readable: {reason}") };
+            return JobError { kind, job: report(job, None) };
+        }
+        _ => return JobError { kind: JobErrorKind::Lost, job: report(job, None) },
     };
     let kind = match &sighting.state {
         _ if sighting.waits_in_vain() => JobErrorKind::DependencyFailed { upstream: upstream(job) },
@@ -67,8 +73,10 @@ fn upstream<T>(job: &Job<T>) -> Vec<UpstreamFailure> {
             Some(Ending::Failure(failure)) => Some(format!("failed: {failure}")),
             Some(Ending::Value(_)) => None,
             None => {
-                let seen =
-                    backend.survey(&[edge.job]).ok().and_then(|mut seen| seen.remove(&edge.job));
+                let seen = backend
+                    .survey(&[edge.job])
+                    .ok()
+                    .and_then(|mut survey| survey.seen.remove(&edge.job));
                 seen.filter(Sighting::is_end).map(|seen| format!("ended as {}", seen.state))
             }
         };
@@ -144,7 +152,8 @@ fn report<T>(job: &Job<T>, sighting: Option<&Sighting>) -> JobReport {
         node: sighting.and_then(|sighting| sighting.nodes.clone()),
         exit_code: exit.map(|exit| exit.code),
         signal: exit.map(|exit| exit.signal).filter(|signal| *signal != 0),
-        stderr_tail: tail(&job.stderr().unwrap_or_default()),
+        reason: sighting.and_then(|sighting| sighting.reason.clone()),
+        stderr_tail: tail(&job.stderr_end().unwrap_or_default()),
         dir: job.handle.dir.clone(),
     }
 }
@@ -154,13 +163,8 @@ fn started<T>(job: &Job<T>) -> bool {
     job.events().iter().any(|event: &Event| matches!(event.event, EventKind::Started { .. }))
 }
 
-/// The last twenty lines, and no more than 4 KiB of them.
+/// The last twenty lines.
 fn tail(text: &str) -> String {
     let lines: Vec<_> = text.lines().rev().take(20).collect();
-    let mut tail = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
-    if tail.len() > 4096 {
-        let cut = tail.ceil_char_boundary(tail.len() - 4096);
-        tail.drain(..cut);
-    }
-    tail
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }

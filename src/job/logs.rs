@@ -46,7 +46,18 @@ impl<T> Job<T> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// The last bytes of standard error, which may be long.
+    pub(super) fn stderr_end(&self) -> Result<String> {
+        const ENOUGH: u64 = 4096;
+        let bytes = self.cluster().backend().host().read_end(&self.log_path(true)?, ENOUGH)?;
+        Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
+    }
+
     fn log(&self, error: bool) -> Result<String> {
+        self.read_text(&self.log_path(error)?)
+    }
+
+    fn log_path(&self, error: bool) -> Result<PathBuf> {
         let noted = self.events().into_iter().rev().find_map(|event| match event.event {
             EventKind::Started { stdout, stderr, .. } => {
                 if error {
@@ -57,11 +68,7 @@ impl<T> Job<T> {
             }
             _ => None,
         });
-        let path = match noted {
-            Some(path) => path,
-            None => self.planned_log(error)?,
-        };
-        self.read_text(&path)
+        noted.map_or_else(|| self.planned_log(error), Ok)
     }
 
     /// Where the job will write, by the options it was submitted with.

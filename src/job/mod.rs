@@ -88,7 +88,7 @@ impl<T> Job<T> {
             return Ok(conclude::state_of(&Verdict::Outcome(Arc::new(bytes))));
         }
         let id = self.id();
-        match backend.survey(&[id])?.remove(&id) {
+        match backend.survey(&[id])?.seen.remove(&id) {
             Some(sighting) => Ok(sighting.state),
             None => Err(Error::NoSuchJob {
                 wanted: id.to_string(),
@@ -162,18 +162,18 @@ impl<T> Job<T> {
     }
 
     fn verdict(&self, limit: Option<Duration>) -> Result<&Verdict> {
-        self.verdict.get_or_try_init(|| {
-            let (id, result) = (self.id(), self.dir().result());
-            let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-            match self.cluster.poller().wait(self.pre_id(), id, result, deadline) {
-                Ok(Some(verdict)) => Ok(verdict),
-                Ok(None) => Err(Error::StillRunning { id, waited: limit.unwrap_or_default() }),
-                Err(error) => Err(Arc::try_unwrap(error).unwrap_or_else(|shared| Error::Config {
-                    message: shared.to_string(),
-                    hint: shared.hint().unwrap_or_default(),
-                })),
-            }
-        })
+        // Not `get_or_init`, which would make a caller with a limit wait for one without.
+        if let Some(verdict) = self.verdict.get() {
+            return Ok(verdict);
+        }
+        let (id, result) = (self.id(), self.dir().result());
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let found = self.cluster.poller().wait(self.pre_id(), id, result, deadline)?;
+        let waited = limit.unwrap_or_default();
+        let verdict = found.ok_or(Error::StillRunning { id, waited })?;
+        // Another thread may have been first; it found the same.
+        let _ = self.verdict.set(verdict);
+        self.verdict.get().ok_or(Error::StillRunning { id, waited })
     }
 
     fn value_of(&self, verdict: &Verdict) -> Result<T> {

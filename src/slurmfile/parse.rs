@@ -87,10 +87,10 @@ impl<'a> Reader<'a> {
                     }
                 }
                 "job_base_dir" => {
-                    environment.job_base_dir = self.text(value, "a directory").map(PathBuf::from)
+                    environment.job_base_dir = self.text(value, "a directory").map(PathBuf::from);
                 }
                 "runner_binary" => {
-                    environment.runner_binary = self.text(value, "a file").map(PathBuf::from)
+                    environment.runner_binary = self.text(value, "a file").map(PathBuf::from);
                 }
                 other => {
                     self.unknown(

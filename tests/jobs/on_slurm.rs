@@ -19,6 +19,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         slurm("too_much_memory_is_told", too_much_memory_is_told),
         slurm("a_time_limit_ends_a_job", a_time_limit_ends_a_job),
         slurm("a_lost_answer_of_sbatch_makes_one_job", a_lost_answer_makes_one_job),
+        slurm("a_wrapper_that_fails_after_sbatch_makes_one_job", a_wrapper_that_fails_afterwards),
+        slurm("a_queue_that_hangs_hides_no_result", a_queue_that_hangs),
         slurm("an_outage_of_squeue_decides_nothing", an_outage_decides_nothing),
         slurm("a_banner_does_not_hide_the_id", a_banner_does_not_hide_the_id),
         slurm("a_hundred_jobs_are_polled_like_one", a_hundred_jobs_are_polled_like_one),
@@ -102,6 +104,22 @@ fn a_lost_answer_makes_one_job(site: &Site) {
     let dir = wrapper(site, "sbatch", script);
     assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
     assert_eq!(site.submissions().len(), 1);
+}
+
+fn a_wrapper_that_fails_afterwards(site: &Site) {
+    let dir =
+        wrapper(site, "sbatch", "\"$real\" \"$@\"; echo 'warning: logging failed' >&2; exit 1");
+    assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+    let dir = wrapper(site, "sbatch", "\"$real\" \"$@\" > /dev/null; kill -9 $$");
+    assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+    assert_eq!(site.submissions().len(), 2);
+}
+
+fn a_queue_that_hangs(site: &Site) {
+    let dir = wrapper(site, "squeue", "exec sleep 50");
+    let began = std::time::Instant::now();
+    assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+    assert!(began.elapsed().as_secs() < 40, "{:?}", began.elapsed());
 }
 
 fn a_banner_does_not_hide_the_id(site: &Site) {

@@ -19,7 +19,18 @@ pub(crate) fn run(
     argument: &str,
     adjust: impl FnOnce(&mut Command),
 ) -> String {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    run_program(&std::env::current_exe().unwrap(), site, role, argument, adjust)
+}
+
+/// Runs another copy of this program in `role`.
+pub(crate) fn run_program(
+    program: &Path,
+    site: &crate::common::Site,
+    role: &str,
+    argument: &str,
+    adjust: impl FnOnce(&mut Command),
+) -> String {
+    let mut command = Command::new(program);
     command
         .env(ROLE, role)
         .env(ARGUMENT, argument)
@@ -49,6 +60,13 @@ pub(crate) fn play() {
     let cluster = Cluster::from_env().unwrap();
     match role.as_str() {
         "add" => println!("{:?}", add::job(20, 22).submit(&cluster).and_then(|job| job.result())),
+        "wait-then-add" => {
+            std::fs::write(format!("{argument}.ready"), "").unwrap();
+            while !Path::new(&argument).exists() {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            println!("{:?}", add::job(20, 22).submit(&cluster).and_then(|job| job.result()));
+        }
         "exit" => println!("{:?}", exit_with::job(9).submit(&cluster).and_then(|job| job.result())),
         "hundred" => {
             let jobs: Vec<Job<i64>> =

@@ -40,6 +40,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             "wrong_options_are_all_named_and_nothing_is_submitted",
             wrong_options_are_all_named,
         ),
+        on_both("a_program_may_be_replaced_while_it_runs", a_program_may_be_replaced),
+        on_both("a_short_wait_beside_a_long_one_is_short", a_short_wait_beside_a_long_one),
+        on_both("a_late_failure_of_one_process_is_the_jobs", a_late_failure_of_one_process),
+        on_both("files_that_cannot_be_opened_are_told", files_that_cannot_be_opened),
+        on_both("a_job_of_another_cluster_is_refused", a_job_of_another_cluster),
         on_both("hostile_text_in_options_changes_nothing", hostile_text_changes_nothing),
     ]
     .into_iter()
@@ -282,6 +287,7 @@ fn wrong_options_are_all_named(site: &Site) {
     };
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert!(problems.iter().any(|problem| problem.contains("did you mean `time`")), "{problems:?}");
+    assert!(problems[0].starts_with("`time`: `4 h`: "), "{problems:?}");
     assert!(site.submissions().is_empty());
 }
 
@@ -301,4 +307,60 @@ fn hostile_text_changes_nothing(site: &Site) {
     if site.kind == BackendKind::Slurm {
         assert_eq!(site.submissions().len(), 1);
     }
+}
+
+fn a_program_may_be_replaced(site: &Site) {
+    let (program, go) = (site.path("a copy"), site.path("go"));
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let answer = std::thread::scope(|scope| {
+        let role = scope.spawn(|| {
+            roles::run_program(&program, site, "wait-then-add", go.to_str().unwrap(), |_| {})
+        });
+        until("it runs", || site.path("go.ready").exists());
+        // As cargo does: another file in its place.
+        std::fs::remove_file(&program).unwrap();
+        std::fs::write(&program, "#!/bin/sh\nexit 1\n").unwrap();
+        std::fs::write(&go, "").unwrap();
+        role.join().unwrap()
+    });
+    assert_eq!(answer, "Ok(42)");
+}
+
+fn a_short_wait_beside_a_long_one(site: &Site) {
+    let go = site.path("go");
+    let job = wait_for::job(go.as_path()).submit(&site.cluster).unwrap();
+    std::thread::scope(|scope| {
+        let long = scope.spawn(|| result_of(&job));
+        until("the job runs", || job.stderr().unwrap().contains("waiting"));
+        let short = job.result_within(Duration::from_millis(50));
+        assert!(matches!(short, Err(Error::StillRunning { .. })), "{short:?}");
+        std::fs::write(&go, "").unwrap();
+        assert!(long.join().unwrap());
+    });
+}
+
+fn a_late_failure_of_one_process(site: &Site) {
+    let go = site.path("go");
+    let job = fail_late::job(go.as_path()).ntasks(2).submit(&site.cluster).unwrap();
+    until("the first process has its value", || job.job_dir().join("value").exists());
+    std::fs::write(&go, "").unwrap();
+    let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
+    assert_eq!(failure.message, "too late");
+}
+
+fn files_that_cannot_be_opened(site: &Site) {
+    let error =
+        error_of(&add::job(1, 2).output("/proc/no/such/file").submit(&site.cluster).unwrap());
+    assert_eq!(error.kind, JobErrorKind::NotStarted);
+    assert!(error.to_string().contains("could not be opened"), "{error}");
+    assert!(error.hint().unwrap().contains("`output`"));
+}
+
+fn a_job_of_another_cluster(site: &Site) {
+    let other = Site::new(BackendKind::Local);
+    let job = double::job(vec![1]).submit(&other.cluster).unwrap();
+    let error = double::job(&job).submit(&site.cluster).unwrap_err();
+    assert!(error.to_string().contains("is not one of this cluster"), "{error}");
+    assert!(double::job(vec![1]).after(&job).submit(&site.cluster).is_err());
+    result_of(&job);
 }

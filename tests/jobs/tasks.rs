@@ -171,6 +171,15 @@ pub(crate) fn fail_in(ctx: &JobContext, rank: usize) -> Result<(), String> {
     }
 }
 
+/// The first process succeeds at once, the others fail when the file appears.
+#[slurm::task(time = "5:00")]
+pub(crate) fn fail_late(ctx: &JobContext, file: &Path) -> Result<(), String> {
+    while ctx.rank() != 0 && !file.exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if ctx.rank() == 0 { Ok(()) } else { Err("too late".to_owned()) }
+}
+
 #[slurm::task(time = "5:00")]
 pub(crate) fn submit_another() -> String {
     let cluster = Cluster::from_env().unwrap();

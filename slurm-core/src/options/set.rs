@@ -95,7 +95,7 @@ impl OptionSet {
     pub fn overlay(&mut self, over: &Self) {
         for entry in over.options.values() {
             if entry.value != OptionValue::Unset {
-                conflicts::partners(entry.spec.key).into_iter().for_each(|key| {
+                conflicts::partners(entry.spec.key).for_each(|key| {
                     self.remove(key);
                 });
             }

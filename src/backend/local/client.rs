@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::capacity::Capacity;
 use super::protocol::{Address, PROTOCOL, Place, Reply, Request};
+use crate::host::Binary;
 use crate::init::INTERNAL;
 
 /// A connection to the supervisor, made when it is first needed and made again when it is lost.
@@ -113,9 +114,10 @@ impl Client {
             .open(self.place.log())
             .map_err(in_dir)?;
         let copy = log.try_clone().map_err(in_dir)?;
-        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let program = Binary::running().map_err(|error| error.to_string())?;
         let Capacity { cpus, gpus, .. } = self.capacity;
-        let mut child = Command::new(&program)
+        let mut child = Command::new(&program.path)
+            .arg0(&program.name)
             .args([INTERNAL, "supervise"])
             .arg(dir)
             .env("SLURM_SDK_LOCAL_CPUS", cpus.to_string())
@@ -127,7 +129,7 @@ impl Client {
             // Ctrl-C in the client's terminal is not for it.
             .process_group(0)
             .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+            .map_err(|error| format!("cannot start {}: {error}", program.path.display()))?;
         // It usually outlives this process; if not, it must not stay a zombie.
         thread::spawn(move || child.wait());
         Ok(())

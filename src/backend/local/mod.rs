@@ -21,7 +21,6 @@ mod protocol;
 mod request;
 mod supervisor;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,7 +29,7 @@ use slurm_core::options::{OptionSet, Release};
 
 use self::client::Client;
 use self::protocol::{Reply, Request, Status};
-use super::{Backend, Cadence, Sighting};
+use super::{Backend, Cadence, Survey};
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, LocalHost};
 use crate::script::Launcher;
@@ -109,10 +108,11 @@ impl Backend for Local {
         Err(SubmitError::Supervisor { message })
     }
 
-    fn survey(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Sighting>, Error> {
+    fn survey(&self, jobs: &[JobId]) -> Result<Survey, Error> {
         match self.ask(&Request::Survey(jobs.to_vec()))? {
             Reply::Statuses(statuses) => {
-                Ok(statuses.into_iter().map(|status| (status.id, status.into())).collect())
+                let seen = statuses.into_iter().map(|status| (status.id, status.into())).collect();
+                Ok(Survey { seen, doubt: None })
             }
             other => Err(unexpected(&other)),
         }

@@ -6,7 +6,6 @@
 mod queue;
 mod sbatch;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use once_cell::sync::OnceCell;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::options::{OptionSet, OptionValue, Release};
 
-use super::{Backend, Cadence, Sighting};
+use super::{Backend, Cadence, Survey};
 use crate::error::{Error, SubmitError};
 use crate::host::{CommandLine, Host, Output};
 use crate::script::Launcher;
@@ -99,7 +98,7 @@ impl Backend for Slurm {
         sbatch::submit(self, prepared)
     }
 
-    fn survey(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Sighting>, Error> {
+    fn survey(&self, jobs: &[JobId]) -> Result<Survey, Error> {
         queue::survey(self, jobs)
     }
 

@@ -7,12 +7,12 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::state::JobState;
 
 use super::{Slurm, question, refused};
-use crate::backend::{Exit, Sighting};
-use crate::error::Error;
+use crate::backend::{Backend, Exit, Sighting, Survey};
+use crate::error::{Error, HostError};
 use crate::host::CommandLine;
 
 /// Asks squeue about all of the user's jobs, and sacct about those that squeue does not have.
-pub(super) fn survey(slurm: &Slurm, jobs: &[JobId]) -> Result<HashMap<JobId, Sighting>, Error> {
+pub(super) fn survey(slurm: &Slurm, jobs: &[JobId]) -> Result<Survey, Error> {
     let wanted: HashSet<JobId> = jobs.iter().copied().collect();
     // All of the user's jobs, and not a list of ids: with one id that is gone squeue fails, with more
     // it does not; and a long list makes the controller send every user's jobs.
@@ -21,18 +21,22 @@ pub(super) fn survey(slurm: &Slurm, jobs: &[JobId]) -> Result<HashMap<JobId, Sig
     if !output.status.success() {
         return Err(refused(&command, &output));
     }
-    let mut seen: HashMap<_, _> = output
-        .stdout
-        .lines()
-        .filter_map(queue_line)
-        .filter(|(id, _)| wanted.contains(id))
-        .collect();
-    let gone: Vec<JobId> = wanted.into_iter().filter(|id| !seen.contains_key(id)).collect();
-    if !gone.is_empty() {
-        seen.extend(account(slurm, &gone)?);
+    let lines = output.stdout.lines().filter_map(queue_line);
+    let mut survey =
+        Survey { seen: lines.filter(|(id, _)| wanted.contains(id)).collect(), doubt: None };
+    let gone: Vec<JobId> = wanted.into_iter().filter(|id| !survey.seen.contains_key(id)).collect();
+    for ids in gone.chunks(IDS_AT_ONCE) {
+        match account(slurm, ids) {
+            Ok(seen) => survey.seen.extend(seen),
+            // What squeue said holds all the same.
+            Err(error) => survey.doubt = Some(error),
+        }
     }
-    Ok(seen)
+    Ok(survey)
 }
+
+/// So that the command line stays far below what the system takes.
+const IDS_AT_ONCE: usize = 2000;
 
 /// Fields without free text, each with a separator; squeue cuts and glues them together without one.
 const QUEUE_FIELDS: &str = "JobID:|,State:|,Reason:|,NodeList:|,exit_code:|";
@@ -53,14 +57,7 @@ fn account(slurm: &Slurm, jobs: &[JobId]) -> Result<HashMap<JobId, Sighting>, Er
     let command = question("sacct")
         .args(["-X", "-P", "-n", "-o", "JobIDRaw,State,ExitCode,Reason,NodeList", "-j"])
         .arg(list);
-    let output = slurm.query(&command)?;
-    if output.status.success() {
-        return Ok(output.stdout.lines().filter_map(account_line).collect());
-    }
-    if output.stderr.contains("accounting storage is disabled") {
-        return Ok(HashMap::new());
-    }
-    Err(refused(&command, &output))
+    Ok(lines(slurm, &command)?.lines().filter_map(account_line).collect())
 }
 
 fn account_line(line: &str) -> Option<(JobId, Sighting)> {
@@ -115,17 +112,25 @@ pub(super) fn script_of(slurm: &Slurm, job: JobId) -> Result<Option<PathBuf>, Er
     }
     let sacct =
         question("sacct").args(["-X", "-P", "-n", "-o", "SubmitLine", "-j"]).arg(job.to_string());
-    Ok(lines(slurm, &sacct)?.lines().find_map(|line| script_path(line.split_whitespace().last()?)))
+    // The script is the last argument, whatever blanks there are in its path.
+    let base = slurm.job_base_dir().to_string_lossy().into_owned();
+    let script = |line: &str| script_path(&line[line.rfind(&base)?..]);
+    Ok(lines(slurm, &sacct)?.lines().find_map(script))
 }
 
-fn script_path(word: &str) -> Option<PathBuf> {
-    let path = Path::new(word.trim());
+fn script_path(text: &str) -> Option<PathBuf> {
+    let path = Path::new(text.trim());
     (path.is_absolute() && path.ends_with("script.sh")).then(|| path.to_owned())
 }
 
-/// The output of a command, or nothing if all it says is that there is nothing.
+/// The output of a command; nothing if it is sacct and there is no accounting here.
 fn lines(slurm: &Slurm, command: &CommandLine) -> Result<String, Error> {
-    let output = slurm.query(command)?;
+    let output = match slurm.query(command) {
+        Err(Error::Host(HostError::CommandMissing { program, .. })) if program == "sacct" => {
+            return Ok(String::new());
+        }
+        other => other?,
+    };
     if output.status.success() {
         Ok(output.stdout)
     } else if output.stderr.contains("accounting storage is disabled") {

@@ -19,24 +19,25 @@ const SEARCH: Duration = Duration::from_secs(30);
 pub(super) fn submit(slurm: &Slurm, prepared: &Prepared) -> Result<JobId, SubmitError> {
     let command = command(prepared);
     let doubt = match slurm.host().run(&command) {
-        Ok(output) if output.status.success() => match job_id(&output.stdout) {
-            Some(id) => return Ok(id),
-            None => {
+        Ok(output) => match (job_id(&output.stdout), output.status.success()) {
+            // Also if it, or what a site has put around it, failed afterwards.
+            (Some(id), _) => return Ok(id),
+            (None, true) => {
                 let Output { stdout, stderr, .. } = output;
                 return found(slurm, prepared)
                     .ok_or(SubmitError::NoJobId { output: stdout + &stderr });
             }
-        },
-        Ok(output) => {
-            let message = output.stderr.trim().to_owned();
-            if !leaves_open(&message) {
-                let refusal = Refusal::of(&message);
-                let limit = limit_in(&message);
-                let command = command.to_string();
-                return Err(SubmitError::Refused { refusal, limit, message, command });
+            (None, false) => {
+                let message = output.stderr.trim().to_owned();
+                let silent = message.is_empty() || output.status.code().is_none();
+                if !silent && !leaves_open(&message) {
+                    let (refusal, limit) = (Refusal::of(&message), limit_in(&message));
+                    let command = command.to_string();
+                    return Err(SubmitError::Refused { refusal, limit, message, command });
+                }
+                format!("sbatch ended with {}: {message}", output.status)
             }
-            message
-        }
+        },
         Err(error @ HostError::Timeout { .. }) => error.to_string(),
         Err(error) => return Err(error.into()),
     };

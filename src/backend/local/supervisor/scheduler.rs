@@ -260,6 +260,10 @@ impl Scheduler {
             Some(ending) if natural != JobState::Completed => ending.clone(),
             _ => natural,
         };
+        if state == JobState::Completed && job.request.tasks > 1 {
+            let dir = JobDir::at(&job.request.dir);
+            let _ = std::fs::rename(dir.value(), dir.result());
+        }
         let exit = bad.copied().or(known.map(|_| Exit::default()));
         self.end(id, state, None, exit);
     }
