@@ -1,7 +1,10 @@
 //! What only the embedded backend does, or what only it can be made to do.
 
 use std::fs;
-use std::process::Command;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::Trial;
@@ -9,6 +12,7 @@ use slurm::error::JobErrorKind;
 use slurm::{BackendKind, Cluster, Error, JobState};
 
 use crate::common::{Site, kind_of, on, result_of, until};
+use crate::roles;
 use crate::tasks::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -22,7 +26,49 @@ pub(crate) fn trials() -> Vec<Trial> {
         local("what_cannot_be_honoured_is_refused", what_cannot_be_honoured),
         local("a_supervisor_with_nothing_to_do_ends", an_idle_supervisor_ends),
         local("dependencies_order_jobs", dependencies_order_jobs),
+        local("a_removed_base_directory_can_be_used_again", a_removed_base_directory),
+        local("a_damaged_journal_loses_only_the_damaged_lines", a_damaged_journal),
+        local("a_socket_that_vanished_is_bound_anew", a_socket_that_vanished),
+        local("a_socket_finds_a_place", a_socket_finds_a_place),
+        local("a_supervisor_that_cannot_start_says_why_at_once", a_supervisor_that_cannot_start),
+        local("what_a_job_holds_survives_the_supervisor", what_a_job_holds_survives),
+        local("who_reads_a_script_is_not_its_job", who_reads_a_script_is_not_its_job),
+        local("a_cancel_survives_the_supervisor", a_cancel_survives_the_supervisor),
+        local("the_environment_is_kept_only_while_a_job_waits", the_environment_is_kept),
     ]
+}
+
+/// The directory of the site's supervisor.
+fn place(site: &Site) -> PathBuf {
+    let hosts = fs::read_dir(site.path(".local")).unwrap();
+    hosts.map(|entry| entry.unwrap().path()).next().unwrap()
+}
+
+fn address(site: &Site) -> serde_json::Value {
+    let text = fs::read(place(site).join("supervisor.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+fn is_alive(pid: &str) -> bool {
+    Path::new("/proc").join(pid).exists()
+}
+
+fn kill_supervisor(site: &Site) {
+    kill(&address(site)["pid"].to_string());
+}
+
+fn kill(pid: &str) {
+    assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
+    until("it is gone", || {
+        let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        line.is_empty() || line.contains(") Z ")
+    });
+}
+
+/// A client whose connection is not that of the site's.
+fn another_client(site: &Site) -> Cluster {
+    let builder = Cluster::builder().backend(BackendKind::Local).job_base_dir(site.base.path());
+    builder.local_cpus(4).local_gpus(2).build().unwrap()
 }
 
 fn jobs_wait_until_they_fit(site: &Site) {
@@ -69,12 +115,8 @@ fn a_dead_supervisor_loses_nothing(site: &Site) {
     let running = wait_for::job(&go).cpus_per_task(4).submit(&site.cluster).unwrap();
     until("the task runs", || running.stderr().unwrap().contains("waiting"));
     let waiting = wait_for::job(&next_go).cpus_per_task(4).submit(&site.cluster).unwrap();
-    let host = fs::read_dir(site.base.path().join(".local")).unwrap().next().unwrap().unwrap();
-    let address = fs::read_to_string(host.path().join("supervisor.json")).unwrap();
-    let pid = serde_json::from_str::<serde_json::Value>(&address).unwrap()["pid"].to_string();
-    assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
-    // Another client, whose connection is not the broken one.
-    let cluster = Cluster::builder().job_base_dir(site.base.path()).local_cpus(4).build().unwrap();
+    kill_supervisor(site);
+    let cluster = another_client(site);
     let found = cluster.attach::<wait_for>(running.handle()).unwrap();
     assert_eq!(found.state().unwrap(), JobState::Running);
     assert_eq!(waiting.state().unwrap(), JobState::Pending, "its CPUs are still taken");
@@ -88,16 +130,16 @@ fn what_cannot_be_honoured(site: &Site) {
     let error = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap_err();
     assert!(matches!(error, Error::Submit(_)), "{error:?}");
     assert!(error.to_string().contains("`begin`") && error.hint().is_some(), "{error}");
+    let error = add::job(1, 2).ntasks(65).submit(&site.cluster).unwrap_err();
+    assert!(error.to_string().contains("`ntasks`: 65 processes"), "{error}");
     assert!(site.submissions().is_empty());
 }
 
 fn an_idle_supervisor_ends(site: &Site) {
-    let (base, host) = (site.base.path().to_owned(), site.path(".local"));
-    let cluster = Cluster::builder().job_base_dir(base).build().unwrap();
+    let cluster = another_client(site);
     assert_eq!(result_of(&add::job(1, 2).submit(&cluster).unwrap()), 3);
     drop(cluster);
-    let address =
-        fs::read_dir(host).unwrap().next().unwrap().unwrap().path().join("supervisor.json");
+    let address = place(site).join("supervisor.json");
     until("the supervisor is gone", || !address.exists());
     assert_eq!(result_of(&add::job(2, 2).submit(&site.cluster).unwrap()), 4, "another one starts");
 }
@@ -115,4 +157,157 @@ fn dependencies_order_jobs(site: &Site) {
     assert_eq!((result_of(&ok), result_of(&any)), (3, 3));
     let JobErrorKind::DependencyFailed { upstream } = kind_of(&not_ok) else { panic!("not that") };
     assert_eq!((upstream[0].job, upstream[0].message.as_str()), (first.id(), "succeeded"));
+}
+
+fn a_removed_base_directory(site: &Site) {
+    assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
+    let old = address(site)["pid"].to_string();
+    fs::remove_dir_all(site.base.path()).unwrap();
+    let (go, cluster) = (site.path("go"), another_client(site));
+    let job = wait_for::job(&go).submit(&cluster).unwrap();
+    until("the old supervisor has ended", || !is_alive(&old));
+    let new = address(site);
+    assert_ne!(new["pid"].to_string(), old);
+    assert!(fs::metadata(new["socket"].as_str().unwrap()).unwrap().file_type().is_socket());
+    let found = another_client(site).attach::<wait_for>(job.handle()).unwrap();
+    assert_eq!(found.cancel().map_err(|error| error.to_string()), Ok(()));
+    assert_eq!(kind_of(&job), JobErrorKind::Cancelled);
+}
+
+fn a_damaged_journal(site: &Site) {
+    let go = site.path("go");
+    let job = wait_for::job(&go).submit(&site.cluster).unwrap();
+    until("it runs", || job.state().unwrap() == JobState::Running);
+    kill_supervisor(site);
+    let journal = place(site).join("journal.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with("{\"Spawned\""));
+    let mut bytes = b"{\"Ended\":\xff}\n".to_vec();
+    lines.for_each(|line| bytes.extend(format!("{line}\n").bytes()));
+    bytes.extend(b"{\"Submitted\":{\"id\":9,");
+    fs::write(&journal, bytes).unwrap();
+    let cluster = another_client(site);
+    let found = cluster.attach::<wait_for>(job.handle()).unwrap();
+    assert_eq!(found.state().unwrap(), JobState::Running, "found by its command line");
+    let log = fs::read_to_string(place(site).join("supervisor.log")).unwrap();
+    assert!(log.contains("2 lines cannot be read"), "{log}");
+    let next = add::job(1, 2).submit(&cluster).unwrap();
+    assert_eq!(result_of(&next), 3);
+    kill_supervisor(site);
+    let next = another_client(site).attach::<add>(next.handle()).unwrap();
+    assert_eq!(next.state().unwrap(), JobState::Completed, "no later line was swallowed");
+    fs::write(&go, "").unwrap();
+    assert!(result_of(&found));
+}
+
+fn a_socket_that_vanished(site: &Site) {
+    let go = site.path("go");
+    let job = wait_for::job(&go).submit(&site.cluster).unwrap();
+    let before = address(site);
+    fs::remove_file(before["socket"].as_str().unwrap()).unwrap();
+    let found = another_client(site).attach::<wait_for>(job.handle()).unwrap();
+    assert!(!found.state().unwrap().is_terminal());
+    assert_eq!(address(site)["pid"], before["pid"], "it is the same supervisor");
+    fs::write(&go, "").unwrap();
+    assert!(result_of(&found));
+}
+
+fn a_socket_finds_a_place(site: &Site) {
+    let long = site.path(&"x".repeat(100));
+    fs::create_dir(&long).unwrap();
+    let sum = roles::run(site, "add", "", |command| {
+        command.env("XDG_RUNTIME_DIR", site.path("gone")).env("TMPDIR", &long);
+    });
+    assert_eq!(sum, "Ok(42)");
+    assert!(address(site)["socket"].as_str().unwrap().starts_with("/tmp/slurm-sdk-"));
+}
+
+fn a_supervisor_that_cannot_start(site: &Site) {
+    assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
+    let place = place(site);
+    kill_supervisor(site);
+    fs::remove_file(place.join("journal.jsonl")).unwrap();
+    fs::create_dir(place.join("journal.jsonl")).unwrap();
+    let error = add::job(1, 2).submit(&another_client(site)).unwrap_err();
+    assert!(error.to_string().contains("Is a directory"), "{error}");
+    let log = fs::read_to_string(place.join("supervisor.log")).unwrap();
+    assert_eq!(log.lines().count(), 1, "one was started: {log}");
+}
+
+fn what_a_job_holds_survives(site: &Site) {
+    let cluster = another_client(site);
+    let gpu = |cluster: &Cluster| {
+        variable::job("CUDA_VISIBLE_DEVICES").gpus("1").submit(cluster).unwrap()
+    };
+    let (first_go, second_go) = (site.path("first"), site.path("second"));
+    let submit = |file| wait_for::job(file).gpus("1").submit(&cluster).unwrap();
+    let (first, second) = (submit(&first_go), submit(&second_go));
+    until("both run", || second.state().unwrap() == JobState::Running);
+    fs::write(&first_go, "").unwrap();
+    assert!(result_of(&first));
+    assert_eq!(result_of(&gpu(&cluster)).as_deref(), Some("0"), "the second has the other");
+    kill_supervisor(site);
+    let cluster = another_client(site);
+    assert_eq!(result_of(&gpu(&cluster)).as_deref(), Some("0"), "and keeps it");
+    let both = variable::job("CUDA_VISIBLE_DEVICES").gpus("2").submit(&cluster).unwrap();
+    assert_eq!(both.state().unwrap(), JobState::Pending, "one is still taken");
+    fs::write(&second_go, "").unwrap();
+    assert!(result_of(&cluster.attach::<wait_for>(second.handle()).unwrap()));
+    assert_eq!(result_of(&both).as_deref(), Some("0,1"));
+}
+
+fn who_reads_a_script_is_not_its_job(site: &Site) {
+    let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
+    until("it runs", || job.state().unwrap() == JobState::Running);
+    let script = site.submissions()[0].join("script.sh");
+    assert!(script.exists(), "{}", script.display());
+    let journal = fs::read_to_string(place(site).join("journal.jsonl")).unwrap();
+    let spawned = journal.lines().find(|line| line.starts_with("{\"Spawned\"")).unwrap();
+    let spawned: serde_json::Value = serde_json::from_str(spawned).unwrap();
+    let mut reader = Command::new("tail");
+    reader.arg("-f").arg(&script).stdout(Stdio::null()).process_group(0);
+    let mut reader = reader.spawn().unwrap();
+    kill_supervisor(site);
+    kill(&spawned["Spawned"]["process"]["pid"].to_string());
+    let found = another_client(site).attach::<wait_for>(job.handle()).unwrap();
+    let state = found.state();
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+    assert_eq!(state.unwrap(), JobState::NodeFail);
+}
+
+fn a_cancel_survives_the_supervisor(site: &Site) {
+    let job = ignore_stop::job(site.path("never")).submit(&site.cluster).unwrap();
+    until("it watches", || job.stderr().unwrap().contains("watching"));
+    job.cancel().unwrap();
+    until("it was asked", || job.stderr().unwrap().contains("asked"));
+    kill_supervisor(site);
+    let found = another_client(site).attach::<ignore_stop>(job.handle()).unwrap();
+    assert!(!found.state().unwrap().is_terminal(), "it is still there");
+    assert_eq!(kind_of(&found), JobErrorKind::Cancelled);
+}
+
+fn the_environment_is_kept(site: &Site) {
+    let (go, next_go) = (site.path("go"), site.path("next"));
+    let submit = |file| wait_for::job(file).cpus_per_task(4).submit(&site.cluster).unwrap();
+    let (running, waiting) = (submit(&go), submit(&next_go));
+    until("one runs", || running.state().unwrap() == JobState::Running);
+    let environments = place(site).join("environments");
+    let kept = || -> Vec<PathBuf> {
+        fs::read_dir(&environments).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let files = kept();
+    assert_eq!(files.len(), 1, "that of the one which waits: {files:?}");
+    assert_eq!(fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(fs::read_to_string(&files[0]).unwrap().contains("[\"PATH\","));
+    let journal = fs::read_to_string(place(site).join("journal.jsonl")).unwrap();
+    assert!(!journal.contains("\"PATH\""), "{journal}");
+    kill_supervisor(site);
+    fs::write(&go, "").unwrap();
+    let cluster = another_client(site);
+    let found = cluster.attach::<wait_for>(waiting.handle()).unwrap();
+    until("the other runs", || found.state().unwrap() == JobState::Running);
+    assert_eq!(kept(), Vec::<PathBuf>::new());
+    found.cancel().unwrap();
+    assert_eq!(kind_of(&found), JobErrorKind::Cancelled);
 }

@@ -201,3 +201,18 @@ pub(crate) fn take_memory(mib: usize, seconds: u64) -> usize {
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
+
+/// Says when it was asked to stop, and goes on until a file appears, or for a minute.
+#[slurm::task(time = "5:00")]
+pub(crate) fn ignore_stop(ctx: &JobContext, file: PathBuf) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut asked = ctx.stop_requested();
+    eprintln!("watching");
+    while !file.exists() && Instant::now() < deadline {
+        if !asked && ctx.stop_requested() {
+            asked = true;
+            eprintln!("asked");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -5,7 +5,7 @@ use std::fs;
 use serde::{Deserialize, Serialize};
 
 /// What jobs may use together, and what one of them asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Capacity {
     pub(crate) cpus: u32,
     pub(crate) memory_mib: u64,
@@ -34,6 +34,14 @@ impl Capacity {
 
     pub(crate) fn fits_into(self, free: Self) -> bool {
         self.cpus <= free.cpus && self.memory_mib <= free.memory_mib && self.gpus <= free.gpus
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus.saturating_add(other.cpus),
+            memory_mib: self.memory_mib.saturating_add(other.memory_mib),
+            gpus: self.gpus.saturating_add(other.gpus),
+        }
     }
 
     pub(crate) fn less(self, used: Self) -> Self {

@@ -1,20 +1,16 @@
 //! The client's end: find the supervisor, or start it.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::capacity::Capacity;
 use super::protocol::{Address, PROTOCOL, Place, Reply, Request};
-use crate::host::Binary;
-use crate::init::INTERNAL;
+use super::start::{self, Starter};
 
 /// A connection to the supervisor, made when it is first needed and made again when it is lost.
 #[derive(Debug)]
@@ -58,7 +54,7 @@ impl Client {
 
     fn connect(&self) -> Result<BufReader<UnixStream>, String> {
         let deadline = Instant::now() + START;
-        let mut started = None;
+        let mut starter = Starter::default();
         let mut pause = Duration::from_millis(1);
         loop {
             let problem = match self.reach() {
@@ -66,16 +62,9 @@ impl Client {
                 Err(Unreachable::OtherProtocol(message)) => return Err(message),
                 Err(Unreachable::NotThere(problem)) => problem,
             };
-            // Again after a while: one that was just ending held the lock when the first was started.
-            if started.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(1)) {
-                self.start()?;
-                started = Some(Instant::now());
-            }
+            starter.ensure(|| start::start(&self.place, self.capacity))?;
             if Instant::now() >= deadline {
-                return Err(format!(
-                    "it does not come up: {problem}; see {}",
-                    self.place.log().display()
-                ));
+                return Err(starter.explain(&format!("it does not come up: {problem}")));
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
@@ -101,38 +90,6 @@ impl Client {
             .and_then(|()| stream.set_write_timeout(Some(ANSWER)));
         limited.map_err(|error| Unreachable::NotThere(error.to_string()))?;
         Ok(stream)
-    }
-
-    fn start(&self) -> Result<(), String> {
-        let dir = self.place.dir();
-        let in_dir = |error: std::io::Error| format!("cannot use {}: {error}", dir.display());
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(in_dir)?;
-        let log = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(self.place.log())
-            .map_err(in_dir)?;
-        let copy = log.try_clone().map_err(in_dir)?;
-        let program = Binary::running().map_err(|error| error.to_string())?;
-        let Capacity { cpus, gpus, .. } = self.capacity;
-        let mut child = Command::new(&program.path)
-            .arg0(&program.name)
-            .args([INTERNAL, "supervise"])
-            .arg(dir)
-            .env("SLURM_SDK_LOCAL_CPUS", cpus.to_string())
-            .env("SLURM_SDK_LOCAL_GPUS", gpus.to_string())
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(copy)
-            // Ctrl-C in the client's terminal is not for it.
-            .process_group(0)
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", program.path.display()))?;
-        // It usually outlives this process; if not, it must not stay a zombie.
-        thread::spawn(move || child.wait());
-        Ok(())
     }
 }
 

@@ -12,13 +12,14 @@
 //! |---|---|
 //! | `request` | what the options ask for, in this backend's terms |
 //! | `protocol` | what passes over the socket |
-//! | `client` | the client's end: find or start the supervisor |
+//! | `client`, `start` | the client's end: find or start the supervisor |
 //! | `supervisor` | the supervisor itself |
 
 mod capacity;
 mod client;
 mod protocol;
 mod request;
+mod start;
 mod supervisor;
 
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ impl Backend for Local {
     }
 
     fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {
-        let request = Request::Submit(Box::new(request::job(prepared)?));
+        let request = Request::Submit(Box::new(request::job(prepared, self.capacity)?));
         let message = match self.client.ask(&request) {
             Ok(Reply::Submitted(id)) => return Ok(id),
             Ok(Reply::Refused(message)) | Err(message) => message,

@@ -10,7 +10,7 @@ use super::capacity::Capacity;
 use crate::backend::{Exit, Sighting};
 
 /// Changes whenever an older end could misread a newer one, or the journal.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// What a client can ask.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -117,6 +117,11 @@ impl Place {
 
     pub(super) fn journal(&self) -> PathBuf {
         self.dir.join("journal.jsonl")
+    }
+
+    /// Environments of jobs that wait, a file each.
+    pub(super) fn environments(&self) -> PathBuf {
+        self.dir.join("environments")
     }
 
     pub(super) fn log(&self) -> PathBuf {

@@ -20,9 +20,20 @@ const UNSUPPORTED: &[(&str, &str)] = &[
 /// Memory of a job that asks for none, for each of its CPUs.
 const DEFAULT_MEMORY_PER_CPU_MIB: u64 = 64;
 
+/// Processes of a job for each CPU of the machine, and of any job. More would only be a slip: whoever
+/// asks a laptop for the processes of a whole cluster finds it dead.
+const MOST_TASKS_PER_CPU: u32 = 16;
+const MOST_TASKS: u32 = 64;
+
 /// Returns the request for a prepared submission.
-pub(super) fn job(prepared: &Prepared) -> Result<JobRequest, SubmitError> {
+pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, SubmitError> {
     let options = &prepared.options;
+    let (tasks, most) =
+        (tasks(options), machine.cpus.saturating_mul(MOST_TASKS_PER_CPU).max(MOST_TASKS));
+    if tasks > most {
+        let message = format!("{tasks} processes; on this machine it starts at most {most}");
+        return Err(SubmitError::Unsupported { option: "ntasks", message });
+    }
     for (option, message) in UNSUPPORTED {
         if text(options, option).is_some() {
             return Err(SubmitError::Unsupported { option, message: (*message).to_owned() });
@@ -44,7 +55,7 @@ pub(super) fn job(prepared: &Prepared) -> Result<JobRequest, SubmitError> {
             .to_owned(),
         append: text(options, "open_mode") == Some("append"),
         needs: needs(options),
-        tasks: tasks(options),
+        tasks,
         cpus_per_task: number(options, "cpus_per_task").unwrap_or(1),
         time_limit: submit::time_limit(options).map(|limit| limit.as_secs()),
         warning: signal.map(|signal| (signal.number().into(), signal.seconds().into())),
@@ -86,7 +97,7 @@ fn needs(options: &OptionSet) -> Capacity {
     let memory_mib = mib("mem")
         .or_else(|| mib("mem_per_cpu").map(|mib| mib.saturating_mul(cpus.into())))
         .or_else(|| mib("mem_per_gpu").map(|mib| mib.saturating_mul(gpus.into())))
-        .unwrap_or(DEFAULT_MEMORY_PER_CPU_MIB * u64::from(cpus));
+        .unwrap_or(DEFAULT_MEMORY_PER_CPU_MIB.saturating_mul(cpus.into()));
     // `mem = 0` asks for all of a node's memory.
     let memory_mib = if memory_mib == 0 { u64::MAX } else { memory_mib };
     Capacity { cpus: if exclusive { u32::MAX } else { cpus }, memory_mib, gpus }
@@ -94,7 +105,8 @@ fn needs(options: &OptionSet) -> Capacity {
 
 fn tasks(options: &OptionSet) -> u32 {
     let nodes = text(options, "nodes").and_then(|nodes| nodes.split('-').next()?.parse().ok());
-    let per_node = || number(options, "ntasks_per_node").unwrap_or(1) * nodes.unwrap_or(1);
+    let per_node =
+        || number(options, "ntasks_per_node").unwrap_or(1).saturating_mul(nodes.unwrap_or(1));
     number(options, "ntasks").unwrap_or_else(per_node).max(1)
 }
 
@@ -102,12 +114,14 @@ fn gpus(options: &OptionSet, tasks: u32) -> u32 {
     // `2`, `a100:1` or `a100:1,v100:2`: the number is what follows the last colon, 1 without one.
     let count =
         |item: &str| item.rsplit([':', '=']).next().and_then(|n| n.parse().ok()).unwrap_or(1);
-    let sum = |key| text(options, key).map(|list| list.split(',').map(count).sum::<u32>());
+    let sum = |key| {
+        text(options, key).map(|list| list.split(',').map(count).fold(0, u32::saturating_add))
+    };
     let of_gres = || {
         let list = text(options, "gres")?;
         let name =
             |item: &&str| item.trim_start_matches("gres/").split([':', '=']).next() == Some("gpu");
-        Some(list.split(',').filter(name).map(count).sum())
+        Some(list.split(',').filter(name).map(count).fold(0, u32::saturating_add))
     };
     sum("gpus")
         .or_else(|| sum("gpus_per_node"))

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use slurm_core::ids::JobId;
-use slurm_core::options::{Dependency, DependencyItem, DependencyKind, JobReference};
+use slurm_core::options::{DependencyItem, DependencyKind, JobReference};
 use slurm_core::state::JobState;
 
 use super::job::LocalJob;
@@ -23,9 +23,7 @@ pub(super) fn judge<'a>(
     find: &impl Fn(JobId) -> Option<&'a LocalJob>,
     singleton_is_free: impl Fn() -> bool,
 ) -> Verdict {
-    let Some(text) = &job.request.dependency else { return Verdict::Met };
-    // The option was checked before it was submitted.
-    let Ok(dependency) = text.parse::<Dependency>() else { return Verdict::Never };
+    let Some(dependency) = &job.dependency else { return Verdict::Met };
     let verdicts = dependency.items.iter().flat_map(|item| match item {
         DependencyItem::Singleton => {
             vec![if singleton_is_free() { Verdict::Met } else { Verdict::Waiting }]
@@ -46,6 +44,29 @@ pub(super) fn judge<'a>(
     }
 }
 
+/// Returns how long it is until a dependency of `job` comes true by time alone, as `after:ID+minutes`
+/// does.
+pub(super) fn next_time<'a>(
+    job: &LocalJob,
+    find: &impl Fn(JobId) -> Option<&'a LocalJob>,
+) -> Option<Duration> {
+    let now = SystemTime::now();
+    let items = job.dependency.iter().flat_map(|dependency| &dependency.items);
+    let references = items.flat_map(|item| match item {
+        DependencyItem::Jobs { kind: DependencyKind::After, jobs } => jobs.as_slice(),
+        DependencyItem::Jobs { .. } | DependencyItem::Singleton => &[],
+    });
+    let waits = references.filter_map(|reference| {
+        let started_at = JobId::new(reference.id).and_then(find)?.started_at?;
+        (started_at + delay(reference)).duration_since(now).ok()
+    });
+    waits.min()
+}
+
+fn delay(reference: &JobReference) -> Duration {
+    Duration::from_secs(60 * u64::from(reference.minutes.unwrap_or(0)))
+}
+
 fn of_job<'a>(
     kind: DependencyKind,
     reference: &JobReference,
@@ -62,8 +83,8 @@ fn of_job<'a>(
     let (ended, well) = (other.has_ended(), other.state == JobState::Completed);
     match kind {
         DependencyKind::After => {
-            let delay = Duration::from_secs(60 * u64::from(reference.minutes.unwrap_or(0)));
-            let started = other.started_at.is_some_and(|at| at + delay <= SystemTime::now());
+            let started =
+                other.started_at.is_some_and(|at| at + delay(reference) <= SystemTime::now());
             when(started || ended, false)
         }
         DependencyKind::AfterOk | DependencyKind::AfterCorr => when(well, ended),

@@ -1,6 +1,13 @@
 //! The variables that a job finds.
 
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use slurm_core::ids::PreId;
 
 use super::job::LocalJob;
 use crate::backend::local::capacity::Capacity;
@@ -47,4 +54,56 @@ pub(super) fn slurm_variables(
         variables.push(("CUDA_VISIBLE_DEVICES", gpus));
     }
     variables
+}
+
+/// The environments of submitters, for as long as their jobs wait: files that only this user can read.
+///
+/// They are named by submission and not by job, so that a supervisor whose directory was removed does
+/// not take the files of the one that followed it there.
+#[derive(Debug)]
+pub(super) struct Environments {
+    dir: PathBuf,
+}
+
+impl Environments {
+    /// Opens the directory, and removes all but the environments of `waiting` submissions.
+    pub(super) fn open(dir: PathBuf, waiting: &BTreeSet<PreId>) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        for entry in fs::read_dir(&dir)?.flatten() {
+            let pre_id = entry.file_name().to_str().and_then(|name| name.parse::<PreId>().ok());
+            if pre_id.is_none_or(|pre_id| !waiting.contains(&pre_id)) {
+                // One that stays is looked at again by the next supervisor.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(Self { dir })
+    }
+
+    pub(super) fn keep(&self, pre_id: &PreId, variables: &[(String, String)]) -> io::Result<()> {
+        let bytes = serde_json::to_vec(variables)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let kept = options.open(self.file(pre_id)).and_then(|mut file| file.write_all(&bytes));
+        if kept.is_err() {
+            self.forget(pre_id);
+        }
+        kept
+    }
+
+    pub(super) fn read(&self, pre_id: &PreId) -> io::Result<Vec<(String, String)>> {
+        let path = self.file(pre_id);
+        let context =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let bytes = fs::read(&path).map_err(context)?;
+        serde_json::from_slice(&bytes).map_err(|error| context(error.into()))
+    }
+
+    pub(super) fn forget(&self, pre_id: &PreId) {
+        // It may be gone already.
+        let _ = fs::remove_file(self.file(pre_id));
+    }
+
+    fn file(&self, pre_id: &PreId) -> PathBuf {
+        self.dir.join(pre_id.as_str())
+    }
 }

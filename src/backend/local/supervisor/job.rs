@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use slurm_core::ids::JobId;
+use slurm_core::options::Dependency;
 use slurm_core::state::JobState;
 
+use super::identity::Identity;
 use crate::backend::Exit;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::protocol::{JobRequest, Status, host};
@@ -13,31 +15,43 @@ use crate::backend::local::protocol::{JobRequest, Status, host};
 #[derive(Debug)]
 pub(super) struct LocalJob {
     pub(super) id: JobId,
+    /// Without the environment, which is in a file of its own.
     pub(super) request: JobRequest,
+    pub(super) dependency: Option<Dependency>,
     pub(super) state: JobState,
     pub(super) reason: Option<String>,
     pub(super) started_at: Option<SystemTime>,
+    /// Seconds since the Unix epoch.
+    pub(super) ended_at: Option<u64>,
     pub(super) exit: Option<Exit>,
+    /// From its start to its end.
     pub(super) run: Option<Run>,
 }
 
 /// What a running job holds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Run {
     pub(super) granted: Capacity,
     pub(super) gpus: Vec<u32>,
     pub(super) processes: Vec<Process>,
-    /// The state that the job will end in if it was told to end.
-    pub(super) ending: Option<JobState>,
+    /// If it was told to end: the state that it will have, and when, in seconds since the Unix epoch.
+    pub(super) ending: Option<(JobState, u64)>,
     pub(super) alarms: Alarms,
 }
 
 /// One process of a job, the leader of its process group.
 #[derive(Debug)]
 pub(super) struct Process {
-    pub(super) pid: u32,
+    pub(super) identity: Identity,
     pub(super) ended: bool,
     pub(super) exit: Option<Exit>,
+}
+
+impl Process {
+    /// Returns a process that has not ended, as far as is known.
+    pub(super) fn new(identity: Identity) -> Self {
+        Self { identity, ended: false, exit: None }
+    }
 }
 
 /// When something has to happen to a running job.
@@ -67,16 +81,23 @@ impl Alarms {
 }
 
 impl LocalJob {
-    pub(super) fn new(id: JobId, request: JobRequest) -> Self {
-        Self {
+    /// Returns a job that waits.
+    ///
+    /// # Errors
+    /// What is wrong with its dependencies; they were checked before, by the same grammar.
+    pub(super) fn new(id: JobId, request: JobRequest) -> Result<Self, String> {
+        let dependency = request.dependency.as_deref().map(str::parse).transpose();
+        Ok(Self {
             id,
+            dependency: dependency.map_err(|error| format!("its dependencies: {error}"))?,
             request,
             state: JobState::Pending,
             reason: None,
             started_at: None,
+            ended_at: None,
             exit: None,
             run: None,
-        }
+        })
     }
 
     pub(super) fn has_ended(&self) -> bool {

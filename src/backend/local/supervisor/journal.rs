@@ -1,10 +1,10 @@
 //! What a supervisor leaves to the next one: a JSON object a line, appended as things happen.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -12,112 +12,274 @@ use slurm_core::durable;
 use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
+use super::identity::Identity;
 use super::job::LocalJob;
+use super::log;
+use super::replay::{apply, entries};
 use crate::backend::Exit;
+use crate::backend::local::capacity::Capacity;
 use crate::backend::local::protocol::JobRequest;
 
 /// A line of the journal. Times are seconds since the Unix epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Entry {
-    Submitted { id: JobId, request: Box<JobRequest> },
-    Started { id: JobId, at: u64 },
-    Ended { id: JobId, at: u64, state: JobState, reason: Option<String>, exit: Option<Exit> },
+    /// The highest id ever given; its job may be forgotten.
+    LastId {
+        id: JobId,
+    },
+    /// The request has no environment here.
+    Submitted {
+        id: JobId,
+        request: Box<JobRequest>,
+    },
+    /// What it was granted. Written before its processes exist.
+    Started {
+        id: JobId,
+        at: u64,
+        // Absent in journals of protocol 1.
+        granted: Option<Capacity>,
+        #[serde(default)]
+        gpus: Vec<u32>,
+    },
+    /// One of its processes exists.
+    Spawned {
+        id: JobId,
+        process: Identity,
+    },
+    /// It is told to end. Written before the signal is sent.
+    Ending {
+        id: JobId,
+        at: u64,
+        state: JobState,
+    },
+    Ended {
+        id: JobId,
+        at: u64,
+        state: JobState,
+        reason: Option<String>,
+        exit: Option<Exit>,
+    },
 }
 
-/// Jobs that ended longer ago are forgotten when a supervisor starts.
+/// Jobs that ended longer ago are forgotten.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// How much may be appended before the journal is worth rewriting, in bytes.
+const GROWTH: u64 = 4 << 20;
 
 /// The journal, open at its end.
 #[derive(Debug)]
 pub(super) struct Journal {
+    path: PathBuf,
     file: File,
+    /// Of the whole lines, in bytes.
+    length: u64,
+    rewritten_length: u64,
+    /// A part of a line follows the whole ones.
+    torn: bool,
 }
 
 impl Journal {
     /// Opens the journal at `path`, with the jobs that it tells of and the highest id ever given.
+    ///
+    /// A line that cannot be read is left out, for what one disk error or one full disk did to it must
+    /// not take all other jobs with it.
     pub(super) fn open(path: &Path) -> io::Result<(Self, BTreeMap<JobId, LocalJob>, u32)> {
-        let text = match fs::read_to_string(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        let bytes = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other?,
         };
-        // A last line that is cut was never acknowledged to anybody.
-        let entries = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-        let (mut jobs, mut kept, mut last) = (BTreeMap::new(), Vec::new(), 0);
-        let oldest = now().saturating_sub(KEPT.as_secs());
-        let entries: Vec<Entry> = entries.collect();
-        let forgotten: Vec<JobId> = entries
-            .iter()
-            .filter_map(|entry| match entry {
-                Entry::Ended { id, at, .. } if *at < oldest => Some(*id),
-                _ => None,
-            })
-            .collect();
-        for entry in entries {
-            let id = entry.id();
-            last = last.max(id.get());
-            if !forgotten.contains(&id) {
-                kept.push(entry.clone());
-                apply(&mut jobs, entry);
+        let (mut jobs, mut last, mut dropped) = (BTreeMap::new(), 0, 0_usize);
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice::<Entry>(line) {
+                Ok(entry) => {
+                    last = last.max(entry.id().get());
+                    dropped += usize::from(apply(&mut jobs, entry).is_err());
+                }
+                Err(_) => dropped += 1,
             }
         }
-        let mut lines = Vec::new();
-        for entry in &kept {
-            serde_json::to_writer(&mut lines, &entry.without_secrets(&jobs))?;
-            lines.push(b'\n');
+        if dropped > 0 {
+            log(&format!("{}: {dropped} lines cannot be read and are dropped", path.display()));
         }
-        durable::replace(path, &lines)?;
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        let file = OpenOptions::new().append(true).mode(0o600).open(path)?;
-        Ok((Self { file }, jobs, last))
+        let (file, length) = rewrite(path, &mut jobs, last)?;
+        let path = path.to_owned();
+        Ok((Self { path, file, length, rewritten_length: length, torn: false }, jobs, last))
     }
 
     /// Appends a line by one write.
     pub(super) fn append(&mut self, entry: &Entry) -> io::Result<()> {
-        let mut line = serde_json::to_vec(entry)?;
+        let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
+        serde_json::to_writer(&mut line, entry)?;
         line.push(b'\n');
-        self.file.write_all(&line)
+        match self.file.write_all(&line) {
+            Ok(()) => {
+                self.length += line.len() as u64;
+                self.torn = false;
+                Ok(())
+            }
+            Err(error) => {
+                // What was not acknowledged goes, or at least spoils no later line.
+                self.torn = self.file.set_len(self.length).is_err();
+                Err(error)
+            }
+        }
     }
+
+    /// Whether it is worth its while to rewrite the journal.
+    pub(super) fn has_grown(&self) -> bool {
+        self.length > self.rewritten_length.saturating_add(GROWTH)
+    }
+
+    /// Rewrites the journal with what is known of `jobs`, and forgets old ones.
+    pub(super) fn compact(
+        &mut self,
+        jobs: &mut BTreeMap<JobId, LocalJob>,
+        last: u32,
+    ) -> io::Result<()> {
+        // Also if it fails: not again for every job.
+        self.rewritten_length = self.length;
+        let (file, length) = rewrite(&self.path, jobs, last)?;
+        (self.file, self.length, self.rewritten_length) = (file, length, length);
+        self.torn = false;
+        Ok(())
+    }
+}
+
+fn rewrite(
+    path: &Path,
+    jobs: &mut BTreeMap<JobId, LocalJob>,
+    last: u32,
+) -> io::Result<(File, u64)> {
+    let oldest = now().saturating_sub(KEPT.as_secs());
+    jobs.retain(|_, job| job.ended_at.is_none_or(|at| at >= oldest));
+    let mut lines = Vec::new();
+    let last = JobId::new(last).map(|id| Entry::LastId { id });
+    for entry in last.into_iter().chain(jobs.values().flat_map(entries)) {
+        serde_json::to_writer(&mut lines, &entry)?;
+        lines.push(b'\n');
+    }
+    durable::replace(path, &lines)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    let file = OpenOptions::new().append(true).mode(0o600).open(path)?;
+    Ok((file, lines.len() as u64))
 }
 
 impl Entry {
-    fn id(&self) -> JobId {
+    pub(super) fn id(&self) -> JobId {
         match self {
-            Self::Submitted { id, .. } | Self::Started { id, .. } | Self::Ended { id, .. } => *id,
-        }
-    }
-
-    /// The environment is needed until the job starts, and not kept longer.
-    fn without_secrets(&self, jobs: &BTreeMap<JobId, LocalJob>) -> Self {
-        let mut entry = self.clone();
-        if let Self::Submitted { id, request } = &mut entry
-            && jobs.get(id).is_some_and(LocalJob::has_ended)
-        {
-            request.environment.clear();
-        }
-        entry
-    }
-}
-
-fn apply(jobs: &mut BTreeMap<JobId, LocalJob>, entry: Entry) {
-    match entry {
-        Entry::Submitted { id, request } => {
-            jobs.insert(id, LocalJob::new(id, *request));
-        }
-        Entry::Started { id, at } => {
-            if let Some(job) = jobs.get_mut(&id) {
-                job.state = JobState::Running;
-                job.started_at = Some(UNIX_EPOCH + Duration::from_secs(at));
-            }
-        }
-        Entry::Ended { id, state, reason, exit, .. } => {
-            if let Some(job) = jobs.get_mut(&id) {
-                (job.state, job.reason, job.exit) = (state, reason, exit);
-            }
+            Self::LastId { id }
+            | Self::Submitted { id, .. }
+            | Self::Started { id, .. }
+            | Self::Spawned { id, .. }
+            | Self::Ending { id, .. }
+            | Self::Ended { id, .. } => *id,
         }
     }
 }
 
 /// Returns seconds since the Unix epoch.
 pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    seconds(SystemTime::now())
+}
+
+pub(super) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u32) -> JobId {
+        JobId::new(number).unwrap()
+    }
+
+    fn submitted(number: u32) -> Entry {
+        let request = serde_json::json!({
+            "pre_id": slurm_core::ids::PreId::new(1_700_000_000, number), "name": "n", "dir": "/d",
+            "script": "/d/script.sh", "working_dir": "/", "stdout": "o", "stderr": "e",
+            "append": false, "needs": Capacity { cpus: 1, memory_mib: 1, gpus: 1 }, "tasks": 1,
+            "cpus_per_task": 1, "time_limit": null, "warning": null, "dependency": null,
+            "environment": [["TOKEN", "secret"]],
+        });
+        Entry::Submitted { id: id(number), request: serde_json::from_value(request).unwrap() }
+    }
+
+    fn ended(number: u32, at: u64) -> Entry {
+        Entry::Ended { id: id(number), at, state: JobState::Completed, reason: None, exit: None }
+    }
+
+    #[test]
+    fn what_is_rewritten_tells_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        let granted = Capacity { cpus: 3, memory_mib: 2, gpus: 1 };
+        let process = Identity::of(std::process::id()).unwrap();
+        for entry in [
+            submitted(1),
+            submitted(2),
+            Entry::Started { id: id(1), at: 5, granted: Some(granted), gpus: vec![7] },
+            Entry::Spawned { id: id(1), process },
+            Entry::Ending { id: id(1), at: 6, state: JobState::Cancelled },
+        ] {
+            journal.append(&entry).unwrap();
+        }
+        drop(journal);
+        for _ in 0..2 {
+            let (_, jobs, last) = Journal::open(&path).unwrap();
+            let run = jobs[&id(1)].run.as_ref().unwrap();
+            assert_eq!((last, run.granted, &run.gpus), (2, granted, &vec![7]));
+            assert_eq!(run.processes[0].identity, process);
+            assert_eq!(run.ending, Some((JobState::Cancelled, 6)));
+            assert!(jobs[&id(2)].run.is_none() && jobs[&id(2)].request.environment.is_empty());
+            assert!(!fs::read_to_string(&path).unwrap().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn the_id_of_a_forgotten_job_is_not_given_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        journal.append(&submitted(3)).unwrap();
+        journal.append(&ended(3, 5)).unwrap();
+        for _ in 0..2 {
+            let (_, jobs, last) = Journal::open(&path).unwrap();
+            assert_eq!((jobs.len(), last), (0, 3));
+        }
+    }
+
+    #[test]
+    fn a_journal_that_has_grown_becomes_small() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let (mut journal, mut jobs, _) = Journal::open(&path).unwrap();
+        while !journal.has_grown() {
+            journal.append(&submitted(1)).unwrap();
+        }
+        apply(&mut jobs, submitted(1)).unwrap();
+        journal.compact(&mut jobs, 1).unwrap();
+        journal.append(&ended(1, now())).unwrap();
+        assert!(!journal.has_grown() && fs::metadata(&path).unwrap().len() < 2000);
+        assert!(Journal::open(&path).unwrap().1[&id(1)].has_ended());
+    }
+
+    #[test]
+    fn an_append_that_failed_spoils_no_later_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        journal.append(&submitted(1)).unwrap();
+        let file = std::mem::replace(
+            &mut journal.file,
+            OpenOptions::new().append(true).open("/dev/full").unwrap(),
+        );
+        assert!(journal.append(&submitted(2)).is_err() && journal.torn);
+        journal.file = file;
+        journal.file.write_all(b"{\"Submitted\":{").unwrap();
+        journal.append(&submitted(3)).unwrap();
+        let (_, jobs, _) = Journal::open(&path).unwrap();
+        assert_eq!(jobs.keys().copied().collect::<Vec<_>>(), [id(1), id(3)]);
+    }
 }

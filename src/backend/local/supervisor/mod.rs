@@ -3,15 +3,19 @@
 //! One thread owns all state and takes events from a channel: requests from connections, ends of
 //! processes, and the passing of time. Everything else is threads that wait for one thing and report it.
 
+mod conclude;
 mod dependency;
 mod environment;
+mod identity;
 mod job;
 mod journal;
 mod process;
+mod replay;
 mod scheduler;
 mod serve;
+mod take_over;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -19,6 +23,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use self::scheduler::Scheduler;
+use self::serve::Socket;
 use super::capacity::Capacity;
 use super::protocol::{Place, Reply, Request};
 use crate::backend::Exit;
@@ -39,14 +44,15 @@ enum Event {
 
 /// How long a supervisor without jobs and clients stays.
 const IDLE: Duration = Duration::from_secs(3);
+/// How often it looks whether its files are still there.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// Runs the supervisor whose files are in `dir`, until there is nothing left to do.
-#[allow(clippy::print_stderr, reason = "standard error is the supervisor's log file")]
 pub(crate) fn supervise(dir: &Path) -> u8 {
     match run(&Place::at(dir)) {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("slurm-sdk: the supervisor of {} ended: {error}", dir.display());
+            log(&format!("the supervisor of {} ended: {error}", dir.display()));
             1
         }
     }
@@ -62,40 +68,54 @@ fn run(place: &Place) -> io::Result<()> {
         .truncate(false)
         .mode(0o600)
         .open(place.lock())?;
-    if lock.try_lock().is_err() {
+    match lock.try_lock() {
+        Ok(()) => {}
         // There is one already.
-        return Ok(());
+        Err(TryLockError::WouldBlock) => return Ok(()),
+        Err(TryLockError::Error(error)) => {
+            let message = format!("{} cannot be locked: {error}", place.lock().display());
+            return Err(io::Error::new(error.kind(), message));
+        }
     }
     let (sender, events) = mpsc::channel();
     let mut scheduler = Scheduler::new(place, capacity(), sender.clone())?;
-    let _socket = serve::listen(place, &sender)?;
+    let mut socket = Socket::listen(place, &sender)?;
     let mut connections = 0_usize;
-    let mut idle_since = Instant::now();
+    let (mut idle_since, mut checked_at) = (Instant::now(), Instant::now());
     loop {
         scheduler.advance();
         let now = Instant::now();
         if connections > 0 || scheduler.is_busy() {
             idle_since = now;
         }
-        let wake =
-            scheduler.next_alarm().map_or(IDLE, |at| at.saturating_duration_since(now)).min(IDLE);
-        match events.recv_timeout(wake) {
+        let wake = scheduler.next_alarm().unwrap_or(now + CHECK).min(checked_at + CHECK);
+        match events.recv_timeout(wake.saturating_duration_since(now)) {
             Ok(Event::Connected) => connections += 1,
             Ok(Event::Disconnected) => connections -= 1,
+            // It belongs to the supervisor of the new directory: without an answer, the client looks for it.
+            Ok(Event::Request(Request::Submit(_), _)) if !still_there(place, &lock) => {}
             Ok(Event::Request(request, answer)) => {
                 // A client that is gone does not wait for its answer.
                 let _ = answer.send(scheduler.handle(request));
             }
             Ok(Event::Exited { job, pid, exit }) => scheduler.exited(job, pid, exit),
-            Err(RecvTimeoutError::Timeout) => {
-                let abandoned = !still_there(place, &lock);
-                if !scheduler.is_busy()
-                    && (abandoned || connections == 0 && idle_since.elapsed() >= IDLE)
-                {
-                    return Ok(());
-                }
-            }
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+        if scheduler.is_untidy() && still_there(place, &lock) {
+            scheduler.tidy();
+        }
+        if checked_at.elapsed() < CHECK {
+            continue;
+        }
+        checked_at = Instant::now();
+        let abandoned = !still_there(place, &lock);
+        if !abandoned {
+            socket.restore(place, &sender);
+        }
+        let unused = connections == 0 && idle_since.elapsed() >= IDLE;
+        if !scheduler.is_busy() && (abandoned || unused) {
+            return Ok(());
         }
     }
 }
@@ -110,4 +130,9 @@ fn still_there(place: &Place, lock: &File) -> bool {
 fn capacity() -> Capacity {
     let number = |name: &str| std::env::var(name).ok()?.parse().ok();
     Capacity::of_this_machine(number("SLURM_SDK_LOCAL_CPUS"), number("SLURM_SDK_LOCAL_GPUS"))
+}
+
+#[allow(clippy::print_stderr, reason = "standard error is the supervisor's log file")]
+fn log(message: &str) {
+    eprintln!("slurm-sdk: {message}");
 }

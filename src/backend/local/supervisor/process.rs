@@ -14,16 +14,17 @@ use slurm_core::ids::JobId;
 
 use super::Event;
 use super::environment::slurm_variables;
-use super::job::{LocalJob, Process, log_path};
+use super::identity::Identity;
+use super::job::{LocalJob, Process, Run, log_path};
 use crate::backend::Exit;
-use crate::backend::local::capacity::Capacity;
 
-/// Starts the processes of a job; if one cannot be started, none is left.
+/// Starts the processes of a job and gives each to `note`; if one cannot be started, none is left.
 pub(super) fn start(
     job: &LocalJob,
-    granted: Capacity,
-    gpus: &[u32],
+    run: &Run,
+    environment: &[(String, String)],
     events: &Sender<Event>,
+    mut note: impl FnMut(Identity),
 ) -> io::Result<Vec<Process>> {
     let request = &job.request;
     let stdout = open_log(&log_path(&request.stdout, job), request.append)?;
@@ -40,20 +41,31 @@ pub(super) fn start(
         command
             .arg(&request.script)
             .env_clear()
-            .envs(request.environment.iter().map(|(name, value)| (name, value)))
-            .envs(slurm_variables(job, rank, granted, gpus))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .envs(slurm_variables(job, rank, run.granted, &run.gpus))
             .current_dir(&request.working_dir)
             .stdin(Stdio::null())
             .stdout(stdout.try_clone()?)
             .stderr(stderr.try_clone()?)
             .process_group(0);
-        match command.spawn() {
-            Ok(child) => {
-                processes.push(Process { pid: child.id(), ended: false, exit: None });
-                watch(job.id, child, events.clone());
+        let spawned = command.spawn().and_then(|child| {
+            // It is not waited for yet, so it is there even if it has ended.
+            let identity = Identity::of(child.id());
+            let pid = child.id();
+            watch(job.id, child, events.clone());
+            identity.ok_or_else(|| {
+                signal(pid, Signal::KILL);
+                io::Error::other("/proc does not tell of it")
+            })
+        });
+        match spawned {
+            Ok(identity) => {
+                note(identity);
+                processes.push(Process::new(identity));
             }
             Err(error) => {
-                processes.iter().for_each(|process| signal(process.pid, Signal::KILL));
+                let started = processes.iter().map(|process: &Process| process.identity.pid);
+                started.for_each(|pid| signal(pid, Signal::KILL));
                 return Err(error);
             }
         }
@@ -86,13 +98,16 @@ fn watch(job: JobId, mut child: Child, events: Sender<Event>) {
 }
 
 /// Watches a process that an earlier supervisor started.
-pub(super) fn watch_adopted(job: JobId, pid: u32, script: &Path, events: Sender<Event>) {
-    let script = script.to_owned();
+pub(super) fn watch_adopted(job: JobId, process: Identity, events: Sender<Event>) {
     thread::spawn(move || {
-        while find(&script).contains(&pid) {
+        while process.is_alive() {
             thread::sleep(Duration::from_millis(100));
         }
-        let _ = events.send(Event::Exited { job, pid, exit: None });
+        // What it started goes with it, unless its number was given away meanwhile.
+        if Identity::of(process.pid).is_none_or(|now| now == process) {
+            signal(process.pid, Signal::KILL);
+        }
+        let _ = events.send(Event::Exited { job, pid: process.pid, exit: None });
     });
 }
 
@@ -106,22 +121,4 @@ pub(super) fn signal(pid: u32, signal: Signal) {
 
 fn rustix_pid(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
-}
-
-/// Returns the processes that run the script of a job: the shell, or the runner that took its place.
-///
-/// They are known by their command line, which holds the job's directory, so a number that was given
-/// to another process meanwhile does no harm.
-pub(super) fn find(script: &Path) -> Vec<u32> {
-    let spec = script.with_file_name("spec");
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let runs_it = |pid: &u32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let mut words = line.split(|byte| *byte == 0);
-        words.any(|word| {
-            [script, &spec].iter().any(|path| path.as_os_str().as_encoded_bytes() == word)
-        })
-    };
-    pids.filter(runs_it).collect()
 }
