@@ -7,7 +7,7 @@ use slurm_core::ids::PreId;
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::spec::{Argument, Spec};
-use slurm_core::task::{Task, TaskEntry};
+use slurm_core::task::{Task, TaskEntry, TaskValue};
 
 use crate::arg::CallArguments;
 use crate::cluster::Cluster;
@@ -147,13 +147,15 @@ fn given(options: &OptionSet, key: &str) -> bool {
 fn from_attribute(entry: &TaskEntry, problems: &mut Vec<String>) -> OptionSet {
     let mut set = OptionSet::new();
     for option in entry.options {
-        let parsed =
-            options::lookup(option.key).map_err(|error| error.to_string()).and_then(|spec| {
-                let value = spec
-                    .parse(option.value.unwrap_or_default())
-                    .map_err(|error| error.to_string())?;
-                Ok((spec, value))
-            });
+        let input = match option.value {
+            TaskValue::Flag => true.into(),
+            TaskValue::Text(text) => text.into(),
+            TaskValue::Constant(value) => value(),
+        };
+        let parsed = options::lookup(option.key).map_err(|error| error.to_string()).and_then(|spec| {
+            let value = spec.parse_input(input).map_err(|error| format!("`{}`: {error}", spec.key))?;
+            Ok((spec, value))
+        });
         match parsed {
             Ok((spec, value)) => set.set(spec, value, Source::Attribute),
             Err(problem) => problems.push(problem),

@@ -89,10 +89,11 @@ pub mod __private {
     pub use linkme;
     pub use slurm_core::codec::CodecError;
     pub use slurm_core::context::JobContext;
+    pub use slurm_core::options::{ConstInput, OptionInput};
     pub use slurm_core::outcome::Failure;
     pub use slurm_core::registry::{Registered, TASK_NAMES};
     pub use slurm_core::task::{
-        Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskOption,
+        Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskOption, TaskValue,
         TaskOutput, TaskResult, ViaDebug, ViaDisplay, ViaError, encode_output,
     };
 

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::codec::{self, CodecError};
 use crate::context::JobContext;
+use crate::options::OptionInput;
 use crate::outcome::{Failure, FailureKind};
 
 /// A function that can run as a job.
@@ -43,7 +44,7 @@ pub struct TaskEntry {
     pub parameters: &'static [Parameter],
     /// The return type as written.
     pub output: &'static str,
-    /// The options of the attribute, in canonical form.
+    /// The options of the attribute.
     pub options: &'static [TaskOption],
     /// Raw flags from `extra = […]`.
     pub extra: &'static [&'static str],
@@ -68,12 +69,23 @@ pub struct Parameter {
 }
 
 /// An option set by the attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct TaskOption {
     /// The key, such as `cpus_per_task`.
     pub key: &'static str,
-    /// The value in canonical form; `None` for a flag.
-    pub value: Option<&'static str>,
+    /// The value.
+    pub value: TaskValue,
+}
+
+/// The value of a [`TaskOption`].
+#[derive(Clone, Copy, Debug)]
+pub enum TaskValue {
+    /// None, for a flag.
+    Flag,
+    /// A literal, in canonical form.
+    Text(&'static str),
+    /// A constant of the program, checked when it was compiled.
+    Constant(fn() -> OptionInput),
 }
 
 /// How a type travels; made by [`TaskArgument`] and [`TaskOutput`].

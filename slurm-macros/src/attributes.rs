@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
-use syn::Attribute;
+use syn::{Attribute, LitStr};
 
 /// Decides whether there is the item at all.
 pub(crate) const CONDITIONS: &[&str] = &["cfg"];
@@ -47,14 +47,13 @@ fn pick(meta: &TokenStream, wanted: &[&[&str]]) -> Option<TokenStream> {
 
 /// Returns the first line of the documentation in `attrs`, or nothing.
 pub(crate) fn summary(attrs: &[Attribute]) -> String {
-    let lines = attrs.iter().filter_map(|attr| {
+    let first_line = |attr: &Attribute| {
         let doc = attr.meta.require_name_value().ok().filter(|meta| meta.path.is_ident("doc"))?;
-        let text: syn::LitStr = syn::parse2(doc.value.to_token_stream()).ok()?;
+        let text: LitStr = syn::parse2(doc.value.to_token_stream()).ok()?;
         let text = text.value();
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty());
-        line.map(str::to_owned)
-    });
-    { lines }.next().unwrap_or_default()
+        text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+    };
+    attrs.iter().find_map(first_line).unwrap_or_default()
 }
 
 #[cfg(test)]

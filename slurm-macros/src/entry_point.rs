@@ -1,9 +1,9 @@
 //! `#[slurm::main]`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
-use syn::spanned::Spanned as _;
+use syn::spanned::Spanned;
 
 use crate::attributes::{self, CONDITIONS, LINTS};
 use crate::errors::Errors;
@@ -23,25 +23,30 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
             return quote!(#item #errors);
         }
     };
-    let vis = &function.vis;
     let mut refusals = Errors::default();
     check(&function, &mut refusals);
-    let mut name = function.name.clone();
-    name.set_span(Span::call_site().located_at(name.span()));
+    let body = if refusals.is_empty() {
+        let body = body(&function, &krate, item);
+        quote!(-> ::std::process::ExitCode { #body })
+    } else {
+        quote!({ #[allow(dead_code)] #item })
+    };
+    let name = name_at(&function, function.name.span());
+    let vis = &function.vis;
     let attrs = attributes::select(&function.attrs, &[CONDITIONS, LINTS]);
-    if !refusals.is_empty() {
-        let (errors, refusals) = (errors.to_tokens(), refusals.to_tokens());
-        return quote! {
-            #attrs
-            #vis fn #name() {
-                #[allow(dead_code)]
-                #item
-            }
-            #errors
-            #refusals
-        };
-    }
+    let (errors, refusals) = (errors.to_tokens(), refusals.to_tokens());
+    quote! {
+        #attrs
+        #vis fn #name() #body
 
+        #errors
+        #refusals
+    }
+}
+
+/// Returns what `main` does: it holds the user's function and has it called, and turns into an exit
+/// code what that returns.
+fn body(function: &Function, krate: &TokenStream, item: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
     let (start, cluster) = match function.inputs.first().and_then(|input| input.ty.as_ref()) {
         Some(ty) => {
@@ -50,38 +55,37 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
         }
         None => (quote!(main_plain), TokenStream::new()),
     };
-    let returns_result = function.output.as_ref().is_some_and(Output::is_result);
-    let mut called = name.clone();
-    if let Some(output) = &function.output {
-        called.set_span(called.span().located_at(output.span()));
-    }
-    let call = quote_spanned!(mixed=> #called(#cluster));
-    let report = if returns_result {
-        let span = mixed.located_at(function.output.span());
-        let fail = quote_spanned!(span=> (&&#krate::__private::MainError::new(error)).report());
-        quote_spanned! {mixed=>
-            match #krate::__private::TaskResult::into_result(#call) {
-                ::core::result::Result::Ok(value) => ::std::process::Termination::report(value),
-                ::core::result::Result::Err(error) => {
-                    use #krate::__private::{ReportDisplay as _, ReportError as _};
-                    #fail
+    let place = function.output.as_ref().map_or(function.name.span(), Spanned::span);
+    let name = name_at(function, place);
+    let call = quote_spanned!(mixed=> #name(#cluster));
+    let report = match &function.output {
+        Some(output) if Output::is_result(output) => {
+            let span = mixed.located_at(place);
+            let fail = quote_spanned!(span=> (&&#krate::__private::MainError::new(error)).report());
+            quote_spanned! {mixed=>
+                match #krate::__private::TaskResult::into_result(#call) {
+                    ::core::result::Result::Ok(value) => ::std::process::Termination::report(value),
+                    ::core::result::Result::Err(error) => {
+                        use #krate::__private::{ReportDisplay as _, ReportError as _};
+                        #fail
+                    }
                 }
             }
         }
-    } else if let Some(Type::Never(_)) = &function.output {
-        call
-    } else {
-        quote_spanned!(mixed=> ::std::process::Termination::report(#call))
+        Some(Type::Never(_)) => call,
+        _ => quote_spanned!(mixed=> ::std::process::Termination::report(#call)),
     };
-    let errors = errors.to_tokens();
     quote! {
-        #attrs
-        #vis fn #name() -> ::std::process::ExitCode {
-            #item
-            #krate::__private::#start(|#cluster| #report)
-        }
-        #errors
+        #item
+        #krate::__private::#start(|#cluster| #report)
     }
+}
+
+/// Returns the function's name at `place`, as an identifier that the macro wrote.
+fn name_at(function: &Function, place: Span) -> Ident {
+    let mut name = function.name.clone();
+    name.set_span(Span::call_site().located_at(place));
+    name
 }
 
 /// Reports what keeps `function` from being a program's `main`.
@@ -100,14 +104,12 @@ fn check(function: &Function, errors: &mut Errors) {
         errors.over(parameter, "`main` cannot be generic");
     }
     if let Some(clause) = &function.where_clause {
-        errors.over(&clause.where_token, "`main` cannot have a `where` clause");
-    }
-    if let Some(span) = function.variadic {
-        errors.at(span, "`main` cannot be variadic");
+        errors.at(clause.where_token.span, "`main` cannot have a `where` clause");
     }
     for (position, input) in function.inputs.iter().enumerate() {
         match (&input.pattern, &input.ty) {
             (Pattern::Receiver(tokens), _) => errors.over(tokens, "`main` cannot be a method"),
+            (Pattern::Variadic(span), _) => errors.at(*span, "`main` cannot be variadic"),
             (_, ty) if position > 0 => {
                 errors.over(ty, "`main` takes the cluster and nothing else");
             }

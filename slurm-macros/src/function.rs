@@ -19,7 +19,6 @@ pub(crate) struct Function {
     pub(crate) name: Ident,
     pub(crate) generics: Generics,
     pub(crate) inputs: Vec<Input>,
-    pub(crate) variadic: Option<Span>,
     pub(crate) output: Option<Type>,
     pub(crate) where_clause: Option<WhereClause>,
 }
@@ -28,7 +27,7 @@ pub(crate) struct Function {
 pub(crate) struct Input {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) pattern: Pattern,
-    /// `None` for a receiver.
+    /// `None` for `self` and `...`.
     pub(crate) ty: Option<Type>,
 }
 
@@ -40,6 +39,8 @@ pub(crate) enum Pattern {
     Wildcard(Span),
     /// `self` in any of its forms.
     Receiver(TokenStream),
+    /// `...`.
+    Variadic(Span),
     /// Everything else, such as `(a, b)`.
     Other(TokenStream),
 }
@@ -62,12 +63,8 @@ impl Parse for Function {
         let content;
         parenthesized!(content in input);
         let mut inputs = Vec::new();
-        let mut variadic = None;
         while !content.is_empty() {
-            match parse_input(&content)? {
-                Ok(input) => inputs.push(input),
-                Err(dots) => variadic = Some(dots),
-            }
+            inputs.push(content.parse()?);
             if !content.is_empty() {
                 content.parse::<Token![,]>()?;
             }
@@ -91,40 +88,45 @@ impl Parse for Function {
             name,
             generics,
             inputs,
-            variadic,
             output,
             where_clause,
         })
     }
 }
 
-/// Returns a parameter, or the place of `...`.
-fn parse_input(content: ParseStream<'_>) -> Result<std::result::Result<Input, Span>> {
-    let attrs = content.call(Attribute::parse_outer)?;
-    let mut pattern = TokenStream::new();
-    while !content.is_empty() && !content.peek(Token![,]) {
-        if content.peek(Token![...]) {
-            return Ok(Err(content.parse::<Token![...]>()?.spans[0]));
-        }
-        if content.peek(Token![::]) {
-            pattern.extend(content.parse::<Token![::]>()?.to_token_stream());
-        } else if content.parse::<Option<Token![:]>>()?.is_some() {
-            if content.peek(Token![...]) {
-                return Ok(Err(content.parse::<Token![...]>()?.spans[0]));
+impl Parse for Input {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let mut pattern = TokenStream::new();
+        let mut ty = None;
+        while !input.is_empty() && !input.peek(Token![,]) {
+            if let Some(dots) = input.parse::<Option<Token![...]>>()? {
+                return Ok(Self { attrs, pattern: Pattern::Variadic(dots.spans[0]), ty });
             }
-            let ty = Some(content.parse()?);
-            return Ok(Ok(Input { attrs, pattern: Pattern::new(pattern), ty }));
-        } else {
-            pattern.extend([content.parse::<TokenTree>()?]);
+            if let Some(colons) = input.parse::<Option<Token![::]>>()? {
+                pattern.extend(colons.to_token_stream());
+            } else if input.parse::<Option<Token![:]>>()?.is_none() {
+                pattern.extend([input.parse::<TokenTree>()?]);
+            } else if !input.peek(Token![...]) {
+                ty = Some(input.parse()?);
+                break;
+            }
         }
+        Ok(Self { attrs, pattern: Pattern::new(pattern), ty })
     }
-    Ok(Ok(Input { attrs, pattern: Pattern::new(pattern), ty: None }))
 }
 
 impl Function {
     /// Returns whether it has a receiver, and so stands in an `impl` or a trait.
     pub(crate) fn is_method(&self) -> bool {
-        self.inputs.iter().any(|input| matches!(input.pattern, Pattern::Receiver(_)))
+        self.inputs.iter().any(Input::is_receiver)
+    }
+}
+
+impl Input {
+    /// Returns whether it is `self`.
+    pub(crate) fn is_receiver(&self) -> bool {
+        matches!(self.pattern, Pattern::Receiver(_))
     }
 }
 

@@ -2,10 +2,9 @@
 //!
 //! Use them through the `slurm` crate, which documents them: what they expand to refers to it.
 //!
-//! An attribute is parsed ([`arguments`], [`function`]), checked ([`options`], [`parameters`],
-//! [`valid`]) and expanded ([`task`](mod@task), [`entry_point`]). Mistakes are collected on the way
-//! ([`errors`]) and do not stop it: one compilation reports them all, and what other code refers to
-//! is there in any case.
+//! An attribute is parsed (`arguments`, `function`), checked (`options`, `parameters`, `valid`) and
+//! expanded (`task`, `entry_point`). Mistakes are collected on the way (`errors`) and do not stop it:
+//! one compilation reports them all, and what other code refers to is there in any case.
 
 mod arguments;
 mod attributes;

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use slurm_core::options::{
-    Argument as Takes, InvalidValue, OptionInput, OptionSet, OptionSpec, OptionValue, Source,
+    Argument as Takes, ConflictKind, InvalidValue, OptionInput, OptionSet, OptionSpec, OptionValue, Source,
     check_extra, find, lookup,
 };
 use syn::{Error, Result};
@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) name: Option<String>,
     /// Keys and values of the options, in canonical form.
     pub(crate) options: Vec<(&'static str, OptionValue)>,
+    /// Keys and paths of options whose value is a constant.
+    pub(crate) constants: Vec<(&'static str, TokenStream)>,
     /// Raw flags.
     pub(crate) extra: Vec<String>,
 }
@@ -35,7 +37,7 @@ impl Options {
     /// Returns what `tokens` say, as far as it is right.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options =
-            Self { krate: quote!(::slurm), name: None, options: Vec::new(), extra: Vec::new() };
+            Self { krate: quote!(::slurm), name: None, options: Vec::new(), constants: Vec::new(), extra: Vec::new() };
         let mut set = OptionSet::new();
         let mut seen = Vec::new();
         for argument in arguments::parse(tokens) {
@@ -56,7 +58,9 @@ impl Options {
                 Key::Name => options.name = task_name(&argument, errors),
                 Key::Extra => options.extra = extra(&argument, errors),
                 Key::Option(option) => {
-                    if let Some(value) = option_value(option, &argument, errors) {
+                    if let Some(Value { kind: ValueKind::Path, tokens }) = &argument.value {
+                        options.constants.push((option.key, tokens.clone()));
+                    } else if let Some(value) = option_value(option, &argument, errors) {
                         set.set(option, value, Source::Attribute);
                     }
                 }
@@ -64,6 +68,10 @@ impl Options {
             seen.push((name, argument.key_tokens));
         }
         for conflict in set.conflicts() {
+            // What is missing may be set by a Slurmfile or by the caller.
+            if conflict.kind == ConflictKind::Needs {
+                continue;
+            }
             let in_pair = |key| key == conflict.first || key == conflict.second;
             if let Some((_, second)) = seen.iter().rfind(|(key, _)| in_pair(*key)) {
                 errors.over(second, &conflict);
@@ -81,6 +89,8 @@ impl Key {
         let key = match (text, find(text.trim_start_matches('-'))) {
             ("crate", _) => Ok(Self::Crate),
             ("name", _) => Ok(Self::Name),
+            // A text is the value of sbatch's own `--extra`; a list holds whole flags.
+            ("extra", Some(option)) if is_plain_text(&argument) => Ok(Self::Option(option)),
             ("extra", _) => Ok(Self::Extra),
             (_, Some(OptionSpec { key: "array", .. })) => {
                 Err("`array` cannot be set: a job of a task is one call of it".to_owned())
@@ -154,6 +164,11 @@ fn task_name(argument: &Argument, errors: &mut Errors) -> Option<String> {
     Some(name.clone())
 }
 
+fn is_plain_text(argument: &Argument) -> bool {
+    let kind = argument.value.as_ref().map(|value| &value.kind);
+    matches!(kind, Some(ValueKind::Text(text)) if !text.starts_with('-'))
+}
+
 fn extra(argument: &Argument, errors: &mut Errors) -> Vec<String> {
     let Some(Value { kind: ValueKind::List(items), .. }) = &argument.value else {
         let message = "expected a list of sbatch's flags, such as `extra = [\"--flag=value\"]`";
@@ -191,11 +206,8 @@ fn option_value(
         ValueKind::List(items) => {
             OptionInput::from(items.iter().map(|item| item.text.clone()).collect::<Vec<_>>())
         }
-        ValueKind::Path => {
-            let message = "expected a literal: the value is checked before constants have values";
-            errors.over(&value.tokens, message);
-            return None;
-        }
+        // Checked by the compiler, which knows what it stands for.
+        ValueKind::Path => return None,
     };
     match (option.parse_input(input), &value.kind) {
         (Ok(value), _) => return Some(value),

@@ -42,18 +42,20 @@ impl Signature {
         let mut takes_context = false;
         let mut parameters = Vec::new();
         for (position, input) in function.inputs.iter().enumerate() {
-            let Some(ty) = &input.ty else { continue };
-            match (is_context(ty), position) {
-                (true, 0) => takes_context = true,
-                (true, _) => {
-                    errors.over(ty, "`&JobContext` has to be the first parameter");
-                    parameters.push(Parameter::new(position, input, ty, None));
+            let (Some(ty), false) = (&input.ty, input.is_receiver()) else { continue };
+            let stored = match (is_context(ty), position) {
+                (Some(true), 0) => {
+                    takes_context = true;
+                    continue;
                 }
-                (false, _) => {
-                    let stored = stored(ty, errors);
-                    parameters.push(Parameter::new(position, input, ty, stored));
+                (Some(_), _) => {
+                    let message = "the job's context has to be the first parameter, `&JobContext`";
+                    errors.over(ty, message);
+                    None
                 }
-            }
+                (None, _) => stored(ty, errors),
+            };
+            parameters.push(Parameter::new(position, input, ty, stored));
         }
         let output = function.output.as_ref().and_then(|ty| Output::new(ty, errors));
         Self { takes_context, parameters, output }
@@ -159,9 +161,14 @@ fn is_owned(tokens: &TokenStream, errors: &mut Errors) -> bool {
     false
 }
 
-fn is_context(ty: &Type) -> bool {
-    matches!(peel(ty), Type::Reference(reference)
-        if reference.mutability.is_none() && is_named(&reference.elem, "JobContext"))
+/// Returns whether `ty` is `&JobContext`, or `None` if it has nothing to do with that.
+fn is_context(ty: &Type) -> Option<bool> {
+    match peel(ty) {
+        Type::Reference(reference) => {
+            is_named(&reference.elem, "JobContext").then_some(reference.mutability.is_none())
+        }
+        ty => is_named(ty, "JobContext").then_some(false),
+    }
 }
 
 fn is_named(ty: &Type, name: &str) -> bool {

@@ -1,8 +1,7 @@
 //! `#[slurm::task]`.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote, quote_spanned};
-use slurm_core::options::OptionValue;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::Visibility;
 use syn::spanned::Spanned as _;
 
@@ -11,7 +10,10 @@ use crate::errors::Errors;
 use crate::function::{Function, plain_name};
 use crate::options::Options;
 use crate::parameters::{Output, Parameter, Signature};
-use crate::{text, valid};
+use crate::valid;
+
+mod entry;
+mod run;
 
 /// Returns `item` as it is, and beside it what makes it a task.
 pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream {
@@ -62,6 +64,7 @@ impl<'a> Task<'a> {
     fn whole(&self) -> TokenStream {
         let Self { krate, .. } = self;
         let codecs = self.codecs();
+        let run = self.run();
         let entry = self.entry();
         let task = self.task_impl(
             &self.value_type(),
@@ -69,7 +72,7 @@ impl<'a> Task<'a> {
             &quote!((__SLURM_OUTPUT.decode)(bytes)),
         );
         let arguments = self.signature.parameters.iter().enumerate().map(|(index, parameter)| {
-            let (text, codec) = (plain_name(&parameter.name), codec_name(index));
+            let (text, codec) = (plain_name(&parameter.name), run::codec_name(index));
             let name = parameter.name_of_argument();
             quote!(.with(#text, #codec, #name))
         });
@@ -78,6 +81,7 @@ impl<'a> Task<'a> {
         });
         self.items(&quote! {
             #codecs
+            #run
             #entry
             #task
             #job
@@ -111,131 +115,11 @@ impl<'a> Task<'a> {
         let of_content = attributes::select(&function.attrs, &[CONDITIONS, LINTS]);
         quote! {
             #of_type
-            #[allow(non_camel_case_types)]
             #[doc = #doc]
             #vis enum #name {}
 
             #of_content
             const _: () = { #content };
-        }
-    }
-
-    /// Returns how each type travels. A type that cannot is reported here, and only here.
-    fn codecs(&self) -> TokenStream {
-        let private = self.private();
-        let arguments = self.signature.parameters.iter().enumerate().map(|(index, parameter)| {
-            let (name, ty) = (codec_name(index), &parameter.stored);
-            quote_spanned! {at(parameter.ty.span())=>
-                const #name: #private::Codec<#ty> = <#ty as #private::TaskArgument>::CODEC;
-            }
-        });
-        let name = &self.name;
-        let output = quote_spanned! {self.output_span()=>
-            const __SLURM_OUTPUT: #private::Codec<<#name as #private::Task>::Output> =
-                <<#name as #private::Task>::Output as #private::TaskOutput>::CODEC;
-        };
-        quote!(#(#arguments)* #output)
-    }
-
-    /// Returns what the registry knows of the task.
-    fn entry(&self) -> TokenStream {
-        let private = self.private();
-        let plain = plain_name(&self.function.name);
-        let name = match &self.options.name {
-            Some(name) => quote!(#name),
-            None => quote!(::core::concat!(::core::module_path!(), "::", #plain)),
-        };
-        let summary = attributes::summary(&self.function.attrs);
-        let types: Vec<_> =
-            self.signature.parameters.iter().map(|p| text::of_type(p.ty.clone())).collect();
-        let output = self.signature.output.as_ref();
-        let output = output.map_or_else(|| "()".to_owned(), |o| text::of_type(o.ty.clone()));
-        let hash = text::hash(types.iter().chain([&output]).map(String::as_str));
-        let signature = Literal::u64_suffixed(hash);
-        let names = self.signature.parameters.iter().map(|p| plain_name(&p.name));
-        let options = self.options.options.iter().filter_map(|(key, value)| {
-            let value = match value {
-                OptionValue::Value(value) => quote!(::core::option::Option::Some(#value)),
-                OptionValue::Flag => quote!(::core::option::Option::None),
-                OptionValue::Unset => return None,
-            };
-            Some(quote!(#private::TaskOption { key: #key, value: #value }))
-        });
-        let extra = &self.options.extra;
-        let run = self.run();
-        quote! {
-            #run
-
-            static __SLURM_ENTRY: #private::TaskEntry = #private::TaskEntry {
-                name: #name,
-                summary: #summary,
-                file: ::core::file!(),
-                line: ::core::line!(),
-                signature: #signature,
-                parameters: &[#(#private::Parameter { name: #names, ty: #types }),*],
-                output: #output,
-                options: &[#(#options),*],
-                extra: &[#(#extra),*],
-                run: __slurm_run,
-            };
-        }
-    }
-
-    /// Returns the function that decodes the arguments, calls the task's function and encodes what
-    /// that returned.
-    ///
-    /// It is written for the compiler's speed, as there is one for each task: a function, for a
-    /// closure costs another one, and `match` instead of `?`.
-    fn run(&self) -> TokenStream {
-        let Self { name, signature, .. } = self;
-        let private = self.private();
-        let mixed = Span::mixed_site();
-        let variable = |index| format_ident!("argument_{index}", span = mixed);
-        let take = signature.parameters.iter().enumerate().map(|(index, parameter)| {
-            let (argument, codec) = (variable(index), codec_name(index));
-            let text = plain_name(&parameter.name);
-            quote_spanned! {mixed=>
-                let #argument = match arguments.take(#codec, #text) {
-                    ::core::result::Result::Ok(argument) => argument,
-                    ::core::result::Result::Err(failure) => {
-                        return ::core::result::Result::Err(failure);
-                    }
-                };
-            }
-        });
-        let context = signature.takes_context.then(|| quote_spanned!(mixed=> context,));
-        let pass = signature.parameters.iter().enumerate().map(|(index, parameter)| {
-            let argument = variable(index);
-            if parameter.is_lent { quote!(&#argument) } else { quote!(#argument) }
-        });
-        let finish = if signature.output.as_ref().is_some_and(|output| output.is_result) {
-            let fail = quote_spanned! {self.output_span().resolved_at(mixed)=>
-                (&&&#private::ErrorOf::new(error)).failure()
-            };
-            let convert = self.as_result();
-            quote_spanned! {mixed=>
-                match #convert::into_result(returned) {
-                    ::core::result::Result::Ok(value) => {
-                        #private::encode_output(__SLURM_OUTPUT, &value)
-                    }
-                    ::core::result::Result::Err(error) => {
-                        use #private::{ViaDebug as _, ViaDisplay as _, ViaError as _};
-                        ::core::result::Result::Err(#fail)
-                    }
-                }
-            }
-        } else {
-            quote_spanned!(mixed=> #private::encode_output(__SLURM_OUTPUT, &returned))
-        };
-        quote_spanned! {mixed=>
-            fn __slurm_run(
-                context: &#private::JobContext,
-                mut arguments: #private::Arguments<'_>,
-            ) -> ::core::result::Result<::std::vec::Vec<::core::primitive::u8>, #private::Failure> {
-                #(#take)*
-                let returned = #name(#context #(#pass),*);
-                #finish
-            }
         }
     }
 
@@ -342,8 +226,4 @@ fn visibility(vis: &Visibility) -> TokenStream {
         Visibility::Public(token) => quote_spanned!(at(token.span)=> pub),
         vis => vis.to_token_stream(),
     }
-}
-
-fn codec_name(index: usize) -> Ident {
-    format_ident!("__SLURM_ARGUMENT_{index}")
 }

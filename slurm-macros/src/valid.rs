@@ -14,9 +14,6 @@ pub(crate) fn check(function: &Function, errors: &mut Errors) {
     for input in &function.inputs {
         check_parameter(input, errors);
     }
-    if let Some(span) = function.variadic {
-        errors.at(span, "a task cannot be variadic: take a `Vec`");
-    }
 }
 
 fn check_qualifiers(function: &Function, errors: &mut Errors) {
@@ -54,7 +51,8 @@ fn check_generics(function: &Function, errors: &mut Errors) {
         errors.over(tokens, message);
     }
     if let Some(clause) = &function.where_clause {
-        errors.over(&clause.where_token, "a task cannot have a `where` clause: it is not generic");
+        errors
+            .at(clause.where_token.span, "a task cannot have a `where` clause: it is not generic");
     }
 }
 
@@ -70,6 +68,7 @@ fn check_parameter(input: &Input, errors: &mut Errors) {
             tokens,
             "a task cannot be a method: move it out of the `impl` and take the value as a parameter",
         ),
+        Pattern::Variadic(span) => errors.at(*span, "a task cannot be variadic: take a `Vec`"),
         Pattern::Other(tokens) => errors.over(
             tokens,
             "a parameter of a task needs a name, by which messages call it: take it apart in the \

@@ -117,6 +117,12 @@ impl<'a> Reader<'a> {
                 }
                 continue;
             }
+            if let ("extra", DeValue::String(text)) = (key.as_ref(), value.get_ref())
+                && text.starts_with('-')
+            {
+                self.problem(value.span(), format!("flags stand in a list: extra = [\"{text}\"]"));
+                continue;
+            }
             let spec = match options::lookup(key) {
                 Ok(spec) => spec,
                 Err(error) => {

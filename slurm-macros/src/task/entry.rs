@@ -1,0 +1,67 @@
+//! What the registry knows of a task.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{quote, quote_spanned};
+use slurm_core::options::OptionValue;
+use syn::spanned::Spanned as _;
+
+use super::{Task, at};
+use crate::function::plain_name;
+use crate::{attributes, text};
+
+impl Task<'_> {
+    /// Returns what the registry knows of the task.
+    pub(super) fn entry(&self) -> TokenStream {
+        let private = self.private();
+        let plain = plain_name(&self.function.name);
+        let name = match &self.options.name {
+            Some(name) => quote!(#name),
+            None => quote!(::core::concat!(::core::module_path!(), "::", #plain)),
+        };
+        let summary = attributes::summary(&self.function.attrs);
+        let types: Vec<_> =
+            self.signature.parameters.iter().map(|p| text::of_type(p.ty.clone())).collect();
+        let output = self.signature.output.as_ref();
+        let output = output.map_or_else(|| "()".to_owned(), |o| text::of_type(o.ty.clone()));
+        let hash = text::hash(types.iter().chain([&output]).map(String::as_str));
+        let signature = Literal::u64_suffixed(hash);
+        let names = self.signature.parameters.iter().map(|p| plain_name(&p.name));
+        let options = self.options.options.iter().filter_map(|(key, value)| {
+            let value = match value {
+                OptionValue::Value(value) => quote!(Text(#value)),
+                OptionValue::Flag => quote!(Flag),
+                OptionValue::Unset => return None,
+            };
+            Some(quote!(#private::TaskOption { key: #key, value: #private::TaskValue::#value }))
+        });
+        let constants = self.options.constants.iter().map(|(key, path)| {
+            let input = quote_spanned!(at(path.span())=> #private::OptionInput::from(#path));
+            quote! {
+                #private::TaskOption { key: #key, value: #private::TaskValue::Constant(|| #input) }
+            }
+        });
+        // The value is not known here, so the compiler is asked to check it.
+        let checks = self.options.constants.iter().map(|(key, path)| {
+            quote_spanned! {at(path.span())=>
+                const _: () = #private::ConstInput(#path).assert(#key);
+            }
+        });
+        let extra = &self.options.extra;
+        quote! {
+            #(#checks)*
+
+            static __SLURM_ENTRY: #private::TaskEntry = #private::TaskEntry {
+                name: #name,
+                summary: #summary,
+                file: ::core::file!(),
+                line: ::core::line!(),
+                signature: #signature,
+                parameters: &[#(#private::Parameter { name: #names, ty: #types }),*],
+                output: #output,
+                options: &[#(#options,)* #(#constants,)*],
+                extra: &[#(#extra),*],
+                run: __slurm_run,
+            };
+        }
+    }
+}

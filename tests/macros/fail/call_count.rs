@@ -1,0 +1,8 @@
+#[slurm::task]
+fn train(seed: u64) -> u64 {
+    seed
+}
+
+fn main() {
+    let _ = train::job();
+}

@@ -1,0 +1,4 @@
+#[slurm::task(, time = "10:00")]
+fn train() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::task(crate)]
+fn train() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::task(crate = "slurm")]
+fn train() {}
+
+fn main() {}

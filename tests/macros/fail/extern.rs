@@ -1,0 +1,4 @@
+#[slurm::task]
+extern "C" fn train() {}
+
+fn main() {}

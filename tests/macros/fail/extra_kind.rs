@@ -1,0 +1,4 @@
+#[slurm::task(extra = "--flag")]
+fn train() {}
+
+fn main() {}

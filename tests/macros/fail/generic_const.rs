@@ -1,0 +1,6 @@
+#[slurm::task]
+fn train<const N: usize>() -> [u8; N] {
+    [0; N]
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[slurm::task]
+fn train<'a>(text: &'a str, other: &'a str) -> usize {
+    text.len() + other.len()
+}
+
+fn main() {}

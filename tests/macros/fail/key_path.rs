@@ -1,0 +1,4 @@
+#[slurm::task(slurm::time = "10:00")]
+fn train() {}
+
+fn main() {}

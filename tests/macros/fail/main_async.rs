@@ -1,0 +1,2 @@
+#[slurm::main]
+async fn main() {}

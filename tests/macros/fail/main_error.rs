@@ -1,0 +1,6 @@
+struct Opaque;
+
+#[slurm::main]
+fn main() -> Result<(), Opaque> {
+    Err(Opaque)
+}

@@ -1,0 +1,6 @@
+#[slurm::main]
+fn main<T>(_cluster: slurm::Cluster)
+where
+    T: Copy,
+{
+}

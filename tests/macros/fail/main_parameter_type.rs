@@ -1,0 +1,4 @@
+#[slurm::main]
+fn main(cluster: u64) {
+    let _ = cluster;
+}

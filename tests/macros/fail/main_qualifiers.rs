@@ -1,0 +1,2 @@
+#[slurm::main]
+unsafe extern "C" fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::main]
+fn main(cluster: &slurm::Cluster) {
+    let _ = cluster;
+}

@@ -1,0 +1,4 @@
+#[slurm::main]
+fn main() -> u64 {
+    7
+}

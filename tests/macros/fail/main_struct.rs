@@ -1,0 +1,4 @@
+#[slurm::main]
+struct Main;
+
+fn main() {}

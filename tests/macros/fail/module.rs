@@ -1,0 +1,4 @@
+#[slurm::task]
+mod train {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::task(name = "")]
+fn train() {}
+
+fn main() {}

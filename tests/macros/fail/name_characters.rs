@@ -1,0 +1,4 @@
+#[slurm::task(name = "a b/c")]
+fn train() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::task(name = 7)]
+fn train() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+trait Trains {
+    #[slurm::task]
+    fn train(seed: u64) -> u64;
+}
+
+fn main() {}

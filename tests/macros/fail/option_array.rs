@@ -1,0 +1,4 @@
+#[slurm::task(array = "0-7")]
+fn train() {}
+
+fn main() {}

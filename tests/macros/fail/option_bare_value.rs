@@ -1,0 +1,4 @@
+#[slurm::task(time, mem = true)]
+fn train() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::task(exclusive = 7, requeue = "yes", hold = "x")]
+fn train() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[slurm::task]
+fn train(context: slurm::JobContext) {
+    let _ = context;
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[slurm::task]
+fn train(text: &&str) -> usize {
+    text.len()
+}
+
+fn main() {}

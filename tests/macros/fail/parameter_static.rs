@@ -1,0 +1,6 @@
+#[slurm::task]
+fn train(text: &'static str) -> usize {
+    text.len()
+}
+
+fn main() {}

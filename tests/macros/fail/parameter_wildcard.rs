@@ -1,0 +1,4 @@
+#[slurm::task]
+fn train(_: u64) {}
+
+fn main() {}

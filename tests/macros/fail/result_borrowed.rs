@@ -1,0 +1,6 @@
+#[slurm::task]
+fn train(text: &str) -> std::borrow::Cow<'_, str> {
+    text.into()
+}
+
+fn main() {}

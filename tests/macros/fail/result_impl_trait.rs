@@ -1,0 +1,6 @@
+#[slurm::task]
+fn train() -> impl ToString {
+    7
+}
+
+fn main() {}

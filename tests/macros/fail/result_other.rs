@@ -1,0 +1,10 @@
+mod other {
+    pub struct Result;
+}
+
+#[slurm::task]
+fn train() -> other::Result {
+    other::Result
+}
+
+fn main() {}

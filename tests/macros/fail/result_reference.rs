@@ -1,0 +1,6 @@
+#[slurm::task]
+fn train() -> &'static str {
+    ""
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::task]
+struct Train;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::task]
+unsafe fn train() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::task(time =, mem = "4G")]
+fn train() {}
+
+fn main() {}
