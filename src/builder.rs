@@ -152,10 +152,12 @@ fn from_attribute(entry: &TaskEntry, problems: &mut Vec<String>) -> OptionSet {
             TaskValue::Text(text) => text.into(),
             TaskValue::Constant(value) => value(),
         };
-        let parsed = options::lookup(option.key).map_err(|error| error.to_string()).and_then(|spec| {
-            let value = spec.parse_input(input).map_err(|error| format!("`{}`: {error}", spec.key))?;
-            Ok((spec, value))
-        });
+        let parsed =
+            options::lookup(option.key).map_err(|error| error.to_string()).and_then(|spec| {
+                let value =
+                    spec.parse_input(input).map_err(|error| format!("`{}`: {error}", spec.key))?;
+                Ok((spec, value))
+            });
         match parsed {
             Ok((spec, value)) => set.set(spec, value, Source::Attribute),
             Err(problem) => problems.push(problem),

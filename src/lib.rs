@@ -93,8 +93,8 @@ pub mod __private {
     pub use slurm_core::outcome::Failure;
     pub use slurm_core::registry::{Registered, TASK_NAMES};
     pub use slurm_core::task::{
-        Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskOption, TaskValue,
-        TaskOutput, TaskResult, ViaDebug, ViaDisplay, ViaError, encode_output,
+        Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskOption,
+        TaskOutput, TaskResult, TaskValue, ViaDebug, ViaDisplay, ViaError, encode_output,
     };
 
     pub use crate::arg::CallArguments;

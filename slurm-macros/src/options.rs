@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use slurm_core::options::{
-    Argument as Takes, ConflictKind, InvalidValue, OptionInput, OptionSet, OptionSpec, OptionValue, Source,
-    check_extra, find, lookup,
+    Argument as Takes, ConflictKind, InvalidValue, OptionInput, OptionSet, OptionSpec, OptionValue,
+    Source, check_extra, find, lookup,
 };
 use syn::{Error, Result};
 
@@ -36,8 +36,13 @@ enum Key {
 impl Options {
     /// Returns what `tokens` say, as far as it is right.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
-        let mut options =
-            Self { krate: quote!(::slurm), name: None, options: Vec::new(), constants: Vec::new(), extra: Vec::new() };
+        let mut options = Self {
+            krate: quote!(::slurm),
+            name: None,
+            options: Vec::new(),
+            constants: Vec::new(),
+            extra: Vec::new(),
+        };
         let mut set = OptionSet::new();
         let mut seen = Vec::new();
         for argument in arguments::parse(tokens) {
