@@ -19,11 +19,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Does what [`write`] does, but leaves a file that is there already as it is. Of several writers, on
+/// Does what [`write()`] does, but leaves a file that is there already as it is. Of several writers, on
 /// any hosts, exactly one is the first.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_first(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_beside(path);
     let written =
@@ -36,11 +36,11 @@ pub fn write_first(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Does what [`write`] does, without syncing the directory: after a crash of the file server the
+/// Does what [`write()`] does, without syncing the directory: after a crash of the file server the
 /// file may be absent, but never partial.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_beside(path);
     let written = create_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
