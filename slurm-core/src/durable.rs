@@ -28,8 +28,11 @@ pub fn write_first(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_beside(path);
     let written =
         create_synced(&temporary, bytes).and_then(|()| match fs::hard_link(&temporary, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
+            // Some file systems have no links. Two writers of the same moment may both come through there,
+            // each with a whole file.
+            Err(_) if !path.exists() => fs::rename(&temporary, path),
+            // It is there, or was there first.
+            _ => Ok(()),
         });
     // Its content is under the other name, or not needed.
     let _ = fs::remove_file(&temporary);

@@ -32,6 +32,10 @@ impl Host for LocalHost {
                 return Err(HostError::file("write", &path, error));
             }
         }
+        if files.iter().any(|file| file.synced) {
+            let synced = File::open(dir).and_then(|dir| dir.sync_all());
+            synced.map_err(|error| HostError::file("write", dir, error))?;
+        }
         Ok(())
     }
 
