@@ -52,13 +52,26 @@ impl<E> MainError<E> {
     }
 }
 
-/// Reports standard errors, and what becomes one, with their sources and the hint of ours.
+/// Reports standard errors that can be sent, and what becomes one, with their sources and the hint of
+/// ours.
 pub trait ReportError {
     /// Prints the error and returns the exit code for it.
     fn report(&self) -> ExitCode;
 }
 
-impl<E: Into<Box<dyn StdError + Send + Sync>>> ReportError for &MainError<E> {
+impl<E: Into<Box<dyn StdError + Send + Sync>>> ReportError for &&&MainError<E> {
+    fn report(&self) -> ExitCode {
+        self.0.take().map_or(ExitCode::FAILURE, |error| report(error.into().as_ref()))
+    }
+}
+
+/// Reports all standard errors, and what becomes one, in the same way.
+pub trait ReportLocalError {
+    /// Prints the error and returns the exit code for it.
+    fn report(&self) -> ExitCode;
+}
+
+impl<E: Into<Box<dyn StdError>>> ReportLocalError for &&MainError<E> {
     fn report(&self) -> ExitCode {
         self.0.take().map_or(ExitCode::FAILURE, |error| report(error.into().as_ref()))
     }
@@ -70,7 +83,7 @@ pub trait ReportDisplay {
     fn report(&self) -> ExitCode;
 }
 
-impl<E: fmt::Display> ReportDisplay for MainError<E> {
+impl<E: fmt::Display> ReportDisplay for &MainError<E> {
     fn report(&self) -> ExitCode {
         if let Some(error) = self.0.take() {
             eprintln!("error: {error}");
@@ -78,6 +91,44 @@ impl<E: fmt::Display> ReportDisplay for MainError<E> {
         ExitCode::FAILURE
     }
 }
+
+/// Reports errors that can only be debugged.
+pub trait ReportDebug {
+    /// The type of the error.
+    type Error;
+
+    /// Prints the error and returns the exit code for it.
+    fn report(&self) -> ExitCode
+    where
+        Self::Error: ReportableError;
+}
+
+// Bounded at the method and not here, so that method resolution ends with this and the compiler reports
+// an error with none of the traits in the words of `ReportableError`.
+impl<E> ReportDebug for MainError<E> {
+    type Error = E;
+
+    fn report(&self) -> ExitCode
+    where
+        E: ReportableError,
+    {
+        if let Some(error) = self.0.take() {
+            eprintln!("error: {error:?}");
+        }
+        ExitCode::FAILURE
+    }
+}
+
+/// A type that `main` can return in `Err`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of `main`",
+    label = "implements neither `Error` nor `Display` nor `Debug`",
+    note = "derive `Debug`, or return another error"
+)]
+pub trait ReportableError: fmt::Debug {}
+
+#[diagnostic::do_not_recommend]
+impl<E: fmt::Debug> ReportableError for E {}
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
     let mut chain = vec![error];

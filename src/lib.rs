@@ -94,12 +94,14 @@ pub mod __private {
     pub use slurm_core::registry::{Registered, TASK_NAMES};
     pub use slurm_core::task::{
         Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskOption,
-        TaskOutput, TaskResult, TaskValue, ViaDebug, ViaDisplay, ViaError, encode_output,
+        TaskOutput, TaskResult, TaskValue, ViaDebug, ViaDisplay, ViaError, ViaLocalError,
+        encode_output,
     };
 
     pub use crate::arg::CallArguments;
     pub use crate::entry_point::{
-        MainError, ReportDisplay, ReportError, main_plain, main_with_cluster,
+        MainError, ReportDebug, ReportDisplay, ReportError, ReportLocalError, main_plain,
+        main_with_cluster,
     };
 }
 

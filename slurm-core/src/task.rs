@@ -131,6 +131,7 @@ pub trait TaskArgument: Sized {
     const CODEC: Codec<Self>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> TaskArgument for T {
     const CODEC: Codec<Self> = Codec::NEW;
 }
@@ -146,6 +147,7 @@ pub trait TaskOutput: Sized {
     const CODEC: Codec<Self>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> TaskOutput for T {
     const CODEC: Codec<Self> = Codec::NEW;
 }
@@ -215,7 +217,7 @@ pub fn encode_output<T>(codec: Codec<T>, value: &T) -> Result<Vec<u8>, Failure> 
 
 /// Turns the error of a task into a [`Failure`] by the best means that its type offers.
 ///
-/// The attribute macro calls `(&&&ErrorOf::new(error)).failure()` with the traits below in scope; method
+/// The attribute macro calls `(&&&&ErrorOf::new(error)).failure()` with the traits below in scope; method
 /// resolution takes the first that fits: a standard error with its chain of sources (also
 /// `anyhow::Error`, boxes and strings), then `Display`, then `Debug`.
 pub struct ErrorOf<E>(std::cell::Cell<Option<E>>);
@@ -240,13 +242,25 @@ impl<E> ErrorOf<E> {
     }
 }
 
-/// For errors that are, or become, a boxed standard error.
+/// For errors that are, or become, a boxed standard error that can be sent.
 pub trait ViaError {
     /// Returns the failure.
     fn failure(&self) -> Failure;
 }
 
-impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> ViaError for &&ErrorOf<E> {
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> ViaError for &&&ErrorOf<E> {
+    fn failure(&self) -> Failure {
+        self.convert_by(|error| failure_of(error.into().as_ref()))
+    }
+}
+
+/// For errors that are, or become, any boxed standard error.
+pub trait ViaLocalError {
+    /// Returns the failure.
+    fn failure(&self) -> Failure;
+}
+
+impl<E: Into<Box<dyn std::error::Error>>> ViaLocalError for &&ErrorOf<E> {
     fn failure(&self) -> Failure {
         self.convert_by(|error| failure_of(error.into().as_ref()))
     }
@@ -266,15 +280,38 @@ impl<E: fmt::Display> ViaDisplay for &ErrorOf<E> {
 
 /// For errors that can only be debugged.
 pub trait ViaDebug {
+    /// The type of the error.
+    type Error;
+
     /// Returns the failure.
-    fn failure(&self) -> Failure;
+    fn failure(&self) -> Failure
+    where
+        Self::Error: TaskError;
 }
 
-impl<E: fmt::Debug> ViaDebug for ErrorOf<E> {
-    fn failure(&self) -> Failure {
+// Bounded at the method and not here, so that method resolution ends with this and the compiler reports
+// an error with none of the traits in the words of `TaskError`.
+impl<E> ViaDebug for ErrorOf<E> {
+    type Error = E;
+
+    fn failure(&self) -> Failure
+    where
+        E: TaskError,
+    {
         self.convert_by(|error| Failure::new(FailureKind::Error, format!("{error:?}")))
     }
 }
+
+/// A type that a task can return in `Err`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a task",
+    label = "implements neither `Error` nor `Display` nor `Debug`",
+    note = "derive `Debug`, or return another error"
+)]
+pub trait TaskError: fmt::Debug {}
+
+#[diagnostic::do_not_recommend]
+impl<E: fmt::Debug> TaskError for E {}
 
 fn failure_of(error: &(dyn std::error::Error + 'static)) -> Failure {
     let mut failure = Failure::new(FailureKind::Error, error.to_string());
@@ -309,13 +346,15 @@ mod tests {
     )]
     fn an_error_is_described_by_the_best_of_its_traits() {
         let io = std::io::Error::other(std::fmt::Error);
-        let failure = (&&&ErrorOf::new(io)).failure();
+        let failure = (&&&&ErrorOf::new(io)).failure();
         assert_eq!(failure.error_type.as_deref(), Some("std::io::error::Error"));
-        assert_eq!((&&&ErrorOf::new("text")).failure().message, "text");
-        assert_eq!((&&&ErrorOf::new("text".to_owned())).failure().message, "text");
+        assert_eq!((&&&&ErrorOf::new("text")).failure().message, "text");
+        assert_eq!((&&&&ErrorOf::new("text".to_owned())).failure().message, "text");
         let boxed: Box<dyn std::error::Error + Send + Sync> = "boxed".into();
-        assert_eq!((&&&ErrorOf::new(boxed)).failure().message, "boxed");
-        assert_eq!((&&&ErrorOf::new(Shown)).failure().message, "shown");
-        assert_eq!((&&&ErrorOf::new(Plain)).failure().message, "Plain");
+        assert_eq!((&&&&ErrorOf::new(boxed)).failure().message, "boxed");
+        let local: Box<dyn std::error::Error> = Box::new(std::io::Error::other("inner"));
+        assert!((&&&&ErrorOf::new(local)).failure().debug.is_some());
+        assert_eq!((&&&&ErrorOf::new(Shown)).failure().message, "shown");
+        assert_eq!((&&&&ErrorOf::new(Plain)).failure().message, "Plain");
     }
 }

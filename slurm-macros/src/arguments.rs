@@ -32,7 +32,7 @@ pub(crate) enum ValueKind {
     Integer(String),
     Bool(bool),
     List(Vec<Item>),
-    /// A path, such as that of a crate.
+    /// A path, such as that of a constant.
     Path,
 }
 
@@ -43,7 +43,8 @@ pub(crate) struct Item {
     pub(crate) span: Span,
 }
 
-const EXPECTED: &str = "expected a string, an integer, `true`, `false` or a list of strings";
+const EXPECTED: &str =
+    "expected a string, an integer, `true`, `false`, a list of strings or a constant";
 
 /// Returns the arguments in `tokens`, each as it is or with what is wrong with it.
 pub(crate) fn parse(tokens: TokenStream) -> Vec<Result<Argument>> {

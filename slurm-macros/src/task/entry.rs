@@ -1,6 +1,6 @@
 //! What the registry knows of a task.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use slurm_core::options::OptionValue;
 use syn::spanned::Spanned as _;
@@ -26,15 +26,16 @@ impl Task<'_> {
         let hash = text::hash(types.iter().chain([&output]).map(String::as_str));
         let signature = Literal::u64_suffixed(hash);
         let names = self.signature.parameters.iter().map(|p| plain_name(&p.name));
-        let options = self.options.options.iter().filter_map(|(key, value)| {
+        let options = self.options.options.iter().map(|(key, value)| {
             let value = match value {
                 OptionValue::Value(value) => quote!(Text(#value)),
                 OptionValue::Flag => quote!(Flag),
-                OptionValue::Unset => return None,
+                OptionValue::Unset => quote!(Constant(|| #private::OptionInput::from(false))),
             };
-            Some(quote!(#private::TaskOption { key: #key, value: #private::TaskValue::#value }))
+            quote!(#private::TaskOption { key: #key, value: #private::TaskValue::#value })
         });
         let constants = self.options.constants.iter().map(|(key, path)| {
+            let private = with_span(&private, at(path.span()));
             let input = quote_spanned!(at(path.span())=> #private::OptionInput::from(#path));
             quote! {
                 #private::TaskOption { key: #key, value: #private::TaskValue::Constant(|| #input) }
@@ -42,6 +43,7 @@ impl Task<'_> {
         });
         // The value is not known here, so the compiler is asked to check it.
         let checks = self.options.constants.iter().map(|(key, path)| {
+            let private = with_span(&private, at(path.span()));
             quote_spanned! {at(path.span())=>
                 const _: () = #private::ConstInput(#path).assert(#key);
             }
@@ -64,4 +66,13 @@ impl Task<'_> {
             };
         }
     }
+}
+
+/// Returns `tokens` at the place of `span`, where the compiler then reports what is wrong with them.
+fn with_span(tokens: &TokenStream, span: Span) -> TokenStream {
+    let with_span = |mut tree: TokenTree| {
+        tree.set_span(span);
+        tree
+    };
+    tokens.clone().into_iter().map(with_span).collect()
 }

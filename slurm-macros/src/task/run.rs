@@ -54,7 +54,7 @@ impl Task<'_> {
         });
         let finish = if signature.output.as_ref().is_some_and(|output| output.is_result) {
             let fail = quote_spanned! {self.output_span().resolved_at(mixed)=>
-                (&&&#private::ErrorOf::new(error)).failure()
+                (&&&&#private::ErrorOf::new(error)).failure()
             };
             let convert = self.as_result();
             quote_spanned! {mixed=>
@@ -63,7 +63,9 @@ impl Task<'_> {
                         #private::encode_output(__SLURM_OUTPUT, &value)
                     }
                     ::core::result::Result::Err(error) => {
-                        use #private::{ViaDebug as _, ViaDisplay as _, ViaError as _};
+                        use #private::{
+                            ViaDebug as _, ViaDisplay as _, ViaError as _, ViaLocalError as _,
+                        };
                         ::core::result::Result::Err(#fail)
                     }
                 }

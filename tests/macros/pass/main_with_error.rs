@@ -38,6 +38,16 @@ mod own_error {
     }
 }
 
+mod opaque_error {
+    #[derive(Debug)]
+    pub struct Opaque;
+
+    #[slurm::main]
+    pub fn main() -> Result<(), Opaque> {
+        Ok(())
+    }
+}
+
 fn main() -> std::process::ExitCode {
     let mains = [
         anyhow_error::main,
@@ -45,6 +55,7 @@ fn main() -> std::process::ExitCode {
         boxed_error_that_can_be_sent::main,
         text_error::main,
         own_error::main,
+        opaque_error::main,
     ];
     mains.into_iter().map(|main| main()).fold(std::process::ExitCode::SUCCESS, |all, code| {
         assert_eq!(code, std::process::ExitCode::SUCCESS);
