@@ -54,10 +54,15 @@ slurm_environment() {
     export SLURM_CONF=$CONF LC_ALL=C.UTF-8
 }
 
-# True while one of the pids is there. Not kill -0: a zombie that nobody reaps answers that for ever.
+# True while one of the pids is there. Not kill -0: a zombie that nobody reaps answers that for ever. Nor the
+# command line, which is empty for a moment while a process starts another program in its place.
 running() {
-    local files=("${@/#//proc/}")
-    grep -qs . "${files[@]/%//cmdline}"
+    local pid state
+    for pid; do
+        { state=$(<"/proc/$pid/stat"); } 2>/dev/null || continue
+        [[ ${state##*) } == [ZX]* ]] || return 0
+    done
+    return 1
 }
 
 # Prints a daemon's pid if it is alive, and ours: pids are reused, above all after a reboot.
