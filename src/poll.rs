@@ -380,3 +380,66 @@ impl Sighting {
         self.state.is_pending() && self.reason.as_deref() == Some("DependencyNeverSatisfied")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CADENCE: Cadence = Cadence {
+        files: (Duration::ZERO, Duration::ZERO),
+        survey: (Duration::ZERO, Duration::ZERO),
+        file_grace: Duration::ZERO,
+        return_grace: Duration::ZERO,
+        // Any absence that lasts is long enough.
+        lost_after: Duration::from_nanos(1),
+    };
+
+    fn board() -> Board {
+        let watched = Watched {
+            job: "7".parse().unwrap(),
+            result: PathBuf::from("/nowhere/result"),
+            waiters: 1,
+            verdict: None,
+            unreadable: None,
+            ended: None,
+            absent_since: None,
+            last: None,
+        };
+        let mut board = Board::default();
+        board.watched.insert(PreId::new(0, 0), watched);
+        board
+    }
+
+    fn is_lost(board: &Board) -> bool {
+        board.watched.values().all(|entry| matches!(entry.verdict, Some(Ok(Verdict::Lost))))
+    }
+
+    fn outage() -> Error {
+        Error::Command { command: "squeue".to_owned(), message: "no answer".to_owned() }
+    }
+
+    /// Absent once, then whatever `next` is, then time for the absence to have lasted.
+    fn absent_then(next: Result<Survey, Error>) -> Board {
+        let mut board = board();
+        assert!(board.take_in(Ok(Survey::default())));
+        board.take_in(next);
+        board.settle(&CADENCE);
+        board
+    }
+
+    #[test]
+    fn absence_in_every_answer_is_a_loss() {
+        assert!(is_lost(&absent_then(Ok(Survey::default()))));
+    }
+
+    #[test]
+    fn an_outage_after_an_absence_is_no_loss() {
+        assert!(!is_lost(&absent_then(Err(outage()))));
+    }
+
+    #[test]
+    fn a_source_that_is_silent_leaves_an_absence_open() {
+        let doubtful = Survey { doubt: Some(outage()), ..Survey::default() };
+        assert!(!is_lost(&absent_then(Ok(doubtful))));
+    }
+}
