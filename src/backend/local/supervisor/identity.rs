@@ -82,6 +82,8 @@ fn parse(line: &[u8]) -> Option<Stat> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -112,7 +114,14 @@ mod tests {
         };
         let mut reader = spawn("tail", &["-f"]);
         let mut job = spawn("/bin/sh", &[]);
-        // The child has its command line when `spawn` returns.
+        // Its command line is empty for a moment while it starts another program.
+        let named =
+            |pid: u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !(named(job.id()) && named(reader.id())) {
+            assert!(Instant::now() < deadline, "the processes do not start");
+            std::thread::yield_now();
+        }
         let found: Vec<u32> = find(&script).iter().map(|process| process.pid).collect();
         for child in [&mut reader, &mut job] {
             child.kill().unwrap();
