@@ -19,6 +19,7 @@ use slurm_core::ids::{JobId, PreId};
 
 use crate::backend::{Backend, Cadence, Sighting, Survey};
 use crate::error::{Error, HostError};
+use crate::host::{Found, Look};
 
 /// How a job ended, before anybody has looked into it.
 #[derive(Clone, Debug)]
@@ -271,19 +272,24 @@ fn run(running: &Running) {
 
 /// Looks whether any open job has a result now.
 fn look_for_results(shared: &Shared) {
-    let open: Vec<(PreId, PathBuf)> =
-        shared.lock().open().map(|(id, entry)| (id.clone(), entry.result.clone())).collect();
-    for (pre_id, result) in open {
-        let read = shared.backend.host().read(&result, 0);
-        let mut board = shared.lock();
-        let Some(entry) = board.watched.get_mut(&pre_id) else { continue };
-        match read {
-            Ok(Some(bytes)) => {
+    let (open, looks): (Vec<PreId>, Vec<Look>) = {
+        let look = |path: &PathBuf| Look::File { path: path.clone(), offset: 0 };
+        shared.lock().open().map(|(id, entry)| (id.clone(), look(&entry.result))).unzip()
+    };
+    let found = match shared.backend.host().look(&looks) {
+        Ok(found) => found,
+        Err(error) => return log::warn!("will look again: {error}"),
+    };
+    let mut board = shared.lock();
+    for (pre_id, found) in open.iter().zip(found) {
+        let Some(entry) = board.watched.get_mut(pre_id) else { continue };
+        match found {
+            Ok(Found::Bytes(bytes)) => {
                 entry.verdict = Some(Ok(Verdict::Outcome(Arc::new(bytes))));
                 board.stirs += 1;
                 shared.changed.notify_all();
             }
-            Ok(None) => {}
+            Ok(_) => {}
             Err(error) => {
                 let message = error.to_string();
                 if entry.unreadable.as_ref() != Some(&message) {
@@ -300,7 +306,7 @@ impl Board {
     fn take_in(&mut self, answer: Result<Survey, Error>) -> bool {
         let open = self.watched.values_mut().filter(|entry| entry.verdict.is_none());
         match answer {
-            Ok(Survey { seen, doubt }) => {
+            Ok(Survey { seen, doubt, .. }) => {
                 if let Some(doubt) = &doubt {
                     log::warn!("will ask again: {doubt}");
                 }

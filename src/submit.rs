@@ -16,7 +16,7 @@ use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{Error, Result, SubmitError};
 use crate::explain::{Explanation, explained};
-use crate::host::NewFile;
+use crate::host::{Content, NewFile};
 use crate::job::{Job, JobHandle};
 use crate::script::Script;
 
@@ -162,7 +162,8 @@ pub(crate) fn submit<R>(
     let json = serde_json::to_vec_pretty(&prepared.explanation)
         .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
     let script = prepared.explanation.script.as_bytes();
-    let file = |name, bytes, mode, synced| NewFile { name, bytes, mode, synced };
+    let file =
+        |name, bytes, mode, synced| NewFile { name, content: Content::Bytes(bytes), mode, synced };
     let files = [
         file("spec", prepared.spec.as_slice(), None, true),
         file("script.sh", script, Some(SCRIPT_MODE), false),

@@ -47,8 +47,8 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Returns what is known of these jobs.
     fn survey(&self, jobs: &[JobId]) -> Result<Survey, Error>;
 
-    /// Cancels a job. One that has ended already is no error.
-    fn cancel(&self, job: JobId) -> Result<(), Error>;
+    /// Cancels a job, or some elements of an array. What has ended already is no error.
+    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<(), Error>;
 
     /// Returns the directory of the job with this id, if the backend still knows.
     fn dir_of(&self, job: JobId) -> Result<Option<PathBuf>, Error>;
@@ -65,8 +65,23 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 pub(crate) struct Survey {
     /// Those that are known; one that is not known at all is left out.
     pub(crate) seen: HashMap<JobId, Sighting>,
+    /// The elements of arrays, by the array's id. Elements that are not known are left out; of two
+    /// sightings of an element the later one holds.
+    pub(crate) elements: HashMap<JobId, Vec<(Indices, Sighting)>>,
     /// Why a source could not be asked, so that a job that is left out may be known there.
     pub(crate) doubt: Option<Error>,
+}
+
+/// Some elements of an array, as inclusive ranges of their indices.
+pub(crate) type Indices = Vec<(u32, u32)>;
+
+/// Returns indices as Slurm writes them: `0-3,7`.
+pub(crate) fn written(indices: &Indices) -> String {
+    let range = |(first, last): &(u32, u32)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    indices.iter().map(range).collect::<Vec<_>>().join(",")
 }
 
 /// What a backend says of a job.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use slurm_core::durable;
 use slurm_core::layout::binary_folder;
 
-use super::{Binary, CommandLine, Host, HostError, NewFile, Output};
+use super::{Binary, CommandLine, Content, Found, Host, HostError, Look, NewFile, Output};
 
 /// The machine that this process runs on.
 #[derive(Debug)]
@@ -60,6 +60,20 @@ impl Host for LocalHost {
         }
     }
 
+    fn look(&self, looks: &[Look]) -> Result<Vec<Result<Found, HostError>>, HostError> {
+        let look = |look: &Look| match look {
+            Look::File { path, offset } => {
+                Ok(self.read(path, *offset)?.map_or(Found::Nothing, Found::Bytes))
+            }
+            Look::Dir { path } => match names(path) {
+                Ok(names) => Ok(Found::Names(names)),
+                Err(error) if is_absence(&error) => Ok(Found::Nothing),
+                Err(error) => Err(HostError::file("read", path, error)),
+            },
+        };
+        Ok(looks.iter().map(look).collect())
+    }
+
     fn remove_dir(&self, dir: &Path) -> Result<(), HostError> {
         match fs::remove_dir_all(dir) {
             Err(error) if !is_absence(&error) => Err(HostError::file("remove", dir, error)),
@@ -73,6 +87,13 @@ impl Host for LocalHost {
             Err(error) if is_absence(&error) => Ok(None),
             Err(error) => Err(HostError::file("read", path, error)),
         }
+    }
+
+    fn spool_dir(&self, job_base_dir: &Path) -> Result<PathBuf, HostError> {
+        // On the same file system as the jobs, so that a file of any size only has to be renamed.
+        let dir = job_base_dir.join(".spool");
+        create_dirs(&dir)?;
+        Ok(dir)
     }
 
     fn staging_path(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
@@ -149,14 +170,32 @@ fn create_dirs(dir: &Path) -> Result<(), HostError> {
     fs::create_dir_all(dir).map_err(|error| HostError::file("create", dir, error))
 }
 
+fn names(dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
 fn create(path: &Path, file: &NewFile<'_>) -> io::Result<()> {
+    let bytes = match file.content {
+        Content::Bytes(bytes) => bytes,
+        Content::Dir => return DirBuilder::new().create(path),
+        Content::Spooled(spooled) => {
+            if file.synced {
+                File::open(spooled)?.sync_all()?;
+            }
+            return fs::rename(spooled, path);
+        }
+    };
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     if let Some(mode) = file.mode {
         options.mode(mode);
     }
     let mut handle = options.open(path)?;
-    handle.write_all(file.bytes)?;
+    handle.write_all(bytes)?;
     if file.synced { handle.sync_all() } else { Ok(()) }
 }
 
@@ -213,7 +252,8 @@ mod tests {
     fn a_directory_that_cannot_be_filled_is_not_left_half_full() {
         let base = tempfile::tempdir().unwrap();
         let dir = base.path().join("task/job");
-        let good = NewFile { name: "spec", bytes: b"x", mode: None, synced: true };
+        let good =
+            NewFile { name: "spec", content: Content::Bytes(b"x"), mode: None, synced: true };
         let bad = NewFile { name: "no/such/folder", ..good };
         assert!(LocalHost.create_dir_with(&dir, &[good, bad]).is_err());
         assert!(!dir.exists());
@@ -222,7 +262,8 @@ mod tests {
     #[test]
     fn a_submission_never_lands_in_a_directory_that_exists() {
         let base = tempfile::tempdir().unwrap();
-        let file = NewFile { name: "spec", bytes: b"x", mode: None, synced: false };
+        let file =
+            NewFile { name: "spec", content: Content::Bytes(b"x"), mode: None, synced: false };
         LocalHost.create_dir_with(&base.path().join("a"), &[file]).unwrap();
         assert!(LocalHost.create_dir_with(&base.path().join("a"), &[file]).is_err());
         assert_eq!(fs::read(base.path().join("a/spec")).unwrap(), b"x");

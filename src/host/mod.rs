@@ -30,11 +30,21 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// Reads a file from `offset` on, or returns `None` if it does not exist.
     fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError>;
 
+    /// Looks at several files and directories in one go, and answers in their order.
+    ///
+    /// # Errors
+    /// If nothing could be looked at; what is wrong with a single one is in its place.
+    fn look(&self, looks: &[Look]) -> Result<Vec<Result<Found, HostError>>, HostError>;
+
     /// Reads the last `length` bytes of a file, or returns `None` if it does not exist.
     fn read_end(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError>;
 
     /// Removes a directory with everything in it, if it exists.
     fn remove_dir(&self, dir: &Path) -> Result<(), HostError>;
+
+    /// Returns a directory of this machine for files that will be [spooled](Content::Spooled) to
+    /// below `job_base_dir`; it exists.
+    fn spool_dir(&self, job_base_dir: &Path) -> Result<PathBuf, HostError>;
 
     /// Returns where the binary lies, or would lie, once it is staged.
     fn staging_path(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError>;
@@ -72,15 +82,47 @@ impl Binary {
     }
 }
 
-/// A file to be created.
+/// Something to look at.
+#[derive(Clone, Debug)]
+pub(crate) enum Look {
+    /// The content of a file from `offset` on.
+    File { path: PathBuf, offset: u64 },
+    /// The names in a directory.
+    Dir { path: PathBuf },
+}
+
+/// What was found there.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// It does not exist.
+    Nothing,
+    /// The content of the file.
+    Bytes(Vec<u8>),
+    /// The names in the directory, in any order; those that are not UTF-8 are left out.
+    Names(Vec<String>),
+}
+
+/// What a directory gets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewFile<'a> {
     pub(crate) name: &'a str,
-    pub(crate) bytes: &'a [u8],
+    pub(crate) content: Content<'a>,
     /// The permission bits, or what the umask leaves.
     pub(crate) mode: Option<u32>,
     /// Whether the job reads it, so that it has to be on the disk before the job exists.
     pub(crate) synced: bool,
+}
+
+/// The content of a [`NewFile`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Content<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// Those of a file of this machine, which is used up: what is too large to be held in memory. It
+    /// lies in the directory that [`Host::spool_dir`] gave.
+    Spooled(&'a Path),
+    /// None: it is a directory.
+    Dir,
 }
 
 /// Why something could not be done on a host.

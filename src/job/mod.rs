@@ -139,7 +139,7 @@ impl<T> Job<T> {
     /// # Errors
     /// If the backend cannot be asked.
     pub fn cancel(&self) -> Result<()> {
-        self.cluster.backend().cancel(self.id())
+        self.cluster.backend().cancel(self.id(), None)
     }
 
     /// Returns what was submitted: the options with where each came from, and the script.

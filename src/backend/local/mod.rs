@@ -30,7 +30,7 @@ use slurm_core::options::{OptionSet, Release};
 
 use self::client::Client;
 use self::protocol::{Reply, Request, Status};
-use super::{Backend, Cadence, Survey};
+use super::{Backend, Cadence, Indices, Survey};
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, LocalHost};
 use crate::script::Launcher;
@@ -113,13 +113,13 @@ impl Backend for Local {
         match self.ask(&Request::Survey(jobs.to_vec()))? {
             Reply::Statuses(statuses) => {
                 let seen = statuses.into_iter().map(|status| (status.id, status.into())).collect();
-                Ok(Survey { seen, doubt: None })
+                Ok(Survey { seen, ..Survey::default() })
             }
             other => Err(unexpected(&other)),
         }
     }
 
-    fn cancel(&self, job: JobId) -> Result<(), Error> {
+    fn cancel(&self, job: JobId, _elements: Option<&Indices>) -> Result<(), Error> {
         match self.ask(&Request::Cancel(job))? {
             Reply::Done => Ok(()),
             other => Err(unexpected(&other)),

@@ -13,7 +13,7 @@ use once_cell::sync::OnceCell;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::options::{OptionSet, OptionValue, Release};
 
-use super::{Backend, Cadence, Survey};
+use super::{Backend, Cadence, Indices, Survey, written};
 use crate::error::{Error, SubmitError};
 use crate::host::{CommandLine, Host, Output};
 use crate::script::Launcher;
@@ -102,8 +102,10 @@ impl Backend for Slurm {
         queue::survey(self, jobs)
     }
 
-    fn cancel(&self, job: JobId) -> Result<(), Error> {
-        let command = CommandLine::new("scancel").arg(job.to_string()).within(QUERY_LIMIT);
+    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<(), Error> {
+        let of_array = |elements| format!("{job}_[{}]", written(elements));
+        let target = elements.map_or_else(|| job.to_string(), of_array);
+        let command = CommandLine::new("scancel").arg(target).within(QUERY_LIMIT);
         let output = self.host.run(&command)?;
         let gone =
             ["Invalid job id", "already completing", "Job/step already completing or completed"];

@@ -23,7 +23,7 @@ pub(super) fn survey(slurm: &Slurm, jobs: &[JobId]) -> Result<Survey, Error> {
     }
     let lines = output.stdout.lines().filter_map(queue_line);
     let mut survey =
-        Survey { seen: lines.filter(|(id, _)| wanted.contains(id)).collect(), doubt: None };
+        Survey { seen: lines.filter(|(id, _)| wanted.contains(id)).collect(), ..Survey::default() };
     let gone: Vec<JobId> = wanted.into_iter().filter(|id| !survey.seen.contains_key(id)).collect();
     for ids in gone.chunks(IDS_AT_ONCE) {
         match account(slurm, ids) {
