@@ -43,6 +43,7 @@
 mod arg;
 mod backend;
 mod builder;
+mod callback;
 mod cli;
 mod cluster;
 mod edges;
@@ -52,6 +53,7 @@ mod explain;
 mod host;
 mod init;
 mod job;
+mod permissions;
 mod poll;
 mod script;
 mod slurmfile;
@@ -59,6 +61,7 @@ mod submit;
 
 pub use arg::{Arg, IntoArg};
 pub use builder::JobBuilder;
+pub use callback::{Callback, CallbackResult};
 pub use cli::ClusterArgs;
 pub use cluster::{BackendKind, Cluster, ClusterBuilder};
 pub use edges::Edge;
@@ -74,7 +77,7 @@ pub use slurm_core::options;
 pub use slurm_core::outcome::{Failure, FailureKind, RunReport};
 pub use slurm_core::state::JobState;
 pub use slurm_core::task::Task;
-pub use slurmfile::{Environment, Slurmfile};
+pub use slurmfile::{CallbackSettings, Compress, Environment, Slurmfile};
 
 #[doc = include_str!("task_attribute.md")]
 pub use slurm_macros::task;
@@ -99,6 +102,7 @@ pub mod __private {
     };
 
     pub use crate::arg::CallArguments;
+    pub use crate::callback::{CALLBACKS, CallbackEntry};
     pub use crate::entry_point::{
         MainError, ReportDebug, ReportDisplay, ReportError, ReportLocalError, main_plain,
         main_with_cluster,

@@ -16,7 +16,7 @@ use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{Error, Result, SubmitError};
 use crate::explain::{Explanation, explained};
-use crate::host::{Content, NewFile};
+use crate::host::{Content, NewDir, NewFile};
 use crate::job::{Job, JobHandle};
 use crate::script::Script;
 
@@ -36,9 +36,6 @@ pub(crate) struct Prepared {
 pub(crate) struct Submitted {
     pub(crate) job_id: JobId,
 }
-
-/// Batch scripts are readable by the group, as sites expect, and by nobody else.
-const SCRIPT_MODE: u32 = 0o750;
 
 /// A call whose options are merged.
 #[derive(Debug)]
@@ -164,12 +161,16 @@ pub(crate) fn submit<R>(
     let script = prepared.explanation.script.as_bytes();
     let file =
         |name, bytes, mode, synced| NewFile { name, content: Content::Bytes(bytes), mode, synced };
+    let permissions = cluster.permissions();
     let files = [
         file("spec", prepared.spec.as_slice(), None, true),
-        file("script.sh", script, Some(SCRIPT_MODE), false),
+        file("script.sh", script, Some(permissions.script), false),
         file("job.json", &json, None, false),
     ];
-    host.create_dir_with(dir.path(), &files).map_err(SubmitError::from)?;
+    let base = cluster.job_base_dir();
+    let below = dir.path().strip_prefix(base).unwrap_or(dir.path());
+    let new = NewDir { base, below, mode: permissions.job_dir };
+    host.create_dir_with(&new, &files).map_err(SubmitError::from)?;
     let id = match backend.enqueue(&prepared) {
         Ok(id) => id,
         Err(error) => {
@@ -196,6 +197,7 @@ pub(crate) fn submit<R>(
     if let Err(error) = noted {
         log::warn!("the id of job {id} could not be noted: {error}");
     }
+    cluster.callbacks().on_submitted(&handle, &prepared.explanation);
     Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
 }
 

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use once_cell::sync::OnceCell;
 
 use crate::backend::Backend;
+use crate::callback::Callbacks;
 use crate::error::Result;
 use crate::host::Binary;
+use crate::permissions::Permissions;
 use crate::poll::Poller;
 use crate::slurmfile::Environment;
 
@@ -33,6 +35,8 @@ struct Inner {
     binary_path: OnceCell<PathBuf>,
     staged: OnceCell<PathBuf>,
     environment: Environment,
+    permissions: Permissions,
+    callbacks: Callbacks,
     dry_run: bool,
 }
 
@@ -101,6 +105,14 @@ impl Cluster {
 
     pub(crate) fn backend(&self) -> &dyn Backend {
         self.inner.backend.as_ref()
+    }
+
+    pub(crate) fn permissions(&self) -> Permissions {
+        self.inner.permissions
+    }
+
+    pub(crate) fn callbacks(&self) -> &Callbacks {
+        &self.inner.callbacks
     }
 
     pub(crate) fn poller(&self) -> &Poller {

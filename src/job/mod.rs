@@ -172,7 +172,9 @@ impl<T> Job<T> {
         let waited = limit.unwrap_or_default();
         let verdict = found.ok_or(Error::StillRunning { id, waited })?;
         // Another thread may have been first; it found the same.
-        let _ = self.verdict.set(verdict);
+        if let Ok(()) = self.verdict.set(verdict.clone()) {
+            self.cluster.callbacks().on_ended(&self.handle, || conclude::state_of(&verdict));
+        }
         self.verdict.get().ok_or(Error::StillRunning { id, waited })
     }
 

@@ -8,6 +8,8 @@ use slurm_core::state::JobState;
 
 use super::capacity::Capacity;
 use crate::backend::{Exit, Sighting};
+use crate::error::HostError;
+use crate::host::Folder;
 
 /// Changes whenever an older end could misread a newer one, or the journal.
 pub(super) const PROTOCOL: u32 = 2;
@@ -100,6 +102,19 @@ impl Place {
 
     pub(super) fn at(dir: &Path) -> Self {
         Self { dir: dir.to_owned() }
+    }
+
+    /// Creates the directory, which only this user can look into.
+    ///
+    /// # Errors
+    /// Also if it, or one above it, is another user's or a symbolic link.
+    pub(super) fn create(&self) -> Result<(), HostError> {
+        let name = |dir: &Path| dir.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        let all = self.dir.parent();
+        let parts = all.and_then(|all| Some((all.parent()?, name(all)?, name(&self.dir)?)));
+        let Some((base, all, own)) = parts else { return Ok(()) };
+        let all = Folder::base(base)?.enter(&all, Some(0o700))?;
+        all.enter(&own, Some(0o700))?.for_its_owner_alone().map(drop)
     }
 
     pub(super) fn dir(&self) -> &Path {
