@@ -97,6 +97,8 @@ pub struct CallArguments {
     pub(crate) arguments: Vec<Argument>,
     pub(crate) upstream: Vec<Edge>,
     pub(crate) error: Option<Error>,
+    /// The parameters whose arguments hold a [`Secret`](crate::Secret).
+    pub(crate) secrets: Vec<&'static str>,
 }
 
 impl CallArguments {
@@ -115,7 +117,9 @@ impl CallArguments {
         codec: Codec<T>,
         argument: impl IntoArg<T>,
     ) -> Self {
-        match argument.into_arg().0 {
+        let argument = argument.into_arg().0;
+        slurm_core::secret::was_encoded();
+        match argument {
             Form::Value(value) => match (codec.encode_checked)(&value) {
                 Ok(bytes) => self.arguments.push(Argument::Inline(bytes)),
                 Err(source) => {
@@ -126,6 +130,9 @@ impl CallArguments {
                 self.arguments.push(Argument::ResultOf(JobDir::at(&edge.dir).result()));
                 self.upstream.push(edge);
             }
+        }
+        if slurm_core::secret::was_encoded() {
+            self.secrets.push(name);
         }
         self
     }

@@ -106,7 +106,7 @@ impl<T: Task> JobBuilder<T> {
     /// Decides everything; with `stage`, also puts the binary in its place.
     fn prepare(self, cluster: &Cluster, stage: bool) -> Result<Prepared> {
         let entry = T::entry();
-        let CallArguments { arguments, upstream: mut edges, error } = self.call;
+        let CallArguments { arguments, upstream: mut edges, error, secrets } = self.call;
         edges.extend(self.edges);
         if let Some(error) = error {
             return Err(error);
@@ -130,7 +130,7 @@ impl<T: Task> JobBuilder<T> {
         let pre_id = submit::new_pre_id();
         let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
         let spec = spec(arguments, &pre_id, &merged);
-        let call = Call { entry, spec, dir, edges };
+        let call = Call { entry, spec, dir, edges, secrets };
         submit::prepare(cluster, call, merged, binary)
     }
 }

@@ -29,6 +29,7 @@ pub(crate) struct Prepared {
     pub(crate) options: OptionSet,
     pub(crate) spec: Vec<u8>,
     pub(crate) explanation: Explanation,
+    pub(crate) holds_secrets: bool,
 }
 
 /// The note that the client leaves in the job's directory once the job has an id.
@@ -44,6 +45,8 @@ pub(crate) struct Call {
     pub(crate) spec: Spec,
     pub(crate) dir: JobDir,
     pub(crate) edges: Vec<Edge>,
+    /// The parameters whose arguments hold a secret.
+    pub(crate) secrets: Vec<&'static str>,
 }
 
 pub(crate) fn prepare(
@@ -52,12 +55,13 @@ pub(crate) fn prepare(
     mut options: OptionSet,
     binary: &Path,
 ) -> Result<Prepared> {
-    let Call { entry, spec, dir, edges: after } = call;
+    let Call { entry, spec, dir, edges: after, secrets } = call;
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
     add_defaults(&mut options, entry, &pre_id, &dir)?;
     let mut warnings = check_release(backend, &options)?;
     warnings.extend(backend.warnings(&options));
+    warnings.extend(secrets.iter().map(|name| secret_in_spec(name, &dir)));
     let script = Script {
         options: &options,
         task: entry.name,
@@ -90,7 +94,16 @@ pub(crate) fn prepare(
         parameter: entry.parameters.first().map_or("", |parameter| parameter.name),
         source: CodecError::Encode { reason: error.to_string() },
     })?;
-    Ok(Prepared { entry, pre_id, dir, options, spec, explanation })
+    let holds_secrets = !secrets.is_empty();
+    Ok(Prepared { entry, pre_id, dir, options, spec, explanation, holds_secrets })
+}
+
+fn secret_in_spec(parameter: &str, dir: &JobDir) -> String {
+    let spec = dir.spec();
+    format!(
+        "the argument `{parameter}` holds a secret: it will lie in {}, which only you can read, until that is removed",
+        spec.display()
+    )
 }
 
 /// Refuses options that the cluster's Slurm does not have, and warns of those that it may not have.
@@ -162,8 +175,12 @@ pub(crate) fn submit<R>(
     let file =
         |name, bytes, mode, synced| NewFile { name, content: Content::Bytes(bytes), mode, synced };
     let permissions = cluster.permissions();
+    for warning in prepared.explanation.warnings.iter().filter(|_| prepared.holds_secrets) {
+        log::warn!("{warning}");
+    }
+    let spec_mode = prepared.holds_secrets.then_some(0o600);
     let files = [
-        file("spec", prepared.spec.as_slice(), None, true),
+        file("spec", prepared.spec.as_slice(), spec_mode, true),
         file("script.sh", script, Some(permissions.script), false),
         file("job.json", &json, None, false),
     ];

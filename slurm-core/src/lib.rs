@@ -53,8 +53,13 @@ pub mod outcome;
 #[cfg(feature = "runtime")]
 pub mod registry;
 #[cfg(feature = "runtime")]
+pub mod secret;
+#[cfg(feature = "runtime")]
 pub mod spec;
 #[cfg(feature = "runtime")]
 pub mod state;
 #[cfg(feature = "runtime")]
 pub mod task;
+
+#[cfg(feature = "runtime")]
+pub use secret::Secret;

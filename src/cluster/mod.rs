@@ -2,6 +2,7 @@
 
 mod attach;
 mod config;
+mod execute;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::slurmfile::Environment;
 
 pub(crate) use config::backend_variable;
 pub use config::{BackendKind, ClusterBuilder};
+pub use execute::CommandOutput;
 
 /// Where jobs go: the embedded backend on this machine, or the Slurm of this host.
 ///

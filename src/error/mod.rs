@@ -11,6 +11,7 @@ use slurm_core::options::InvalidValue;
 use slurm_core::registry::RegistryError;
 
 pub use crate::host::HostError;
+use crate::printable::Printable;
 pub use crate::slurmfile::{Problem, SlurmfileError};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 pub(crate) use submit::limit_in;
@@ -85,7 +86,7 @@ pub enum Error {
         place: String,
     },
     /// The job is one of another task than the one asked for.
-    #[error("job {id} runs the task `{found}`, not `{expected}`")]
+    #[error("job {id} runs the task `{}`, not `{expected}`", Printable(found))]
     OtherTask {
         /// The job.
         id: JobId,
@@ -98,7 +99,7 @@ pub enum Error {
     #[error(transparent)]
     Host(#[from] HostError),
     /// A command ran and said no.
-    #[error("`{command}` failed: {message}")]
+    #[error("`{}` failed: {}", Printable(command), Printable(message))]
     Command {
         /// The whole command line.
         command: String,

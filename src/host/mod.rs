@@ -12,7 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use command::{CommandLine, Output, is_scrubbed};
+pub use command::Output;
+pub(crate) use command::{CommandLine, is_scrubbed};
 pub(crate) use folder::Folder;
 pub(crate) use local::LocalHost;
 

@@ -20,6 +20,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::frame::MAX_PAYLOAD;
+use crate::secret;
 
 /// With integers of fixed width every claim that the decoder makes is for bytes that must be there,
 /// so this one limit keeps it from reserving more memory than a frame can hold.
@@ -88,7 +89,7 @@ impl CodecError {
 /// # Errors
 /// [`CodecError::Encode`] if serde refuses, [`CodecError::TooLarge`] over [`MAX_PAYLOAD`].
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let encoded = bincode::serde::encode_to_vec(encode::Limited(value), CONFIG);
+    let encoded = secret::allowed(|| bincode::serde::encode_to_vec(encode::Limited(value), CONFIG));
     let bytes = encoded.map_err(|error| CodecError::Encode {
         reason: match error {
             EncodeError::OtherString(message) => message,

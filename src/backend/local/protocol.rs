@@ -1,7 +1,12 @@
 //! What passes between clients and the supervisor: one JSON object a line, an answer to each request.
 
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::state::JobState;
@@ -12,7 +17,7 @@ use crate::error::HostError;
 use crate::host::Folder;
 
 /// Changes whenever an older end could misread a newer one, or the journal.
-pub(super) const PROTOCOL: u32 = 2;
+pub(super) const PROTOCOL: u32 = 3;
 
 /// What a client can ask.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,7 +64,51 @@ pub(super) struct JobRequest {
     /// In sbatch's grammar.
     pub(super) dependency: Option<String>,
     /// The environment of the submitter.
-    pub(super) environment: Vec<(String, String)>,
+    pub(super) environment: Vec<Variable>,
+}
+
+/// A variable: its name and its value.
+pub(super) type Variable = (SystemText, SystemText);
+
+/// A text of the system, which need not be UTF-8: a JSON string if it is, a list of bytes if not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SystemText(pub(super) OsString);
+
+impl Serialize for SystemText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.to_str() {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.collect_seq(self.0.as_bytes()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SystemText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = SystemText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or its bytes")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<SystemText, E> {
+                Ok(SystemText(text.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<SystemText, A::Error> {
+                let mut all = Vec::new();
+                while let Some(byte) = bytes.next_element()? {
+                    all.push(byte);
+                }
+                Ok(SystemText(OsString::from_vec(all)))
+            }
+        }
+
+        deserializer.deserialize_any(Text)
+    }
 }
 
 /// What is known of a job.

@@ -11,7 +11,7 @@ use slurm_core::ids::PreId;
 
 use super::job::LocalJob;
 use crate::backend::local::capacity::Capacity;
-use crate::backend::local::protocol::host;
+use crate::backend::local::protocol::{Variable, host};
 
 /// Returns the variables that Slurm would set for the process `rank` of a job.
 pub(super) fn slurm_variables(
@@ -79,7 +79,7 @@ impl Environments {
         Ok(Self { dir })
     }
 
-    pub(super) fn keep(&self, pre_id: &PreId, variables: &[(String, String)]) -> io::Result<()> {
+    pub(super) fn keep(&self, pre_id: &PreId, variables: &[Variable]) -> io::Result<()> {
         let bytes = serde_json::to_vec(variables)?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
@@ -90,7 +90,7 @@ impl Environments {
         kept
     }
 
-    pub(super) fn read(&self, pre_id: &PreId) -> io::Result<Vec<(String, String)>> {
+    pub(super) fn read(&self, pre_id: &PreId) -> io::Result<Vec<Variable>> {
         let path = self.file(pre_id);
         let context =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
