@@ -50,6 +50,7 @@ mod edges;
 mod entry_point;
 pub mod error;
 mod explain;
+mod fuzz;
 mod host;
 mod init;
 mod job;
@@ -90,6 +91,11 @@ pub use slurm_macros::main;
 /// What the macros' expansions use; not for anybody else, and different in every version.
 #[doc(hidden)]
 pub mod __private {
+    /// The parsers of foreign text.
+    pub mod fuzz {
+        pub use crate::fuzz::{descriptions, shown, slurm_output, supervisor, word, words};
+    }
+
     pub use inventory;
     pub use linkme;
     pub use slurm_core::codec::CodecError;

@@ -52,6 +52,11 @@ fn queue_line(line: &str) -> Option<(JobId, Sighting)> {
     Some((id, Sighting { state, reason, nodes, exit }))
 }
 
+/// Reads a line as each command may print it; for the fuzz targets.
+pub(super) fn read_anything(line: &str) {
+    let _ = (queue_line(line), account_line(line), script_path(line));
+}
+
 fn account(slurm: &Slurm, jobs: &[JobId]) -> Result<HashMap<JobId, Sighting>, Error> {
     let list = jobs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let command = question("sacct")

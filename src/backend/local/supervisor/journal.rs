@@ -88,16 +88,7 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other?,
         };
-        let (mut jobs, mut last, mut dropped) = (BTreeMap::new(), 0, 0_usize);
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            match serde_json::from_slice::<Entry>(line) {
-                Ok(entry) => {
-                    last = last.max(entry.id().get());
-                    dropped += usize::from(apply(&mut jobs, entry).is_err());
-                }
-                Err(_) => dropped += 1,
-            }
-        }
+        let (mut jobs, last, dropped) = read(&bytes);
         if dropped > 0 {
             log(&format!("{}: {dropped} lines cannot be read and are dropped", path.display()));
         }
@@ -145,11 +136,35 @@ impl Journal {
     }
 }
 
+/// Reads a journal: the jobs, the highest id, and how many lines tell nothing.
+pub(super) fn read(bytes: &[u8]) -> (BTreeMap<JobId, LocalJob>, u32, usize) {
+    let (mut jobs, mut last, mut dropped) = (BTreeMap::new(), 0, 0);
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice::<Entry>(line) {
+            Ok(entry) => {
+                last = last.max(entry.id().get());
+                dropped += usize::from(apply(&mut jobs, entry).is_err());
+            }
+            Err(_) => dropped += 1,
+        }
+    }
+    (jobs, last, dropped)
+}
+
 fn rewrite(
     path: &Path,
     jobs: &mut BTreeMap<JobId, LocalJob>,
     last: u32,
 ) -> io::Result<(File, u64)> {
+    let lines = lines(jobs, last)?;
+    durable::replace(path, &lines)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    let file = OpenOptions::new().append(true).mode(0o600).open(path)?;
+    Ok((file, lines.len() as u64))
+}
+
+/// Forgets old jobs, and returns the lines that tell of the others.
+pub(super) fn lines(jobs: &mut BTreeMap<JobId, LocalJob>, last: u32) -> io::Result<Vec<u8>> {
     let oldest = now().saturating_sub(KEPT.as_secs());
     jobs.retain(|_, job| job.ended_at.is_none_or(|at| at >= oldest));
     let mut lines = Vec::new();
@@ -158,10 +173,7 @@ fn rewrite(
         serde_json::to_writer(&mut lines, &entry)?;
         lines.push(b'\n');
     }
-    durable::replace(path, &lines)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    let file = OpenOptions::new().append(true).mode(0o600).open(path)?;
-    Ok((file, lines.len() as u64))
+    Ok(lines)
 }
 
 impl Entry {
