@@ -46,6 +46,8 @@ impl ValueKind {
                  `prefer`, `sort`, `nosort`, joined by commas"
             }
             Self::Memory => "a whole number with K, M, G or T (MiB without a unit)",
+            Self::JobName => "visible text of at most 1024 bytes",
+            Self::Name => "a name",
             Self::Names => "names joined by commas",
             Self::Nice => "a whole number between -2147483645 and 2147483645",
             Self::NoKill => "no value, `set`, `off` or `no`",
@@ -111,6 +113,8 @@ impl ValueKind {
             Self::MailType => "END,FAIL",
             Self::MemBind => "local",
             Self::Memory => "4G",
+            Self::JobName => "training",
+            Self::Name => "proj1",
             Self::Names => "debug",
             Self::Nice | Self::Priority => "100",
             Self::NoKill => "off",
