@@ -6,7 +6,7 @@
 
 use slurm::__private::fuzz;
 use slurm::options::{HostList, OPTIONS, directives};
-use slurm::{Event, JobId, JobState, Slurmfile};
+use slurm::{Event, FullJobId, JobId, JobState, Slurmfile};
 use slurm_core::codec::{self, Json};
 use slurm_core::outcome::Outcome;
 use slurm_core::spec::Spec;
@@ -163,6 +163,14 @@ pub fn words(bytes: &[u8]) {
     fuzz::words(&text);
     if let Ok(id) = text.parse::<JobId>() {
         assert_eq!(id.to_string().trim_start_matches('0'), text.trim_start_matches('0'));
+    }
+    if let Ok(id) = text.parse::<FullJobId>() {
+        assert_eq!(id.to_string().parse::<FullJobId>().as_ref(), Ok(&id));
+        assert!(
+            id.to_string()
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_[],-:%+.".contains(&byte))
+        );
     }
     assert_harmless(&fuzz::shown(&text));
     assert_is_one_word(&fuzz::word(&text), &text);

@@ -74,12 +74,14 @@ pub use job::{Job, JobHandle, JobRef};
 pub use slurm_core::codec::Json;
 pub use slurm_core::context::JobContext;
 pub use slurm_core::events::{Event, EventKind};
+pub use slurm_core::full_id::{FullJobId, JobPart, JobStep};
 pub use slurm_core::ids::{JobId, PreId};
 pub use slurm_core::options;
 pub use slurm_core::outcome::{Failure, FailureKind, RunReport};
 pub use slurm_core::secret::Secret;
 pub use slurm_core::state::JobState;
 pub use slurm_core::task::Task;
+pub use slurm_core::variable::VariableName;
 pub use slurmfile::{CallbackSettings, Compress, Environment, Slurmfile};
 
 #[doc = include_str!("task_attribute.md")]

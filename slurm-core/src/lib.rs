@@ -45,6 +45,8 @@ pub mod events;
 #[cfg(feature = "runtime")]
 pub mod frame;
 #[cfg(feature = "runtime")]
+pub mod full_id;
+#[cfg(feature = "runtime")]
 pub mod ids;
 #[cfg(feature = "runtime")]
 pub mod layout;
@@ -60,6 +62,8 @@ pub mod spec;
 pub mod state;
 #[cfg(feature = "runtime")]
 pub mod task;
+#[cfg(feature = "runtime")]
+pub mod variable;
 
 #[cfg(feature = "runtime")]
 pub use secret::Secret;

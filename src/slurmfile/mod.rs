@@ -14,6 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use slurm_core::options::OptionSet;
+use slurm_core::variable::VariableName;
 
 pub(crate) use discover::chosen;
 pub use sections::CallbackSettings;
@@ -87,7 +88,7 @@ pub struct Environment {
     /// Lines of shell that every job runs before the task.
     pub setup: Vec<String>,
     /// Variables of every job.
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<VariableName, String>,
 }
 
 /// Whether what is sent to a remote cluster is compressed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use slurm_core::options::{self, OptionInput, Source};
+use slurm_core::variable::VariableName;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -214,28 +215,23 @@ impl<'a> Reader<'a> {
         setup
     }
 
-    fn env(&mut self, value: &Value<'a>) -> BTreeMap<String, String> {
+    fn env(&mut self, value: &Value<'a>) -> BTreeMap<VariableName, String> {
         let mut variables = BTreeMap::new();
         let Some(table) = self.table(value, "`env`") else { return variables };
         for (name, value) in table {
-            let key = name.get_ref();
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if key.is_empty()
-                || key.starts_with(|c: char| c.is_ascii_digit())
-                || !key.chars().all(plain)
-            {
-                let message = format!(
-                    "`{key}` cannot be a variable's name: letters, digits and `_`, no digit first"
-                );
-                self.problem(name.span(), message);
-                continue;
-            }
+            let name = match name.get_ref().parse::<VariableName>() {
+                Ok(name) => name,
+                Err(error) => {
+                    self.problem(name.span(), error.to_string());
+                    continue;
+                }
+            };
             match self.text(value, "a variable's value") {
                 Some(text) if text.contains('\0') => {
                     self.problem(value.span(), "a value cannot hold a NUL")
                 }
                 Some(text) => {
-                    variables.insert(key.to_string(), text);
+                    variables.insert(name, text);
                 }
                 None => {}
             }

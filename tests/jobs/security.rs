@@ -36,6 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("security::what_a_task_prints_is_harmless_in_errors", hostile_output),
         on_both("security::a_nul_is_an_error_everywhere", a_nul_is_an_error),
         on_both("security::commands_are_words_unless_they_are_asked_to_be_shell", commands),
+        on_both("security::a_variable_reaches_the_job_letter_by_letter", hostile_variables),
         on_both("security::variables_need_not_be_text", variables_need_not_be_text),
         on_both("security::a_base_that_everybody_may_write_to_is_refused", an_open_base),
     ]
@@ -260,10 +261,10 @@ fn callbacks(site: &Site) {
 
 fn hostile_names(site: &Site) {
     let marker = site.path("marker");
-    let name =
-        format!("|COMPLETED|$(touch {0})\u{1b}]0;x\u{7} JobState=COMPLETED", marker.display());
+    let name = format!("|COMPLETED|$(touch {0}) JobState=COMPLETED", marker.display());
     let go = site.path("go");
-    let call = keep::job("x", &go).job_name(name.as_str()).comment(format!("0|{name}"));
+    let call =
+        keep::job("x", &go).job_name(name.as_str()).comment(format!("0|{name}\u{1b}]0;x\u{7}"));
     let job = call.submit(&site.cluster).unwrap();
     until("it runs", || job.state().unwrap() == JobState::Running);
     let same = site.cluster.attach::<keep>(job.id()).unwrap();
@@ -273,8 +274,23 @@ fn hostile_names(site: &Site) {
     fs::write(&go, "").unwrap();
     assert_eq!(result_of(&job), "x");
     assert!(!marker.exists());
-    let newline = add::job(1, 2).job_name("a\n#SBATCH --partition=x").submit(&site.cluster);
-    assert!(matches!(newline, Err(Error::Options { .. })), "{newline:?}");
+    for refused in ["a\n#SBATCH --partition=x", "\u{1b}[2J", ""] {
+        let refused = add::job(1, 2).job_name(refused).submit(&site.cluster);
+        assert!(matches!(refused, Err(Error::Options { .. })), "{refused:?}");
+    }
+    for refused in ["a b", "$(id)", "a|b", "\u{1b}[2J", "a\nb"] {
+        let set = [
+            add::job(1, 2).account(refused),
+            add::job(1, 2).partition(refused),
+            add::job(1, 2).qos(refused),
+        ];
+        for call in set {
+            assert!(
+                matches!(call.submit(&site.cluster), Err(Error::Options { .. })),
+                "{refused:?}"
+            );
+        }
+    }
     assert_eq!(site.submissions().len(), 1);
 }
 
@@ -475,4 +491,18 @@ fn a_foreign_supervisor(site: &Site) {
     let error = add::job(1, 2).submit(&other.build().unwrap()).unwrap_err().to_string();
     assert!(error.contains("belongs to another user"), "{error}");
     assert!(listener.accept().is_err(), "nobody has connected");
+}
+
+fn hostile_variables(site: &Site) {
+    let marker = site.path("marker");
+    let every: String = (1..=255).filter_map(char::from_u32).collect();
+    let text = format!("$(touch {0})`touch {0}`'\"\\\n;touch {0}\n{every}", marker.display());
+    let quoted: String = text.chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect();
+    let file = format!("[default.env]\nHOSTILE = \"{quoted}\"\n");
+    let environment = Slurmfile::parse(&file, "Slurmfile").unwrap().environment("default").unwrap();
+    let builder = Cluster::builder().environment(environment).backend(site.kind);
+    let cluster = builder.job_base_dir(site.base.path()).build().unwrap();
+    let job = crate::tasks::variable::job("HOSTILE").submit(&cluster).unwrap();
+    assert_eq!(result_of(&job).as_deref(), Some(text.as_str()));
+    assert!(!marker.exists());
 }
