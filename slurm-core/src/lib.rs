@@ -47,11 +47,15 @@ pub mod frame;
 #[cfg(feature = "runtime")]
 pub mod ids;
 #[cfg(feature = "runtime")]
+pub mod items;
+#[cfg(feature = "runtime")]
 pub mod layout;
 #[cfg(feature = "runtime")]
 pub mod outcome;
 #[cfg(feature = "runtime")]
 pub mod registry;
+#[cfg(feature = "runtime")]
+pub mod segment;
 #[cfg(feature = "runtime")]
 pub mod spec;
 #[cfg(feature = "runtime")]
