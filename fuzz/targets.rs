@@ -12,7 +12,7 @@ use slurm_core::outcome::Outcome;
 use slurm_core::spec::Spec;
 
 /// Every target by its name.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("descriptions", descriptions),
     ("diary", diary),
     ("directives", directives_of_scripts),
@@ -37,14 +37,14 @@ fn assert_harmless(shown: &str) {
 }
 
 /// job.json and submitted.json.
-pub fn descriptions(bytes: &[u8]) {
+pub(crate) fn descriptions(bytes: &[u8]) {
     if let Some(shown) = fuzz::descriptions(bytes) {
         assert_harmless(&shown);
     }
 }
 
 /// events.jsonl.
-pub fn diary(bytes: &[u8]) {
+pub(crate) fn diary(bytes: &[u8]) {
     let events = Event::read_all(&text(bytes));
     let lines: Vec<String> =
         events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
@@ -52,12 +52,12 @@ pub fn diary(bytes: &[u8]) {
 }
 
 /// `#SBATCH` lines.
-pub fn directives_of_scripts(bytes: &[u8]) {
+pub(crate) fn directives_of_scripts(bytes: &[u8]) {
     let _ = directives::lex(&text(bytes));
 }
 
 /// spec and result: whole files, and payloads whose checksum would fit.
-pub fn frames(bytes: &[u8]) {
+pub(crate) fn frames(bytes: &[u8]) {
     if let Ok((spec, frame)) = Spec::from_bytes(bytes) {
         let again = spec.to_bytes(frame.task, frame.signature).unwrap();
         assert_eq!(Spec::from_bytes(&again).unwrap().0, spec);
@@ -72,7 +72,7 @@ pub fn frames(bytes: &[u8]) {
 }
 
 /// Lists of nodes.
-pub fn nodes(bytes: &[u8]) {
+pub(crate) fn nodes(bytes: &[u8]) {
     if let Ok(list) = text(bytes).parse::<HostList>() {
         assert_eq!(list.to_string().parse::<HostList>().as_ref(), Ok(&list));
         let _ = list.hosts();
@@ -80,7 +80,7 @@ pub fn nodes(bytes: &[u8]) {
 }
 
 /// Values of options: the first byte chooses the option.
-pub fn options(bytes: &[u8]) {
+pub(crate) fn options(bytes: &[u8]) {
     let Some((choice, value)) = bytes.split_first() else { return };
     let (spec, value) = (&OPTIONS[usize::from(*choice) % OPTIONS.len()], text(value));
     match spec.parse(&value) {
@@ -98,7 +98,7 @@ pub fn options(bytes: &[u8]) {
 }
 
 /// What squeue, sacct and sbatch print.
-pub fn slurm_output(bytes: &[u8]) {
+pub(crate) fn slurm_output(bytes: &[u8]) {
     let text = text(bytes);
     fuzz::slurm_output(&text);
     for word in text.split('|') {
@@ -110,7 +110,7 @@ pub fn slurm_output(bytes: &[u8]) {
 }
 
 /// Slurmfiles.
-pub fn slurmfile(bytes: &[u8]) {
+pub(crate) fn slurmfile(bytes: &[u8]) {
     let text = text(bytes);
     match Slurmfile::parse(&text, "Slurmfile") {
         Ok(file) => {
@@ -132,7 +132,7 @@ pub fn slurmfile(bytes: &[u8]) {
 }
 
 /// What passes between clients and the supervisor, and its journal.
-pub fn supervisor(bytes: &[u8]) {
+pub(crate) fn supervisor(bytes: &[u8]) {
     fuzz::supervisor(bytes);
 }
 
@@ -144,7 +144,7 @@ enum Tree {
 }
 
 /// Arguments and results of the types that tasks take.
-pub fn values(bytes: &[u8]) {
+pub(crate) fn values(bytes: &[u8]) {
     let _ = codec::decode::<(String, Vec<Option<Vec<u64>>>)>(bytes);
     let _ = codec::decode::<Vec<()>>(bytes);
     let _ = codec::decode::<Vec<(bool, char, i128)>>(bytes);
@@ -158,7 +158,7 @@ pub fn values(bytes: &[u8]) {
 }
 
 /// Ids, permissions, and any text as a terminal and a shell are shown it.
-pub fn words(bytes: &[u8]) {
+pub(crate) fn words(bytes: &[u8]) {
     let text = text(bytes);
     fuzz::words(&text);
     if let Ok(id) = text.parse::<JobId>() {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use slurm_core::layout::JobDir;
 use slurm_core::options::DependencyKind;
@@ -9,6 +10,7 @@ use slurm_core::spec::Argument;
 use slurm_core::task::Codec;
 
 use crate::Job;
+use crate::array::{ArrayRef, ItemRef, JobArray};
 use crate::edges::Edge;
 use crate::error::Error;
 
@@ -16,10 +18,12 @@ use crate::error::Error;
 ///
 /// - a `T`, or a `&T` of which a clone is sent;
 /// - the borrowed form: `&str` for a `String`, `&Path` or `&str` for a `PathBuf`, a slice or array for a `Vec`;
-/// - a [`&Job<T>`](Job): the value that the job will return. The new job then runs after it.
+/// - a [`&Job<T>`](Job): the value that the job will return. The new job then runs after it;
+/// - a [`&JobArray<U>`](JobArray) for a `Vec<U>`: all its values, in the order of its items;
+/// - an [`ItemRef<T>`](ItemRef), from [`JobArray::item`]: the value of one item.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where the task takes `{T}`",
-    label = "expected `{T}`, `&{T}` or a `&Job<{T}>`"
+    label = "expected `{T}`, `&{T}`, a `&Job<{T}>` or an item of a `JobArray<{T}>`"
 )]
 pub trait IntoArg<T> {
     /// Returns the argument.
@@ -34,6 +38,26 @@ pub struct Arg<T>(pub(crate) Form<T>);
 pub(crate) enum Form<T> {
     Value(T),
     ResultOf(Edge),
+    AllOf(Arc<ArrayRef>),
+    ItemOf(Arc<ArrayRef>, u64),
+}
+
+impl<T> IntoArg<T> for Arg<T> {
+    fn into_arg(self) -> Arg<T> {
+        self
+    }
+}
+
+impl<U> IntoArg<Vec<U>> for &JobArray<U> {
+    fn into_arg(self) -> Arg<Vec<U>> {
+        Arg(Form::AllOf(self.reference()))
+    }
+}
+
+impl<T> IntoArg<T> for ItemRef<T> {
+    fn into_arg(self) -> Arg<T> {
+        Arg(Form::ItemOf(self.array, self.index))
+    }
 }
 
 impl<T> IntoArg<T> for T {
@@ -95,7 +119,11 @@ impl<T: Clone, const N: usize> IntoArg<Vec<T>> for &[T; N] {
 #[doc(hidden)]
 pub struct CallArguments {
     pub(crate) arguments: Vec<Argument>,
-    pub(crate) upstream: Vec<Edge>,
+    pub(crate) edges: Vec<Edge>,
+    /// The arrays that [`Argument::AllOf`] and [`Argument::ItemOf`] speak of, by position.
+    pub(crate) arrays: Vec<Arc<ArrayRef>>,
+    /// The array and the item that an argument is the value of.
+    pub(crate) items: Vec<(Arc<ArrayRef>, u64)>,
     pub(crate) error: Option<Error>,
     /// The parameters whose arguments hold a [`Secret`](crate::Secret).
     pub(crate) secrets: Vec<&'static str>,
@@ -119,18 +147,30 @@ impl CallArguments {
     ) -> Self {
         let argument = argument.into_arg().0;
         slurm_core::secret::was_encoded();
-        match argument {
+        let argument = match argument {
             Form::Value(value) => match (codec.encode_checked)(&value) {
-                Ok(bytes) => self.arguments.push(Argument::Inline(bytes)),
+                Ok(bytes) => Argument::Inline(bytes),
                 Err(source) => {
                     self.error.get_or_insert(Error::Argument { parameter: name, source });
+                    return self;
                 }
             },
             Form::ResultOf(edge) => {
-                self.arguments.push(Argument::ResultOf(JobDir::at(&edge.dir).result()));
-                self.upstream.push(edge);
+                let result = JobDir::at(&edge.dir).result();
+                self.edges.push(edge);
+                Argument::ResultOf(result)
             }
-        }
+            Form::AllOf(array) => {
+                self.edges.extend(array.edges(DependencyKind::AfterOk));
+                Argument::AllOf(ArrayRef::position(&mut self.arrays, &array))
+            }
+            Form::ItemOf(array, index) => {
+                let position = ArrayRef::position(&mut self.arrays, &array);
+                self.items.push((array, index));
+                Argument::ItemOf(position, index)
+            }
+        };
+        self.arguments.push(argument);
         if slurm_core::secret::was_encoded() {
             self.secrets.push(name);
         }

@@ -8,6 +8,7 @@ use slurm_core::ids::JobId;
 use slurm_core::options::{self, DependencyKind, OptionSet, OptionValue, Source};
 use slurm_core::task::Task;
 
+use crate::array::{ArrayBuilder, JobArray};
 use crate::builder::JobBuilder;
 use crate::cluster::Cluster;
 use crate::job::Job;
@@ -28,6 +29,62 @@ pub struct Edge {
     pub dir: PathBuf,
     /// The backend that runs it.
     pub backend: String,
+    /// How many items it has, if it is an array.
+    #[serde(default)]
+    pub items: Option<u64>,
+}
+
+/// What jobs can wait for: a [`Job`] or a [`JobArray`].
+///
+/// An array is one dependency, whatever the number of its elements. A `&dyn Submitted` is what
+/// [`as_completed`](crate::as_completed) and [`wait_any`](crate::wait_any) take.
+pub trait Submitted: sealed::Sealed {}
+
+impl<T> Submitted for Job<T> {}
+impl<T> Submitted for JobArray<T> {}
+
+pub(crate) mod sealed {
+    use std::sync::Arc;
+
+    use super::{DependencyKind, Edge, Job, JobArray};
+    use crate::cluster::Cluster;
+    use crate::poll::Subject;
+
+    pub trait Sealed {
+        /// Returns what it is to wait for this.
+        #[doc(hidden)]
+        fn edges(&self, kind: DependencyKind) -> Vec<Edge>;
+
+        #[doc(hidden)]
+        fn watched(&self) -> Watched<'_>;
+    }
+
+    /// What is needed to wait for something.
+    #[derive(Debug)]
+    pub struct Watched<'a> {
+        pub(crate) cluster: &'a Cluster,
+        pub(crate) subject: Arc<dyn Subject>,
+    }
+
+    impl<T> Sealed for Job<T> {
+        fn edges(&self, kind: DependencyKind) -> Vec<Edge> {
+            vec![Edge::new(kind, self)]
+        }
+
+        fn watched(&self) -> Watched<'_> {
+            Watched { cluster: self.cluster(), subject: self.subject() }
+        }
+    }
+
+    impl<T> Sealed for JobArray<T> {
+        fn edges(&self, kind: DependencyKind) -> Vec<Edge> {
+            self.reference().edges(kind)
+        }
+
+        fn watched(&self) -> Watched<'_> {
+            Watched { cluster: self.cluster(), subject: self.subject() }
+        }
+    }
 }
 
 impl Edge {
@@ -39,6 +96,7 @@ impl Edge {
             task: job.handle().task.clone(),
             dir: job.handle().dir.clone(),
             backend: job.cluster().backend().name().to_owned(),
+            items: None,
         }
     }
 
@@ -54,35 +112,42 @@ impl Edge {
     }
 }
 
-/// What the job waits for, beside the jobs whose results it takes.
-impl<T: Task> JobBuilder<T> {
-    /// Runs the job only after `job` has succeeded. If that fails, this one ends as
-    /// [`DependencyFailed`](crate::JobErrorKind::DependencyFailed).
-    pub fn after<U>(self, job: &Job<U>) -> Self {
-        self.wait_for(Edge::new(DependencyKind::AfterOk, job))
-    }
+macro_rules! waits {
+    ($($builder:ty)*) => {$(
+        /// What the job waits for, beside the jobs whose results it takes.
+        impl<T: Task> $builder {
+            /// Runs the job only after `job` has succeeded: all of it, if it is an array. If that fails, this
+            /// one ends as [`DependencyFailed`](crate::JobErrorKind::DependencyFailed).
+            pub fn after(self, job: &impl Submitted) -> Self {
+                self.wait_for(job.edges(DependencyKind::AfterOk))
+            }
 
-    /// Runs the job after `job` has ended, however it ended.
-    pub fn after_any<U>(self, job: &Job<U>) -> Self {
-        self.wait_for(Edge::new(DependencyKind::AfterAny, job))
-    }
+            /// Runs the job after `job` has ended, however it ended.
+            pub fn after_any(self, job: &impl Submitted) -> Self {
+                self.wait_for(job.edges(DependencyKind::AfterAny))
+            }
 
-    /// Runs the job only after `job` has failed.
-    pub fn after_not_ok<U>(self, job: &Job<U>) -> Self {
-        self.wait_for(Edge::new(DependencyKind::AfterNotOk, job))
-    }
+            /// Runs the job only after `job` has failed; an array has if any element has.
+            pub fn after_not_ok(self, job: &impl Submitted) -> Self {
+                self.wait_for(job.edges(DependencyKind::AfterNotOk))
+            }
 
-    /// Runs the job once `job` has started, `delay` later; Slurm counts in minutes, rounded up.
-    pub fn after_start<U>(self, job: &Job<U>, delay: Duration) -> Self {
-        let minutes = Some(delay.as_secs().div_ceil(60)).filter(|minutes| *minutes > 0);
-        self.wait_for(Edge { minutes, ..Edge::new(DependencyKind::After, job) })
-    }
+            /// Runs the job once `job` has started, `delay` later; Slurm counts in minutes, rounded up.
+            pub fn after_start(self, job: &impl Submitted, delay: Duration) -> Self {
+                let minutes = Some(delay.as_secs().div_ceil(60)).filter(|minutes| *minutes > 0);
+                let edges = job.edges(DependencyKind::After).into_iter();
+                self.wait_for(edges.map(|edge| Edge { minutes, ..edge }).collect())
+            }
 
-    /// Runs the job only while no other job of the same name and user runs.
-    pub fn singleton(self) -> Self {
-        self.set("dependency", "singleton")
-    }
+            /// Runs the job only while no other job of the same name and user runs.
+            pub fn singleton(self) -> Self {
+                self.set("dependency", "singleton")
+            }
+        }
+    )*};
 }
+
+waits!(JobBuilder<T> ArrayBuilder<'_, T>);
 
 /// Makes the options say what the job waits for.
 pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> {

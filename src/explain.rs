@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::PreId;
 use slurm_core::options::{OptionSet, OptionValue, Source};
+use slurm_core::spec::{Items, Shares};
 
 use crate::edges::Edge;
 use crate::printable::Printable;
@@ -26,6 +27,9 @@ pub struct Explanation {
     /// The names of the parameters with the size of each argument in bytes, or `None` for the result
     /// of another job.
     pub arguments: Vec<(String, Option<u64>)>,
+    /// How many calls there are and how they are shared out, if it is an array.
+    #[serde(default)]
+    pub array: Option<ExplainedArray>,
     /// The backend: `local` or `slurm`.
     pub backend: String,
     /// The job's directory.
@@ -41,6 +45,36 @@ pub struct Explanation {
     pub warnings: Vec<String>,
     /// The text of the batch script.
     pub script: String,
+}
+
+/// The shape of an array.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExplainedArray {
+    /// The number of calls.
+    pub items: u64,
+    /// The number of Slurm array tasks.
+    pub elements: u64,
+    /// The number of calls that each of them makes; the last one may make fewer.
+    pub items_per_element: u64,
+    /// How many of its calls an element makes at the same time.
+    pub threads: u32,
+}
+
+impl ExplainedArray {
+    pub(crate) fn of(items: &Items) -> Self {
+        let Shares { count, per_element, .. } = items.shares;
+        let elements = items.shares.elements();
+        Self { items: count, elements, items_per_element: per_element, threads: items.threads }
+    }
+}
+
+impl fmt::Display for ExplainedArray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { items, elements, items_per_element, threads } = self;
+        write!(f, "{items} items in {elements} elements, {items_per_element} each")?;
+        if *threads > 1 { write!(f, ", {threads} at a time") } else { Ok(()) }
+    }
 }
 
 /// One option of a submission.
@@ -88,8 +122,12 @@ impl fmt::Display for Lines<'_> {
         writeln!(f, "task       {} ({})", explanation.task, explanation.pre_id)?;
         writeln!(f, "backend    {}", explanation.backend)?;
         writeln!(f, "directory  {}", explanation.dir.display())?;
+        if let Some(array) = &explanation.array {
+            writeln!(f, "array      {array}")?;
+        }
         for (name, size) in &explanation.arguments {
             match size {
+                _ if explanation.array.is_some() => writeln!(f, "argument   {name}, of each item")?,
                 Some(size) => writeln!(f, "argument   {name}, {size} bytes")?,
                 None => writeln!(f, "argument   {name}, the result of another job")?,
             }

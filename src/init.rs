@@ -43,8 +43,8 @@ fn end_process(code: u8) -> ! {
     reason = "this process is a program of its own, and the job's log its place to speak"
 )]
 fn run_role(arguments: &[OsString]) -> u8 {
-    if let Some(path) = slurm_runner::spec_path(arguments) {
-        return slurm_runner::run(path);
+    if let Some((path, first)) = slurm_runner::invocation(arguments) {
+        return slurm_runner::run(path, first);
     }
     match arguments {
         [role, dir] if role == "supervise" => crate::backend::local::supervise(Path::new(dir)),

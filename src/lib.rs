@@ -41,11 +41,14 @@
 )]
 
 mod arg;
+mod array;
 mod backend;
 mod builder;
 mod callback;
 mod cli;
 mod cluster;
+mod completed;
+mod conclude;
 mod edges;
 mod entry_point;
 pub mod error;
@@ -62,13 +65,17 @@ mod slurmfile;
 mod submit;
 
 pub use arg::{Arg, IntoArg};
+pub use array::{
+    ArrayBuilder, ArrayHandle, ArrayName, ArrayPart, IntoItem, ItemRef, JobArray, Progress, Stream,
+};
 pub use builder::JobBuilder;
 pub use callback::{Callback, CallbackResult};
 pub use cli::ClusterArgs;
 pub use cluster::{BackendKind, Cluster, ClusterBuilder, CommandOutput};
-pub use edges::Edge;
+pub use completed::{AsCompleted, as_completed, wait_any};
+pub use edges::{Edge, Submitted};
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
-pub use explain::{ExplainedOption, Explanation};
+pub use explain::{ExplainedArray, ExplainedOption, Explanation};
 pub use init::init;
 pub use job::{Job, JobHandle, JobRef};
 pub use slurm_core::codec::Json;
@@ -112,6 +119,7 @@ pub mod __private {
     };
 
     pub use crate::arg::CallArguments;
+    pub use crate::array::Parameters;
     pub use crate::callback::{CALLBACKS, CallbackEntry};
     pub use crate::entry_point::{
         MainError, ReportDebug, ReportDisplay, ReportError, ReportLocalError, main_plain,

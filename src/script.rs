@@ -27,6 +27,8 @@ pub(crate) struct Script<'a> {
     pub(crate) job_base_dir: &'a Path,
     pub(crate) binary: &'a Path,
     pub(crate) dir: &'a JobDir,
+    /// Of an array: the element that has the index 0.
+    pub(crate) first: Option<u64>,
     pub(crate) launcher: Launcher,
     /// Of the Slurmfile: variables, and lines of shell before the task.
     pub(crate) environment: &'a Environment,
@@ -62,7 +64,15 @@ impl Script<'_> {
         for line in &self.environment.setup {
             let _ = writeln!(text, "{line}");
         }
-        let run = format!("{} __slurm run {}", word(self.binary), word(&self.dir.spec()));
+        let mut run = format!("{} __slurm run {}", word(self.binary), word(&self.dir.spec()));
+        // What becomes the result once all of several processes have succeeded, and what it becomes.
+        let (mut value, mut result) = (word(&self.dir.value()), word(&self.dir.result()));
+        if let Some(first) = self.first {
+            let _ = write!(run, " {first}");
+            let element = format!("/$(({first} + SLURM_ARRAY_TASK_ID))");
+            value = word(&self.dir.path().join("values")) + &element;
+            result = word(&self.dir.segments()) + &element;
+        }
         let _ = match self.launcher {
             Launcher::Exec => writeln!(text, "exec {run}"),
             // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun. A signal for the batch
@@ -71,9 +81,7 @@ impl Script<'_> {
                 text,
                 "trap : USR1 USR2\n\
                  srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} \\\n\
-                 \x20   && mv -f {} {}\n",
-                word(&self.dir.value()),
-                word(&self.dir.result()),
+                 \x20   && mv -f {value} {result}\n",
             ),
         };
         text

@@ -1,6 +1,6 @@
 //! From a call to a job.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -8,14 +8,14 @@ use slurm_core::codec::CodecError;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, OptionSet, OptionSpec, OptionValue, Release, Source, Walltime};
-use slurm_core::spec::{Argument, Spec};
+use slurm_core::spec::{Argument, Spec, Work};
 use slurm_core::task::TaskEntry;
 
 use crate::backend::Backend;
 use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{Error, Result, SubmitError};
-use crate::explain::{Explanation, explained};
+use crate::explain::{ExplainedArray, Explanation, explained};
 use crate::host::{Content, NewDir, NewFile};
 use crate::job::{Job, JobHandle};
 use crate::script::Script;
@@ -25,6 +25,8 @@ use crate::script::Script;
 pub(crate) struct Prepared {
     pub(crate) entry: &'static TaskEntry,
     pub(crate) pre_id: PreId,
+    /// Which of the arrays it is, for a submission that takes several.
+    pub(crate) part: u32,
     pub(crate) dir: JobDir,
     pub(crate) options: OptionSet,
     pub(crate) spec: Vec<u8>,
@@ -32,36 +34,72 @@ pub(crate) struct Prepared {
     pub(crate) holds_secrets: bool,
 }
 
+impl Prepared {
+    /// Returns the handle of the job that it has become.
+    pub(crate) fn handle(&self, job_id: JobId) -> JobHandle {
+        JobHandle {
+            pre_id: self.pre_id.clone(),
+            job_id,
+            task: self.entry.name.to_owned(),
+            signature: self.entry.signature,
+            dir: self.dir.path().to_owned(),
+        }
+    }
+
+    /// Notes that arguments of these parameters hold secrets, which will lie in `file`.
+    pub(crate) fn note_secrets(&mut self, parameters: &[&'static str], file: &Path) {
+        self.holds_secrets |= !parameters.is_empty();
+        let warnings = parameters.iter().map(|name| secret_in(file, name));
+        self.explanation.warnings.extend(warnings);
+    }
+
+    /// Returns the path of the batch script.
+    pub(crate) fn script(&self) -> PathBuf {
+        self.dir.script_of(self.part)
+    }
+}
+
 /// The note that the client leaves in the job's directory once the job has an id.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Submitted {
     pub(crate) job_id: JobId,
+    /// Of the further arrays of the submission.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) further: Vec<JobId>,
 }
 
-/// A call whose options are merged.
+/// A call, or many, whose options are merged.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct Call<'a> {
     pub(crate) entry: &'static TaskEntry,
-    pub(crate) spec: Spec,
+    pub(crate) spec: &'a Spec,
     pub(crate) dir: JobDir,
     pub(crate) edges: Vec<Edge>,
     /// The parameters whose arguments hold a secret.
     pub(crate) secrets: Vec<&'static str>,
+    pub(crate) part: Option<Part>,
+}
+
+/// One Slurm array of a submission.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) number: u32,
+    /// The element that has the index 0 in it.
+    pub(crate) first: u64,
 }
 
 pub(crate) fn prepare(
     cluster: &Cluster,
-    call: Call,
+    call: Call<'_>,
     mut options: OptionSet,
     binary: &Path,
 ) -> Result<Prepared> {
-    let Call { entry, spec, dir, edges: after, secrets } = call;
+    let Call { entry, spec, dir, edges: after, part, secrets } = call;
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
-    add_defaults(&mut options, entry, &pre_id, &dir)?;
+    add_defaults(&mut options, entry, &pre_id, &dir, part.is_some())?;
     let mut warnings = check_release(backend, &options)?;
     warnings.extend(backend.warnings(&options));
-    warnings.extend(secrets.iter().map(|name| secret_in_spec(name, &dir)));
     let script = Script {
         options: &options,
         task: entry.name,
@@ -69,6 +107,7 @@ pub(crate) fn prepare(
         job_base_dir: cluster.job_base_dir(),
         binary,
         dir: &dir,
+        first: part.map(|part| part.first),
         launcher: backend.launcher(&options),
         environment: cluster.environment(),
     };
@@ -77,11 +116,16 @@ pub(crate) fn prepare(
         _ => None,
     };
     let names = entry.parameters.iter().map(|parameter| parameter.name.to_owned());
+    let (arguments, array) = match &spec.work {
+        Work::Call(arguments) => (arguments.iter().map(size).collect(), None),
+        Work::Items(items) => (vec![None; entry.parameters.len()], Some(ExplainedArray::of(items))),
+    };
     let explanation = Explanation {
         pre_id: pre_id.clone(),
         task: entry.name.to_owned(),
         signature: entry.signature,
-        arguments: names.zip(spec.arguments.iter().map(size)).collect(),
+        arguments: names.zip(arguments).collect(),
+        array,
         backend: backend.name().to_owned(),
         dir: dir.path().to_owned(),
         after,
@@ -94,15 +138,19 @@ pub(crate) fn prepare(
         parameter: entry.parameters.first().map_or("", |parameter| parameter.name),
         source: CodecError::Encode { reason: error.to_string() },
     })?;
-    let holds_secrets = !secrets.is_empty();
-    Ok(Prepared { entry, pre_id, dir, options, spec, explanation, holds_secrets })
+    let part = part.map_or(0, |part| part.number);
+    let holds_secrets = false;
+    let mut prepared =
+        Prepared { entry, pre_id, part, dir, options, spec, explanation, holds_secrets };
+    let file = prepared.dir.spec();
+    prepared.note_secrets(&secrets, &file);
+    Ok(prepared)
 }
 
-fn secret_in_spec(parameter: &str, dir: &JobDir) -> String {
-    let spec = dir.spec();
+fn secret_in(file: &Path, parameter: &str) -> String {
     format!(
         "the argument `{parameter}` holds a secret: it will lie in {}, which only you can read, until that is removed",
-        spec.display()
+        file.display()
     )
 }
 
@@ -142,12 +190,18 @@ fn add_defaults(
     entry: &TaskEntry,
     pre_id: &PreId,
     dir: &JobDir,
+    is_array: bool,
 ) -> Result<()> {
+    let (output, error) = if is_array {
+        (dir.element_stdout_pattern(), dir.element_stderr_pattern())
+    } else {
+        (dir.stdout_pattern(), dir.stderr_pattern())
+    };
     let defaults = [
         ("job_name", entry.short_name().to_owned()),
         ("comment", pre_id.to_string()),
-        ("output", dir.stdout_pattern().display().to_string()),
-        ("error", dir.stderr_pattern().display().to_string()),
+        ("output", output.display().to_string()),
+        ("error", error.display().to_string()),
         // A restarted job does not wipe out what it printed before.
         ("open_mode", "append".to_owned()),
     ];
@@ -167,61 +221,119 @@ pub(crate) fn submit<R>(
     prepared: Prepared,
     decode: fn(&[u8]) -> Result<R, CodecError>,
 ) -> Result<Job<R>> {
-    let (backend, dir) = (cluster.backend(), &prepared.dir);
-    let host = backend.host();
-    let json = serde_json::to_vec_pretty(&prepared.explanation)
-        .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
-    let script = prepared.explanation.script.as_bytes();
-    let file =
-        |name, bytes, mode, synced| NewFile { name, content: Content::Bytes(bytes), mode, synced };
-    let permissions = cluster.permissions();
+    let dir = prepared.dir.path();
+    tell_of_secrets(&prepared);
+    Files::of(cluster, std::slice::from_ref(&prepared))?.write(dir, &[])?;
+    let id =
+        cluster.backend().enqueue(&prepared).inspect_err(|error| give_up(cluster, dir, error))?;
+    note(cluster, &prepared.dir, &[id]);
+    let handle = prepared.handle(id);
+    cluster.callbacks().on_submitted(&handle, &prepared.explanation);
+    Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
+}
+
+/// Logs what `explain` warns of.
+pub(crate) fn tell_of_secrets(prepared: &Prepared) {
     for warning in prepared.explanation.warnings.iter().filter(|_| prepared.holds_secrets) {
         log::warn!("{warning}");
     }
-    let spec_mode = prepared.holds_secrets.then_some(0o600);
-    let files = [
-        file("spec", prepared.spec.as_slice(), spec_mode, true),
-        file("script.sh", script, Some(permissions.script), false),
-        file("job.json", &json, None, false),
-    ];
-    let base = cluster.job_base_dir();
-    let below = dir.path().strip_prefix(base).unwrap_or(dir.path());
-    let new = NewDir { base, below, mode: permissions.job_dir };
-    host.create_dir_with(&new, &files).map_err(SubmitError::from)?;
-    let id = match backend.enqueue(&prepared) {
-        Ok(id) => id,
-        Err(error) => {
-            // Whatever may still become a job keeps its files.
-            let decided =
-                !matches!(error, SubmitError::Unknown { .. } | SubmitError::NoJobId { .. });
-            if decided && let Err(leftover) = host.remove_dir(dir.path()) {
-                log::warn!("the directory of a refused job is left behind: {leftover}");
-            }
-            return Err(error.into());
-        }
-    };
-    let handle = JobHandle {
-        pre_id: prepared.pre_id,
-        job_id: id,
-        task: prepared.entry.name.to_owned(),
-        signature: prepared.entry.signature,
-        dir: dir.path().to_owned(),
-    };
-    // The job exists; that its id cannot be noted makes it harder to find, not less of a job.
-    let noted = serde_json::to_vec(&Submitted { job_id: id })
-        .map_err(|error| error.to_string())
-        .and_then(|note| host.write(&dir.submitted(), &note).map_err(|error| error.to_string()));
-    if let Err(error) = noted {
-        log::warn!("the id of job {id} could not be noted: {error}");
+}
+
+/// What is written before anything is submitted.
+#[derive(Debug)]
+pub(crate) struct Files<'a> {
+    cluster: &'a Cluster,
+    holds_secrets: bool,
+    spec: &'a [u8],
+    scripts: Vec<(String, &'a [u8])>,
+    json: Vec<u8>,
+}
+
+impl<'a> Files<'a> {
+    /// Returns the files of a submission, given all of its parts.
+    pub(crate) fn of(cluster: &'a Cluster, parts: &'a [Prepared]) -> Result<Self> {
+        let name = |part: &Prepared| {
+            part.script().file_name().unwrap_or_default().to_string_lossy().into_owned()
+        };
+        let scripts = parts.iter().map(|part| (name(part), part.explanation.script.as_bytes()));
+        let json = serde_json::to_vec_pretty(&parts.first().map(|part| &part.explanation))
+            .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
+        let spec = parts.first().map_or(&[][..], |part| &part.spec);
+        let holds_secrets = parts.iter().any(|part| part.holds_secrets);
+        Ok(Self { cluster, holds_secrets, spec, scripts: scripts.collect(), json })
     }
-    cluster.callbacks().on_submitted(&handle, &prepared.explanation);
-    Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
+
+    /// Creates the directory with the files and what else there is.
+    pub(crate) fn write(&self, dir: &Path, others: &[NewFile<'_>]) -> Result<()> {
+        let base = self.cluster.job_base_dir();
+        let below = dir.strip_prefix(base).unwrap_or(dir);
+        let new = NewDir { base, below, mode: self.cluster.permissions().job_dir };
+        let mut files = self.list();
+        files.extend_from_slice(others);
+        let host = self.cluster.backend().host();
+        Ok(host.create_dir_with(&new, &files).map_err(SubmitError::from)?)
+    }
+
+    /// Returns the permissions of a file with arguments.
+    pub(crate) fn arguments_mode(&self) -> Option<u32> {
+        self.holds_secrets.then_some(0o600)
+    }
+
+    fn list(&self) -> Vec<NewFile<'_>> {
+        let file = |name, bytes, mode, synced| NewFile {
+            name,
+            content: Content::Bytes(bytes),
+            mode,
+            synced,
+        };
+        let mut files = vec![file("spec", self.spec, self.arguments_mode(), true)];
+        let scripts = self.scripts.iter();
+        let mode = Some(self.cluster.permissions().script);
+        files.extend(scripts.map(|(name, text)| file(name, text, mode, false)));
+        files.push(file("job.json", &self.json, None, false));
+        files
+    }
+}
+
+/// Removes the directory of a job that was refused.
+pub(crate) fn give_up(cluster: &Cluster, dir: &Path, error: &SubmitError) {
+    // Whatever may still become a job keeps its files.
+    let decided = !matches!(error, SubmitError::Unknown { .. } | SubmitError::NoJobId { .. });
+    if decided && let Err(leftover) = cluster.backend().host().remove_dir(dir) {
+        log::warn!("the directory of a refused job is left behind: {leftover}");
+    }
+}
+
+/// Notes the ids of a submission in its directory.
+pub(crate) fn note(cluster: &Cluster, dir: &JobDir, ids: &[JobId]) {
+    let Some((job_id, further)) = ids.split_first() else { return };
+    let note = Submitted { job_id: *job_id, further: further.to_vec() };
+    // The job exists; that its id cannot be noted makes it harder to find, not less of a job.
+    let noted = serde_json::to_vec(&note).map_err(|error| error.to_string()).and_then(|note| {
+        let host = cluster.backend().host();
+        host.write(&dir.submitted(), &note).map_err(|error| error.to_string())
+    });
+    if let Err(error) = noted {
+        log::warn!("the id of job {job_id} could not be noted: {error}");
+    }
 }
 
 /// Returns a new submission id.
 pub(crate) fn new_pre_id() -> PreId {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     PreId::new(since.as_secs(), fastrand::u32(..))
+}
+
+/// Returns whether the options ask for several processes.
+pub(crate) fn takes_several_processes(options: &OptionSet) -> bool {
+    const SEVERAL: &[&str] =
+        &["ntasks", "ntasks_per_node", "ntasks_per_core", "ntasks_per_socket", "ntasks_per_gpu"];
+    let several = |key: &&str| match options.get(key) {
+        Some(OptionValue::Value(count)) => count != "1",
+        _ => false,
+    };
+    let nodes = matches!(options.get("nodes"), Some(OptionValue::Value(count)) if count != "1");
+    nodes || SEVERAL.iter().any(several)
 }
 
 /// Returns the time limit that the options ask for, if they ask for one.

@@ -21,6 +21,7 @@ pub struct JobContext {
     pre_id: Option<PreId>,
     array_job_id: Option<JobId>,
     array_index: Option<u32>,
+    item: Option<u64>,
     restart_count: u32,
     nodes: Vec<String>,
     node_index: usize,
@@ -41,12 +42,24 @@ pub struct JobContext {
 pub struct StopFlag {
     requested: Arc<AtomicBool>,
     watched: Arc<AtomicBool>,
+    last: Arc<AtomicBool>,
 }
 
 impl StopFlag {
     /// Asks the task to stop.
     pub fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
+    }
+
+    /// Asks the task to stop for the last time: the job is about to be killed.
+    pub fn request_at_last(&self) {
+        self.last.store(true, Ordering::SeqCst);
+        self.request();
+    }
+
+    /// Returns whether nothing should be begun any more.
+    pub fn is_last(&self) -> bool {
+        self.last.load(Ordering::SeqCst)
     }
 
     /// Returns whether the task has ever asked whether it should stop, and so can be trusted to.
@@ -105,6 +118,7 @@ impl JobContext {
             pre_id: None,
             array_job_id: id("SLURM_ARRAY_JOB_ID"),
             array_index: number("SLURM_ARRAY_TASK_ID").and_then(|n| u32::try_from(n).ok()),
+            item: None,
             restart_count: number("SLURM_RESTART_COUNT")
                 .and_then(|n| u32::try_from(n).ok())
                 .unwrap_or(0),
@@ -150,6 +164,18 @@ impl JobContext {
     /// Returns the element's index, or `None` outside of an array.
     pub fn array_index(&self) -> Option<u32> {
         self.array_index
+    }
+
+    /// Returns the index of the call among all calls of the array, or `None` outside of one.
+    ///
+    /// It is the position of the item in what was given to `map`; an element may make several.
+    pub fn item(&self) -> Option<u64> {
+        self.item
+    }
+
+    /// Sets the call that the context is for.
+    pub fn set_item(&mut self, index: u64) {
+        self.item = Some(index);
     }
 
     /// Returns how often the job was restarted: 0 in its first run.

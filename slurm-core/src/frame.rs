@@ -22,7 +22,7 @@ use std::fmt;
 /// The version of the frame format and of what travels in it.
 ///
 /// It changes whenever an older reader could misread a newer file.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 
 /// The largest payload of a frame: 1 GiB. Larger values belong in files of the task's own.
 pub const MAX_PAYLOAD: usize = 1 << 30;

@@ -13,6 +13,15 @@
 //!     result                    frame: value or failure                runner, at the end
 //!     value                     of several processes: the outcome of the first, until all have ended
 //!     output/                   the task's own files                   task
+//!
+//! {task}/{pre_id}/            the submission of an array, beside spec, job.json, script.sh, submitted.json
+//!     items                     the arguments of all calls             client, before sbatch
+//!     script-{n}.sh             of the further arrays, if it takes several
+//!     results/{element}         segment: values and failures           runner, item by item
+//!     values/{element}          of several processes: that of the first, until all have ended
+//!     stdout/{id}_{n}           what elements printed                  the job
+//!     stderr/{id}_{n}
+//!     retry-{n}.json            handle of the submission that tries again what failed
 //! ```
 //!
 //! Each file has one writer. Nothing is locked and nothing is rewritten.
@@ -53,7 +62,41 @@ impl JobDir {
 
     /// Returns the path of the batch script.
     pub fn script(&self) -> PathBuf {
-        self.0.join("script.sh")
+        self.script_of(0)
+    }
+
+    /// Returns the path of the batch script of the array `part` of a submission that takes several.
+    pub fn script_of(&self, part: u32) -> PathBuf {
+        self.0.join(match part {
+            0 => "script.sh".to_owned(),
+            part => format!("script-{part}.sh"),
+        })
+    }
+
+    /// Returns the path of the arguments of an array's calls.
+    pub fn items(&self) -> PathBuf {
+        self.0.join("items")
+    }
+
+    /// Returns the directory of an array's result segments.
+    pub fn segments(&self) -> PathBuf {
+        self.0.join("results")
+    }
+
+    /// Returns the path of the segment of an element.
+    pub fn segment(&self, element: u64) -> PathBuf {
+        self.segments().join(element.to_string())
+    }
+
+    /// Returns where the first of several processes of an element puts its segment until all have ended
+    /// well.
+    pub fn value_segment(&self, element: u64) -> PathBuf {
+        self.0.join("values").join(element.to_string())
+    }
+
+    /// Returns the path of the handle of the `attempt`th repetition of what failed, from 1 on.
+    pub fn retry(&self, attempt: usize) -> PathBuf {
+        self.0.join(format!("retry-{attempt}.json"))
     }
 
     /// Returns the path of the note that the client leaves after sbatch.
@@ -89,6 +132,28 @@ impl JobDir {
     /// Returns the file name pattern for sbatch's `--error`.
     pub fn stderr_pattern(&self) -> PathBuf {
         self.0.join("slurm-%j.err")
+    }
+
+    /// Returns the file name pattern of an array for sbatch's `--output`.
+    pub fn element_stdout_pattern(&self) -> PathBuf {
+        self.0.join("stdout/%A_%a")
+    }
+
+    /// Returns the file name pattern of an array for sbatch's `--error`.
+    pub fn element_stderr_pattern(&self) -> PathBuf {
+        self.0.join("stderr/%A_%a")
+    }
+
+    /// Returns where the element `index` of the array `id` writes its standard output, unless an option
+    /// says otherwise.
+    pub fn element_stdout(&self, id: JobId, index: u32) -> PathBuf {
+        self.0.join(format!("stdout/{id}_{index}"))
+    }
+
+    /// Returns where the element `index` of the array `id` writes its standard error, unless an option
+    /// says otherwise.
+    pub fn element_stderr(&self, id: JobId, index: u32) -> PathBuf {
+        self.0.join(format!("stderr/{id}_{index}"))
     }
 
     /// Returns where the job `id` writes its standard output, unless an option says otherwise.

@@ -49,6 +49,8 @@ pub mod full_id;
 #[cfg(feature = "runtime")]
 pub mod ids;
 #[cfg(feature = "runtime")]
+pub mod items;
+#[cfg(feature = "runtime")]
 pub mod layout;
 #[cfg(feature = "runtime")]
 pub mod outcome;
@@ -56,6 +58,8 @@ pub mod outcome;
 pub mod registry;
 #[cfg(feature = "runtime")]
 pub mod secret;
+#[cfg(feature = "runtime")]
+pub mod segment;
 #[cfg(feature = "runtime")]
 pub mod spec;
 #[cfg(feature = "runtime")]

@@ -8,15 +8,111 @@ use crate::codec::{self, CodecError};
 use crate::frame::{Frame, FrameError, FrameKind};
 use crate::ids::PreId;
 
-/// Everything that the runner has to know to run one call.
+/// Everything that the runner has to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The submission.
     pub pre_id: PreId,
-    /// The arguments in the order of the parameters.
-    pub arguments: Vec<Argument>,
+    /// What to do.
+    pub work: Work,
+    /// The arrays whose results are arguments.
+    pub upstream: Vec<Upstream>,
     /// The time limit that was asked for, in seconds. Slurm tells a job its end time only from 23.02.
     pub time_limit: Option<u64>,
+}
+
+/// What a job does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Work {
+    /// One call, with the arguments in the order of the parameters.
+    Call(Vec<Argument>),
+    /// Many calls, shared out among the elements of an array.
+    Items(Items),
+}
+
+/// The calls of an array.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Items {
+    /// The item file; see [`items`](crate::items).
+    pub file: PathBuf,
+    /// How many items the file has.
+    pub count: u64,
+    /// Where the file's table begins.
+    pub table: u64,
+    /// Which items an element makes.
+    pub shares: Shares,
+    /// How many of its items an element makes at the same time.
+    pub threads: u32,
+}
+
+/// How items are shared out among elements: element `n` has `per_element` of them, from
+/// `n * per_element` on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shares {
+    /// The indices of the items, ascending, or `None` for all items of the array.
+    pub selected: Option<Vec<u64>>,
+    /// How many items there are to share out.
+    pub count: u64,
+    /// How many an element has; at least one.
+    pub per_element: u64,
+}
+
+impl Shares {
+    /// Returns how many elements there are.
+    pub fn elements(&self) -> u64 {
+        self.count.div_ceil(self.per_element.max(1))
+    }
+
+    /// Returns the indices of the items of an element.
+    pub fn of_element(&self, element: u64) -> Vec<u64> {
+        let (first, last) = self.positions(element);
+        match &self.selected {
+            None => (first..last).collect(),
+            Some(selected) => {
+                selected.get(first as usize..last as usize).unwrap_or_default().to_vec()
+            }
+        }
+    }
+
+    /// Returns how many items an element has.
+    pub fn of_element_count(&self, element: u64) -> u64 {
+        let (first, last) = self.positions(element);
+        last - first
+    }
+
+    fn positions(&self, element: u64) -> (u64, u64) {
+        let first = element.saturating_mul(self.per_element).min(self.count);
+        (first, first.saturating_add(self.per_element).min(self.count))
+    }
+
+    /// Returns the element that has the item `index`.
+    pub fn element_of(&self, index: u64) -> Option<u64> {
+        let position = match &self.selected {
+            None => index,
+            Some(selected) => selected.binary_search(&index).ok()? as u64,
+        };
+        (position < self.count).then(|| position / self.per_element.max(1))
+    }
+}
+
+/// Where the results of an array are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// The hash of its task's parameter and return types.
+    pub signature: u64,
+    /// How many items it has.
+    pub count: u64,
+    /// The attempts to make them, the latest last; see [`segment`](crate::segment).
+    pub attempts: Vec<Attempt>,
+}
+
+/// One attempt to make the items of an array.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The directory of its submission.
+    pub dir: PathBuf,
+    /// Which element has which items.
+    pub shares: Shares,
 }
 
 /// One argument of a call.
@@ -27,6 +123,10 @@ pub enum Argument {
     Inline(#[serde(with = "serde_bytes")] Vec<u8>),
     /// The value that another job returns: the path of its outcome.
     ResultOf(PathBuf),
+    /// All values of an array, as a list: its position among [`Spec::upstream`].
+    AllOf(u32),
+    /// One value of an array: its position among [`Spec::upstream`], and the index of the item.
+    ItemOf(u32, u64),
 }
 
 /// Why a spec or an outcome cannot be read.

@@ -13,6 +13,7 @@ use crate::parameters::{Output, Parameter, Signature};
 use crate::valid;
 
 mod entry;
+mod map;
 mod run;
 
 /// Returns `item` as it is, and beside it what makes it a task.
@@ -79,12 +80,14 @@ impl<'a> Task<'a> {
         let job = self.job(&quote! {
             #krate::JobBuilder::new(#krate::__private::CallArguments::new() #(#arguments)*)
         });
+        let map = self.map();
         self.items(&quote! {
             #codecs
             #run
             #entry
             #task
             #job
+            #map
 
             #krate::__private::inventory::submit! {
                 #krate::__private::Registered(&__SLURM_ENTRY)
@@ -110,7 +113,9 @@ impl<'a> Task<'a> {
         let Self { function, name, .. } = self;
         let vis = visibility(&function.vis);
         let plain = plain_name(&function.name);
-        let doc = format!("The task [`{plain}`](fn@{name}): `{plain}::job(…)` makes a job of it.");
+        let doc = format!(
+            "The task [`{plain}`](fn@{name}): `{plain}::job(…)` makes a job of it, `{plain}::map(…)` an array."
+        );
         let of_type = attributes::select(&function.attrs, &[CONDITIONS, LINTS, HIDING]);
         let of_content = attributes::select(&function.attrs, &[CONDITIONS, LINTS]);
         quote! {

@@ -4,10 +4,31 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use slurm_core::outcome::RunReport;
+
 /// Returns microseconds since the Unix epoch.
 pub(crate) fn now_micros() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Returns the number that Slurm has put into a variable.
+pub(crate) fn number(name: &str) -> Option<u32> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Returns what is known of a run that has just begun.
+pub(crate) fn report(started_at: u64) -> RunReport {
+    let host = host();
+    RunReport {
+        node: std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| host.clone()),
+        host,
+        pid: std::process::id(),
+        rank: number("SLURM_PROCID").unwrap_or(0),
+        restart_count: number("SLURM_RESTART_COUNT").unwrap_or(0),
+        started_at,
+        ..RunReport::default()
+    }
 }
 
 /// Returns the host name of this node.

@@ -16,6 +16,8 @@ pub const UNKNOWN_TASK: u8 = 111;
 pub const VERSION: u8 = 112;
 /// The outcome could not be written.
 pub const OUTCOME: u8 = 113;
+/// The job was asked to stop before all calls of an element were made.
+pub const STOPPED: u8 = 114;
 
 /// Returns what one of the runner's own codes says, for a job that left no outcome.
 pub fn describe(code: u8) -> Option<&'static str> {
@@ -24,6 +26,7 @@ pub fn describe(code: u8) -> Option<&'static str> {
         UNKNOWN_TASK => "the binary has no such task",
         VERSION => "the binary and the job's spec do not fit each other",
         OUTCOME => "the runner could not write the outcome (disk full, quota, or no permission?)",
+        STOPPED => "the element was asked to stop before it had made all of its calls",
         _ => return None,
     })
 }

@@ -17,10 +17,14 @@
     clippy::unwrap_used
 )]
 
+mod arguments;
+mod call;
+mod element;
 mod environment;
 pub mod exit;
 mod panics;
 mod run;
 mod signals;
+mod writer;
 
-pub use run::{run, spec_path};
+pub use run::{invocation, run};

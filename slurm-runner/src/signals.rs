@@ -15,7 +15,11 @@ pub(crate) fn install(stop: StopFlag) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGUSR1, SIGUSR2])?;
     thread::Builder::new().name("slurm-signals".to_owned()).spawn(move || {
         for signal in &mut signals {
-            stop.request();
+            if signal == SIGTERM {
+                stop.request_at_last();
+            } else {
+                stop.request();
+            }
             if signal == SIGTERM && !stop.is_watched() {
                 // Ends the process as if there were no handler, so that Slurm sees a death by signal.
                 let _ = signal_hook::low_level::emulate_default_handler(signal);

@@ -16,6 +16,7 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::options::{OptionSet, Release};
 use slurm_core::state::JobState;
 
+use crate::array::Limits;
 use crate::error::{Error, SubmitError};
 use crate::host::Host;
 use crate::script::Launcher;
@@ -45,7 +46,7 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError>;
 
     /// Returns what is known of these jobs.
-    fn survey(&self, jobs: &[JobId]) -> Result<Survey, Error>;
+    fn survey(&self, asked: &[Asked]) -> Result<Survey, Error>;
 
     /// Cancels a job, or some elements of an array. What has ended already is no error.
     fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<(), Error>;
@@ -53,11 +54,60 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Returns the directory of the job with this id, if the backend still knows.
     fn dir_of(&self, job: JobId) -> Result<Option<PathBuf>, Error>;
 
-    /// Returns the id of the job of this submission, if the backend still knows.
-    fn id_of(&self, pre_id: &PreId) -> Result<Option<JobId>, Error>;
+    /// Returns the id of the job of this submission, if the backend still knows; of its array `part`, if
+    /// it takes several.
+    fn id_of(&self, pre_id: &PreId, part: u32) -> Result<Option<JobId>, Error>;
+
+    /// Returns what it allows; asked at most once.
+    fn limits(&self) -> Result<Limits, Error>;
+
+    /// Returns how many elements of an array with these options can run at the same time, at least 1.
+    fn slots(&self, options: &OptionSet) -> u64;
 
     /// Returns how often to look.
     fn cadence(&self) -> Cadence;
+}
+
+/// What a backend is asked about.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) job: JobId,
+    /// The elements that matter, if it is an array.
+    pub(crate) elements: Option<Indices>,
+}
+
+impl Asked {
+    /// Returns the question about a job, or about an array of which anything may matter.
+    pub(crate) fn job(job: JobId) -> Self {
+        Self { job, elements: None }
+    }
+
+    /// Returns whether `survey` leaves something open that matters.
+    pub(crate) fn is_missing_in(&self, survey: &Survey) -> bool {
+        let seen = survey.elements.get(&self.job);
+        let Some(elements) = &self.elements else {
+            return seen.is_none() && !survey.seen.contains_key(&self.job);
+        };
+        let mut ranges: Indices =
+            seen.into_iter().flatten().flat_map(|(indices, _)| indices).copied().collect();
+        ranges.sort_unstable();
+        // Both ascend, so one pass over both tells.
+        let mut ranges = ranges.into_iter().peekable();
+        elements.iter().any(|(first, last)| {
+            let mut next = *first;
+            while let Some((from, to)) = ranges.peek() {
+                if *from > next {
+                    return true;
+                }
+                next = next.max(to.saturating_add(1));
+                if next > *last {
+                    return false;
+                }
+                ranges.next();
+            }
+            true
+        })
+    }
 }
 
 /// What a backend knows of some jobs.
@@ -128,4 +178,33 @@ pub(crate) struct Cadence {
     pub(crate) return_grace: Duration,
     /// How long a job may be unknown everywhere before it counts as lost.
     pub(crate) lost_after: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_that_nobody_tells_of_are_missing() {
+        let job: JobId = "7".parse().unwrap();
+        let seen = Sighting { state: JobState::Running, reason: None, nodes: None, exit: None };
+        let seen_at = |indices: &[(u32, u32)]| Survey {
+            elements: HashMap::from([(job, vec![(indices.to_vec(), seen.clone())])]),
+            ..Survey::default()
+        };
+        let asked = Asked { job, elements: Some(vec![(0, 3), (7, 7)]) };
+        for (indices, missing) in [
+            (&[(0, 9)][..], false),
+            (&[(7, 7), (2, 5), (0, 1)], false),
+            (&[(0, 3)], true),
+            (&[(1, 9)], true),
+            (&[(0, 1), (3, 9)], true),
+            (&[], true),
+        ] {
+            assert_eq!(asked.is_missing_in(&seen_at(indices)), missing, "{indices:?}");
+        }
+        assert!(asked.is_missing_in(&Survey::default()));
+        assert!(Asked::job(job).is_missing_in(&Survey::default()));
+        assert!(!Asked::job(job).is_missing_in(&seen_at(&[(3, 3)])));
+    }
 }

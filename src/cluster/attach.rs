@@ -47,7 +47,7 @@ impl Cluster {
         };
         if handle.task != entry.name {
             return Err(Error::OtherTask {
-                id: handle.job_id,
+                id: Some(handle.job_id),
                 expected: entry.name,
                 found: handle.task,
             });
@@ -79,7 +79,7 @@ impl Cluster {
                 serde_json::from_slice(&note).map_err(|error| damaged(&dir.submitted(), &error))?;
             return Ok(note.job_id);
         }
-        self.backend().id_of(pre_id)?.ok_or_else(|| self.no_such_job(pre_id.as_str()))
+        self.backend().id_of(pre_id, 0)?.ok_or_else(|| self.no_such_job(pre_id.as_str()))
     }
 
     fn no_such_job(&self, wanted: &str) -> Error {

@@ -63,8 +63,12 @@ pub enum JobErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JobReport {
-    /// The job's id.
+    /// The job's id; that of the array, for a call of one.
     pub id: JobId,
+    /// The index in the array.
+    pub index: Option<u32>,
+    /// Which call of the array it is: the position in what was given to `map`.
+    pub item: Option<u64>,
     /// The submission's id.
     pub pre_id: PreId,
     /// The task's name.
@@ -105,8 +109,15 @@ impl fmt::Display for UpstreamFailure {
 
 impl fmt::Display for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let JobReport { id, task, node, .. } = &self.job;
-        write!(f, "job {id} ({}", Printable(task))?;
+        let JobReport { id, index, item, task, node, .. } = &self.job;
+        if let Some(item) = item {
+            write!(f, "item {item} of ")?;
+        }
+        write!(f, "job {id}")?;
+        if let Some(index) = index {
+            write!(f, "_{index}")?;
+        }
+        write!(f, " ({}", Printable(task))?;
         if let Some(node) = node {
             write!(f, " on {}", Printable(node))?;
         }

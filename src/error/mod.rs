@@ -46,6 +46,22 @@ pub enum Error {
         /// Why not.
         source: CodecError,
     },
+    /// An item of an array cannot travel to the job. Nothing was submitted.
+    #[error("item {index}: {source}")]
+    Item {
+        /// Its position.
+        index: u64,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+    /// Items of an array were tried as often as they may be.
+    #[error("{items} items have failed in {attempts} attempts, and may not be tried again")]
+    Attempts {
+        /// How many items.
+        items: usize,
+        /// How often they were tried.
+        attempts: usize,
+    },
     /// Options are wrong, or do not fit together.
     #[error("{}", problems.join("\n"))]
     Options {
@@ -86,10 +102,10 @@ pub enum Error {
         place: String,
     },
     /// The job is one of another task than the one asked for.
-    #[error("job {id} runs the task `{}`, not `{expected}`", Printable(found))]
+    #[error("{} runs the task `{}`, not `{expected}`", id.map_or_else(|| "it".to_owned(), |id| format!("job {id}")), Printable(found))]
     OtherTask {
         /// The job.
-        id: JobId,
+        id: Option<JobId>,
         /// The task asked for.
         expected: &'static str,
         /// The task that it runs.
@@ -127,6 +143,10 @@ impl Error {
     /// Returns what can be done about it, if anything is known.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
+            Self::Item { source, .. } => return source.hint(),
+            Self::Attempts { .. } => {
+                "look at the failures with `try_results`; `max_attempts` allows more"
+            }
             Self::NotInitialized => {
                 "put #[slurm::main] on main, or call slurm::init() as its first statement"
             }

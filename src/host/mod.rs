@@ -119,6 +119,16 @@ pub(crate) struct NewDir<'a> {
     pub(crate) mode: Option<u32>,
 }
 
+impl Found {
+    /// Returns the content, if it is that of a file.
+    pub(crate) fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
 /// What a directory gets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewFile<'a> {

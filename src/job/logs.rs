@@ -47,7 +47,7 @@ impl<T> Job<T> {
     }
 
     /// The last bytes of standard error, which may be long.
-    pub(super) fn stderr_end(&self) -> Result<String> {
+    pub(super) fn end_of_stderr(&self) -> Result<String> {
         const ENOUGH: u64 = 4096;
         let bytes = self.cluster().backend().host().read_end(&self.log_path(true)?, ENOUGH)?;
         Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())

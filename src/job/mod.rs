@@ -1,24 +1,26 @@
 //! Jobs that were submitted.
 
-mod conclude;
 mod handle;
 mod logs;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 use slurm_core::codec::CodecError;
+use slurm_core::events::EventKind;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome, RunReport};
 use slurm_core::state::JobState;
 
+use crate::backend::Asked;
 use crate::cluster::Cluster;
-use crate::error::{Error, Result};
+use crate::conclude::{self, Case};
+use crate::error::{Error, Result, UpstreamFailure};
 use crate::explain::Explanation;
-use crate::poll::Verdict;
+use crate::poll::{JobWatch, Subject, Verdict};
 
 pub use handle::{JobHandle, JobRef};
 
@@ -31,7 +33,9 @@ pub struct Job<T> {
     handle: JobHandle,
     decode: fn(&[u8]) -> Result<T, CodecError>,
     explanation: OnceCell<Explanation>,
-    verdict: OnceCell<Verdict>,
+    watch: Arc<JobWatch>,
+    /// That the callbacks know of its end.
+    told: Once,
 }
 
 impl<T> fmt::Debug for Job<T> {
@@ -48,7 +52,9 @@ impl<T> Job<T> {
         explanation: Option<Explanation>,
     ) -> Self {
         let explanation = explanation.map_or_else(OnceCell::new, OnceCell::with_value);
-        Self { cluster, handle, decode, explanation, verdict: OnceCell::new() }
+        let result = JobDir::at(&handle.dir).result();
+        let watch = Arc::new(JobWatch::new(handle.job_id, result));
+        Self { cluster, handle, decode, explanation, watch, told: Once::new() }
     }
 
     /// Returns the job's id.
@@ -80,15 +86,15 @@ impl<T> Job<T> {
     /// # Errors
     /// If the backend cannot be asked, or does not know the job.
     pub fn state(&self) -> Result<JobState> {
-        if let Some(verdict) = self.verdict.get() {
-            return Ok(conclude::state_of(verdict));
+        if let Some(verdict) = self.watch.verdict() {
+            return verdict.map(conclude::state_of);
         }
         let backend = self.cluster.backend();
         if let Some(bytes) = backend.host().read(&self.dir().result(), 0)? {
             return Ok(conclude::state_of(&Verdict::Outcome(Arc::new(bytes))));
         }
         let id = self.id();
-        match backend.survey(&[id])?.seen.remove(&id) {
+        match backend.survey(&[Asked::job(id)])?.seen.remove(&id) {
             Some(sighting) => Ok(sighting.state),
             None => Err(Error::NoSuchJob {
                 wanted: id.to_string(),
@@ -161,21 +167,27 @@ impl<T> Job<T> {
         &self.cluster
     }
 
+    pub(crate) fn subject(&self) -> Arc<dyn Subject> {
+        self.watch.clone()
+    }
+
     fn verdict(&self, limit: Option<Duration>) -> Result<&Verdict> {
-        // Not `get_or_init`, which would make a caller with a limit wait for one without.
-        if let Some(verdict) = self.verdict.get() {
-            return Ok(verdict);
+        if let Some(verdict) = self.watch.verdict() {
+            return verdict;
         }
-        let (id, result) = (self.id(), self.dir().result());
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let found = self.cluster.poller().wait(self.pre_id(), id, result, deadline)?;
+        let poller = self.cluster.poller();
+        let _watch = poller.watch(self.watch.clone())?;
         let waited = limit.unwrap_or_default();
-        let verdict = found.ok_or(Error::StillRunning { id, waited })?;
-        // Another thread may have been first; it found the same.
-        if let Ok(()) = self.verdict.set(verdict.clone()) {
-            self.cluster.callbacks().on_ended(&self.handle, || conclude::state_of(&verdict));
+        let verdict = poller
+            .wait(deadline, || self.watch.verdict())
+            .unwrap_or(Err(Error::StillRunning { id: self.id(), waited }));
+        if let Ok(verdict) = &verdict {
+            let ended =
+                || self.cluster.callbacks().on_ended(&self.handle, || conclude::state_of(verdict));
+            self.told.call_once(ended);
         }
-        self.verdict.get().ok_or(Error::StillRunning { id, waited })
+        verdict
     }
 
     fn value_of(&self, verdict: &Verdict) -> Result<T> {
@@ -185,7 +197,9 @@ impl<T> Job<T> {
         let (outcome, frame) =
             Outcome::from_bytes(bytes).map_err(|error| conclude::unreadable(self, &error))?;
         match outcome.ending {
-            Ending::Failure(failure) => Err(conclude::failed(self, *failure, &outcome.run).into()),
+            Ending::Failure(failure) => {
+                Err(conclude::failed(self, *failure, Some(&outcome.run.node)).into())
+            }
             Ending::Value(_)
                 if frame.task != self.handle.task || frame.signature != self.handle.signature =>
             {
@@ -195,5 +209,36 @@ impl<T> Job<T> {
                 (self.decode)(&value).map_err(|error| conclude::undecodable(self, &error).into())
             }
         }
+    }
+}
+
+impl<T> Case for Job<T> {
+    fn id(&self) -> JobId {
+        self.handle.job_id
+    }
+
+    fn pre_id(&self) -> &PreId {
+        &self.handle.pre_id
+    }
+
+    fn task(&self) -> &str {
+        &self.handle.task
+    }
+
+    fn dir(&self) -> &std::path::Path {
+        &self.handle.dir
+    }
+
+    fn has_started(&self) -> bool {
+        self.events().iter().any(|event| matches!(event.event, EventKind::Started { .. }))
+    }
+
+    fn stderr_end(&self) -> String {
+        self.end_of_stderr().unwrap_or_default()
+    }
+
+    fn upstream(&self) -> Vec<UpstreamFailure> {
+        let edges = self.explain().map_or(&[][..], |explanation| &explanation.after);
+        conclude::upstream(&self.cluster, edges)
     }
 }

@@ -4,6 +4,7 @@
 //! that submits is the one that the job runs. Tests named `slurm::…` need the cluster that
 //! `tests/cluster/up` starts; without it they are ignored, and say so.
 
+mod arrays;
 mod common;
 mod faults;
 mod local;
@@ -22,6 +23,7 @@ fn main() {
     security::capture_the_log();
     let mut trials = Vec::new();
     trials.extend(shared::trials());
+    trials.extend(arrays::trials());
     trials.extend(faults::trials());
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());

@@ -216,3 +216,61 @@ pub(crate) fn ignore_stop(ctx: &JobContext, file: PathBuf) {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+#[slurm::task(time = "5:00")]
+pub(crate) fn square(n: i64) -> i64 {
+    n * n
+}
+
+#[slurm::task(time = "5:00")]
+pub(crate) fn sum(values: &[i64]) -> i64 {
+    values.iter().sum()
+}
+
+/// Fails for negative numbers.
+#[slurm::task(time = "5:00")]
+pub(crate) fn root(n: i64) -> Result<f64, String> {
+    if n < 0 { Err(format!("{n} has no root")) } else { Ok((n as f64).sqrt()) }
+}
+
+#[slurm::task(time = "5:00")]
+pub(crate) fn root_of(value: f64) -> f64 {
+    value.sqrt()
+}
+
+/// Notes the call in a file, and waits until another one exists.
+#[slurm::task(time = "5:00")]
+pub(crate) fn note_and_wait(ctx: &JobContext, notes: PathBuf, gate: PathBuf) -> (u64, u32) {
+    note(&notes, &format!("{} ", ctx.item().unwrap_or(99)));
+    let deadline = Instant::now() + crate::common::PATIENCE;
+    while !gate.exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    (ctx.item().unwrap_or(99), std::process::id())
+}
+
+/// Appends to a file, whole or not at all.
+fn note(path: &Path, text: &str) {
+    use std::io::Write;
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    file.unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+/// Fails if the file does not exist yet, and makes it.
+#[slurm::task(time = "5:00")]
+pub(crate) fn second_time(marker: PathBuf) -> Result<String, String> {
+    if marker.exists() {
+        return Ok("this time".to_owned());
+    }
+    std::fs::write(&marker, "").unwrap();
+    Err("not the first time".to_owned())
+}
+
+/// Ends the process if `n` is the number to end at, else returns it.
+#[slurm::task(time = "5:00")]
+pub(crate) fn exit_at(n: i64, end: i64) -> i64 {
+    if n == end {
+        std::process::exit(7);
+    }
+    n
+}

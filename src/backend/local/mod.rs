@@ -30,7 +30,8 @@ use slurm_core::options::{OptionSet, Release};
 
 use self::client::Client;
 use self::protocol::{Reply, Request, Status};
-use super::{Backend, Cadence, Indices, Survey};
+use super::{Asked, Backend, Cadence, Indices, Survey};
+use crate::array::Limits;
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, LocalHost};
 use crate::script::Launcher;
@@ -118,8 +119,9 @@ impl Backend for Local {
         Err(SubmitError::Supervisor { message })
     }
 
-    fn survey(&self, jobs: &[JobId]) -> Result<Survey, Error> {
-        match self.ask(&Request::Survey(jobs.to_vec()))? {
+    fn survey(&self, asked: &[Asked]) -> Result<Survey, Error> {
+        let jobs = asked.iter().map(|asked| asked.job).collect();
+        match self.ask(&Request::Survey(jobs))? {
             Reply::Statuses(statuses) => {
                 let seen = statuses.into_iter().map(|status| (status.id, status.into())).collect();
                 Ok(Survey { seen, ..Survey::default() })
@@ -139,7 +141,16 @@ impl Backend for Local {
         Ok(self.find(&Request::Survey(vec![job]))?.map(|status| status.dir))
     }
 
-    fn id_of(&self, pre_id: &PreId) -> Result<Option<JobId>, Error> {
+    fn limits(&self) -> Result<Limits, Error> {
+        // Slurm's own default.
+        Ok(Limits { elements: 1001 })
+    }
+
+    fn slots(&self, options: &OptionSet) -> u64 {
+        request::slots(options, self.capacity)
+    }
+
+    fn id_of(&self, pre_id: &PreId, _part: u32) -> Result<Option<JobId>, Error> {
         Ok(self.find(&Request::Find(pre_id.clone()))?.map(|status| status.id))
     }
 

@@ -87,6 +87,17 @@ pub(super) fn warnings(options: &OptionSet, machine: Capacity) -> Vec<String> {
     .collect()
 }
 
+/// Returns how many jobs with these options the machine runs at once, at least one.
+pub(super) fn slots(options: &OptionSet, machine: Capacity) -> u64 {
+    let needs = needs(options);
+    let times = |has: u64, needed: u64| has / needed.max(1);
+    let (cpus, memory) = (
+        times(machine.cpus.into(), needs.cpus.into()),
+        machine.memory_mib / needs.memory_mib.max(1),
+    );
+    cpus.min(memory).max(1)
+}
+
 fn needs(options: &OptionSet) -> Capacity {
     let tasks = tasks(options);
     let cpus = tasks.saturating_mul(number(options, "cpus_per_task").unwrap_or(1));

@@ -5,19 +5,21 @@
 
 mod queue;
 mod sbatch;
+mod size;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 use slurm_core::ids::{JobId, PreId};
-use slurm_core::options::{OptionSet, OptionValue, Release};
+use slurm_core::options::{OptionSet, Release};
 
-use super::{Backend, Cadence, Indices, Survey, written};
+use super::{Asked, Backend, Cadence, Indices, Survey, written};
+use crate::array::Limits;
 use crate::error::{Error, SubmitError};
 use crate::host::{CommandLine, Host, Output};
 use crate::script::Launcher;
-use crate::submit::Prepared;
+use crate::submit::{self, Prepared};
 
 /// A Slurm whose commands run on `host`.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(crate) struct Slurm {
     host: Box<dyn Host>,
     job_base_dir: PathBuf,
     release: OnceCell<Option<Release>>,
+    limits: OnceCell<Limits>,
 }
 
 /// The controller answers within seconds or has a problem.
@@ -32,7 +35,7 @@ const QUERY_LIMIT: Duration = Duration::from_secs(60);
 
 impl Slurm {
     pub(crate) fn new(host: Box<dyn Host>, job_base_dir: PathBuf) -> Self {
-        Self { host, job_base_dir, release: OnceCell::new() }
+        Self { host, job_base_dir, release: OnceCell::new(), limits: OnceCell::new() }
     }
 
     /// Runs a command that only asks.
@@ -75,19 +78,7 @@ impl Backend for Slurm {
     }
 
     fn launcher(&self, options: &OptionSet) -> Launcher {
-        const SEVERAL: &[&str] = &[
-            "ntasks",
-            "ntasks_per_node",
-            "ntasks_per_core",
-            "ntasks_per_socket",
-            "ntasks_per_gpu",
-        ];
-        let several = |key: &&str| match options.get(key) {
-            Some(OptionValue::Value(count)) => count != "1",
-            _ => false,
-        };
-        let nodes = matches!(options.get("nodes"), Some(OptionValue::Value(count)) if count != "1");
-        if nodes || SEVERAL.iter().any(several) { Launcher::Srun } else { Launcher::Exec }
+        if submit::takes_several_processes(options) { Launcher::Srun } else { Launcher::Exec }
     }
 
     fn warnings(&self, _options: &OptionSet) -> Vec<String> {
@@ -105,8 +96,8 @@ impl Backend for Slurm {
         sbatch::submit(self, prepared)
     }
 
-    fn survey(&self, jobs: &[JobId]) -> Result<Survey, Error> {
-        queue::survey(self, jobs)
+    fn survey(&self, asked: &[Asked]) -> Result<Survey, Error> {
+        queue::survey(self, asked)
     }
 
     fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<(), Error> {
@@ -127,8 +118,17 @@ impl Backend for Slurm {
         queue::script_of(self, job).map(|script| script?.parent().map(Path::to_owned))
     }
 
-    fn id_of(&self, pre_id: &PreId) -> Result<Option<JobId>, Error> {
-        queue::find(self, pre_id)
+    fn id_of(&self, pre_id: &PreId, part: u32) -> Result<Option<JobId>, Error> {
+        queue::find(self, pre_id, part)
+    }
+
+    fn limits(&self) -> Result<Limits, Error> {
+        let limits = self.limits.get_or_try_init(|| size::limits(self))?;
+        Ok(*limits)
+    }
+
+    fn slots(&self, options: &OptionSet) -> u64 {
+        size::slots(self, options)
     }
 
     fn cadence(&self) -> Cadence {

@@ -61,11 +61,11 @@ fn command(prepared: &Prepared) -> CommandLine {
     CommandLine::new("sbatch")
         .arg("--parsable")
         .args(prepared.options.to_args())
-        .arg(prepared.dir.script().to_string_lossy())
+        .arg(prepared.script().to_string_lossy())
 }
 
 fn found(slurm: &Slurm, prepared: &Prepared) -> Option<JobId> {
-    let found: Result<_, Error> = queue::find(slurm, &prepared.pre_id);
+    let found: Result<_, Error> = queue::find(slurm, &prepared.pre_id, prepared.part);
     found.unwrap_or_else(|error| {
         log::warn!("will look again: {error}");
         None

@@ -1,0 +1,352 @@
+//! Result segments: what one element of an array has finished, in the order in which it did.
+//!
+//! ```text
+//! offset  size  field
+//!      0     8  magic, "SLURMSEG"
+//!      8     2  format version, little endian, as all numbers here
+//!     10     6  zero
+//!     16     8  signature hash of the task
+//!     24     …  records: 24 bytes and a payload
+//!
+//! a record:
+//!      0     4  length of the payload, bytes
+//!      4     4  kind: 1 a run begins, 2 value, 3 failure, 4 a run ends
+//!      8     8  index of the item
+//!     16     8  checksum: BLAKE3 over the 16 bytes before and the payload, cut to 64 bits
+//!     24     …  the payload: a RunReport, an encoded value, a Failure, a RunReport
+//! ```
+//!
+//! Each record is appended by one write when its item is finished, so whatever ends the process leaves
+//! whole records and at most one torn one, which the next run of the element cuts off.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
+
+use crate::codec;
+use crate::frame::{FORMAT_VERSION, MAX_PAYLOAD};
+use crate::outcome::{Failure, RunReport};
+
+const MAGIC: [u8; 8] = *b"SLURMSEG";
+/// The length of what stands before the first record, in bytes.
+pub const HEADER: usize = 24;
+const RECORD: usize = 24;
+
+/// What a record holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RecordKind {
+    /// A process begins to work on the element: a [`RunReport`] without an end.
+    RunBegins,
+    /// The encoded return value of an item.
+    Value,
+    /// The [`Failure`] of an item.
+    Failure,
+    /// The process is through with the element: its whole [`RunReport`].
+    RunEnds,
+}
+
+impl RecordKind {
+    const ALL: [(u32, Self); 4] =
+        [(1, Self::RunBegins), (2, Self::Value), (3, Self::Failure), (4, Self::RunEnds)];
+
+    fn code(self) -> u32 {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or(0, |(code, _)| *code)
+    }
+
+    fn of(code: u32) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == code).map(|(_, kind)| *kind)
+    }
+}
+
+/// A record that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it holds.
+    pub kind: RecordKind,
+    /// The index of the item, 0 for a run.
+    pub index: u64,
+    /// Where the payload lies in the bytes that were read.
+    pub payload: Range<usize>,
+}
+
+/// Why bytes are no segment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SegmentError {
+    /// They do not begin with the magic.
+    #[error("not a segment: it does not begin with SLURMSEG")]
+    NotASegment,
+    /// Another version of slurm-sdk wrote them.
+    #[error("written in format version {found}; this program reads version {FORMAT_VERSION}")]
+    Version {
+        /// The version of the file.
+        found: u16,
+    },
+    /// They are results of other types.
+    #[error("written by a program with other parameter or return types")]
+    Signature,
+}
+
+/// Returns the bytes before the first record.
+pub fn header(signature: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes.extend_from_slice(&[0; 6]);
+    bytes.extend_from_slice(&signature.to_le_bytes());
+    bytes
+}
+
+/// Checks the bytes before the first record; `Ok(false)` if not all of them are there yet.
+///
+/// # Errors
+/// Says what else the bytes are.
+pub fn check_header(bytes: &[u8], signature: u64) -> Result<bool, SegmentError> {
+    let Some(header) = bytes.first_chunk::<HEADER>() else {
+        let cut = bytes.len() < MAGIC.len() || bytes.starts_with(&MAGIC);
+        return if cut { Ok(false) } else { Err(SegmentError::NotASegment) };
+    };
+    if header[..8] != MAGIC {
+        return Err(SegmentError::NotASegment);
+    }
+    let found = u16::from_le_bytes([header[8], header[9]]);
+    if found != FORMAT_VERSION {
+        return Err(SegmentError::Version { found });
+    }
+    if u64::from_le_bytes(field(&bytes[16..])) != signature {
+        return Err(SegmentError::Signature);
+    }
+    Ok(true)
+}
+
+/// The whole records of a segment, from a given position on.
+///
+/// Iteration ends where no whole record follows; [`position`](Self::position) is there.
+#[derive(Clone, Debug)]
+pub struct Records<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Records<'a> {
+    /// Returns the records in `bytes`, of which the first begins at `position`.
+    pub fn new(bytes: &'a [u8], position: usize) -> Self {
+        Self { bytes, position }
+    }
+
+    /// Returns where the last whole record that was read ends.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        let rest = self.bytes.get(self.position..)?;
+        let head = rest.get(..RECORD)?;
+        let length = u32::from_le_bytes(field(head)) as usize;
+        let kind = RecordKind::of(u32::from_le_bytes(field(&head[4..])))?;
+        let index = u64::from_le_bytes(field(&head[8..]));
+        if length > MAX_PAYLOAD {
+            return None;
+        }
+        let payload = rest.get(RECORD..RECORD + length)?;
+        if check(&head[..16], payload) != u64::from_le_bytes(field(&head[16..])) {
+            return None;
+        }
+        let start = self.position + RECORD;
+        self.position = start + length;
+        Some(Record { kind, index, payload: start..self.position })
+    }
+}
+
+/// Adds a record to `bytes`.
+pub fn push_record(bytes: &mut Vec<u8>, kind: RecordKind, index: u64, payload: &[u8]) {
+    let mut head = [0; 16];
+    // A payload is a value or a report, which the codec keeps below `MAX_PAYLOAD`.
+    head[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    head[4..8].copy_from_slice(&kind.code().to_le_bytes());
+    head[8..].copy_from_slice(&index.to_le_bytes());
+    bytes.reserve(RECORD + payload.len());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&check(&head, payload).to_le_bytes());
+    bytes.extend_from_slice(payload);
+}
+
+fn check(head: &[u8], payload: &[u8]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(head).update(payload);
+    u64::from_le_bytes(field(hasher.finalize().as_bytes()))
+}
+
+fn field<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut field = [0; N];
+    for (to, from) in field.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    field
+}
+
+/// The segment of an element, open at its end.
+#[derive(Debug)]
+pub struct SegmentWriter {
+    file: File,
+    length: u64,
+    buffer: Vec<u8>,
+}
+
+impl SegmentWriter {
+    /// Opens the segment at `path`, and returns it with the indices of the items that are in it already.
+    /// What is torn at its end is cut off. A run that begins is noted.
+    ///
+    /// # Errors
+    /// If it cannot be read or written, or is one of another task.
+    pub fn open(path: &Path, signature: u64, run: &RunReport) -> io::Result<(Self, HashSet<u64>)> {
+        let bytes = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            other => other?,
+        };
+        let mut done = HashSet::new();
+        let whole = if check_header(&bytes, signature).map_err(io::Error::other)? {
+            let mut records = Records::new(&bytes, HEADER);
+            for record in &mut records {
+                if matches!(record.kind, RecordKind::Value | RecordKind::Failure) {
+                    done.insert(record.index);
+                }
+            }
+            records.position()
+        } else {
+            0
+        };
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        if whole < bytes.len() {
+            file.set_len(whole as u64)?;
+        }
+        let buffer = if whole == 0 { header(signature) } else { Vec::new() };
+        let mut writer = Self { file, length: whole as u64, buffer };
+        let report = codec::encode(run).map_err(io::Error::other)?;
+        writer.append(RecordKind::RunBegins, 0, &report)?;
+        Ok((writer, done))
+    }
+
+    /// Appends the value or the failure of the item `index`, by one write.
+    ///
+    /// # Errors
+    /// If it cannot be written. What was written before stays whole.
+    pub fn item(&mut self, index: u64, ending: Result<&[u8], &Failure>) -> io::Result<()> {
+        match ending {
+            Ok(value) => self.append(RecordKind::Value, index, value),
+            Err(failure) => {
+                let failure = codec::encode(failure).map_err(io::Error::other)?;
+                self.append(RecordKind::Failure, index, &failure)
+            }
+        }
+    }
+
+    /// Notes the end of the run and puts everything on the disk.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn end(&mut self, run: &RunReport) -> io::Result<()> {
+        let report = codec::encode(run).map_err(io::Error::other)?;
+        self.append(RecordKind::RunEnds, 0, &report)?;
+        self.sync()
+    }
+
+    /// Puts everything on the disk.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn append(&mut self, kind: RecordKind, index: u64, payload: &[u8]) -> io::Result<()> {
+        push_record(&mut self.buffer, kind, index, payload);
+        let written = self.file.write_all(&self.buffer);
+        match &written {
+            Ok(()) => self.length += self.buffer.len() as u64,
+            // A full disk may have taken a part of it, after which no other record would be found.
+            Err(_) => drop(self.file.set_len(self.length)),
+        }
+        self.buffer.clear();
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::FailureKind;
+
+    fn segment(dir: &Path) -> (std::path::PathBuf, SegmentWriter, HashSet<u64>) {
+        let path = dir.join("0");
+        let (writer, done) = SegmentWriter::open(&path, 7, &RunReport::default()).unwrap();
+        (path, writer, done)
+    }
+
+    #[test]
+    fn a_run_that_comes_again_finds_what_is_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut writer, done) = segment(dir.path());
+        assert!(done.is_empty());
+        writer.item(4, Ok(b"four")).unwrap();
+        writer.item(5, Err(&Failure::new(FailureKind::Error, "no"))).unwrap();
+        drop(writer);
+        // Torn in the middle of a record.
+        let mut bytes = fs::read(&path).unwrap();
+        let whole = bytes.len();
+        push_record(&mut bytes, RecordKind::Value, 6, b"six");
+        fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let (path, mut writer, done) = segment(dir.path());
+        assert_eq!(done, HashSet::from([4, 5]));
+        writer.item(6, Ok(b"six")).unwrap();
+        writer.end(&RunReport::default()).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let records: Vec<Record> = Records::new(&bytes, HEADER).collect();
+        let kinds: Vec<_> = records.iter().map(|record| (record.kind, record.index)).collect();
+        assert_eq!(
+            kinds,
+            [
+                (RecordKind::RunBegins, 0),
+                (RecordKind::Value, 4),
+                (RecordKind::Failure, 5),
+                (RecordKind::RunBegins, 0),
+                (RecordKind::Value, 6),
+                (RecordKind::RunEnds, 0),
+            ]
+        );
+        assert_eq!(&bytes[records[4].payload.clone()], b"six");
+        assert!(records[2].payload.end <= whole);
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_bit_is_noticed() {
+        let mut bytes = header(7);
+        push_record(&mut bytes, RecordKind::Value, 1, b"one");
+        let first = bytes.len();
+        push_record(&mut bytes, RecordKind::Value, 2, b"two");
+        for cut in first..bytes.len() {
+            let mut records = Records::new(&bytes[..cut], HEADER);
+            assert_eq!((records.by_ref().count(), records.position()), (1, first));
+        }
+        for at in first..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 4;
+            assert_eq!(Records::new(&flipped, HEADER).count(), 1, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_segment_is_told() {
+        assert_eq!(check_header(&header(7), 7), Ok(true));
+        assert_eq!(check_header(&header(7)[..20], 7), Ok(false));
+        assert_eq!(check_header(&header(7), 8), Err(SegmentError::Signature));
+        assert_eq!(check_header(&[0; 40], 7), Err(SegmentError::NotASegment));
+    }
+}

@@ -1,0 +1,71 @@
+//! One call.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use slurm_core::events::{Event, EventKind};
+use slurm_core::layout::JobDir;
+use slurm_core::outcome::{Ending, FailureKind};
+use slurm_core::spec::{Argument, Spec};
+use slurm_core::task::{Arguments, TaskEntry};
+
+use crate::arguments::Resolver;
+use crate::panics::PanicLog;
+use crate::run::{context, tell, watch_signals};
+use crate::writer::Writer;
+use crate::{environment, exit};
+
+/// Makes the call that `spec` describes, and returns the exit code.
+pub(crate) fn call(
+    spec: &Spec,
+    arguments: &[Argument],
+    entry: &'static TaskEntry,
+    dir: JobDir,
+    writer: &Arc<Writer>,
+) -> u8 {
+    let stop = watch_signals();
+    let panics = PanicLog::default();
+    let on_abort = Arc::clone(writer);
+    panics.install(move |failure| {
+        // Nothing can be done about an outcome that cannot be written while the process is dying.
+        let _ = on_abort.write(Some(entry), Ending::Failure(Box::new(failure)));
+    });
+    let context = context(spec, dir, stop);
+    writer.append(&Event::now(EventKind::Started {
+        job_id: context.job_id(),
+        restart_count: context.restart_count(),
+        host: environment::host(),
+        pid: std::process::id(),
+        stdout: environment::file_behind(1),
+        stderr: environment::file_behind(2),
+    }));
+
+    let resolver = Resolver::new(&spec.upstream);
+    let ending = resolver.resolve(arguments).and_then(|owned| {
+        let slices: Vec<&[u8]> = owned.iter().map(AsRef::as_ref).collect();
+        writer.enter();
+        catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))))
+            .unwrap_or_else(|payload| Err(panics.failure(payload.as_ref())))
+    });
+    let code = if ending.is_ok() { exit::DONE } else { exit::FAILED };
+    let ending = match ending {
+        Ok(value) => Ending::Value(value),
+        Err(failure) => {
+            // The hook has printed a panic already.
+            if failure.kind != FailureKind::Panic {
+                tell(&failure);
+            }
+            Ending::Failure(Box::new(failure))
+        }
+    };
+    // One outcome speaks for all processes: the value of the first, or the failure of whichever failed.
+    if context.rank() != 0 && code == exit::DONE {
+        return code;
+    }
+    if let Err(failure) = writer.write(Some(entry), ending) {
+        tell(&failure);
+        return exit::OUTCOME;
+    }
+    writer.append(&Event::now(EventKind::Finished { exit_code: code }));
+    code
+}

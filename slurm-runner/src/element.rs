@@ -1,0 +1,251 @@
+//! One element of an array: its share of the calls, one after another or several at a time.
+
+use std::cell::Cell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use slurm_core::context::{JobContext, StopFlag};
+use slurm_core::durable;
+use slurm_core::items::{ItemReader, ItemTable};
+use slurm_core::layout::JobDir;
+use slurm_core::outcome::{Failure, FailureKind, RunReport};
+use slurm_core::segment::{RecordKind, SegmentWriter, header, push_record};
+use slurm_core::spec::{Items, Spec};
+use slurm_core::task::{Arguments, TaskEntry};
+
+use crate::arguments::Resolver;
+use crate::panics::PanicLog;
+use crate::run::{context, tell, watch_signals};
+use crate::{environment, exit};
+
+/// What is finished goes to the disk itself at least this often.
+const SYNC: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// The item that this thread is at, for the hook of a panic that aborts.
+    static CURRENT: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Makes the calls of the element `first` plus the array index, and returns the exit code.
+pub(crate) fn element(
+    spec: &Spec,
+    items: &Items,
+    entry: &'static TaskEntry,
+    dir: &JobDir,
+    first: u64,
+    started_at: u64,
+) -> u8 {
+    let stop = watch_signals();
+    let context = context(spec, dir.clone(), stop.clone());
+    let number = first + u64::from(context.array_index().unwrap_or(0));
+    let run = environment::report(started_at);
+    let reader =
+        ItemReader::open(&items.file, ItemTable { count: items.count, offset: items.table });
+    let reader = match reader {
+        Ok(reader) => reader,
+        Err(error) => {
+            let message = format!("cannot use {}: {error}", items.file.display());
+            tell(&Failure::new(FailureKind::Spec, message));
+            return exit::SPEC;
+        }
+    };
+    let panics = PanicLog::default();
+    let mut work = Work { spec, entry, context, reader, panics, output: None, stop };
+    let share = items.shares.of_element(number);
+    if work.context.world_size() > 1 {
+        return together(&work, dir, number, &share, run);
+    }
+    let (writer, done) = match SegmentWriter::open(&dir.segment(number), entry.signature, &run) {
+        Ok(opened) => opened,
+        Err(error) => return no_output(&error),
+    };
+    let output =
+        Arc::new(Output { writer: Mutex::new(writer), synced: Mutex::new(Instant::now()) });
+    work.output = Some(Arc::clone(&output));
+    work.panics.install({
+        let output = Arc::clone(&output);
+        move |failure| {
+            // Nothing can be done about what cannot be written while the process is dying.
+            let _ = CURRENT.get().map(|index| output.item(index, Err(&failure)));
+        }
+    });
+    let share: Vec<u64> = share.into_iter().filter(|index| !done.contains(index)).collect();
+    let ended = work.all(&share, items.threads.max(1) as usize);
+    let run = RunReport {
+        finished_at: environment::now_micros(),
+        peak_memory_kib: environment::peak_memory_kib(),
+        ..run
+    };
+    let ended = ended.and_then(|well| {
+        let mut writer = output.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.end(&run).map(|()| well)
+    });
+    match ended {
+        Ok(Ended::Well) => exit::DONE,
+        Ok(Ended::Badly) => exit::FAILED,
+        Ok(Ended::Stopped) => exit::STOPPED,
+        Err(error) => no_output(&error),
+    }
+}
+
+fn no_output(error: &io::Error) -> u8 {
+    tell(&Failure::new(FailureKind::Value, format!("results cannot be written: {error}")));
+    exit::OUTCOME
+}
+
+/// How the calls of an element ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Well,
+    /// At least one failed.
+    Badly,
+    /// Some were not begun, as the job was asked to stop.
+    Stopped,
+}
+
+#[derive(Debug)]
+struct Work<'a> {
+    spec: &'a Spec,
+    entry: &'static TaskEntry,
+    context: JobContext,
+    reader: ItemReader,
+    panics: PanicLog,
+    output: Option<Arc<Output>>,
+    stop: StopFlag,
+}
+
+#[derive(Debug)]
+struct Output {
+    writer: Mutex<SegmentWriter>,
+    synced: Mutex<Instant>,
+}
+
+impl Output {
+    fn item(&self, index: u64, ending: Result<&[u8], &Failure>) -> io::Result<()> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.item(index, ending)?;
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        if synced.elapsed() >= SYNC {
+            writer.sync()?;
+            *synced = Instant::now();
+        }
+        Ok(())
+    }
+}
+
+impl Work<'_> {
+    /// Makes the calls `share`, on as many threads.
+    fn all(&self, share: &[u64], threads: usize) -> io::Result<Ended> {
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let error = Mutex::new(None);
+        let on_thread = || {
+            let mut context = self.context.clone();
+            let resolver = Resolver::new(&self.spec.upstream);
+            while !self.stop.is_last() {
+                let Some(index) = share.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+                let ending = self.one(*index, &mut context, &resolver);
+                if let Err(failure) = &ending {
+                    failed.store(true, Ordering::Relaxed);
+                    // The hook has printed a panic already.
+                    if failure.kind != FailureKind::Panic {
+                        tell(failure);
+                    }
+                }
+                let ending = ending.as_ref().map(Vec::as_slice);
+                let written = self.output.as_ref().map_or(Ok(()), |out| out.item(*index, ending));
+                if let Err(problem) = written {
+                    next.store(share.len(), Ordering::Relaxed);
+                    error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(problem);
+                }
+            }
+        };
+        match threads.min(share.len()) {
+            0 | 1 => on_thread(),
+            threads => thread::scope(|scope| {
+                for _ in 1..threads {
+                    // If there can be no more threads, those that there are do the work.
+                    let builder = thread::Builder::new().name("slurm-items".to_owned());
+                    let _ = builder.spawn_scoped(scope, on_thread);
+                }
+                on_thread();
+            }),
+        }
+        if let Some(error) = error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        Ok(if next.load(Ordering::Relaxed) < share.len() {
+            Ended::Stopped
+        } else if failed.load(Ordering::Relaxed) {
+            Ended::Badly
+        } else {
+            Ended::Well
+        })
+    }
+
+    fn one(
+        &self,
+        index: u64,
+        context: &mut JobContext,
+        resolver: &Resolver<'_>,
+    ) -> Result<Vec<u8>, Failure> {
+        let arguments = self.reader.read(index).map_err(|error| {
+            Failure::new(FailureKind::Argument, format!("item {index} cannot be read: {error}"))
+        })?;
+        let owned = resolver.resolve(&arguments)?;
+        let slices: Vec<&[u8]> = owned.iter().map(AsRef::as_ref).collect();
+        context.set_item(index);
+        CURRENT.set(Some(index));
+        let ending =
+            catch_unwind(AssertUnwindSafe(|| (self.entry.run)(context, Arguments::new(&slices))))
+                .unwrap_or_else(|payload| Err(self.panics.failure(payload.as_ref())));
+        CURRENT.set(None);
+        ending
+    }
+}
+
+/// Makes the one call of an element of several processes. The segment of the first of them becomes the
+/// element's once all have ended well; one that fails publishes its failure at once.
+fn together(work: &Work<'_>, dir: &JobDir, number: u64, share: &[u64], run: RunReport) -> u8 {
+    let rank = work.context.rank();
+    let segment = dir.segment(number);
+    if rank == 0 && run.restart_count > 0 {
+        // The failure of the run before must not stand in the way of this one's outcome.
+        let _ = std::fs::remove_file(&segment);
+    }
+    work.panics.install(|_| {});
+    let mut bytes = header(work.entry.signature);
+    let mut context = work.context.clone();
+    let resolver = Resolver::new(&work.spec.upstream);
+    let mut record = |kind, index, payload: &[u8]| push_record(&mut bytes, kind, index, payload);
+    let encoded = |report: &RunReport| slurm_core::codec::encode(report).unwrap_or_default();
+    record(RecordKind::RunBegins, 0, &encoded(&run));
+    let mut code = exit::DONE;
+    for index in share {
+        match work.one(*index, &mut context, &resolver) {
+            Ok(value) => record(RecordKind::Value, *index, &value),
+            Err(failure) => {
+                if failure.kind != FailureKind::Panic {
+                    tell(&failure);
+                }
+                let failure = slurm_core::codec::encode(&failure).unwrap_or_default();
+                record(RecordKind::Failure, *index, &failure);
+                code = exit::FAILED;
+            }
+        }
+    }
+    let run = RunReport { finished_at: environment::now_micros(), ..run };
+    record(RecordKind::RunEnds, 0, &encoded(&run));
+    let written = match (code, rank) {
+        (exit::DONE, 0) => durable::write(&dir.value_segment(number), &bytes),
+        (exit::DONE, _) => Ok(()),
+        _ => durable::write_first(&segment, &bytes),
+    };
+    match written {
+        Ok(()) => code,
+        Err(error) => no_output(&error),
+    }
+}

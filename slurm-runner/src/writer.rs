@@ -1,0 +1,73 @@
+//! What a single call leaves behind.
+
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use slurm_core::durable;
+use slurm_core::events::Event;
+use slurm_core::layout::JobDir;
+use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
+use slurm_core::task::TaskEntry;
+
+use crate::environment;
+
+/// Writes what the client will read.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    dir: JobDir,
+    started_at: u64,
+    entered_at: AtomicU64,
+    several: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(dir: &JobDir, started_at: u64) -> Self {
+        let RunReport { rank, restart_count, .. } = environment::report(started_at);
+        let several = environment::number("SLURM_NTASKS").is_some_and(|tasks| tasks > 1);
+        if several && rank == 0 && restart_count > 0 {
+            // The failure of the run before must not stand in the way of this one's outcome.
+            let _ = fs::remove_file(dir.result());
+        }
+        Self { dir: dir.clone(), started_at, entered_at: AtomicU64::new(0), several }
+    }
+
+    pub(crate) fn enter(&self) {
+        self.entered_at.store(environment::now_micros(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn write(&self, entry: Option<&TaskEntry>, ending: Ending) -> Result<(), Failure> {
+        let (task, signature) = entry.map_or(("", 0), |entry| (entry.name, entry.signature));
+        let run = RunReport {
+            entered_at: self.entered_at.load(Ordering::Relaxed),
+            finished_at: environment::now_micros(),
+            peak_memory_kib: environment::peak_memory_kib(),
+            ..environment::report(self.started_at)
+        };
+        let outcome = Outcome { ending, run };
+        let failure =
+            |reason: String| Failure::new(FailureKind::Value, format!("the outcome {reason}"));
+        let bytes = match outcome.to_bytes(task, signature) {
+            Ok(bytes) => bytes,
+            // Too large for a frame: say so in place of the value.
+            Err(error) => {
+                let ending = Ending::Failure(Box::new(failure(error.to_string())));
+                let outcome = Outcome { ending, ..outcome };
+                outcome.to_bytes(task, signature).map_err(|error| failure(error.to_string()))?
+            }
+        };
+        let is_value = matches!(outcome.ending, Ending::Value(_));
+        let (path, written) = match (self.several, is_value) {
+            (false, _) => (self.dir.result(), durable::write(&self.dir.result(), &bytes)),
+            // It becomes the result once all processes have ended well.
+            (true, true) => (self.dir.value(), durable::write(&self.dir.value(), &bytes)),
+            (true, false) => (self.dir.result(), durable::write_first(&self.dir.result(), &bytes)),
+        };
+        written
+            .map_err(|error| failure(format!("cannot be written to {}: {error}", path.display())))
+    }
+
+    pub(crate) fn append(&self, event: &Event) {
+        // The diary informs people; a job does not fail for it.
+        let _ = event.append_to(&self.dir.events());
+    }
+}

@@ -1,0 +1,171 @@
+//! An array that is not yet submitted.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use slurm_core::options::OptionInput;
+use slurm_core::task::Task;
+
+use super::JobArray;
+use super::sharing::Chunk;
+use super::submit::{self, Settings};
+use crate::arg::CallArguments;
+use crate::builder::CallOptions;
+use crate::cluster::Cluster;
+use crate::edges::Edge;
+use crate::error::{Error, Result};
+use crate::explain::Explanation;
+
+/// Many calls of a task, with the options for each element of the Slurm array that will make them;
+/// [`submit`](Self::submit) makes it a [`JobArray`].
+///
+/// `train::map(items)` returns one. The items are taken one by one when the array is submitted, and
+/// never held in memory together. There is a method for each of sbatch's options, as on
+/// [`JobBuilder`](crate::JobBuilder).
+#[must_use = "a builder does nothing until it is submitted"]
+pub struct ArrayBuilder<'a, T> {
+    items: Box<dyn Iterator<Item = CallArguments> + 'a>,
+    options: CallOptions,
+    settings: Settings,
+    task: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for ArrayBuilder<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the items: what is passed to tasks is nobody else's business.
+        f.debug_struct("ArrayBuilder")
+            .field("options", &self.options.options)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: Task> ArrayBuilder<'a, T> {
+    /// Returns the builder of an array that makes `calls`; the attribute macro's part.
+    #[doc(hidden)]
+    pub fn new(calls: impl Iterator<Item = CallArguments> + 'a) -> Self {
+        Self {
+            items: Box::new(calls),
+            options: CallOptions::default(),
+            settings: Settings::default(),
+            task: PhantomData,
+        }
+    }
+
+    /// Lets at most `elements` of the array run at once, as `%` does in sbatch's `--array`.
+    ///
+    /// If the items take several Slurm arrays, the number is divided among them; each may run at least
+    /// one.
+    pub fn max_running(mut self, elements: u32) -> Self {
+        if elements == 0 {
+            self.options.problems.push("`max_running(0)` would let nothing run".to_owned());
+        }
+        self.settings.max_running = Some(elements);
+        self
+    }
+
+    /// Makes `items` calls in each element, one after another.
+    ///
+    /// By default an element makes one call, as long as the cluster allows as many elements in an array
+    /// (`MaxArraySize`); with more items each makes as many as needed.
+    pub fn chunk(mut self, items: u64) -> Self {
+        if items == 0 {
+            self.options.problems.push("`chunk(0)` would leave elements without work".to_owned());
+        }
+        self.settings.chunk = Chunk::Of(items);
+        self
+    }
+
+    /// Makes as many calls in each element as keep every slot that the array may use busy, with four
+    /// elements for each slot, so that calls need not take equally long.
+    ///
+    /// A slot is what one element takes: [`max_running`](Self::max_running) tells how many there are, or else
+    /// the CPUs of the partition divided by those of an element.
+    pub fn chunk_auto(mut self) -> Self {
+        self.settings.chunk = Chunk::Auto;
+        self
+    }
+
+    /// Makes up to `threads` calls of an element at the same time, on threads of one process.
+    ///
+    /// Unless `cpus_per_task` is set, it becomes this number.
+    pub fn threads(mut self, threads: u32) -> Self {
+        if threads == 0 {
+            self.options.problems.push("`threads(0)` would let nothing run".to_owned());
+        }
+        self.settings.threads = threads;
+        self
+    }
+
+    /// Bounds how often an item may be tried, with [`retry_failed`](JobArray::retry_failed); 3 times unless
+    /// this says otherwise.
+    pub fn max_attempts(mut self, attempts: usize) -> Self {
+        self.settings.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Runs each element only after the element of the same index of `array` has succeeded.
+    ///
+    /// Both arrays have to have the same number of elements in the same Slurm arrays. `map(&array)` does
+    /// this by itself where it can.
+    pub fn after_corr<U>(mut self, array: &JobArray<U>) -> Self {
+        self.settings.corresponding.push(array.reference());
+        self
+    }
+
+    /// Sets the option `key`, with `_` or `-`, to `value`, for each element.
+    pub fn set(mut self, key: &str, value: impl Into<OptionInput>) -> Self {
+        self.options.set(key, value.into());
+        self
+    }
+
+    pub(crate) fn wait_for(mut self, edges: Vec<Edge>) -> Self {
+        self.options.edges.extend(edges);
+        self
+    }
+
+    /// Passes a flag to sbatch as it is, for what is no option of this library: `--my-plugin=value`.
+    pub fn extra_flag(mut self, flag: impl Into<String>) -> Self {
+        self.options.extra_flag(flag.into());
+        self
+    }
+
+    /// Submits the array.
+    ///
+    /// Takes the items one by one and writes them to one file, then calls sbatch once for each Slurm array
+    /// that they take: one, unless [`chunk`](Self::chunk) makes more elements than an array may have.
+    /// Without items nothing is submitted, and the array has no results.
+    ///
+    /// # Errors
+    /// [`Error::Item`] if an item cannot be sent; otherwise as [`JobBuilder::submit`](crate::JobBuilder::submit).
+    /// Nothing is submitted then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
+    pub fn submit(self, cluster: &Cluster) -> Result<JobArray<T::Output>> {
+        crate::init::check_may_submit()?;
+        let Self { items, options, settings, .. } = self;
+        let dry = cluster.is_dry_run();
+        let spooled = submit::spool(cluster, items, !dry)?;
+        if dry {
+            let mut parts = submit::prepare::<T>(cluster, &spooled, options, &settings, false)?;
+            return Err(match parts.submissions.drain(..).next() {
+                Some(first) => Error::DryRun(Box::new(first.explanation)),
+                None => Error::Options { problems: vec!["there are no items".to_owned()] },
+            });
+        }
+        if spooled.count() == 0 {
+            return Ok(JobArray::empty(cluster, T::entry(), T::decode_output));
+        }
+        let parts = submit::prepare::<T>(cluster, &spooled, options, &settings, true)?;
+        let handle = submit::submit(cluster, &parts, Some(&spooled))?;
+        Ok(JobArray::new(cluster, handle, T::decode_output, Some(parts.explanation())))
+    }
+
+    /// Returns what [`submit`](Self::submit) would submit; the first Slurm array, if there are several.
+    ///
+    /// # Errors
+    /// As `submit`, as far as it can be known without submitting.
+    pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
+        let spooled = submit::spool(cluster, self.items, false)?;
+        submit::prepare::<T>(cluster, &spooled, self.options, &self.settings, false)
+            .map(|parts| parts.explanation())
+    }
+}

@@ -1,0 +1,349 @@
+//! Arrays that were submitted.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+use serde::{Deserialize, Serialize};
+use slurm_core::codec::CodecError;
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::layout::JobDir;
+use slurm_core::options::DependencyKind;
+use slurm_core::spec::{self, Shares, Upstream};
+use slurm_core::state::JobState;
+use slurm_core::task::TaskEntry;
+
+use super::reference::{ArrayRef, ItemRef};
+use super::state::{Attempt, Progress, Slot, State, ranges};
+use super::watch::ArrayWatch;
+use crate::cluster::Cluster;
+use crate::edges::Edge;
+use crate::error::{Error, Result, UpstreamFailure};
+use crate::explain::Explanation;
+use crate::poll::Subject;
+
+/// What another process needs to [attach](Cluster::attach_array) to an array.
+///
+/// It can be serialized; it holds no secret and no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ArrayHandle {
+    /// The submission's id.
+    pub pre_id: PreId,
+    /// The task's name.
+    pub task: String,
+    /// The hash of the task's parameter and return types.
+    pub signature: u64,
+    /// The directory of the submission.
+    pub dir: PathBuf,
+    /// The Slurm arrays: one, unless there are more elements than an array may have.
+    pub parts: Vec<ArrayPart>,
+    /// The number of items.
+    pub items: u64,
+    /// How many items an element has.
+    pub items_per_element: u64,
+    /// How often an item may be tried.
+    pub max_attempts: usize,
+}
+
+/// One Slurm array of a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ArrayPart {
+    /// The id of the array.
+    pub job_id: JobId,
+    /// How many elements it has.
+    pub elements: u64,
+}
+
+/// Many submitted calls, each of which will give a `T`.
+///
+/// Items are addressed by their position in what was given to `map`. Dropping it changes nothing: the
+/// array goes on, and [`Cluster::attach_array`] finds it again, also from another process.
+pub struct JobArray<T> {
+    pub(super) cluster: Cluster,
+    pub(super) handle: ArrayHandle,
+    pub(super) decode: fn(&[u8]) -> Result<T, CodecError>,
+    pub(super) watch: Arc<ArrayWatch>,
+    explanation: OnceCell<Explanation>,
+    pub(super) upstream: OnceCell<Vec<UpstreamFailure>>,
+}
+
+impl<T> fmt::Debug for JobArray<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobArray").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+impl ArrayHandle {
+    /// Returns the attempt that this submission is, of these items or of all.
+    pub(super) fn attempt(&self, selected: Option<Vec<u64>>) -> Attempt {
+        let shares = Shares { selected, count: self.items, per_element: self.items_per_element };
+        let parts: Vec<_> = self.parts.iter().map(|part| (part.job_id, part.elements)).collect();
+        Attempt::new(JobDir::at(&self.dir), shares, &parts)
+    }
+}
+
+impl<T> JobArray<T> {
+    pub(crate) fn new(
+        cluster: &Cluster,
+        handle: ArrayHandle,
+        decode: fn(&[u8]) -> Result<T, CodecError>,
+        explanation: Option<Explanation>,
+    ) -> Self {
+        let mut state = State::new(handle.signature, handle.items);
+        if handle.items > 0 {
+            state.begin(handle.attempt(None));
+        }
+        Self {
+            cluster: cluster.clone(),
+            handle,
+            decode,
+            watch: Arc::new(ArrayWatch::new(state)),
+            explanation: explanation.map_or_else(OnceCell::new, OnceCell::with_value),
+            upstream: OnceCell::new(),
+        }
+    }
+
+    /// Returns an array without items, for which nothing was submitted.
+    pub(crate) fn empty(
+        cluster: &Cluster,
+        entry: &TaskEntry,
+        decode: fn(&[u8]) -> Result<T, CodecError>,
+    ) -> Self {
+        let handle = ArrayHandle {
+            pre_id: crate::submit::new_pre_id(),
+            task: entry.name.to_owned(),
+            signature: entry.signature,
+            dir: PathBuf::new(),
+            parts: Vec::new(),
+            items: 0,
+            items_per_element: 1,
+            max_attempts: 1,
+        };
+        Self::new(cluster, handle, decode, None)
+    }
+
+    /// Returns the number of items.
+    pub fn len(&self) -> usize {
+        self.handle.items as usize
+    }
+
+    /// Returns whether there are no items. Nothing was submitted then.
+    pub fn is_empty(&self) -> bool {
+        self.handle.items == 0
+    }
+
+    /// Returns the submission's id, which stays unique when Slurm uses job ids again.
+    pub fn pre_id(&self) -> &PreId {
+        &self.handle.pre_id
+    }
+
+    /// Returns the ids of the Slurm arrays: one, unless there are more elements than an array may have;
+    /// none without items.
+    pub fn job_ids(&self) -> impl Iterator<Item = JobId> + '_ {
+        self.handle.parts.iter().map(|part| part.job_id)
+    }
+
+    /// Returns what another process needs to [attach](Cluster::attach_array) to the array.
+    pub fn handle(&self) -> &ArrayHandle {
+        &self.handle
+    }
+
+    /// Returns the directory of the submission, on the machine that has its files.
+    pub fn job_dir(&self) -> &std::path::Path {
+        &self.handle.dir
+    }
+
+    /// Returns the item `index` as an argument for other tasks.
+    ///
+    /// ```no_run
+    /// # #[slurm::task]
+    /// # fn train(seed: u64) -> f64 { seed as f64 }
+    /// # #[slurm::task]
+    /// # fn evaluate(model: f64) -> f64 { model }
+    /// # fn main() -> slurm::Result<()> {
+    /// # let cluster = slurm::Cluster::local()?;
+    /// let models = train::map(0..10).submit(&cluster)?;
+    /// let first = evaluate::job(models.item(0)).submit(&cluster)?;
+    /// let all = evaluate::map(&models).submit(&cluster)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such item, as indexing does.
+    #[track_caller]
+    #[allow(clippy::panic, reason = "as indexing a slice does")]
+    pub fn item(&self, index: usize) -> ItemRef<T> {
+        if index >= self.len() {
+            panic!("item {index} of an array with {} items", self.len());
+        }
+        ItemRef::new(self.reference(), index as u64)
+    }
+
+    /// Returns how far the array has come, as far as is known without looking.
+    ///
+    /// [`refresh`](Self::refresh) looks; so does everything that waits.
+    pub fn progress(&self) -> Progress {
+        self.watch.state().progress()
+    }
+
+    /// Looks at the results and the queue once, and returns how far the array has come.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked.
+    pub fn refresh(&self) -> Result<Progress> {
+        self.cluster.poller().refresh(&self.subject())?;
+        Ok(self.progress())
+    }
+
+    /// Returns the state of the item `index`, as far as is known without looking: that of its own if it has
+    /// ended, else that of its element.
+    pub fn state(&self, index: usize) -> JobState {
+        let state = self.watch.state();
+        match state.slot(index as u64) {
+            Some(Slot::Value(..)) => JobState::Completed,
+            Some(Slot::Failed(..)) => JobState::Failed,
+            _ => state.last_seen(index as u64).map_or(JobState::Pending, |seen| seen.state.clone()),
+        }
+    }
+
+    /// Cancels what has not ended.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked.
+    pub fn cancel(&self) -> Result<()> {
+        let jobs: Vec<JobId> = {
+            let state = self.watch.state();
+            state.attempts.iter().flat_map(|attempt| &attempt.parts).map(|part| part.job).collect()
+        };
+        jobs.into_iter().try_for_each(|job| self.cluster.backend().cancel(job, None))
+    }
+
+    /// Cancels the elements that have these items, as far as they have not ended. An element that makes
+    /// several calls ends with all of them.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked.
+    pub fn cancel_items(&self, items: impl IntoIterator<Item = usize>) -> Result<()> {
+        let mut elements: Vec<(JobId, u32)> = {
+            let state = self.watch.state();
+            let place = |item| {
+                let mut attempts = state.attempts.iter().rev();
+                attempts.find_map(|attempt| attempt.place(attempt.shares.element_of(item)?))
+            };
+            items.into_iter().filter_map(|item| place(item as u64)).collect()
+        };
+        elements.sort_unstable();
+        elements.dedup();
+        for of_array in elements.chunk_by(|(one, _), (other, _)| one == other) {
+            let indices = ranges(of_array.iter().map(|(_, index)| *index));
+            if let Some((job, _)) = of_array.first() {
+                self.cluster.backend().cancel(*job, Some(&indices))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what the element that has the item `index` has written to standard output so far. The calls
+    /// of an element share it.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or an option has put it elsewhere.
+    pub fn stdout(&self, index: usize) -> Result<String> {
+        self.log(index, "output", JobDir::element_stdout)
+    }
+
+    /// Returns what the element that has the item `index` has written to standard error so far; see
+    /// [`stdout`](Self::stdout).
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout).
+    pub fn stderr(&self, index: usize) -> Result<String> {
+        self.log(index, "error", JobDir::element_stderr)
+    }
+
+    fn log(
+        &self,
+        index: usize,
+        key: &str,
+        path: impl Fn(&JobDir, JobId, u32) -> PathBuf,
+    ) -> Result<String> {
+        let found = {
+            let state = self.watch.state();
+            let mut attempts = state.attempts.iter().rev();
+            attempts.find_map(|attempt| {
+                let (job, index) = attempt.place(attempt.shares.element_of(index as u64)?)?;
+                Some(path(&attempt.dir, job, index))
+            })
+        };
+        let elsewhere = |explanation: &Explanation| {
+            let set = explanation.options.iter().find(|option| option.key == key);
+            set.is_some_and(|option| option.source != "default")
+        };
+        let config = |message: String, hint: &str| Error::Config { message, hint: hint.to_owned() };
+        let Some(path) = found else {
+            let message = format!("there is no item {index}");
+            return Err(config(message, "items are counted from 0"));
+        };
+        if self.explain().is_ok_and(elsewhere) {
+            let message = format!("the option `{key}` has put the logs elsewhere");
+            return Err(config(message, "read the file that the option names"));
+        }
+        let bytes = self.cluster.backend().host().read(&path, 0)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Returns what was submitted: the options with where each came from, and the script of the first Slurm
+    /// array.
+    ///
+    /// # Errors
+    /// If the description cannot be read, for an array that another process submitted, and for one without
+    /// items.
+    pub fn explain(&self) -> Result<&Explanation> {
+        self.explanation.get_or_try_init(|| {
+            let path = JobDir::at(&self.handle.dir).job_json();
+            let text = self.cluster.backend().host().read(&path, 0)?.unwrap_or_default();
+            serde_json::from_slice(&text).map_err(|error| Error::Config {
+                message: format!("{} is damaged: {error}", path.display()),
+                hint: "it only describes the array; its results can still be fetched".to_owned(),
+            })
+        })
+    }
+
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    pub(crate) fn subject(&self) -> Arc<dyn Subject> {
+        self.watch.clone()
+    }
+
+    /// Returns what another submission has to know of it. Attempts that come later are not part of it.
+    pub(crate) fn reference(&self) -> Arc<ArrayRef> {
+        let state = self.watch.state();
+        let attempts = state.attempts.iter().map(|attempt| spec::Attempt {
+            dir: attempt.dir.path().to_owned(),
+            shares: attempt.shares.clone(),
+        });
+        let upstream = Upstream {
+            signature: self.handle.signature,
+            count: self.handle.items,
+            attempts: attempts.collect(),
+        };
+        // Earlier attempts are over, or their failures would keep this one from ever running.
+        let latest = state.attempts.last();
+        let edges = latest.into_iter().flat_map(|attempt| &attempt.parts).map(|part| Edge {
+            kind: DependencyKind::AfterOk.as_str().to_owned(),
+            job: part.job,
+            minutes: None,
+            task: self.handle.task.clone(),
+            dir: latest.map_or_else(PathBuf::new, |attempt| attempt.dir.path().to_owned()),
+            backend: self.cluster.backend().name().to_owned(),
+            items: Some(self.handle.items),
+        });
+        Arc::new(ArrayRef::new(self.handle.pre_id.clone(), upstream, edges.collect()))
+    }
+}

@@ -1,0 +1,36 @@
+//! Many calls of a task in one submission.
+//!
+//! `train::map(items)` gives an [`ArrayBuilder`], which makes a Slurm array of it: the *items*, one call
+//! each, are shared out among its *elements*, the tasks of the Slurm array. The arguments of all items
+//! stream into one file, of which an element reads its own part; what an element finishes it appends
+//! to a segment of its own. So the number of items costs neither memory nor files nor submissions.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `item` | what an item may be |
+//! | `builder`, `sharing`, `submit` | from items to a submission |
+//! | `handle`, `results`, `retry` | what a submitted array can be asked |
+//! | `watch`, `state` | what is known of it so far |
+//! | `reference` | its results as arguments of other jobs |
+
+mod builder;
+mod handle;
+mod item;
+mod reference;
+mod results;
+mod retry;
+mod sharing;
+mod state;
+mod submit;
+mod watch;
+
+pub use builder::ArrayBuilder;
+pub use handle::{ArrayHandle, ArrayPart, JobArray};
+pub use item::{IntoItem, Parameters};
+pub use reference::ItemRef;
+pub use results::Stream;
+pub use retry::ArrayName;
+pub use state::Progress;
+
+pub(crate) use reference::ArrayRef;
+pub(crate) use submit::Limits;

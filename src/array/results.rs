@@ -1,0 +1,309 @@
+//! What the items of an array gave.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::layout::JobDir;
+
+use super::state::{Attempt, Progress, Slot, failure};
+use super::{ArrayHandle, JobArray};
+use crate::conclude::{self, Case};
+use crate::error::{Error, JobError, JobErrorKind, Result, UpstreamFailure};
+use crate::poll::{End, Watch};
+
+impl<T> JobArray<T> {
+    /// Waits for all items and returns their values, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Job`] with the first item, by its position, that ended without a value. It is reported as
+    /// soon as all items before it have ended; the array goes on.
+    pub fn results(&self) -> Result<Vec<T>> {
+        self.results_of(0..self.len())
+    }
+
+    /// Does what [`results`](Self::results) does, for the items in `range` alone.
+    ///
+    /// # Errors
+    /// As [`results`](Self::results).
+    pub fn results_of(&self, range: Range<usize>) -> Result<Vec<T>> {
+        let watch = self.watched()?;
+        let mut values = Vec::with_capacity(range.len());
+        for index in self.within(range)? {
+            values.push(self.take(index, self.slot_of(index, None)?)?);
+        }
+        drop(watch);
+        Ok(values)
+    }
+
+    /// Waits for all items and returns, in their order, what each gave: its value or why there is none.
+    ///
+    /// # Errors
+    /// If the backend can never be asked.
+    pub fn try_results(&self) -> Result<Vec<Result<T>>> {
+        let watch = self.watched()?;
+        let mut values = Vec::with_capacity(self.len());
+        for index in 0..self.handle.items {
+            values.push(self.take(index, self.slot_of(index, None)?));
+        }
+        drop(watch);
+        Ok(values)
+    }
+
+    /// Waits for the item `index` and returns its value.
+    ///
+    /// # Errors
+    /// [`Error::Job`] if it ended without one.
+    pub fn result(&self, index: usize) -> Result<T> {
+        let watch = self.watched()?;
+        let index = self.within(index..index.saturating_add(1))?.start;
+        let value = self.take(index, self.slot_of(index, None)?)?;
+        drop(watch);
+        Ok(value)
+    }
+
+    /// Waits until all items have ended, well or not.
+    ///
+    /// # Errors
+    /// If the backend can never be asked.
+    pub fn wait(&self) -> Result<Progress> {
+        let watch = self.watched()?;
+        for index in 0..self.handle.items {
+            self.slot_of(index, None)?;
+        }
+        drop(watch);
+        Ok(self.progress())
+    }
+
+    /// Does what [`wait`](Self::wait) does, for at most `limit`, and returns how far the array has come by
+    /// then.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn wait_within(&self, limit: Duration) -> Result<Progress> {
+        let watch = self.watched()?;
+        let deadline = Instant::now().checked_add(limit);
+        let ended = || self.watch.check(|state| state.is_complete().then_some(()));
+        self.cluster.poller().wait(deadline, ended).transpose()?;
+        drop(watch);
+        Ok(self.progress())
+    }
+
+    /// Returns an iterator over the items in the order in which they end, with the position of each.
+    ///
+    /// It waits for the next one, and ends with the last.
+    ///
+    /// # Errors
+    /// If there can be no thread that looks for them.
+    pub fn stream(&self) -> Result<Stream<'_, T>> {
+        Ok(Stream { array: self, given: 0, _watch: self.watched()? })
+    }
+
+    pub(super) fn watched(&self) -> Result<Watch> {
+        self.cluster.poller().watch(self.watch.clone())
+    }
+
+    fn within(&self, range: Range<usize>) -> Result<Range<u64>> {
+        if range.end > self.len() {
+            return Err(Error::Config {
+                message: format!("there is no item {}", range.end - 1),
+                hint: format!("the array has {} items, counted from 0", self.len()),
+            });
+        }
+        Ok(range.start as u64..range.end as u64)
+    }
+
+    /// Waits until an item has ended.
+    fn slot_of(&self, index: u64, deadline: Option<Instant>) -> Result<Slot> {
+        let ended =
+            || self.watch.check(|state| state.slot(index).filter(|slot| !slot.is_open()).cloned());
+        // Without taking the poller's lock for what is there already.
+        let known = ended().or_else(|| self.cluster.poller().wait(deadline, ended));
+        known.unwrap_or(Ok(Slot::Open))
+    }
+
+    /// Returns what an item gave.
+    fn take(&self, index: u64, slot: Slot) -> Result<T> {
+        let case = |attempt: Option<(usize, u64)>| Item::new(self, index, attempt);
+        match slot {
+            Slot::Value(bytes, range) => {
+                let value = bytes.get(range).unwrap_or_default();
+                let undecodable = |error| conclude::undecodable(&case(None), &error);
+                Ok((self.decode)(value).map_err(undecodable)?)
+            }
+            Slot::Failed(bytes, range) => {
+                let failure = failure(bytes.get(range).unwrap_or_default());
+                let case = case(None);
+                Err(conclude::failed(&case, failure, case.node()).into())
+            }
+            Slot::Ended(attempt, element) => {
+                Err(self.ended(&case(Some((attempt, element)))).into())
+            }
+            Slot::Open => Err(conclude::ended(&case(None), &End::Lost).into()),
+        }
+    }
+
+    fn ended(&self, item: &Item<'_, T>) -> JobError {
+        let (end, damaged) = {
+            let state = self.watch.state();
+            let element = item
+                .attempt
+                .and_then(|(attempt, element)| state.attempts.get(attempt)?.element(element));
+            let end = element.and_then(|element| element.end.clone());
+            (end.unwrap_or(End::Lost), element.and_then(|element| element.damaged.clone()))
+        };
+        let mut error = conclude::ended(item, &end);
+        if let Some(reason) = damaged {
+            error.kind = JobErrorKind::Corrupt { reason };
+        }
+        error
+    }
+}
+
+/// The items of an array in the order in which they end; see [`JobArray::stream`].
+pub struct Stream<'a, T> {
+    array: &'a JobArray<T>,
+    /// How many were given already.
+    given: usize,
+    _watch: Watch,
+}
+
+impl<T> fmt::Debug for Stream<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("array", self.array).finish_non_exhaustive()
+    }
+}
+
+impl<T> Iterator for Stream<'_, T> {
+    type Item = (usize, Result<T>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = || {
+            self.array.watch.check(|state| match state.ended.get(self.given) {
+                Some(index) => {
+                    Some(Some((*index, state.slot(*index).cloned().unwrap_or_default())))
+                }
+                None => state.is_complete().then_some(None),
+            })
+        };
+        let found = next().or_else(|| self.array.cluster.poller().wait(None, next))?;
+        match found {
+            Ok(Some((index, slot))) => {
+                self.given += 1;
+                Some((index as usize, self.array.take(index, slot)))
+            }
+            // Once, and then no more.
+            Err(error) if self.given < usize::MAX => {
+                self.given = usize::MAX;
+                Some((0, Err(error)))
+            }
+            Ok(None) | Err(_) => None,
+        }
+    }
+}
+
+/// The id of what has none: an item that no attempt has, which no array gives.
+const NOBODY: JobId = match JobId::new(u32::MAX) {
+    Some(id) => id,
+    None => unreachable!(),
+};
+
+/// An item whose end is to be told.
+struct Item<'a, T> {
+    array: &'a JobArray<T>,
+    index: u64,
+    attempt: Option<(usize, u64)>,
+    job: JobId,
+    place: (u32, u64),
+    dir: JobDir,
+    node: Option<String>,
+    has_started: bool,
+}
+
+impl<'a, T> Item<'a, T> {
+    fn new(array: &'a JobArray<T>, index: u64, attempt: Option<(usize, u64)>) -> Self {
+        let state = array.watch.state();
+        let of_attempt =
+            |number: usize, attempt: &Attempt| Some((number, attempt.shares.element_of(index)?));
+        let attempt = attempt.or_else(|| {
+            let mut attempts = state.attempts.iter().enumerate().rev();
+            attempts.find_map(|(number, attempt)| of_attempt(number, attempt))
+        });
+        let found = attempt.and_then(|(number, element)| {
+            let attempt = state.attempts.get(number)?;
+            Some((attempt, attempt.place(element)?, attempt.element(element)?))
+        });
+        match found {
+            Some((of, (job, place), element)) => Self {
+                array,
+                index,
+                attempt,
+                job,
+                place: (place, index),
+                dir: of.dir.clone(),
+                node: element.run.as_ref().map(|run| run.node.clone()),
+                has_started: element.has_started(),
+            },
+            None => Self {
+                array,
+                index,
+                attempt,
+                job: NOBODY,
+                place: (0, index),
+                dir: JobDir::at(&array.handle.dir),
+                node: None,
+                has_started: false,
+            },
+        }
+    }
+
+    fn node(&self) -> Option<&str> {
+        self.node.as_deref()
+    }
+}
+
+impl<T> Case for Item<'_, T> {
+    fn id(&self) -> JobId {
+        self.job
+    }
+
+    fn pre_id(&self) -> &PreId {
+        &self.array.handle.pre_id
+    }
+
+    fn task(&self) -> &str {
+        let ArrayHandle { task, .. } = &self.array.handle;
+        task
+    }
+
+    fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn place(&self) -> Option<(u32, u64)> {
+        Some((self.place.0, self.index))
+    }
+
+    fn has_started(&self) -> bool {
+        self.has_started
+    }
+
+    fn stderr_end(&self) -> String {
+        const ENOUGH: u64 = 4096;
+        let path = self.dir.element_stderr(self.job, self.place.0);
+        let host = self.array.cluster.backend().host();
+        let bytes = host.read_end(&path, ENOUGH).ok().flatten().unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn upstream(&self) -> Vec<UpstreamFailure> {
+        let array = self.array;
+        let find = || {
+            let edges = array.explain().map_or(&[][..], |explanation| &explanation.after);
+            conclude::upstream(&array.cluster, edges)
+        };
+        array.upstream.get_or_init(find).clone()
+    }
+}

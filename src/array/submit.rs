@@ -1,0 +1,438 @@
+//! From items to a submission.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use slurm_core::durable;
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::items::{ItemTable, ItemWriter};
+use slurm_core::layout::JobDir;
+use slurm_core::options::{self, DependencyKind, OptionSet, Source};
+use slurm_core::spec::{Argument, Items, Shares, Spec, Work};
+use slurm_core::task::{Task, TaskEntry};
+
+use super::ArrayRef;
+use super::handle::{ArrayHandle, ArrayPart};
+use super::sharing::{self, Chunk};
+use crate::arg::CallArguments;
+use crate::builder::{CallOptions, given};
+use crate::cluster::Cluster;
+use crate::edges::Edge;
+use crate::error::{Error, HostError, Result};
+use crate::explain::Explanation;
+use crate::host::{Content, NewFile};
+use crate::submit::{self, Call, Files, Part, Prepared};
+
+/// What a cluster allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The most elements of one Slurm array.
+    pub(crate) elements: u64,
+}
+
+/// What a builder says beside sbatch's options.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) chunk: Chunk,
+    pub(crate) threads: u32,
+    pub(crate) max_running: Option<u32>,
+    pub(crate) max_attempts: usize,
+    /// Arrays that it runs after, element by element.
+    pub(crate) corresponding: Vec<Arc<ArrayRef>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let corresponding = Vec::new();
+        Self { chunk: Chunk::Each, threads: 1, max_running: None, max_attempts: 3, corresponding }
+    }
+}
+
+/// Items that were taken and checked, and written to a file unless nothing is to be submitted.
+#[derive(Debug)]
+pub(crate) struct Spooled {
+    file: Option<PathBuf>,
+    table: ItemTable,
+    edges: Vec<Edge>,
+    /// The arrays whose results are arguments.
+    arrays: Vec<Arc<ArrayRef>>,
+    /// Those of them of which each item takes the item of the same index.
+    aligned: Vec<bool>,
+    /// Those of which items are taken.
+    by_item: Vec<bool>,
+    /// The parameters of which an argument holds a secret.
+    secrets: Vec<&'static str>,
+}
+
+impl Spooled {
+    pub(crate) fn count(&self) -> u64 {
+        self.table.count
+    }
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        // It is gone already if it was submitted.
+        let _ = self.file.as_deref().map(std::fs::remove_file);
+    }
+}
+
+/// Takes all items, and writes them to a file if `keep` says so.
+pub(crate) fn spool(
+    cluster: &Cluster,
+    items: impl Iterator<Item = CallArguments>,
+    keep: bool,
+) -> Result<Spooled> {
+    let mut spooled = Spooled {
+        file: None,
+        table: ItemTable { count: 0, offset: 0 },
+        edges: Vec::new(),
+        arrays: Vec::new(),
+        aligned: Vec::new(),
+        by_item: Vec::new(),
+        secrets: Vec::new(),
+    };
+    let mut known = HashSet::new();
+    let mut writer = None;
+    let mut count = 0;
+    for (index, call) in (0_u64..).zip(items) {
+        let CallArguments { mut arguments, edges, arrays, items, error, secrets } = call;
+        if let Some(source) = error {
+            return Err(Error::Item { index, source: Box::new(source) });
+        }
+        for name in secrets {
+            if !spooled.secrets.contains(&name) {
+                spooled.secrets.push(name);
+            }
+        }
+        for edge in edges {
+            if known.insert((edge.kind.clone(), edge.job)) {
+                spooled.edges.push(edge);
+            }
+        }
+        spooled.take_arrays(index, &arrays, &items, &mut arguments);
+        if keep {
+            if writer.is_none() {
+                let dir = cluster.backend().host().spool_dir(cluster.job_base_dir())?;
+                let path = durable::temporary_beside(&dir.join("items"));
+                let created = ItemWriter::create(&path);
+                writer = Some(created.map_err(|error| HostError::file("create", &path, error))?);
+                spooled.file = Some(path);
+            }
+            if let Some(writer) = &mut writer {
+                writer.push(&arguments).map_err(|error| cannot_write(&spooled, error))?;
+            }
+        }
+        count += 1;
+    }
+    spooled.aligned(count);
+    spooled.table.count = count;
+    if let Some(writer) = writer {
+        spooled.table = writer.finish().map_err(|error| cannot_write(&spooled, error))?;
+    }
+    Ok(spooled)
+}
+
+fn cannot_write(spooled: &Spooled, error: std::io::Error) -> Error {
+    HostError::file("write", spooled.file.as_deref().unwrap_or(Path::new("")), error).into()
+}
+
+impl Spooled {
+    /// Takes in the arrays that the arguments of an item speak of, and makes those speak of all arrays.
+    fn take_arrays(
+        &mut self,
+        index: u64,
+        arrays: &[Arc<ArrayRef>],
+        items: &[(Arc<ArrayRef>, u64)],
+        arguments: &mut [Argument],
+    ) {
+        if arrays.is_empty() {
+            return;
+        }
+        let positions: Vec<u32> =
+            arrays.iter().map(|array| ArrayRef::position(&mut self.arrays, array)).collect();
+        // An array that comes later was not in the items before.
+        self.aligned.resize(self.arrays.len(), index == 0);
+        self.by_item.resize(self.arrays.len(), false);
+        for argument in arguments {
+            if let Argument::AllOf(array) | Argument::ItemOf(array, _) = argument
+                && let Some(position) = positions.get(*array as usize)
+            {
+                *array = *position;
+            }
+        }
+        for (array, item) in items {
+            let position = ArrayRef::position(&mut self.arrays, array) as usize;
+            self.by_item[position] = true;
+            self.aligned[position] &= *item == index;
+        }
+    }
+
+    fn aligned(&mut self, count: u64) {
+        for ((aligned, array), by_item) in
+            self.aligned.iter_mut().zip(&self.arrays).zip(&self.by_item)
+        {
+            *aligned &= *by_item && array.upstream.count == count;
+        }
+    }
+}
+
+/// An array that is ready to be submitted.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) submissions: Vec<Prepared>,
+    elements: Vec<u64>,
+    shares: Shares,
+    several: bool,
+    max_attempts: usize,
+}
+
+impl Parts {
+    pub(crate) fn explanation(&self) -> Explanation {
+        self.submissions[0].explanation.clone()
+    }
+}
+
+/// Decides everything; with `stage`, also puts the binary in its place.
+pub(crate) fn prepare<T: Task>(
+    cluster: &Cluster,
+    spooled: &Spooled,
+    mut options: CallOptions,
+    settings: &Settings,
+    stage: bool,
+) -> Result<Parts> {
+    let entry = T::entry();
+    if settings.threads > 1 {
+        default_cpus(&mut options, entry, settings.threads);
+    }
+    let refuse = |problems| Error::Options { problems };
+    let plain = options.merged(cluster, entry, &[]).map_err(refuse)?;
+    let several = submit::takes_several_processes(&plain);
+    let count = spooled.count();
+    if count == 0 {
+        return Err(refuse(vec!["there are no items, so there is nothing to submit".to_owned()]));
+    }
+    let per_element = per_element(cluster, spooled, &plain, settings, several)?;
+    let shares = Shares { selected: None, count, per_element };
+    let pre_id = submit::new_pre_id();
+    let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
+    let items = Items {
+        file: dir.items(),
+        count,
+        table: spooled.table.offset,
+        shares,
+        threads: settings.threads,
+    };
+    let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
+    let time_limit = submit::time_limit(&plain).map(|limit| limit.as_secs());
+    let spec = Spec { pre_id, work: Work::Items(items), upstream, time_limit };
+    let edges = |part, parts| edges_of(part, parts, spooled, &options.edges, settings, per_element);
+    let mut parts = split(cluster, entry, &options, &spec, &dir, edges, settings, stage)?;
+    parts.submissions.iter_mut().take(1).for_each(|part| {
+        part.note_secrets(&spooled.secrets, &dir.items());
+    });
+    Ok(parts)
+}
+
+/// Prepares one submission for each Slurm array that the elements take.
+#[allow(clippy::too_many_arguments, reason = "everything that is decided by now")]
+pub(crate) fn split(
+    cluster: &Cluster,
+    entry: &'static TaskEntry,
+    options: &CallOptions,
+    spec: &Spec,
+    dir: &JobDir,
+    edges: impl Fn(usize, usize) -> Result<Vec<Edge>, String>,
+    settings: &Settings,
+    stage: bool,
+) -> Result<Parts> {
+    let Work::Items(items) = &spec.work else {
+        return Err(Error::Options { problems: vec!["this is no array".to_owned()] });
+    };
+    let limits = cluster.backend().limits()?;
+    let elements = sharing::parts(items.shares.elements(), limits.elements);
+    let throttles = settings.max_running.map(|most| sharing::throttles(&elements, u64::from(most)));
+    let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()? };
+    let (mut submissions, mut first, mut several) = (Vec::new(), 0, false);
+    for (number, size) in elements.iter().enumerate() {
+        let refuse = |problem| Error::Options { problems: vec![problem] };
+        let edges = edges(number, elements.len()).map_err(refuse)?;
+        let merged = options.merged(cluster, entry, &edges);
+        let mut merged = merged.map_err(|problems| Error::Options { problems })?;
+        several = submit::takes_several_processes(&merged);
+        let limit = throttles.as_ref().map(|throttles| format!("%{}", throttles[number]));
+        let value = format!("0-{}{}", size - 1, limit.unwrap_or_default());
+        let array = options::lookup("array").map_err(|error| refuse(error.to_string()))?;
+        merged.set(array, array.parse(&value)?, Source::CallSite);
+        let part = Some(Part { number: number as u32, first });
+        let call = Call { entry, spec, dir: dir.clone(), edges, secrets: Vec::new(), part };
+        submissions.push(submit::prepare(cluster, call, merged, binary)?);
+        first += size;
+    }
+    let (shares, max_attempts) = (items.shares.clone(), settings.max_attempts);
+    if let Some(first) = submissions.first_mut() {
+        first.explanation.warnings.extend(remark(items, settings, limits, elements.len()));
+    }
+    Ok(Parts { submissions, elements, shares, several, max_attempts })
+}
+
+/// Says so if items share elements, or elements several arrays, without having been told to.
+fn remark(items: &Items, settings: &Settings, limits: Limits, arrays: usize) -> Option<String> {
+    let Shares { count, per_element, .. } = items.shares;
+    let most = limits.elements;
+    if settings.chunk == Chunk::Each && per_element > 1 {
+        let remark = format!(
+            "{count} items are more than the {most} elements that an array may have, so each element makes {per_element} calls"
+        );
+        log::info!("{remark}");
+        return Some(remark);
+    }
+    let several = format!("the elements take {arrays} arrays, as one may have {most}");
+    (arrays > 1).then_some(several)
+}
+
+fn default_cpus(options: &mut CallOptions, entry: &TaskEntry, threads: u32) {
+    let by_attribute = entry.options.iter().any(|option| option.key == "cpus_per_task");
+    if !by_attribute && !given(&options.options, "cpus_per_task") {
+        options.set("cpus_per_task", threads.into());
+    }
+}
+
+fn per_element(
+    cluster: &Cluster,
+    spooled: &Spooled,
+    options: &OptionSet,
+    settings: &Settings,
+    several: bool,
+) -> Result<u64> {
+    if several {
+        return match settings.chunk {
+            Chunk::Each | Chunk::Of(1) => Ok(1),
+            _ => Err(Error::Options {
+                problems: vec![
+                    "an element of several processes makes one call: leave `chunk` out".to_owned(),
+                ],
+            }),
+        };
+    }
+    if settings.chunk == Chunk::Each
+        && let Some(array) = spooled.candidates(settings).next()
+        && let [attempt] = array.upstream.attempts.as_slice()
+    {
+        // The same shape as the array that it follows element by element.
+        return Ok(attempt.shares.per_element);
+    }
+    let backend = cluster.backend();
+    let limits = backend.limits()?;
+    let slots = || match settings.max_running {
+        Some(most) => u64::from(most),
+        None => backend.slots(options),
+    };
+    Ok(settings.chunk.per_element(spooled.count(), &limits, slots))
+}
+
+impl Spooled {
+    /// The arrays that this one may follow element by element.
+    fn candidates<'a>(&'a self, settings: &'a Settings) -> impl Iterator<Item = &'a Arc<ArrayRef>> {
+        let aligned = self.arrays.iter().zip(&self.aligned);
+        let aligned = aligned.filter_map(|(array, aligned)| aligned.then_some(array));
+        settings.corresponding.iter().chain(aligned)
+    }
+}
+
+/// What the array `part` of `parts` waits for.
+fn edges_of(
+    part: usize,
+    parts: usize,
+    spooled: &Spooled,
+    given: &[Edge],
+    settings: &Settings,
+    per_element: u64,
+) -> Result<Vec<Edge>, String> {
+    let mut edges: Vec<Edge> = spooled.edges.iter().chain(given).cloned().collect();
+    let corresponding = |array: &ArrayRef| {
+        let same = matches!(array.upstream.attempts.as_slice(), [attempt]
+            if attempt.shares.selected.is_none()
+                && attempt.shares.per_element == per_element
+                && attempt.shares.count == spooled.count());
+        let edges = array.edges(DependencyKind::AfterCorr);
+        (same && edges.len() == parts).then(|| edges.into_iter().nth(part)).flatten()
+    };
+    for array in &settings.corresponding {
+        let PreId { .. } = &array.pre_id;
+        let problem = || {
+            format!(
+                "`after_corr` needs arrays of the same shape: the array {} has {} items, this one {}",
+                array.pre_id,
+                array.upstream.count,
+                spooled.count()
+            )
+        };
+        edges.push(corresponding(array).ok_or_else(problem)?);
+    }
+    let taken = spooled.arrays.iter().zip(&spooled.by_item).zip(&spooled.aligned);
+    for ((array, by_item), aligned) in taken {
+        if !by_item {
+            continue;
+        }
+        match corresponding(array).filter(|_| *aligned) {
+            Some(edge) => edges.push(edge),
+            None => edges.extend(array.edges(DependencyKind::AfterOk)),
+        }
+    }
+    Ok(edges)
+}
+
+/// Writes the directory of an array and hands its parts to the backend.
+pub(crate) fn submit(
+    cluster: &Cluster,
+    parts: &Parts,
+    spooled: Option<&Spooled>,
+) -> Result<ArrayHandle> {
+    let backend = cluster.backend();
+    let first = &parts.submissions[0];
+    let written = Files::of(cluster, &parts.submissions)?;
+    submit::tell_of_secrets(first);
+    let mut files = Vec::new();
+    let dir = |name| NewFile { name, content: Content::Dir, mode: None, synced: false };
+    files.extend([dir("results"), dir("stdout"), dir("stderr")]);
+    files.extend(parts.several.then(|| dir("values")));
+    files.extend(spooled.and_then(|spooled| spooled.file.as_deref()).map(|path| NewFile {
+        name: "items",
+        content: Content::Spooled(path),
+        mode: written.arguments_mode(),
+        synced: true,
+    }));
+    written.write(first.dir.path(), &files)?;
+    let mut ids: Vec<JobId> = Vec::new();
+    for part in &parts.submissions {
+        match backend.enqueue(part) {
+            Ok(id) => ids.push(id),
+            Err(error) => {
+                for id in ids {
+                    if let Err(left) = backend.cancel(id, None) {
+                        log::warn!("array {id} of a refused submission goes on: {left}");
+                    }
+                }
+                submit::give_up(cluster, first.dir.path(), &error);
+                return Err(error.into());
+            }
+        }
+    }
+    submit::note(cluster, &first.dir, &ids);
+    for (part, id) in parts.submissions.iter().zip(&ids) {
+        cluster.callbacks().on_submitted(&part.handle(*id), &part.explanation);
+    }
+    let sizes = ids.iter().zip(&parts.elements);
+    Ok(ArrayHandle {
+        pre_id: first.pre_id.clone(),
+        task: first.entry.name.to_owned(),
+        signature: first.entry.signature,
+        dir: first.dir.path().to_owned(),
+        parts: sizes.map(|(id, elements)| ArrayPart { job_id: *id, elements: *elements }).collect(),
+        items: parts.shares.count,
+        items_per_element: parts.shares.per_element,
+        max_attempts: parts.max_attempts,
+    })
+}

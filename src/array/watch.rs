@@ -1,0 +1,111 @@
+//! Waiting for an array.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use once_cell::sync::OnceCell;
+
+use super::state::State;
+use crate::backend::{Asked, Cadence, Survey};
+use crate::error::{Error, HostError};
+use crate::host::{Found, Look};
+use crate::poll::{MissingCommand, Subject};
+
+/// An array that is waited for.
+///
+/// Looking for its results costs one listing of a directory, and a read for each element that runs.
+#[derive(Debug)]
+pub(super) struct ArrayWatch {
+    state: Mutex<State>,
+    missing: OnceCell<MissingCommand>,
+}
+
+impl ArrayWatch {
+    pub(super) fn new(state: State) -> Self {
+        Self { state: Mutex::new(state), missing: OnceCell::new() }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the answer of `check`, or why there can never be one.
+    pub(super) fn check<R>(
+        &self,
+        check: impl FnOnce(&State) -> Option<R>,
+    ) -> Option<Result<R, Error>> {
+        if let Some(answer) = check(&self.state()) {
+            return Some(Ok(answer));
+        }
+        self.missing.get().map(|missing| Err(missing.clone().into()))
+    }
+}
+
+impl Subject for ArrayWatch {
+    fn is_settled(&self) -> bool {
+        self.missing.get().is_some() || self.state().is_complete()
+    }
+
+    fn jobs(&self, asked: &mut Vec<Asked>) {
+        let state = self.state();
+        for (_, attempt) in state.open() {
+            let parts = attempt.parts.iter().map(|part| (part.job, attempt.open_in(part)));
+            let open = parts.filter(|(_, elements)| !elements.is_empty());
+            asked.extend(open.map(|(job, elements)| Asked { job, elements: Some(elements) }));
+        }
+    }
+
+    fn looks(&self, looks: &mut Vec<Look>) {
+        let state = self.state();
+        for (_, attempt) in state.open() {
+            looks.push(Look::Dir { path: attempt.dir.segments() });
+            let growing = State::growing(attempt);
+            looks.extend(growing.map(|(element, offset)| Look::File {
+                path: attempt.dir.segment(element),
+                offset,
+            }));
+        }
+    }
+
+    fn found(&self, look: &Look, found: Result<Found, HostError>) -> bool {
+        let mut state = self.state();
+        let (Look::Dir { path } | Look::File { path, .. }) = look;
+        let of = |segments: &std::path::Path| {
+            state.attempts.iter().position(|attempt| attempt.dir.segments() == segments)
+        };
+        match (look, found) {
+            (Look::Dir { path }, Ok(Found::Names(names))) => {
+                of(path).is_some_and(|attempt| state.listed(attempt, &names))
+            }
+            (Look::File { path, offset }, Ok(Found::Bytes(bytes))) => {
+                let attempt = path.parent().and_then(of);
+                let element = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+                match attempt.zip(element) {
+                    Some((attempt, element)) => state.grown(attempt, element, *offset, bytes),
+                    None => false,
+                }
+            }
+            (_, Ok(_)) => false,
+            (_, Err(error)) => {
+                log::warn!("will look again: {}: {error}", path.display());
+                false
+            }
+        }
+    }
+
+    fn seen(&self, survey: &Survey) -> bool {
+        self.state().seen(survey)
+    }
+
+    fn unanswered(&self) {
+        self.state().unanswered();
+    }
+
+    fn unanswerable(&self, missing: &MissingCommand) {
+        // The first one says it as well as any other.
+        let _ = self.missing.set(missing.clone());
+    }
+
+    fn settle(&self, cadence: &Cadence) {
+        self.state().settle(cadence);
+    }
+}

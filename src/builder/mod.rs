@@ -1,0 +1,117 @@
+//! Calls that are not yet submitted.
+
+mod options;
+mod setters;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use slurm_core::layout::JobDir;
+use slurm_core::options::OptionInput;
+use slurm_core::spec::{Spec, Work};
+use slurm_core::task::Task;
+
+use crate::arg::CallArguments;
+use crate::cluster::Cluster;
+use crate::edges::Edge;
+use crate::error::{Error, Result};
+use crate::explain::Explanation;
+use crate::job::Job;
+use crate::submit::{self, Call, Prepared};
+
+pub(crate) use options::{CallOptions, given};
+
+/// A call of a task, with the options for its job; [`submit`](Self::submit) makes it a job.
+///
+/// `train::job(…)` returns one. There is a method for each of sbatch's options, named as its long
+/// name with `_` for `-`. What is set here beats what the attribute sets. A wrong value is reported by
+/// `submit`, together with all others.
+#[must_use = "a builder does nothing until it is submitted"]
+pub struct JobBuilder<T> {
+    call: CallArguments,
+    options: CallOptions,
+    task: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for JobBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the arguments: what is passed to tasks is nobody else's business.
+        f.debug_struct("JobBuilder").field("options", &self.options.options).finish_non_exhaustive()
+    }
+}
+
+impl<T: Task> JobBuilder<T> {
+    /// Returns the builder of a job that makes `call`; the attribute macro's part.
+    #[doc(hidden)]
+    pub fn new(call: CallArguments) -> Self {
+        Self { call, options: CallOptions::default(), task: PhantomData }
+    }
+
+    /// Sets the option `key`, with `_` or `-`, to `value`.
+    ///
+    /// The methods named after the options do the same; this one is for keys known only at run time.
+    pub fn set(mut self, key: &str, value: impl Into<OptionInput>) -> Self {
+        self.options.set(key, value.into());
+        self
+    }
+
+    pub(crate) fn wait_for(mut self, edges: Vec<Edge>) -> Self {
+        self.options.edges.extend(edges);
+        self
+    }
+
+    /// Passes a flag to sbatch as it is, for what is no option of this library: `--my-plugin=value`.
+    pub fn extra_flag(mut self, flag: impl Into<String>) -> Self {
+        self.options.extra_flag(flag.into());
+        self
+    }
+
+    /// Submits the job.
+    ///
+    /// Writes the job's directory (four files, one synced) and calls sbatch once.
+    ///
+    /// # Errors
+    /// [`Error::NotInitialized`] and [`Error::InsideJob`] if this process may not submit;
+    /// [`Error::Argument`] and [`Error::Options`] if the call is wrong; [`Error::Submit`] if it was refused.
+    /// No job exists then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
+    pub fn submit(self, cluster: &Cluster) -> Result<Job<T::Output>> {
+        crate::init::check_may_submit()?;
+        let prepared = self.prepare(cluster, !cluster.is_dry_run())?;
+        if cluster.is_dry_run() {
+            return Err(Error::DryRun(Box::new(prepared.explanation)));
+        }
+        submit::submit(cluster, prepared, T::decode_output)
+    }
+
+    /// Returns what [`submit`](Self::submit) would submit.
+    ///
+    /// # Errors
+    /// As `submit`, as far as it can be known without submitting.
+    pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
+        self.prepare(cluster, false).map(|prepared| prepared.explanation)
+    }
+
+    /// Decides everything; with `stage`, also puts the binary in its place.
+    fn prepare(self, cluster: &Cluster, stage: bool) -> Result<Prepared> {
+        let entry = T::entry();
+        let CallArguments { arguments, mut edges, arrays, items, error, secrets } = self.call;
+        if let Some(error) = error {
+            return Err(error);
+        }
+        edges.extend(items.iter().flat_map(|(array, index)| array.item_edges(*index)));
+        edges.extend(self.options.edges.iter().cloned());
+        let merged = self.options.merged(cluster, entry, &edges);
+        let options = merged.map_err(|problems| Error::Options { problems })?;
+        let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()? };
+        let pre_id = submit::new_pre_id();
+        let spec = Spec {
+            pre_id: pre_id.clone(),
+            work: Work::Call(arguments),
+            upstream: arrays.iter().map(|array| array.upstream.clone()).collect(),
+            time_limit: submit::time_limit(&options).map(|limit| limit.as_secs()),
+        };
+        let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
+        let call = Call { entry, spec: &spec, dir, edges, secrets, part: None };
+        submit::prepare(cluster, call, options, binary)
+    }
+}

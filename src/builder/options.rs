@@ -1,0 +1,88 @@
+//! What the builders of jobs and of arrays have in common.
+
+use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
+use slurm_core::task::{TaskEntry, TaskValue};
+
+use crate::cluster::Cluster;
+use crate::edges::{self, Edge};
+
+/// The options of a call site, what it waits for, and what is wrong with them.
+#[derive(Debug, Default)]
+pub(crate) struct CallOptions {
+    pub(crate) options: OptionSet,
+    pub(crate) edges: Vec<Edge>,
+    pub(crate) problems: Vec<String>,
+}
+
+impl CallOptions {
+    pub(crate) fn set(&mut self, key: &str, value: OptionInput) {
+        match options::lookup(key) {
+            Ok(spec) => match spec.parse_input(value) {
+                Ok(value) => self.options.set(spec, value, Source::CallSite),
+                Err(error) => self.problems.push(format!("`{}`: {error}", spec.key)),
+            },
+            Err(error) => self.problems.push(error.to_string()),
+        }
+    }
+
+    pub(crate) fn extra_flag(&mut self, flag: String) {
+        if let Err(error) = self.options.extra(flag) {
+            self.problems.push(error.to_string());
+        }
+    }
+
+    /// Returns the options that hold, from all sources, or all that is wrong with them.
+    pub(crate) fn merged(
+        &self,
+        cluster: &Cluster,
+        entry: &TaskEntry,
+        edges: &[Edge],
+    ) -> Result<OptionSet, Vec<String>> {
+        let mut problems = self.problems.clone();
+        let mut merged = cluster.environment().submit.clone();
+        merged.merge(&from_attribute(entry, &mut problems));
+        merged.merge(&self.options);
+        problems.extend(edges.iter().filter_map(|edge| edge.not_of(cluster)));
+        if let Err(problem) = edges::add_to(&mut merged, edges) {
+            problems.push(problem);
+        }
+        if given(&merged, "array") {
+            problems.push(
+                "`array` cannot be set: a job is one call; `map` makes an array of many".to_owned(),
+            );
+        }
+        problems.extend(merged.conflicts().iter().map(ToString::to_string));
+        if problems.is_empty() { Ok(merged) } else { Err(problems) }
+    }
+}
+
+pub(crate) fn given(options: &OptionSet, key: &str) -> bool {
+    options.get(key).is_some_and(|value| *value != OptionValue::Unset)
+}
+
+fn from_attribute(entry: &TaskEntry, problems: &mut Vec<String>) -> OptionSet {
+    let mut set = OptionSet::new();
+    for option in entry.options {
+        let input = match option.value {
+            TaskValue::Flag => true.into(),
+            TaskValue::Text(text) => text.into(),
+            TaskValue::Constant(value) => value(),
+        };
+        let parsed =
+            options::lookup(option.key).map_err(|error| error.to_string()).and_then(|spec| {
+                let value =
+                    spec.parse_input(input).map_err(|error| format!("`{}`: {error}", spec.key))?;
+                Ok((spec, value))
+            });
+        match parsed {
+            Ok((spec, value)) => set.set(spec, value, Source::Attribute),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for flag in entry.extra {
+        if let Err(error) = set.extra((*flag).to_owned()) {
+            problems.push(error.to_string());
+        }
+    }
+    set
+}

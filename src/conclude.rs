@@ -1,0 +1,234 @@
+//! From what was found to what is told.
+
+use std::path::Path;
+
+use slurm_core::codec::{self, CodecError};
+use slurm_core::frame::FrameError;
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::layout::JobDir;
+use slurm_core::options::DependencyKind;
+use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome};
+use slurm_core::segment::{HEADER, RecordKind, Records};
+use slurm_core::spec::ReadError;
+use slurm_core::state::JobState;
+
+use crate::backend::{Asked, Indices, Sighting, written};
+use crate::cluster::Cluster;
+use crate::edges::Edge;
+use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
+use crate::host::{Found, Look};
+use crate::poll::{End, Verdict};
+
+/// A call that was submitted: a job, or an item of an array.
+pub(crate) trait Case {
+    /// Returns the job's id.
+    fn id(&self) -> JobId;
+    /// Returns the submission's id.
+    fn pre_id(&self) -> &PreId;
+    /// Returns the task's name.
+    fn task(&self) -> &str;
+    /// Returns the directory of the submission.
+    fn dir(&self) -> &Path;
+    /// Returns the index in the Slurm array, and that of the item.
+    fn place(&self) -> Option<(u32, u64)> {
+        None
+    }
+    /// Returns whether the runner got as far as the task.
+    fn has_started(&self) -> bool;
+    /// Returns the end of what was written to standard error.
+    fn stderr_end(&self) -> String;
+    /// Returns the jobs that it waited for in vain, with what became of each; see [`upstream`].
+    fn upstream(&self) -> Vec<UpstreamFailure>;
+}
+
+/// The state that a verdict amounts to.
+pub(crate) fn state_of(verdict: &Verdict) -> JobState {
+    match verdict {
+        Verdict::Outcome(bytes) => match Outcome::from_bytes(bytes) {
+            Ok((Outcome { ending: Ending::Value(_), .. }, _)) => JobState::Completed,
+            _ => JobState::Failed,
+        },
+        Verdict::Ended(End::Seen(sighting)) => sighting.state.clone(),
+        Verdict::Unreadable(_) => JobState::Failed,
+        Verdict::Ended(End::Lost) => JobState::Unknown("LOST".to_owned()),
+    }
+}
+
+/// The error of a job that left no result file.
+pub(crate) fn without_outcome(job: &dyn Case, verdict: &Verdict) -> JobError {
+    match verdict {
+        Verdict::Unreadable(reason) => {
+            let kind = JobErrorKind::Corrupt { reason: format!("not readable: {reason}") };
+            JobError { kind, job: report(job, None) }
+        }
+        Verdict::Ended(end) => ended(job, end),
+        Verdict::Outcome(_) => JobError { kind: JobErrorKind::Lost, job: report(job, None) },
+    }
+}
+
+/// The error of a job that has ended and left nothing.
+pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
+    let End::Seen(sighting) = end else {
+        return JobError { kind: JobErrorKind::Lost, job: report(job, None) };
+    };
+    let kind = match &sighting.state {
+        _ if sighting.waits_in_vain() => {
+            JobErrorKind::DependencyFailed { upstream: job.upstream() }
+        }
+        JobState::OutOfMemory => JobErrorKind::OutOfMemory,
+        JobState::Timeout | JobState::Deadline => JobErrorKind::TimedOut,
+        JobState::Cancelled if sighting.reason.as_deref() == Some("DependencyNeverSatisfied") => {
+            JobErrorKind::DependencyFailed { upstream: job.upstream() }
+        }
+        JobState::Cancelled | JobState::Revoked => JobErrorKind::Cancelled,
+        JobState::Preempted => JobErrorKind::Preempted,
+        JobState::NodeFail | JobState::BootFail => JobErrorKind::NodeFailed,
+        _ if job.has_started() => JobErrorKind::Died,
+        _ => JobErrorKind::NotStarted,
+    };
+    let job = report(job, Some(sighting));
+    let ended_by_itself = matches!(kind, JobErrorKind::Died | JobErrorKind::NotStarted);
+    let kind = if ended_by_itself && tells_of_memory(&job.stderr_tail) {
+        JobErrorKind::OutOfMemory
+    } else {
+        kind
+    };
+    JobError { kind, job }
+}
+
+/// The jobs behind `edges` that did not end as they should have, with what became of each.
+pub(crate) fn upstream(cluster: &Cluster, edges: &[Edge]) -> Vec<UpstreamFailure> {
+    let of_edge = |edge: &Edge| {
+        let failed = match edge.items {
+            None => job_failure(cluster, edge),
+            Some(_) => array_failure(cluster, edge),
+        };
+        let needed_failure = edge.kind == DependencyKind::AfterNotOk.as_str();
+        let message =
+            if needed_failure { failed.is_none().then(|| "succeeded".to_owned()) } else { failed };
+        message.map(|message| UpstreamFailure { job: edge.job, task: edge.task.clone(), message })
+    };
+    edges.iter().filter_map(of_edge).collect()
+}
+
+fn job_failure(cluster: &Cluster, edge: &Edge) -> Option<String> {
+    let backend = cluster.backend();
+    let result = backend.host().read(&JobDir::at(&edge.dir).result(), 0).ok().flatten();
+    let outcome = result.and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0.ending));
+    match outcome {
+        Some(Ending::Failure(failure)) => Some(format!("failed: {failure}")),
+        Some(Ending::Value(_)) => None,
+        None => {
+            let seen = backend.survey(&[Asked::job(edge.job)]).ok()?.seen.remove(&edge.job)?;
+            seen.is_end().then(|| format!("ended as {}", seen.state))
+        }
+    }
+}
+
+fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<String> {
+    let (backend, dir) = (cluster.backend(), JobDir::at(&edge.dir));
+    let listed = backend.host().look(&[Look::Dir { path: dir.segments() }]).ok()?.pop()?.ok()?;
+    let Found::Names(names) = listed else { return ended_element(cluster, edge) };
+    let path = |name: &String| Look::File { path: dir.segments().join(name), offset: 0 };
+    let segments = backend.host().look(&names.iter().map(path).collect::<Vec<_>>()).ok()?;
+    let mut failures = Vec::new();
+    for bytes in segments.into_iter().flatten().filter_map(Found::into_bytes) {
+        let records = Records::new(&bytes, HEADER);
+        for record in records.filter(|record| record.kind == RecordKind::Failure) {
+            let failure = codec::decode::<Failure>(&bytes[record.payload]);
+            failures
+                .push((record.index, failure.map_or_else(|e| e.to_string(), |f| f.to_string())));
+        }
+    }
+    failures.sort_unstable();
+    let count = edge.items.unwrap_or_default();
+    let Some((index, message)) = failures.first() else { return ended_element(cluster, edge) };
+    Some(format!("failed: {} of its {count} items did, item {index}: {message}", failures.len()))
+}
+
+/// An element that ended badly and left no failure.
+fn ended_element(cluster: &Cluster, edge: &Edge) -> Option<String> {
+    let elements =
+        cluster.backend().survey(&[Asked::job(edge.job)]).ok()?.elements.remove(&edge.job)?;
+    let bad = |(_, seen): &&(Indices, Sighting)| seen.is_end() && seen.state != JobState::Completed;
+    let (indices, seen) = elements.iter().find(bad)?;
+    Some(format!("did not succeed: element {} ended as {}", written(indices), seen.state))
+}
+
+/// Whether Slurm wrote into the log that memory ran out. Without cgroups the job only shows as failed.
+/// Source of the phrases: `slurmstepd/req.c`, `jobacct_gather.c` and `task_cgroup_memory.c`, 20.11 to 25.11.
+fn tells_of_memory(stderr: &str) -> bool {
+    let line_tells = |line: &str| {
+        line.starts_with("slurmstepd")
+            && ["exceeded memory limit", "oom-kill event", "oom_kill event"]
+                .iter()
+                .any(|words| line.contains(words))
+    };
+    stderr.lines().any(line_tells)
+}
+
+/// The error of a job whose result file is no outcome.
+pub(crate) fn unreadable(job: &dyn Case, error: &ReadError) -> JobError {
+    let reason = error.to_string();
+    let kind = match error {
+        ReadError::Frame(FrameError::Version { .. }) => JobErrorKind::VersionMismatch { reason },
+        _ => JobErrorKind::Corrupt { reason },
+    };
+    JobError { kind, job: report(job, None) }
+}
+
+/// The error of a job whose function did not return a value.
+pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> JobError {
+    let mut report = report(job, None);
+    report.state = Some(JobState::Failed);
+    report.node = node.map(str::to_owned);
+    let kind = match failure.kind {
+        FailureKind::Signature | FailureKind::UnknownTask | FailureKind::Version => {
+            JobErrorKind::VersionMismatch { reason: failure.message }
+        }
+        FailureKind::Spec => JobErrorKind::Corrupt { reason: failure.message },
+        _ => JobErrorKind::Failed(Box::new(failure)),
+    };
+    JobError { kind, job: report }
+}
+
+/// The error of a job whose result is of another task or of other types.
+pub(crate) fn foreign(job: &dyn Case, task: &str) -> JobError {
+    let expected = job.task();
+    let reason = if task == expected {
+        format!("`{task}` had other parameter or return types in the program that ran it")
+    } else {
+        format!("the result is one of `{task}`, not of `{expected}`")
+    };
+    JobError { kind: JobErrorKind::VersionMismatch { reason }, job: report(job, None) }
+}
+
+/// The error of a job whose value cannot be decoded.
+pub(crate) fn undecodable(job: &dyn Case, error: &CodecError) -> JobError {
+    let reason = format!("the value {error}");
+    JobError { kind: JobErrorKind::VersionMismatch { reason }, job: report(job, None) }
+}
+
+fn report(job: &dyn Case, sighting: Option<&Sighting>) -> JobReport {
+    let exit = sighting.and_then(|sighting| sighting.exit);
+    JobReport {
+        id: job.id(),
+        index: job.place().map(|(index, _)| index),
+        item: job.place().map(|(_, item)| item),
+        pre_id: job.pre_id().clone(),
+        task: job.task().to_owned(),
+        state: sighting.map(|sighting| sighting.state.clone()),
+        node: sighting.and_then(|sighting| sighting.nodes.clone()),
+        exit_code: exit.map(|exit| exit.code),
+        signal: exit.map(|exit| exit.signal).filter(|signal| *signal != 0),
+        reason: sighting.and_then(|sighting| sighting.reason.clone()),
+        stderr_tail: tail(&job.stderr_end()),
+        dir: job.dir().to_owned(),
+    }
+}
+
+/// The last twenty lines.
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().rev().take(20).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,168 @@
+//! Waiting for one job.
+//!
+//! Its result file is believed first, and then what the backend says.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use once_cell::sync::OnceCell;
+use slurm_core::ids::JobId;
+
+use super::{End, Fate, MissingCommand, Subject};
+use crate::backend::{Asked, Cadence, Survey};
+use crate::error::{Error, HostError};
+use crate::host::{Found, Look};
+
+/// How a job ended, before anybody has looked into it.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    /// The content of its result file.
+    Outcome(Arc<Vec<u8>>),
+    /// It left no result file.
+    Ended(End),
+    /// There is a result file that cannot be read, and why.
+    Unreadable(String),
+}
+
+/// A job that is waited for.
+#[derive(Debug)]
+pub(crate) struct JobWatch {
+    job: JobId,
+    result: PathBuf,
+    verdict: OnceCell<Result<Verdict, MissingCommand>>,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    fate: Fate,
+    unreadable: Option<String>,
+}
+
+impl JobWatch {
+    /// Returns the watch of the job `job` whose outcome will be at `result`.
+    pub(crate) fn new(job: JobId, result: PathBuf) -> Self {
+        Self { job, result, verdict: OnceCell::new(), notes: Mutex::default() }
+    }
+
+    /// Returns how the job ended, if that is known.
+    ///
+    /// # Errors
+    /// If it can never be known, because the backend's commands are missing.
+    pub(crate) fn verdict(&self) -> Option<Result<&Verdict, Error>> {
+        let known = self.verdict.get()?;
+        Some(known.as_ref().map_err(|missing| missing.clone().into()))
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn conclude(&self, verdict: Result<Verdict, MissingCommand>) -> bool {
+        // The first verdict holds.
+        self.verdict.set(verdict).is_ok()
+    }
+}
+
+impl Subject for JobWatch {
+    fn is_settled(&self) -> bool {
+        self.verdict.get().is_some()
+    }
+
+    fn jobs(&self, asked: &mut Vec<Asked>) {
+        asked.push(Asked::job(self.job));
+    }
+
+    fn looks(&self, looks: &mut Vec<Look>) {
+        looks.push(Look::File { path: self.result.clone(), offset: 0 });
+    }
+
+    fn found(&self, _look: &Look, found: Result<Found, HostError>) -> bool {
+        match found {
+            Ok(Found::Bytes(bytes)) => self.conclude(Ok(Verdict::Outcome(Arc::new(bytes)))),
+            Ok(_) => false,
+            Err(error) => {
+                let message = error.to_string();
+                let mut notes = self.notes();
+                if notes.unreadable.as_ref() != Some(&message) {
+                    log::warn!("will look again: {message}");
+                    notes.unreadable = Some(message);
+                }
+                false
+            }
+        }
+    }
+
+    fn seen(&self, survey: &Survey) -> bool {
+        self.notes().fate.take_in(survey.seen.get(&self.job), survey.doubt.is_some())
+    }
+
+    fn unanswered(&self) {
+        self.notes().fate.unanswered();
+    }
+
+    fn unanswerable(&self, missing: &MissingCommand) {
+        self.conclude(Err(missing.clone()));
+    }
+
+    fn settle(&self, cadence: &Cadence) {
+        let mut notes = self.notes();
+        if let Some(end) = notes.fate.settle(cadence) {
+            let verdict = match (end, notes.unreadable.take()) {
+                (End::Seen(_), Some(reason)) => Verdict::Unreadable(reason),
+                (end, _) => Verdict::Ended(end),
+            };
+            self.conclude(Ok(verdict));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const CADENCE: Cadence = Cadence {
+        files: (Duration::ZERO, Duration::ZERO),
+        survey: (Duration::ZERO, Duration::ZERO),
+        file_grace: Duration::ZERO,
+        return_grace: Duration::ZERO,
+        // Any absence that lasts is long enough.
+        lost_after: Duration::from_nanos(1),
+    };
+
+    fn is_lost(watch: &JobWatch) -> bool {
+        watch.settle(&CADENCE);
+        matches!(watch.verdict(), Some(Ok(Verdict::Ended(End::Lost))))
+    }
+
+    fn absent_once() -> JobWatch {
+        let watch = JobWatch::new("7".parse().unwrap(), PathBuf::from("/nowhere/result"));
+        watch.seen(&Survey::default());
+        watch
+    }
+
+    #[test]
+    fn absence_in_every_answer_is_a_loss() {
+        let watch = absent_once();
+        watch.seen(&Survey::default());
+        assert!(is_lost(&watch));
+    }
+
+    #[test]
+    fn an_outage_after_an_absence_is_no_loss() {
+        let watch = absent_once();
+        watch.unanswered();
+        assert!(!is_lost(&watch));
+    }
+
+    #[test]
+    fn a_source_that_is_silent_leaves_an_absence_open() {
+        let watch = absent_once();
+        let outage =
+            Error::Command { command: "squeue".to_owned(), message: "no answer".to_owned() };
+        watch.seen(&Survey { doubt: Some(outage), ..Survey::default() });
+        assert!(!is_lost(&watch));
+    }
+}

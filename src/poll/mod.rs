@@ -1,0 +1,358 @@
+//! Two threads that wait for everything that is submitted to a cluster.
+//!
+//! One looks for result files, all of them in one go; the other asks the backend about all jobs at once,
+//! at most two commands whatever their number. Each starts fast when something happens and grows slower
+//! while nothing does, and takes no more than a tenth of the time. A queue that hangs does not keep
+//! results from being found.
+//!
+//! What is waited for is a [`Subject`]: a [job](job) or an [array](crate::array).
+
+mod fate;
+mod job;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::backend::{Asked, Backend, Cadence, Survey};
+use crate::error::{Error, HostError};
+use crate::host::{Found, Look};
+
+pub(crate) use fate::{End, Fate};
+pub(crate) use job::{JobWatch, Verdict};
+
+/// Something that is waited for.
+pub(crate) trait Subject: fmt::Debug + Send + Sync {
+    /// Returns whether nothing is left to be found out.
+    fn is_settled(&self) -> bool;
+
+    /// Adds what the backend has to be asked about.
+    fn jobs(&self, asked: &mut Vec<Asked>);
+
+    /// Adds what there is to look at.
+    fn looks(&self, looks: &mut Vec<Look>);
+
+    /// Takes in what was found at a place of [`Subject::looks`], and returns whether that is news.
+    fn found(&self, look: &Look, found: Result<Found, HostError>) -> bool;
+
+    /// Takes in what the backend said, and returns whether that is news.
+    fn seen(&self, survey: &Survey) -> bool;
+
+    /// Takes in that the backend did not answer: that time is no time of absence.
+    fn unanswered(&self);
+
+    /// Takes in that the backend can never be asked.
+    fn unanswerable(&self, missing: &MissingCommand);
+
+    /// Decides about what has ended, if its time of grace is over.
+    fn settle(&self, cadence: &Cadence);
+}
+
+/// The backend's commands are not installed, so no wait can end.
+#[derive(Clone, Debug)]
+pub(crate) struct MissingCommand {
+    program: String,
+    command: String,
+}
+
+impl From<MissingCommand> for Error {
+    fn from(MissingCommand { program, command }: MissingCommand) -> Self {
+        HostError::CommandMissing { program, command }.into()
+    }
+}
+
+/// Waits for jobs.
+#[derive(Clone, Debug)]
+pub(crate) struct Poller {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    backend: Arc<dyn Backend>,
+    board: Mutex<Board>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Board {
+    /// By the address of the subject.
+    watched: HashMap<usize, Entry>,
+    /// Which of the two threads run.
+    running: [bool; 2],
+    /// Counts what happens: new entries, results, changes of state. Whoever waits then looks sooner.
+    stirs: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    subject: Arc<dyn Subject>,
+    watches: usize,
+}
+
+/// The threads stay this long when there is nothing to wait for.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// A subject is looked at for as long as one of these is there.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    poller: Poller,
+    key: usize,
+}
+
+impl Poller {
+    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
+        let shared = Shared { backend, board: Mutex::default(), changed: Condvar::new() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Returns whether both are of one cluster.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Begins to look at `subject`.
+    ///
+    /// # Errors
+    /// If there can be no thread to do it.
+    pub(crate) fn watch(&self, subject: Arc<dyn Subject>) -> Result<Watch, Error> {
+        let key = Arc::as_ptr(&subject).cast::<()>() as usize;
+        let mut board = self.shared.lock();
+        board.watched.entry(key).or_insert(Entry { subject, watches: 0 }).watches += 1;
+        board.stirs += 1;
+        let watch = Watch { poller: self.clone(), key };
+        for work in [Work::Files, Work::Survey] {
+            if let Err(source) = self.shared.start(&mut board, work) {
+                // The watch locks the board when it is dropped.
+                drop(board);
+                let command = "a thread that waits for jobs".to_owned();
+                return Err(HostError::Start { command, source }.into());
+            }
+        }
+        self.shared.changed.notify_all();
+        Ok(watch)
+    }
+
+    /// Looks at `subject` once, at its files and at what the backend says.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked.
+    pub(crate) fn refresh(&self, subject: &Arc<dyn Subject>) -> Result<(), Error> {
+        let subjects = std::slice::from_ref(subject);
+        // The second look reads what the first one has listed.
+        self.shared.look(subjects);
+        let mut asked = Vec::new();
+        subject.jobs(&mut asked);
+        if !asked.is_empty() {
+            subject.seen(&self.shared.backend.survey(&asked)?);
+        }
+        self.shared.look(subjects);
+        Ok(())
+    }
+
+    /// Waits until `check`, which is called whenever something has happened to a watched subject, gives an
+    /// answer, or until `deadline`.
+    pub(crate) fn wait<R>(
+        &self,
+        deadline: Option<Instant>,
+        mut check: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        let mut board = self.shared.lock();
+        loop {
+            if let Some(answer) = check() {
+                return Some(answer);
+            }
+            board = match deadline {
+                None => self.shared.changed.wait(board).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    let waited = self.shared.changed.wait_timeout(board, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut board = self.poller.shared.lock();
+        if let Some(entry) = board.watched.get_mut(&self.key) {
+            entry.watches -= 1;
+            if entry.watches == 0 {
+                board.watched.remove(&self.key);
+            }
+        }
+    }
+}
+
+/// What one of the two threads does.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    Files,
+    Survey,
+}
+
+/// Says that a thread runs, and that it does not when it ends, however it ends.
+struct Running(Weak<Shared>, Work);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.lock().running[self.1 as usize] = false;
+        }
+    }
+}
+
+impl Shared {
+    fn start(self: &Arc<Self>, board: &mut Board, work: Work) -> std::io::Result<()> {
+        if !board.running[work as usize] {
+            let shared = Arc::downgrade(self);
+            let thread = thread::Builder::new().name("slurm-poller".to_owned());
+            thread.spawn(move || run(&Running(shared, work)))?;
+            board.running[work as usize] = true;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those who wait that something may have happened, and the threads that it has.
+    fn tell(&self, news: bool) {
+        self.lock().stirs += u64::from(news);
+        self.changed.notify_all();
+    }
+
+    /// Looks at all files that somebody waits for.
+    fn look(&self, open: &[Arc<dyn Subject>]) {
+        let mut looks = Vec::new();
+        let ends: Vec<usize> = open
+            .iter()
+            .map(|subject| {
+                subject.looks(&mut looks);
+                looks.len()
+            })
+            .collect();
+        let found = match self.backend.host().look(&looks) {
+            Ok(found) => found,
+            Err(error) => return log::warn!("will look again: {error}"),
+        };
+        let mut found = looks.iter().zip(found).enumerate().peekable();
+        let mut news = false;
+        for (subject, end) in open.iter().zip(ends) {
+            while let Some((_, (look, found))) = found.next_if(|(index, _)| *index < end) {
+                news |= subject.found(look, found);
+            }
+        }
+        if news {
+            self.tell(true);
+        }
+    }
+
+    /// Asks the backend about all jobs that somebody waits for.
+    fn survey(&self, open: &[Arc<dyn Subject>], cadence: &Cadence) {
+        let mut asked = Vec::new();
+        open.iter().for_each(|subject| subject.jobs(&mut asked));
+        match self.backend.survey(&asked) {
+            Ok(survey) => {
+                if let Some(doubt) = &survey.doubt {
+                    log::warn!("will ask again: {doubt}");
+                }
+                let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);
+                // The result of a job that has ended was there before its end could be seen.
+                self.look(open);
+                open.iter().for_each(|subject| subject.settle(cadence));
+                self.tell(news);
+            }
+            Err(Error::Host(HostError::CommandMissing { program, command })) => {
+                let missing = MissingCommand { program, command };
+                open.iter().for_each(|subject| subject.unanswerable(&missing));
+            }
+            Err(error) => {
+                log::warn!("will ask again: {error}");
+                open.iter().for_each(|subject| subject.unanswered());
+            }
+        }
+    }
+}
+
+impl Board {
+    fn open(&self) -> Vec<Arc<dyn Subject>> {
+        let subjects = self.watched.values().map(|entry| &entry.subject);
+        subjects.filter(|subject| !subject.is_settled()).cloned().collect()
+    }
+}
+
+/// How long to wait until the next look: slower and slower while nothing happens.
+#[derive(Debug)]
+struct Pace {
+    range: (Duration, Duration),
+    interval: Duration,
+    due: Instant,
+}
+
+impl Pace {
+    fn new(range: (Duration, Duration)) -> Self {
+        Self { range, interval: range.0, due: Instant::now() + range.0 }
+    }
+
+    fn reset(&mut self) {
+        *self = Self::new(self.range);
+    }
+
+    /// Plans the next look after one that began at `began`.
+    fn slow_down(&mut self, began: Instant) {
+        let now = Instant::now();
+        self.interval = (self.interval * 5 / 4).clamp(self.range.0, self.range.1);
+        self.due = now + self.interval.max(((now - began) * 9).min(self.range.1));
+    }
+}
+
+fn run(running: &Running) {
+    let Running(shared, work) = running;
+    let Some(cadence) = shared.upgrade().map(|shared| shared.backend.cadence()) else { return };
+    let mut pace = Pace::new(match work {
+        Work::Files => cadence.files,
+        Work::Survey => cadence.survey,
+    });
+    let mut stirs = 0;
+    let mut idle_since = Instant::now();
+    while let Some(shared) = shared.upgrade() {
+        let mut board = shared.lock();
+        if board.stirs != stirs {
+            stirs = board.stirs;
+            pace.reset();
+        }
+        let now = Instant::now();
+        let open = board.open();
+        if !open.is_empty() {
+            idle_since = now;
+        } else if now.duration_since(idle_since) >= IDLE {
+            // While the board is held, so that nobody relies on a thread that is about to end.
+            board.running[*work as usize] = false;
+            return;
+        } else {
+            // Until there is something to do; the answer does not matter, the loop looks for itself.
+            let _ = shared.changed.wait_timeout(board, IDLE);
+            continue;
+        }
+        if pace.due > now {
+            let _ = shared.changed.wait_timeout(board, pace.due - now);
+            continue;
+        }
+        drop(board);
+        match work {
+            Work::Files => shared.look(&open),
+            Work::Survey => shared.survey(&open, &cadence),
+        }
+        pace.slow_down(now);
+        shared.tell(false);
+    }
+}
