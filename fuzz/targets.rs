@@ -11,8 +11,11 @@ use slurm_core::codec::{self, Json};
 use slurm_core::outcome::Outcome;
 use slurm_core::spec::Spec;
 
+/// Says by a panic that something does not hold for the input.
+pub(crate) type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("descriptions", descriptions),
     ("diary", diary),
     ("directives", directives_of_scripts),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[path = "../fuzz/targets.rs"]
 mod targets;
 
-use targets::TARGETS;
+use targets::{TARGETS, Target};
 
 const CASES: u64 = 10_000;
 
@@ -99,7 +99,7 @@ fn last_input(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}"))
 }
 
-fn try_one(name: &str, target: fn(&[u8]), input: &[u8]) {
+fn try_one(name: &str, target: Target, input: &[u8]) {
     let file = last_input(name);
     fs::write(&file, input).unwrap();
     let outcome = std::panic::catch_unwind(|| target(input));

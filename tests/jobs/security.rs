@@ -190,6 +190,12 @@ fn a_spec_with_a_secret(site: &Site) {
     let logged = LOGGED.lock().unwrap().clone();
     assert!(logged.contains("the argument `token` holds a secret"), "{logged}");
     assert!(!logged.contains("hunter2-51c9"));
+    if site.kind == BackendKind::Slurm {
+        let tokens = ["one", "three"].map(|token| Secret::new(token.to_owned()));
+        let array = length_of::map(tokens).submit(&site.cluster).unwrap();
+        assert_eq!(mode(array.handle().dir.join("items")), 0o600);
+        assert_eq!(array.results().unwrap(), [3, 5]);
+    }
     let plain = add::job(1, 2).explain(&site.cluster).unwrap();
     assert_eq!(plain.warnings, [""; 0]);
 }
