@@ -9,6 +9,7 @@ use slurm::options::{HostList, OPTIONS, directives};
 use slurm::{Event, FullJobId, JobId, JobState, Slurmfile};
 use slurm_core::codec::{self, Json};
 use slurm_core::outcome::Outcome;
+use slurm_core::segment;
 use slurm_core::spec::Spec;
 
 /// Says by a panic that something does not hold for the input.
@@ -22,6 +23,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("frames", frames),
     ("nodes", nodes),
     ("options", options),
+    ("segments", segments),
     ("slurm_output", slurm_output),
     ("slurmfile", slurmfile),
     ("supervisor", supervisor),
@@ -98,6 +100,19 @@ pub(crate) fn options(bytes: &[u8]) {
             let _ = error.to_string();
         }
     }
+}
+
+/// Segments of results: the records, and the header before them.
+pub(crate) fn segments(bytes: &[u8]) {
+    let _ = segment::check_header(bytes, 7);
+    let mut records = segment::Records::new(bytes, 0);
+    let mut end = 0;
+    for record in records.by_ref() {
+        assert!(record.payload.start >= end && record.payload.end <= bytes.len());
+        end = record.payload.end;
+    }
+    assert_eq!(records.position(), end);
+    let _ = segment::Records::new(bytes, usize::MAX).next();
 }
 
 /// What squeue, sacct and sbatch print.
