@@ -14,6 +14,7 @@ use crate::backend::slurm::Slurm;
 use crate::error::{Error, Result};
 use crate::host::{Binary, LocalHost};
 use crate::poll::Poller;
+use crate::progress::ProgressMode;
 use crate::slurmfile::{self, Environment};
 
 /// Who runs the jobs.
@@ -69,6 +70,7 @@ pub struct ClusterBuilder {
     local_cpus: Option<u32>,
     local_gpus: Option<u32>,
     dry_run: bool,
+    progress: ProgressMode,
 }
 
 impl ClusterBuilder {
@@ -129,6 +131,12 @@ impl ClusterBuilder {
         self
     }
 
+    /// Makes waiting for arrays tell on standard error how far they have come; by default it does not.
+    pub fn progress(mut self, mode: ProgressMode) -> Self {
+        self.progress = mode;
+        self
+    }
+
     /// Returns the cluster. Nothing is started, read or written yet.
     ///
     /// # Errors
@@ -174,6 +182,7 @@ impl ClusterBuilder {
                 staged: OnceCell::new(),
                 environment: self.environment,
                 dry_run: self.dry_run,
+                progress: self.progress,
             }),
         })
     }

@@ -13,6 +13,7 @@ use crate::backend::Backend;
 use crate::error::Result;
 use crate::host::Binary;
 use crate::poll::Poller;
+use crate::progress::ProgressMode;
 use crate::slurmfile::Environment;
 
 pub(crate) use config::backend_variable;
@@ -34,6 +35,7 @@ struct Inner {
     staged: OnceCell<PathBuf>,
     environment: Environment,
     dry_run: bool,
+    progress: ProgressMode,
 }
 
 impl fmt::Debug for Cluster {
@@ -97,6 +99,11 @@ impl Cluster {
     /// Returns the settings of the Slurmfile that the cluster was opened with.
     pub fn environment(&self) -> &Environment {
         &self.inner.environment
+    }
+
+    /// Returns whether waiting for arrays tells how far they have come.
+    pub fn progress(&self) -> ProgressMode {
+        self.inner.progress
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {

@@ -34,8 +34,16 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("arrays::a_dry_run_of_an_array_writes_nothing", a_dry_run_writes_nothing),
     ];
     let mut trials: Vec<Trial> = both.into_iter().flatten().collect();
-    trials.push(on(BackendKind::Local, "arrays::many_items_share_elements", many_items_share_elements));
-    trials.push(on(BackendKind::Local, "arrays::many_elements_take_arrays", many_elements_take_arrays));
+    trials.push(on(
+        BackendKind::Local,
+        "arrays::many_items_share_elements",
+        many_items_share_elements,
+    ));
+    trials.push(on(
+        BackendKind::Local,
+        "arrays::many_elements_take_arrays",
+        many_elements_take_arrays,
+    ));
     trials.push(on(
         BackendKind::Slurm,
         "arrays::a_requeued_element_skips_what_it_finished",
