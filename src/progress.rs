@@ -105,8 +105,8 @@ impl Reporter {
             ProgressMode::Bar if self.began.elapsed() >= PATIENCE => {
                 let name = &self.name;
                 let bar = self.bar.get_or_insert_with(|| new_bar(name, progress.items as u64));
-                bar.set_position(progress.ended() as u64);
                 bar.set_message(counts(progress));
+                bar.set_position(progress.ended() as u64);
             }
             ProgressMode::Plain if self.next().is_some_and(|next| next <= Instant::now()) => {
                 self.told = Some(Instant::now());
@@ -148,7 +148,7 @@ fn new_bar(name: &str, items: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
     let bar = ProgressBar::with_draw_target(Some(items), ProgressDrawTarget::stderr());
-    bar.with_style(style).with_prefix(name.to_owned())
+    bar.with_style(style).with_prefix(name.to_owned()).with_message("0 running")
 }
 
 #[cfg(test)]
