@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use slurm_core::options::{Memory, OptionSet, OptionValue, Signal};
+use slurm_core::options::{ArrayRange, ArraySpec, Memory, OptionSet, OptionValue, Signal};
 
 use super::capacity::Capacity;
-use super::protocol::JobRequest;
+use super::protocol::{ArrayRequest, JobRequest};
 use crate::error::SubmitError;
 use crate::host::is_scrubbed;
 use crate::submit::{self, Prepared};
@@ -44,6 +44,8 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
     let signal = text(options, "signal").and_then(|text| text.parse::<Signal>().ok());
     Ok(JobRequest {
         pre_id: prepared.pre_id.clone(),
+        part: prepared.part,
+        array: array(options)?,
         name: text(options, "job_name").unwrap_or_default().to_owned(),
         dir: prepared.dir.path().to_owned(),
         script: prepared.dir.script(),
@@ -65,6 +67,24 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
             .filter(|(name, _)| !is_scrubbed(name))
             .collect(),
     })
+}
+
+/// Returns what the options ask of an array, if they ask for one.
+fn array(options: &OptionSet) -> Result<Option<ArrayRequest>, SubmitError> {
+    let Some(text) = text(options, "array") else { return Ok(None) };
+    let spec = text.parse::<ArraySpec>().ok();
+    match spec.as_ref().map(ArraySpec::ranges) {
+        Some([ArrayRange { first: 0, last, step: 1 }]) if *last < u32::MAX => {
+            let max_running = spec.as_ref().and_then(ArraySpec::max_running);
+            Ok(Some(ArrayRequest { size: last + 1, max_running }))
+        }
+        _ => {
+            let message = format!(
+                "it numbers elements from 0 without gaps, as in `0-15` or `0-15%4`, not `{text}`"
+            );
+            Err(SubmitError::Unsupported { option: "array", message })
+        }
+    }
 }
 
 /// Says where a job gets less than it asks for.

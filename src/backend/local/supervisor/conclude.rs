@@ -13,7 +13,7 @@ use crate::backend::Exit;
 impl Scheduler {
     /// Ends a job whose processes have all ended.
     pub(super) fn conclude(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else { return };
+        let Some(job) = self.jobs.get(id) else { return };
         let Some(run) = &job.run else { return };
         let known: Option<Vec<Exit>> = run.processes.iter().map(|process| process.exit).collect();
         let bad =
@@ -39,6 +39,10 @@ impl Scheduler {
 
 /// Returns how a job ended whose processes have all ended, nobody knows how.
 pub(super) fn state_by_files(job: &LocalJob) -> Option<JobState> {
+    if job.element.is_some() {
+        // The directory's result is not that of one element.
+        return None;
+    }
     let dir = JobDir::at(&job.request.dir);
     let Ok(bytes) = std::fs::read(dir.result()) else {
         // That the first of several processes succeeded says nothing of others that were told to end.
@@ -55,6 +59,9 @@ pub(super) fn state_by_files(job: &LocalJob) -> Option<JobState> {
 
 /// Makes the value of the first of several processes the job's result: all have ended well.
 pub(super) fn publish_value(job: &LocalJob) {
+    if job.element.is_some() {
+        return;
+    }
     let dir = JobDir::at(&job.request.dir);
     // Without a value the first process has written none, which the client tells by itself.
     if job.request.tasks > 1

@@ -1,5 +1,6 @@
 //! A job in the supervisor's hands.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use slurm_core::ids::JobId;
@@ -15,8 +16,10 @@ use crate::backend::local::protocol::{JobRequest, Status, host};
 #[derive(Debug)]
 pub(super) struct LocalJob {
     pub(super) id: JobId,
+    /// If it is an element of an array, which shares its request.
+    pub(super) element: Option<Element>,
     /// Without the environment, which is in a file of its own.
-    pub(super) request: JobRequest,
+    pub(super) request: Arc<JobRequest>,
     pub(super) dependency: Option<Dependency>,
     pub(super) state: JobState,
     pub(super) reason: Option<String>,
@@ -26,6 +29,15 @@ pub(super) struct LocalJob {
     pub(super) exit: Option<Exit>,
     /// From its start to its end.
     pub(super) run: Option<Run>,
+}
+
+/// Which element of which array a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Element {
+    pub(super) array: JobId,
+    pub(super) index: u32,
+    /// How many elements the array has.
+    pub(super) size: u32,
 }
 
 /// What a running job holds.
@@ -86,18 +98,28 @@ impl LocalJob {
     /// # Errors
     /// What is wrong with its dependencies; they were checked before, by the same grammar.
     pub(super) fn new(id: JobId, request: JobRequest) -> Result<Self, String> {
-        let dependency = request.dependency.as_deref().map(str::parse).transpose();
-        Ok(Self {
+        let dependency = dependency(&request)?;
+        Ok(Self { dependency, ..Self::waiting(id, None, Arc::new(request)) })
+    }
+
+    /// Returns an element of an array, whose dependencies are met.
+    pub(super) fn of_array(id: JobId, element: Element, request: Arc<JobRequest>) -> Self {
+        Self::waiting(id, Some(element), request)
+    }
+
+    fn waiting(id: JobId, element: Option<Element>, request: Arc<JobRequest>) -> Self {
+        Self {
             id,
-            dependency: dependency.map_err(|error| format!("its dependencies: {error}"))?,
+            element,
             request,
+            dependency: None,
             state: JobState::Pending,
             reason: None,
             started_at: None,
             ended_at: None,
             exit: None,
             run: None,
-        })
+        }
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -107,6 +129,7 @@ impl LocalJob {
     pub(super) fn status(&self) -> Status {
         Status {
             id: self.id,
+            elements: None,
             dir: self.request.dir.clone(),
             state: self.state.clone(),
             reason: self.reason.clone(),
@@ -115,6 +138,15 @@ impl LocalJob {
         }
     }
 }
+
+/// Reads the dependencies of a request.
+pub(super) fn dependency(request: &JobRequest) -> Result<Option<Dependency>, String> {
+    let dependency = request.dependency.as_deref().map(str::parse).transpose();
+    dependency.map_err(|error| format!("its dependencies: {error}"))
+}
+
+/// What Slurm puts for the index of a job that is not in an array.
+const NO_INDEX: u32 = 0xffff_fffe;
 
 /// Returns the file that a log pattern names; the patterns that make sense for one process on one host.
 pub(super) fn log_path(pattern: &str, job: &LocalJob) -> std::path::PathBuf {
@@ -126,7 +158,15 @@ pub(super) fn log_path(pattern: &str, job: &LocalJob) -> std::path::PathBuf {
             continue;
         }
         match chars.next() {
-            Some('j' | 'A') => path.push_str(&job.id.to_string()),
+            Some('j') => path.push_str(&job.id.to_string()),
+            Some('A') => {
+                let array = job.element.map_or(job.id, |element| element.array);
+                path.push_str(&array.to_string());
+            }
+            Some('a') => {
+                let index = job.element.map_or(NO_INDEX, |element| element.index);
+                path.push_str(&index.to_string());
+            }
             Some('x') => path.push_str(&job.request.name),
             Some('u') => path.push_str(&std::env::var("USER").unwrap_or_default()),
             Some('N') => path.push_str(&host()),

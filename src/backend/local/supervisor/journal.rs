@@ -1,6 +1,5 @@
 //! What a supervisor leaves to the next one: a JSON object a line, appended as things happen.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -13,12 +12,12 @@ use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
 use super::identity::Identity;
-use super::job::LocalJob;
+use super::jobs::Jobs;
 use super::log;
 use super::replay::{apply, entries};
-use crate::backend::Exit;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::protocol::JobRequest;
+use crate::backend::{Exit, Indices};
 
 /// A line of the journal. Times are seconds since the Unix epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +28,11 @@ pub(super) enum Entry {
     },
     /// The request has no environment here.
     Submitted {
+        id: JobId,
+        request: Box<JobRequest>,
+    },
+    /// An array; a name of its own, so that a supervisor of an earlier protocol takes it for no job.
+    SubmittedArray {
         id: JobId,
         request: Box<JobRequest>,
     },
@@ -59,6 +63,16 @@ pub(super) enum Entry {
         reason: Option<String>,
         exit: Option<Exit>,
     },
+    /// Elements of the array `id` that ended alike: those that never started, or, when the journal is
+    /// rewritten, any.
+    EndedTogether {
+        id: JobId,
+        elements: Indices,
+        at: u64,
+        state: JobState,
+        reason: Option<String>,
+        exit: Option<Exit>,
+    },
 }
 
 /// Jobs that ended longer ago are forgotten.
@@ -83,16 +97,16 @@ impl Journal {
     ///
     /// A line that cannot be read is left out, for what one disk error or one full disk did to it must
     /// not take all other jobs with it.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, BTreeMap<JobId, LocalJob>, u32)> {
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Jobs, u32)> {
         let bytes = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other?,
         };
-        let (mut jobs, mut last, mut dropped) = (BTreeMap::new(), 0, 0_usize);
+        let (mut jobs, mut last, mut dropped) = (Jobs::default(), 0, 0_usize);
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice::<Entry>(line) {
                 Ok(entry) => {
-                    last = last.max(entry.id().get());
+                    last = last.max(entry.last_id());
                     dropped += usize::from(apply(&mut jobs, entry).is_err());
                 }
                 Err(_) => dropped += 1,
@@ -131,11 +145,7 @@ impl Journal {
     }
 
     /// Rewrites the journal with what is known of `jobs`, and forgets old ones.
-    pub(super) fn compact(
-        &mut self,
-        jobs: &mut BTreeMap<JobId, LocalJob>,
-        last: u32,
-    ) -> io::Result<()> {
+    pub(super) fn compact(&mut self, jobs: &mut Jobs, last: u32) -> io::Result<()> {
         // Also if it fails: not again for every job.
         self.rewritten_length = self.length;
         let (file, length) = rewrite(&self.path, jobs, last)?;
@@ -145,16 +155,11 @@ impl Journal {
     }
 }
 
-fn rewrite(
-    path: &Path,
-    jobs: &mut BTreeMap<JobId, LocalJob>,
-    last: u32,
-) -> io::Result<(File, u64)> {
-    let oldest = now().saturating_sub(KEPT.as_secs());
-    jobs.retain(|_, job| job.ended_at.is_none_or(|at| at >= oldest));
+fn rewrite(path: &Path, jobs: &mut Jobs, last: u32) -> io::Result<(File, u64)> {
+    jobs.forget(now().saturating_sub(KEPT.as_secs()));
     let mut lines = Vec::new();
     let last = JobId::new(last).map(|id| Entry::LastId { id });
-    for entry in last.into_iter().chain(jobs.values().flat_map(entries)) {
+    for entry in last.into_iter().chain(entries(jobs)) {
         serde_json::to_writer(&mut lines, &entry)?;
         lines.push(b'\n');
     }
@@ -169,11 +174,24 @@ impl Entry {
         match self {
             Self::LastId { id }
             | Self::Submitted { id, .. }
+            | Self::SubmittedArray { id, .. }
             | Self::Started { id, .. }
             | Self::Spawned { id, .. }
             | Self::Ending { id, .. }
-            | Self::Ended { id, .. } => *id,
+            | Self::Ended { id, .. }
+            | Self::EndedTogether { id, .. } => *id,
         }
+    }
+
+    /// Returns the highest id that it shows to be given.
+    pub(super) fn last_id(&self) -> u32 {
+        let more = match self {
+            Self::SubmittedArray { request, .. } => {
+                request.array.map_or(0, |array| array.size.saturating_sub(1))
+            }
+            _ => 0,
+        };
+        self.id().get().saturating_add(more)
     }
 }
 
@@ -228,11 +246,14 @@ mod tests {
         drop(journal);
         for _ in 0..2 {
             let (_, jobs, last) = Journal::open(&path).unwrap();
-            let run = jobs[&id(1)].run.as_ref().unwrap();
+            let run = jobs.get(id(1)).unwrap().run.as_ref().unwrap();
             assert_eq!((last, run.granted, &run.gpus), (2, granted, &vec![7]));
             assert_eq!(run.processes[0].identity, process);
             assert_eq!(run.ending, Some((JobState::Cancelled, 6)));
-            assert!(jobs[&id(2)].run.is_none() && jobs[&id(2)].request.environment.is_empty());
+            assert!(
+                jobs.get(id(2)).unwrap().run.is_none()
+                    && jobs.get(id(2)).unwrap().request.environment.is_empty()
+            );
             assert!(!fs::read_to_string(&path).unwrap().contains("secret"));
         }
     }
@@ -246,7 +267,7 @@ mod tests {
         journal.append(&ended(3, 5)).unwrap();
         for _ in 0..2 {
             let (_, jobs, last) = Journal::open(&path).unwrap();
-            assert_eq!((jobs.len(), last), (0, 3));
+            assert_eq!((jobs.values().count(), last), (0, 3));
         }
     }
 
@@ -262,7 +283,7 @@ mod tests {
         journal.compact(&mut jobs, 1).unwrap();
         journal.append(&ended(1, now())).unwrap();
         assert!(!journal.has_grown() && fs::metadata(&path).unwrap().len() < 2000);
-        assert!(Journal::open(&path).unwrap().1[&id(1)].has_ended());
+        assert!(Journal::open(&path).unwrap().1.get(id(1)).unwrap().has_ended());
     }
 
     #[test]
@@ -280,6 +301,6 @@ mod tests {
         journal.file.write_all(b"{\"Submitted\":{").unwrap();
         journal.append(&submitted(3)).unwrap();
         let (_, jobs, _) = Journal::open(&path).unwrap();
-        assert_eq!(jobs.keys().copied().collect::<Vec<_>>(), [id(1), id(3)]);
+        assert_eq!(jobs.values().map(|job| job.id).collect::<Vec<_>>(), [id(1), id(3)]);
     }
 }

@@ -3,11 +3,18 @@
 //! One thread owns all state and takes events from a channel: requests from connections, ends of
 //! processes, and the passing of time. Everything else is threads that wait for one thing and report it.
 
+mod admit;
+mod array;
+#[cfg(test)]
+mod array_tests;
+mod cancel;
 mod conclude;
+mod correspond;
 mod dependency;
 mod environment;
 mod identity;
 mod job;
+mod jobs;
 mod journal;
 mod process;
 mod replay;
