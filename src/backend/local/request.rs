@@ -172,3 +172,31 @@ fn text<'a>(options: &'a OptionSet, key: &str) -> Option<&'a str> {
 fn number(options: &OptionSet, key: &str) -> Option<u32> {
     text(options, key)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use slurm_core::options::{self, Source};
+
+    use super::*;
+
+    #[test]
+    fn an_array_counts_from_zero() {
+        let array_of = |text: &str| {
+            let spec = options::lookup("array").unwrap();
+            let mut options = OptionSet::new();
+            options.set(spec, spec.parse(text).unwrap(), Source::CallSite);
+            array(&options)
+        };
+        for (text, size, max_running) in
+            [("0-0", 1, None), ("0", 1, None), ("0-9", 10, None), ("0-9%3", 10, Some(3))]
+        {
+            let expected = Some(ArrayRequest { size, max_running });
+            assert_eq!(array_of(text).unwrap(), expected, "{text}");
+        }
+        for text in ["1-3", "0-6:2", "0,1", "0-3,7"] {
+            let error = array_of(text).unwrap_err().to_string();
+            assert!(error.contains(text) && error.contains("without gaps"), "{error}");
+        }
+        assert_eq!(array(&OptionSet::new()).unwrap(), None);
+    }
+}

@@ -98,7 +98,7 @@ impl Scheduler {
     fn admit_elements(&mut self, id: JobId, free: &mut Free, starts: &mut u32) -> ControlFlow<()> {
         let Some(array) = self.jobs.array(id) else { return ControlFlow::Continue(()) };
         let is_first = || self.is_first_of_name(id, &array.request.name);
-        let judged = correspond::judge(array, &self.jobs, is_first);
+        let judged = correspond::judge(array, &self.jobs, *starts as usize, is_first);
         let granted = array.request.needs.granted_of(self.whole);
         let mut room = array.max_running.map_or(u32::MAX, |most| {
             let running = self.jobs.live(array).filter(|job| job.run.is_some()).count();

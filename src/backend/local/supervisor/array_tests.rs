@@ -199,7 +199,7 @@ fn every_element_runs_once_with_its_own_variables() {
     let before = machine.request("true\n");
     machine.submit(before);
     let request = machine.array(12, script);
-    let id = machine.submit(JobRequest { stdout: "%A_%a-%j.log".to_owned(), ..request });
+    let id = machine.submit(JobRequest { stdout: "%A_%3a-%j.log".to_owned(), ..request });
     let after = machine.request("echo out\n");
     let after = machine.submit(JobRequest { stdout: "%A_%a.log".to_owned(), ..after });
     assert_eq!((id.get(), after.get()), (2, 14));
@@ -210,7 +210,7 @@ fn every_element_runs_once_with_its_own_variables() {
     found.sort_by_key(|line| line.split(' ').next().unwrap().parse::<u32>().unwrap());
     assert_eq!(found, expected.into_values().collect::<Vec<_>>());
     assert_eq!(machine.groups(id), text(&[("COMPLETED", &[(0, 11)])]));
-    assert_eq!(machine.lines("2_7-9.log"), ["said"]);
+    assert_eq!(machine.lines("2_007-9.log"), ["said"]);
     assert_eq!(machine.lines("14_4294967294.log"), ["out"]);
     let element = machine.statuses(JobId::new(9).unwrap());
     assert_eq!((&element[0].state, &element[0].elements), (&JobState::Completed, &None));

@@ -9,17 +9,19 @@ use super::array::{Elements, LocalArray};
 use super::dependency::{self, Verdict};
 use super::jobs::Jobs;
 
-/// What dependencies say of the elements of an array that have not started; the others wait.
+/// What dependencies say of the elements of an array; the others wait.
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) met: Elements,
     pub(super) never: Elements,
 }
 
-/// Judges the elements of `array` that have not started.
+/// Judges the elements of `array` that have not started; of those that may, at least the first `wanted`
+/// are told.
 pub(super) fn judge(
     array: &LocalArray,
     jobs: &Jobs,
+    wanted: usize,
     singleton_is_free: impl Fn() -> bool,
 ) -> Judged {
     let judged = match &array.dependency {
@@ -45,7 +47,8 @@ pub(super) fn judge(
                 .unwrap_or_else(|| Judged::alike(array, Verdict::Met))
         }
     };
-    Judged { met: &judged.met & &array.pending, never: &judged.never & &array.pending }
+    let met = judged.met.intersection(&array.pending).take(wanted).collect();
+    Judged { met, never: &judged.never & &array.pending }
 }
 
 fn has_pairs(dependency: &Dependency) -> bool {
@@ -77,7 +80,8 @@ fn of_reference(
 fn of_pairs(array: &LocalArray, other: &LocalArray, jobs: &Jobs) -> Judged {
     let ended = |well| {
         let ends = other.ended.iter().filter(move |(end, _)| end.is_well() == well);
-        ends.fold(Elements::new(), |all, (_, elements)| &all | elements)
+        // There is hardly ever more than one.
+        ends.map(|(_, elements)| elements.clone()).reduce(|a, b| &a | &b).unwrap_or_default()
     };
     let (mut met, mut never) = (ended(true), ended(false));
     if array.size > other.size {

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::job::LocalJob;
@@ -64,14 +65,19 @@ pub(super) fn slurm_variables(
     variables
 }
 
-/// The environments of submitters, for as long as their jobs wait: files that only this user can read.
+/// The environments of submitters, for as long as their jobs wait, or have elements that may have to be
+/// started: files that only this user can read.
 ///
 /// They are named by submission and not by job, so that a supervisor whose directory was removed does
 /// not take the files of the one that followed it there.
 #[derive(Debug)]
 pub(super) struct Environments {
     dir: PathBuf,
+    /// The one that was read last: the elements of an array all have the same.
+    last: Option<(SubmissionKey, Variables)>,
 }
+
+type Variables = Arc<Vec<(String, String)>>;
 
 impl Environments {
     /// Opens the directory, and removes all but the environments of `waiting` submissions.
@@ -84,11 +90,11 @@ impl Environments {
                 let _ = fs::remove_file(entry.path());
             }
         }
-        Ok(Self { dir })
+        Ok(Self { dir, last: None })
     }
 
     pub(super) fn keep(
-        &self,
+        &mut self,
         key: &SubmissionKey,
         variables: &[(String, String)],
     ) -> io::Result<()> {
@@ -102,15 +108,22 @@ impl Environments {
         kept
     }
 
-    pub(super) fn read(&self, key: &SubmissionKey) -> io::Result<Vec<(String, String)>> {
+    pub(super) fn read(&mut self, key: &SubmissionKey) -> io::Result<Variables> {
+        if let Some((_, variables)) = self.last.as_ref().filter(|(last, _)| last == key) {
+            return Ok(Arc::clone(variables));
+        }
         let path = self.file(key);
         let context =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let bytes = fs::read(&path).map_err(context)?;
-        serde_json::from_slice(&bytes).map_err(|error| context(error.into()))
+        let variables = serde_json::from_slice(&bytes).map_err(|error| context(error.into()))?;
+        let variables = Arc::new(variables);
+        self.last = Some((key.clone(), Arc::clone(&variables)));
+        Ok(variables)
     }
 
-    pub(super) fn forget(&self, key: &SubmissionKey) {
+    pub(super) fn forget(&mut self, key: &SubmissionKey) {
+        self.last.take_if(|(last, _)| last == key);
         // It may be gone already.
         let _ = fs::remove_file(self.file(key));
     }

@@ -207,6 +207,7 @@ pub(super) fn seconds(time: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::local::protocol::ArrayRequest;
 
     fn id(number: u32) -> JobId {
         JobId::new(number).unwrap()
@@ -269,6 +270,29 @@ mod tests {
             let (_, jobs, last) = Journal::open(&path).unwrap();
             assert_eq!((jobs.values().count(), last), (0, 3));
         }
+    }
+
+    #[test]
+    fn an_array_is_forgotten_once_its_last_element_ended_long_ago() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        let Entry::Submitted { mut request, .. } = submitted(3) else { unreachable!() };
+        request.array = Some(ArrayRequest { size: 4, max_running: None });
+        journal.append(&Entry::SubmittedArray { id: id(3), request }).unwrap();
+        let (state, elements) = (JobState::Cancelled, vec![(1, 3)]);
+        let ended_together =
+            Entry::EndedTogether { id: id(3), elements, at: 5, state, reason: None, exit: None };
+        journal.append(&ended_together).unwrap();
+        let known = |expected: usize| {
+            let (_, jobs, last) = Journal::open(&path).unwrap();
+            assert_eq!((jobs.arrays().count(), last), (expected, 6));
+        };
+        known(1);
+        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        journal.append(&ended(3, 5)).unwrap();
+        known(0);
+        known(0);
     }
 
     #[test]
