@@ -150,8 +150,9 @@ impl Backend for Local {
         request::slots(options, self.capacity)
     }
 
-    fn id_of(&self, pre_id: &PreId, _part: u32) -> Result<Option<JobId>, Error> {
-        Ok(self.find(&Request::Find(pre_id.clone()))?.map(|status| status.id))
+    fn id_of(&self, pre_id: &PreId, part: u32) -> Result<Option<JobId>, Error> {
+        let request = Request::Find { pre_id: pre_id.clone(), part };
+        Ok(self.find(&request)?.map(|status| status.id))
     }
 
     fn cadence(&self) -> Cadence {

@@ -19,8 +19,8 @@ pub(super) enum Request {
     Submit(Box<JobRequest>),
     /// Tell what is known of these jobs.
     Survey(Vec<JobId>),
-    /// Find the job of a submission, or its first array.
-    Find(PreId),
+    /// Find the job of a submission, or one of its arrays.
+    Find { pre_id: PreId, part: u32 },
     /// Cancel a job, or some elements of an array.
     Cancel { job: JobId, elements: Option<Indices> },
 }
@@ -66,10 +66,12 @@ pub(super) struct JobRequest {
     pub(super) environment: Vec<(String, String)>,
 }
 
-/// What is asked of an array; its elements are numbered from 0.
+/// What is asked of an array; the indices of its elements begin at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ArrayRequest {
     pub(super) size: u32,
+    /// The number of its first element among those of all arrays of the submission.
+    pub(super) first: u64,
     /// How many of its elements may run at once.
     pub(super) max_running: Option<u32>,
 }
@@ -101,9 +103,8 @@ impl JobRequest {
 }
 
 impl SubmissionKey {
-    /// Returns the key of the first part of a submission.
-    pub(super) fn first(pre_id: PreId) -> Self {
-        Self { pre_id, part: 0 }
+    pub(super) fn new(pre_id: PreId, part: u32) -> Self {
+        Self { pre_id, part }
     }
 
     /// Returns the name of a file that belongs to it.

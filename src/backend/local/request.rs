@@ -45,10 +45,10 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
     Ok(JobRequest {
         pre_id: prepared.pre_id.clone(),
         part: prepared.part,
-        array: array(options)?,
+        array: array(options, prepared.first)?,
         name: text(options, "job_name").unwrap_or_default().to_owned(),
         dir: prepared.dir.path().to_owned(),
-        script: prepared.dir.script(),
+        script: prepared.script(),
         working_dir,
         stdout: text(options, "output").unwrap_or("/dev/null").to_owned(),
         stderr: text(options, "error")
@@ -70,13 +70,13 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
 }
 
 /// Returns what the options ask of an array, if they ask for one.
-fn array(options: &OptionSet) -> Result<Option<ArrayRequest>, SubmitError> {
+fn array(options: &OptionSet, first: u64) -> Result<Option<ArrayRequest>, SubmitError> {
     let Some(text) = text(options, "array") else { return Ok(None) };
     let spec = text.parse::<ArraySpec>().ok();
     match spec.as_ref().map(ArraySpec::ranges) {
         Some([ArrayRange { first: 0, last, step: 1 }]) if *last < u32::MAX => {
             let max_running = spec.as_ref().and_then(ArraySpec::max_running);
-            Ok(Some(ArrayRequest { size: last + 1, max_running }))
+            Ok(Some(ArrayRequest { size: last + 1, first, max_running }))
         }
         _ => {
             let message = format!(
@@ -185,18 +185,18 @@ mod tests {
             let spec = options::lookup("array").unwrap();
             let mut options = OptionSet::new();
             options.set(spec, spec.parse(text).unwrap(), Source::CallSite);
-            array(&options)
+            array(&options, 7)
         };
         for (text, size, max_running) in
             [("0-0", 1, None), ("0", 1, None), ("0-9", 10, None), ("0-9%3", 10, Some(3))]
         {
-            let expected = Some(ArrayRequest { size, max_running });
+            let expected = Some(ArrayRequest { size, first: 7, max_running });
             assert_eq!(array_of(text).unwrap(), expected, "{text}");
         }
         for text in ["1-3", "0-6:2", "0,1", "0-3,7"] {
             let error = array_of(text).unwrap_err().to_string();
             assert!(error.contains(text) && error.contains("without gaps"), "{error}");
         }
-        assert_eq!(array(&OptionSet::new()).unwrap(), None);
+        assert_eq!(array(&OptionSet::new(), 7).unwrap(), None);
     }
 }

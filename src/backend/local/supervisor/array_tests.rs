@@ -80,7 +80,7 @@ impl Machine {
     }
 
     fn array(&mut self, size: u32, script: &str) -> JobRequest {
-        let array = Some(ArrayRequest { size, max_running: None });
+        let array = Some(ArrayRequest { size, first: 0, max_running: None });
         JobRequest { array, ..self.request(script) }
     }
 
@@ -222,7 +222,7 @@ fn no_more_elements_run_at_once_than_may() {
     // Each says how many there are while it runs.
     let script = "mkdir -p now; touch now/$$; ls now | wc -l >> at_once; sleep 0.02; rm now/$$\n";
     let request = machine.array(30, script);
-    let array = Some(ArrayRequest { size: 30, max_running: Some(3) });
+    let array = Some(ArrayRequest { size: 30, first: 0, max_running: Some(3) });
     let id = machine.submit(JobRequest { array, ..request });
     let behind = machine.request("touch passed\n");
     machine.submit(behind);
@@ -352,7 +352,7 @@ fn what_depends_on_an_array_waits_for_its_last_element() {
 fn after_waits_for_the_last_element_to_start() {
     let mut machine = Machine::with_cpus(2);
     let request = machine.array(3, WAIT);
-    let array = Some(ArrayRequest { size: 3, max_running: Some(1) });
+    let array = Some(ArrayRequest { size: 3, first: 0, max_running: Some(1) });
     machine.submit(JobRequest { array, ..request });
     let id = machine.submit_after(1, "after:1", "touch began\n");
     machine.run_until(|machine| machine.indices("ran") == [0]);
@@ -485,10 +485,13 @@ fn a_submission_may_have_several_arrays() {
     assert_eq!(ids.iter().map(|id| id.get()).collect::<Vec<_>>(), [1, 3, 1, 3]);
     machine = machine.restarted();
     assert_eq!(machine.submit(second), ids[1]);
-    let Reply::Statuses(found) = machine.scheduler.handle(Request::Find(first.pre_id)) else {
-        panic!("no statuses");
-    };
-    assert_eq!(found[0].id, ids[0]);
+    for (part, id) in (0..).zip([ids[0], ids[1]]) {
+        let request = Request::Find { pre_id: first.pre_id.clone(), part };
+        let Reply::Statuses(found) = machine.scheduler.handle(request) else {
+            panic!("no statuses");
+        };
+        assert_eq!(found[0].id, id);
+    }
     machine.run();
     assert_eq!(machine.indices("ran"), [0, 0, 1, 1]);
 }

@@ -122,6 +122,12 @@ impl LocalJob {
         }
     }
 
+    /// Returns the number of an element among those of all arrays of its submission.
+    pub(super) fn number(&self) -> Option<u64> {
+        let first = self.request.array?.first;
+        self.element.map(|element| first.saturating_add(element.index.into()))
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.state.is_terminal()
     }

@@ -278,7 +278,7 @@ mod tests {
         let path = dir.path().join("journal");
         let (mut journal, _, _) = Journal::open(&path).unwrap();
         let Entry::Submitted { mut request, .. } = submitted(3) else { unreachable!() };
-        request.array = Some(ArrayRequest { size: 4, max_running: None });
+        request.array = Some(ArrayRequest { size: 4, first: 0, max_running: None });
         journal.append(&Entry::SubmittedArray { id: id(3), request }).unwrap();
         let (state, elements) = (JobState::Cancelled, vec![(1, 3)]);
         let ended_together =

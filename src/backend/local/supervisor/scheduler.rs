@@ -113,8 +113,8 @@ impl Scheduler {
             Request::Survey(ids) => {
                 Reply::Statuses(ids.iter().flat_map(|id| self.jobs.statuses(*id)).collect())
             }
-            Request::Find(pre_id) => {
-                let found = self.submissions.get(&SubmissionKey::first(pre_id));
+            Request::Find { pre_id, part } => {
+                let found = self.submissions.get(&SubmissionKey::new(pre_id, part));
                 Reply::Statuses(found.map(|id| self.jobs.statuses(*id)).unwrap_or_default())
             }
             Request::Cancel { job, elements } => self.cancel(job, elements.as_ref()),
