@@ -72,6 +72,8 @@ pub use completed::{AsCompleted, as_completed, wait_any};
 pub use edges::{Edge, Submitted};
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
 pub use explain::{ExplainedArray, ExplainedOption, Explanation};
+#[cfg(feature = "ssh")]
+pub use host::ssh::{HostKeyPolicy, Ssh};
 pub use init::init;
 pub use job::{Job, JobHandle, JobRef};
 pub use progress::ProgressMode;
@@ -90,6 +92,14 @@ pub use slurm_macros::task;
 
 #[doc = include_str!("main_attribute.md")]
 pub use slurm_macros::main;
+
+/// What goes with [`Ssh`].
+#[cfg(feature = "ssh")]
+pub mod ssh {
+    pub use crate::host::ssh::{
+        Attempt, HostKeyError, HostKeyProblem, KeyPlace, Prompt, PromptKind, Prompter, Report,
+    };
+}
 
 /// What the macros' expansions use; not for anybody else, and different in every version.
 #[doc(hidden)]
@@ -113,6 +123,8 @@ pub mod __private {
         MainError, ReportDebug, ReportDisplay, ReportError, ReportLocalError, main_plain,
         main_with_cluster,
     };
+    #[cfg(feature = "ssh")]
+    pub use crate::host::ssh::fuzz;
 }
 
 /// The examples of the README compile.

@@ -5,6 +5,8 @@
 
 mod command;
 mod local;
+#[cfg(feature = "ssh")]
+pub(crate) mod ssh;
 
 use std::fmt;
 use std::io;
