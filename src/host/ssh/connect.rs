@@ -11,6 +11,7 @@ use super::deadline::milliseconds;
 use super::handshake::{handshake, protocol};
 use super::host_key::{self, HostKey};
 use super::known_hosts::KnownHosts;
+use super::prompt::printable;
 use super::settings::Ssh;
 use super::stream::Stream;
 use super::{Report, SshError};
@@ -51,7 +52,11 @@ pub(crate) fn connect(settings: &Ssh) -> Result<Connection, SshError> {
     let stream = Stream::open(&target)?;
     let session = handshake(&target, &known, &stream)?;
     let key = host_key::check(&target, &known, &session)?;
-    let method = authenticate(&target, settings, &session, &stream)?;
+    let result = authenticate(&target, settings, &session, &stream);
+    if let Ok(Some(banner)) = session.userauth_banner().map(|banner| banner.map(printable)) {
+        log::info!("{} says: {}", target.name(), banner.trim_end());
+    }
+    let method = result?;
     settings.password.wipe();
     session.set_timeout(milliseconds(settings.command_timeout));
     if let Some(interval) = target.keepalive {

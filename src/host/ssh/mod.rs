@@ -24,6 +24,7 @@ mod known_hosts;
 mod prompt;
 mod settings;
 mod stream;
+mod terminal;
 
 pub use auth::Attempt;
 pub use check::Report;

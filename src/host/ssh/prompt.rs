@@ -1,8 +1,6 @@
 //! Asking the user.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Write};
 
 use zeroize::Zeroizing;
 
@@ -50,32 +48,6 @@ pub enum PromptKind {
     Password,
     /// Whatever the server asks: a password, a one-time code.
     KeyboardInteractive,
-}
-
-/// The terminal of this process, if it has one.
-#[derive(Debug)]
-pub(super) struct Terminal;
-
-impl Prompter for Terminal {
-    fn ask(&self, prompt: &Prompt<'_>) -> Option<String> {
-        let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
-        if !prompt.instruction.is_empty() {
-            writeln!(terminal, "{}", prompt.instruction).ok()?;
-        }
-        if !prompt.echo {
-            return rpassword::prompt_password(prompt.text).ok();
-        }
-        write!(terminal, "{}", prompt.text).ok()?;
-        terminal.flush().ok()?;
-        let mut line = String::new();
-        let read = BufReader::new(terminal).read_line(&mut line).ok()?;
-        line.truncate(line.trim_end_matches(['\r', '\n']).len());
-        (read > 0).then_some(line)
-    }
-
-    fn is_somebody(&self) -> bool {
-        OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()
-    }
 }
 
 /// Nobody.

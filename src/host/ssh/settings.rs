@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::prompt::{Nobody, Prompter, Terminal};
+use super::prompt::{Nobody, Prompter};
+use super::terminal::Terminal;
 
 /// How a cluster's login node is reached over SSH.
 ///

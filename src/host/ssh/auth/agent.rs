@@ -11,14 +11,19 @@ use super::super::deadline::within;
 use super::super::stream::A_PERSON;
 
 /// An agent that answers has done so by then.
-const LIMIT: Duration = Duration::from_secs(5);
+const MOST: Duration = Duration::from_secs(5);
 
 /// Connects to the agent at `socket` and returns it with its keys.
 ///
 /// libssh2 knows no time limit here and keeps the session locked meanwhile, so a dead agent (one that was
 /// forwarded over a connection that hangs, say) is found out before.
-pub(super) fn open(session: &Session, socket: &Path) -> Result<(Agent, Vec<PublicKey>), String> {
-    ask(socket).map_err(|error| error.to_string())?;
+pub(super) fn open(
+    session: &Session,
+    socket: &Path,
+    limit: Duration,
+) -> Result<(Agent, Vec<PublicKey>), String> {
+    let limit = limit.min(MOST);
+    ask(socket, limit).map_err(|error| error.to_string())?;
     let session = session.clone();
     let socket = socket.to_owned();
     let keys = move || {
@@ -29,25 +34,32 @@ pub(super) fn open(session: &Session, socket: &Path) -> Result<(Agent, Vec<Publi
         let keys = agent.identities()?;
         Ok::<_, ssh2::Error>((agent, keys))
     };
-    match within(LIMIT, keys) {
+    match within(limit, keys) {
         Some(Ok(found)) => Ok(found),
         Some(Err(error)) => Err(error.message().to_owned()),
         None => Err("it does not answer".to_owned()),
     }
 }
 
-/// Asks for the keys and waits for the first byte of the answer.
-fn ask(socket: &Path) -> std::io::Result<()> {
+/// What OpenSSH takes of an agent.
+const MOST_BYTES: u64 = 256 * 1024;
+
+/// Asks for the keys and waits for the answer.
+fn ask(socket: &Path, limit: Duration) -> std::io::Result<()> {
     let socket = socket.to_owned();
     let ask = move || {
         let mut agent = UnixStream::connect(socket)?;
-        agent.set_read_timeout(Some(LIMIT))?;
-        agent.set_write_timeout(Some(LIMIT))?;
+        agent.set_read_timeout(Some(limit))?;
+        agent.set_write_timeout(Some(limit))?;
         // SSH_AGENTC_REQUEST_IDENTITIES
         agent.write_all(&[0, 0, 0, 1, 11])?;
-        agent.read_exact(&mut [0; 5])
+        let mut length = [0; 4];
+        agent.read_exact(&mut length)?;
+        // Read to its end, or the agent would complain.
+        let answer = agent.take(u32::from_be_bytes(length).into());
+        std::io::copy(&mut answer.take(MOST_BYTES), &mut std::io::sink()).map(drop)
     };
-    within(LIMIT, ask).unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into()))
+    within(limit, ask).unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// Lets the agent sign, which may take a person's time: some ask for a confirmation or a touch.

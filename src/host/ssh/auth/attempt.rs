@@ -15,6 +15,9 @@ pub struct Attempt {
 /// When a question had no answer.
 pub(super) const NO_ANSWER: &str = "there is nobody to ask";
 
+/// When the server ended the conversation.
+pub(super) const BROKE_OFF: &str = "broke off, perhaps after too many attempts";
+
 impl Attempt {
     pub(super) fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self { what: what.into(), why: why.into() }
@@ -23,6 +26,11 @@ impl Attempt {
     /// Returns whether somebody to answer questions might have helped.
     pub(in super::super) fn is_for_want_of_answers(&self) -> bool {
         self.why.contains(NO_ANSWER)
+    }
+
+    /// Returns whether fewer attempts might have helped.
+    pub(in super::super) fn is_for_too_many(&self) -> bool {
+        self.why.contains(BROKE_OFF)
     }
 }
 

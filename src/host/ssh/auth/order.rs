@@ -7,6 +7,7 @@ use super::super::config::Target;
 use super::super::connect::lost;
 use super::super::settings::Ssh;
 use super::super::stream::Stream;
+use super::attempt::BROKE_OFF;
 use super::{Attempt, keyboard, password, publickey};
 
 /// What became of a method.
@@ -65,7 +66,7 @@ pub(in super::super) fn authenticate(
                 Ok(None) => return Ok(method.clone()),
                 Err(error) if login.attempts.is_empty() => return Err(error),
                 Err(error) => {
-                    login.attempts.push(Attempt::new("the server", broke_off(&error)));
+                    login.failed("the server", format!("{BROKE_OFF} ({error})"));
                     break;
                 }
             },
@@ -81,10 +82,6 @@ pub(in super::super) fn authenticate(
         accepted,
         attempts: login.attempts,
     })
-}
-
-fn broke_off(error: &SshError) -> String {
-    format!("broke off, perhaps after too many attempts ({error})")
 }
 
 impl Login<'_> {

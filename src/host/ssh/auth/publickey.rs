@@ -66,6 +66,10 @@ impl Keys {
     /// `IdentitiesOnly`, and then the files that are not in the agent.
     fn collect(&mut self, login: &mut Login<'_>) -> VecDeque<Candidate> {
         let target = login.target;
+        // Others that are missing are as good as not configured.
+        for file in login.settings.identity_files.iter().filter(|file| !file.exists()) {
+            login.failed(format!("publickey ({})", file.display()), "does not exist");
+        }
         let mut named: Vec<(Option<Vec<u8>>, Option<Identity>)> = Vec::new();
         for file in &target.identity_files {
             let (public, identity) = look_at(login, file);
@@ -75,7 +79,7 @@ impl Keys {
         }
         let mut in_agent = Vec::new();
         if let Some(socket) = &target.agent {
-            match agent::open(login.session, socket) {
+            match agent::open(login.session, socket, target.connect_timeout) {
                 Ok((agent, keys)) => {
                     self.agent = Some(agent);
                     in_agent = keys;
@@ -143,8 +147,6 @@ fn look_at(login: &mut Login<'_>, file: &Path) -> (Option<Vec<u8>>, Option<Ident
         Err(error) => {
             if error.kind() != std::io::ErrorKind::NotFound {
                 login.failed(what(), format!("cannot be read: {error}"));
-            } else if login.settings.identity_files.iter().any(|named| named == file) {
-                login.failed(what(), "does not exist");
             }
             return (beside_public, None);
         }

@@ -161,7 +161,9 @@ fn authentication(accepted: &[String], attempts: &[Attempt]) -> String {
         [] => "the server did not say what it accepts".to_owned(),
         methods => format!("the server accepts {}", methods.join(", ")),
     };
-    let advice = if silent {
+    let advice = if attempts.iter().any(Attempt::is_for_too_many) {
+        "too many keys may have been tried; name one with IdentityFile and IdentitiesOnly yes in ~/.ssh/config"
+    } else if silent {
         "run it on a terminal, set a prompter, or add the key to an agent with ssh-add"
     } else {
         "name the user and the key file, or add the key to an agent with ssh-add"
