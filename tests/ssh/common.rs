@@ -39,7 +39,7 @@ pub(crate) fn jump_host() -> String {
 
 /// The port of a server, by its place in tests/sshd/lib.sh.
 pub(crate) fn port(server: &str) -> u16 {
-    const SERVERS: [&str; 10] = [
+    const SERVERS: [&str; 12] = [
         "keys",
         "password",
         "keyboard",
@@ -50,6 +50,8 @@ pub(crate) fn port(server: &str) -> u16 {
         "noisy",
         "rsa",
         "twofactor",
+        "pam",
+        "slow",
     ];
     let place = SERVERS.iter().position(|name| *name == server).expect("a server");
     let base: u16 = variable("SLURM_SDK_TEST_SSHD_PORT_BASE").parse().unwrap();

@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use log::Level;
@@ -13,7 +14,7 @@ use slurm::error::SshError;
 use slurm::ssh::{Prompt, PromptKind};
 use slurm::{HostKeyPolicy, Ssh};
 
-use crate::common::{Agent, Site, code, error_of, on_servers, password, user};
+use crate::common::{Agent, Site, code, error_of, on_servers, password, run, user};
 use crate::logs;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -23,6 +24,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_servers("login::no_key_at_all_is_said", no_key),
         on_servers("login::a_key_that_others_can_read_is_not_used", open_key),
         on_servers("login::a_file_that_is_no_key_is_said", no_key_file),
+        on_servers("login::a_certificate_beside_the_key_works", certificate),
+        on_servers("login::a_certificate_in_the_agent_works", certificate_in_agent),
         on_servers("login::keys_of_the_agent_work", agent),
         on_servers("login::a_full_agent_exhausts_the_servers_patience", full_agent),
         on_servers("login::identities_only_picks_the_key_out_of_a_full_agent", identities_only),
@@ -43,8 +46,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_servers("login::a_wrong_code_is_asked_for_again_and_then_refused", wrong_code),
         on_servers("login::time_in_which_a_person_types_does_not_count", slow_typist),
         on_servers("login::a_password_works_and_is_gone_afterwards", stored_password),
+        on_servers("login::a_password_answers_the_one_hidden_question_for_it", stored_answer),
         on_servers("login::a_password_is_asked_for", typed_password),
         on_servers("login::a_wrong_password_is_refused", wrong_password),
+        on_servers("login::a_server_that_does_not_answer_is_given_up", slow_server),
         on_servers("login::a_key_and_then_a_code", two_factors),
         on_servers("login::a_key_that_needs_a_code_too_is_said", half_of_two_factors),
         on_servers("login::a_method_that_is_switched_off_is_not_tried", switched_off),
@@ -144,6 +149,31 @@ fn no_key_file(site: &Site) {
     let file = site.write("notes", "not a key\n");
     let tried = attempts(&to(site, "keys").identity_file(&file));
     assert_eq!(tried, format!("publickey ({}): is not a private key\n", file.display()));
+}
+
+/// A key that the server knows by its certificate alone.
+fn certified(site: &Site) -> PathBuf {
+    let file = site.new_key("mine", "");
+    run(Command::new("ssh-keygen")
+        .args(["-q", "-I", "me", "-n", &user(), "-s"])
+        .args([&site.copy_of_key("user_ca_ed25519"), &site.path("mine.pub")]));
+    file
+}
+
+fn certificate(site: &Site) {
+    let file = certified(site);
+    to(site, "keys").identity_file(&file).check().unwrap();
+    // Also with another name.
+    fs::rename(site.path("mine-cert.pub"), site.path("certificate")).unwrap();
+    attempts(&to(site, "keys").identity_file(&file));
+    site.configure(&format!("CertificateFile {}", site.path("certificate").display()));
+    to(site, "keys").identity_file(&file).check().unwrap();
+}
+
+fn certificate_in_agent(site: &Site) {
+    let agent = Agent::with(site, &[certified(site)]);
+    site.configure(&format!("IdentityAgent {}\nIdentityFile none", agent.socket.display()));
+    assert_eq!(to(site, "keys").check().unwrap().method, "publickey (agent: mine)");
 }
 
 fn agent(site: &Site) {
@@ -322,6 +352,17 @@ fn stored_password(site: &Site) {
     }
 }
 
+fn stored_answer(site: &Site) {
+    let settings = to(site, "pam").password(password());
+    assert_eq!(settings.check().unwrap().method, "keyboard-interactive");
+    // It answers no other question.
+    let person = Person::default();
+    let settings = person.answers(to(site, "keyboard").password(password()), answer);
+    settings.check().unwrap();
+    let code = format!("|({}@127.0.0.1) One-time code: |shown", user());
+    assert_eq!(person.asked(), [code]);
+}
+
 fn typed_password(site: &Site) {
     let person = Person::default();
     let settings = person.answers(to(site, "password"), |_| password());
@@ -333,6 +374,17 @@ fn wrong_password(site: &Site) {
     let settings = to(site, "password").password("wrong");
     let tried = attempts(&settings);
     assert!(tried.starts_with("password (as set): "), "{tried}");
+}
+
+fn slow_server(site: &Site) {
+    for method in ["password", "keyboard-interactive"] {
+        site.configure(&format!("PreferredAuthentications {method}"));
+        let before = Instant::now();
+        let limit = Duration::from_millis(1500);
+        let error = error_of(&to(site, "slow").password(password()).connect_timeout(limit));
+        assert!(matches!(error, SshError::Timeout { .. }), "{method}: {error:?}");
+        assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
+    }
 }
 
 fn two_factors(site: &Site) {

@@ -8,7 +8,9 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 PORT_BASE=${SLURM_SDK_TEST_SSHD_PORT_BASE:-27200}
 # A server's port is the base and its place in this list.
-SERVERS=(keys password keyboard onesession jump inner changed noisy rsa twofactor)
+SERVERS=(keys password keyboard onesession jump inner changed noisy rsa twofactor pam slow)
+# Services of PAM of their own: what sshd is called when it runs under them.
+SERVICES=(password keyboard slow)
 
 # The jump host and the server behind it live in a network of their own, where there is one to be had.
 NETWORK=slurm-sdk-jump

@@ -1,11 +1,13 @@
 /*
- * A PAM module that asks what its arguments say, all at once, and compares the answers:
+ * A PAM module that asks what its arguments say and compares the answers; sshd passes the questions on one by one.
+ * "slow:SECONDS" waits instead.
  *
- *     auth required .../pam_slurm_sdk_test.so "info:Take the token" "hidden:Password: =secret" "shown:Code: =123"
+ *     auth required .../pam_slurm_sdk_test.so [info:Take the token] [hidden:Password: =secret] [shown:Code: =123]
  */
 #include <security/pam_modules.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOST 8
 
@@ -26,6 +28,10 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
     (void)flags;
     if (argc < 1 || argc > MOST || pam_get_item(pam, PAM_CONV, (const void **)&conversation) != PAM_SUCCESS)
         return PAM_SERVICE_ERR;
+    if (starts_with(argv[0], "slow:")) {
+        sleep((unsigned)atoi(strchr(argv[0], ':') + 1));
+        return PAM_AUTH_ERR;
+    }
     for (int i = 0; i < argc; i++) {
         const char *colon = strchr(argv[i], ':');
         char *text;

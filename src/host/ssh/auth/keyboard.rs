@@ -135,3 +135,45 @@ impl KeyboardInteractivePrompt for Asker {
         answers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::prompt::Prompt;
+    use super::*;
+
+    fn asker(prompter: impl Prompter + 'static) -> Asker {
+        Asker {
+            who: "me@host".to_owned(),
+            prompter: Arc::new(prompter),
+            asks: true,
+            stored: Some(Zeroizing::new("stored".to_owned())),
+            stored_used: false,
+            asked: 0,
+            unanswered: false,
+            last: Instant::now(),
+        }
+    }
+
+    fn question(text: &'static str, echo: bool) -> ssh2::Prompt<'static> {
+        ssh2::Prompt { text: text.into(), echo }
+    }
+
+    #[test]
+    fn questions_that_come_together_are_all_asked() {
+        let mut asker = asker(|prompt: &Prompt<'_>| {
+            Some(format!("{}/{}/{}", prompt.instruction, prompt.text, prompt.echo))
+        });
+        let questions = [question("Password: ", false), question("Code: ", true)];
+        let answers = asker.prompt("", "Two things.\n", &questions);
+        assert_eq!(answers, ["Two things./(me@host) Password: /false", "/(me@host) Code: /true"]);
+        assert!(!asker.stored_used);
+    }
+
+    #[test]
+    fn after_a_question_without_an_answer_no_other_is_asked() {
+        let mut asker = asker(|_: &Prompt<'_>| None);
+        let questions = [question("Code: ", false), question("PIN: ", false)];
+        assert_eq!(asker.prompt("", "", &questions), ["", ""]);
+        assert!(asker.unanswered);
+    }
+}

@@ -9,7 +9,7 @@ use ssh2::{Agent, ErrorCode, PublicKey};
 use zeroize::Zeroizing;
 
 use super::super::SshError;
-use super::super::prompt::{PromptKind, ask};
+use super::super::prompt::{PromptKind, ask, printable};
 use super::super::stream::A_PERSON;
 use super::agent;
 use super::attempt::NO_ANSWER;
@@ -117,7 +117,7 @@ impl Keys {
         key: PublicKey,
     ) -> Result<Option<Outcome>, SshError> {
         let Some(agent) = self.agent.take() else { return Ok(None) };
-        let what = format!("publickey (agent: {})", key.comment());
+        let what = format!("publickey (agent: {})", printable(key.comment()));
         let limit = login.target.connect_timeout;
         let Some((agent, result)) = agent::sign(agent, &login.target.user, key, limit) else {
             return Err(SshError::Timeout {

@@ -251,9 +251,9 @@ fn jump(
     Ok(arguments)
 }
 
-/// For a value that OpenSSH splits at blanks.
+/// For a value that OpenSSH splits at blanks, and in which it replaces tokens.
 fn quoted(path: &Path) -> String {
-    format!("\"{}\"", path.to_string_lossy())
+    format!("\"{}\"", path.to_string_lossy().replace('%', "%%"))
 }
 
 /// Hosts and users stand on command lines, some of them of a shell (`ProxyCommand`). OpenSSH refuses the

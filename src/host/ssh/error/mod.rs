@@ -144,10 +144,10 @@ impl SshError {
             Self::Timeout { .. } => {
                 "the host may be down or behind a firewall; connect_timeout sets the limit".to_owned()
             }
-            Self::Proxy { host, .. } => {
-                format!("`ssh {host}` must work by itself; look at ProxyJump and ProxyCommand in ~/.ssh/config")
+            Self::Proxy { .. } => {
+                "`ssh` to the same host must work; look at its ProxyJump and ProxyCommand in ~/.ssh/config".to_owned()
             }
-            Self::Protocol { host, .. } => format!("compare with `ssh -v {host}`"),
+            Self::Protocol { .. } => "compare with what `ssh -v` to the same host says".to_owned(),
             Self::HostKey(error) => error.hint(),
             Self::KnownHosts { .. } => "mend the line, or remove it".to_owned(),
             Self::Authentication { accepted, attempts, .. } => authentication(accepted, attempts),

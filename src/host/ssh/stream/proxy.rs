@@ -143,16 +143,18 @@ impl Stderr {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let words = lines.iter().filter(|line| !line.trim().is_empty());
         let message = words.cloned().collect::<Vec<_>>().join("\n");
-        if message.is_empty() {
-            return match error {
-                SshError::Protocol { message, .. } => SshError::Proxy {
-                    host,
-                    command: self.command.clone(),
-                    message: format!("{message}, and it wrote nothing to stderr"),
-                },
-                other => other,
-            };
-        }
+        let message = match (error, message.as_str()) {
+            (SshError::Protocol { message, .. }, "") => {
+                format!("{message}, and it wrote nothing to stderr")
+            }
+            // What libssh2 says of a stream that was closed adds nothing.
+            (SshError::Protocol { .. }, _) => message,
+            (error, "") => return error,
+            (SshError::Timeout { step, limit, .. }, _) => {
+                format!("{step} did not end within {} s; it wrote: {message}", limit.as_secs_f64())
+            }
+            (error, _) => return error,
+        };
         SshError::Proxy { host, command: self.command.clone(), message }
     }
 }
