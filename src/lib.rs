@@ -26,6 +26,7 @@
 //! - [`task`](macro@task) makes a function a task; the option values are checked while it compiles.
 //! - [`JobBuilder`] is a call that is not yet submitted, [`Job`] one that is.
 //! - [`Cluster`] says where jobs go; [`ClusterArgs`] puts that on your own command line.
+//! - [`Ssh`] says how a login node is reached over SSH.
 //! - [`Error`] says what went wrong, [`Error::hint`] what to do; a job's own end is a [`JobError`].
 //! - [`JobContext`] tells a running task about its job.
 //! - [`Json`] carries what the binary encoding cannot.

@@ -29,6 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_servers("login::keys_of_the_agent_work", agent),
         on_servers("login::a_full_agent_exhausts_the_servers_patience", full_agent),
         on_servers("login::identities_only_picks_the_key_out_of_a_full_agent", identities_only),
+        on_servers("login::identities_only_keeps_the_other_keys_of_the_agent_out", others_kept_out),
         on_servers("login::a_named_key_is_the_first_of_a_full_agent", named_first),
         on_servers("login::an_agent_that_is_silent_or_gone_is_passed_over", dead_agent),
         on_servers("login::an_encrypted_key_asks_for_its_passphrase_once", passphrase),
@@ -222,6 +223,18 @@ fn identities_only(site: &Site) {
         site.path("id_ed25519.pub").display()
     ));
     to(site, "keys").check().unwrap();
+}
+
+fn others_kept_out(site: &Site) {
+    let agent = Agent::with(site, &[site.copy_of_key("id_ed25519")]);
+    let named = site.new_key("named", "");
+    site.configure(&format!("IdentityAgent {}", agent.socket.display()));
+    to(site, "keys").identity_file(&named).check().unwrap();
+    site.configure("IdentitiesOnly yes");
+    assert_eq!(
+        attempts(&to(site, "keys").identity_file(&named)),
+        format!("publickey ({}): the server does not accept this key\n", named.display())
+    );
 }
 
 fn named_first(site: &Site) {

@@ -13,7 +13,8 @@ use super::super::stream::A_PERSON;
 /// An agent that answers has done so by then.
 const MOST: Duration = Duration::from_secs(5);
 
-/// Connects to the agent at `socket` and returns it with its keys.
+/// Connects to the agent at `socket` and returns it with its keys, or `None` if it took too long; the
+/// session is then locked.
 ///
 /// libssh2 knows no time limit here and keeps the session locked meanwhile, so a dead agent (one that was
 /// forwarded over a connection that hangs, say) is found out before.
@@ -21,9 +22,11 @@ pub(super) fn open(
     session: &Session,
     socket: &Path,
     limit: Duration,
-) -> Result<(Agent, Vec<PublicKey>), String> {
+) -> Option<Result<(Agent, Vec<PublicKey>), String>> {
     let limit = limit.min(MOST);
-    ask(socket, limit).map_err(|error| error.to_string())?;
+    if let Err(error) = ask(socket, limit) {
+        return Some(Err(error.to_string()));
+    }
     let session = session.clone();
     let socket = socket.to_owned();
     let keys = move || {
@@ -34,11 +37,7 @@ pub(super) fn open(
         let keys = agent.identities()?;
         Ok::<_, ssh2::Error>((agent, keys))
     };
-    match within(limit, keys) {
-        Some(Ok(found)) => Ok(found),
-        Some(Err(error)) => Err(error.message().to_owned()),
-        None => Err("it does not answer".to_owned()),
-    }
+    Some(within(limit, keys)?.map_err(|error| error.message().to_owned()))
 }
 
 /// What OpenSSH takes of an agent.

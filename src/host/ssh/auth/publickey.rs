@@ -45,7 +45,7 @@ impl Keys {
     /// Tries one key after the other, until the server may have accepted one.
     pub(super) fn attempt(&mut self, login: &mut Login<'_>) -> Result<Outcome, SshError> {
         if self.queue.is_none() {
-            self.queue = Some(self.collect(login));
+            self.queue = Some(self.collect(login)?);
         }
         while let Some(candidate) = self.queue.as_mut().and_then(VecDeque::pop_front) {
             let outcome = match candidate {
@@ -64,7 +64,7 @@ impl Keys {
 
     /// OpenSSH's order: keys of the agent that the configuration names, its other keys unless
     /// `IdentitiesOnly`, and then the files that are not in the agent.
-    fn collect(&mut self, login: &mut Login<'_>) -> VecDeque<Candidate> {
+    fn collect(&mut self, login: &mut Login<'_>) -> Result<VecDeque<Candidate>, SshError> {
         let target = login.target;
         // Others that are missing are as good as not configured.
         for file in login.settings.identity_files.iter().filter(|file| !file.exists()) {
@@ -79,7 +79,10 @@ impl Keys {
         }
         let mut in_agent = Vec::new();
         if let Some(socket) = &target.agent {
-            match agent::open(login.session, socket, target.connect_timeout) {
+            let limit = target.connect_timeout;
+            let step = "the list of the SSH agent's keys";
+            let timeout = || SshError::Timeout { host: target.name(), step, limit };
+            match agent::open(login.session, socket, limit).ok_or_else(timeout)? {
                 Ok((agent, keys)) => {
                     self.agent = Some(agent);
                     in_agent = keys;
@@ -108,7 +111,7 @@ impl Keys {
                 queue.push_back(Candidate::File(identity));
             }
         }
-        queue
+        Ok(queue)
     }
 
     fn with_agent(
