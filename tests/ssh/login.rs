@@ -34,6 +34,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_servers("login::an_agent_that_is_silent_or_gone_is_passed_over", dead_agent),
         on_servers("login::an_encrypted_key_asks_for_its_passphrase_once", passphrase),
         on_servers("login::a_wrong_passphrase_may_be_tried_again", wrong_passphrase),
+        on_servers("login::encrypted_keys_in_older_formats_work", older_formats),
         on_servers(
             "login::nobody_is_asked_for_the_passphrase_of_a_key_that_the_server_refuses",
             unwanted,
@@ -286,6 +287,23 @@ fn wrong_passphrase(site: &Site) {
     let tried = attempts(&settings);
     assert_eq!(tried, format!("publickey ({}): the passphrase is wrong\n", file.display()));
     assert_eq!(person.asked().len(), 3);
+}
+
+fn older_formats(site: &Site) {
+    for format in ["PEM", "PKCS8"] {
+        let file = site.copy_of_key("id_rsa");
+        run(Command::new("ssh-keygen")
+            .args(["-q", "-p", "-m", format, "-N", &password(), "-f"])
+            .arg(&file));
+        assert!(fs::read_to_string(&file).unwrap().contains("ENCRYPTED"), "{format}");
+        let person = Person::default();
+        let seen = person.clone();
+        let settings = person.answers(to(site, "keys").identity_file(&file), move |_| {
+            if seen.asked().len() < 2 { "wrong".to_owned() } else { password() }
+        });
+        settings.check().unwrap();
+        assert_eq!(person.asked().len(), 2, "{format}");
+    }
 }
 
 fn unwanted(site: &Site) {
