@@ -131,6 +131,8 @@ pub struct CallArguments {
     /// The array and the item that an argument is the value of.
     pub(crate) items: Vec<(Arc<ArrayRef>, u64)>,
     pub(crate) error: Option<Error>,
+    /// The parameters whose arguments hold a [`Secret`](crate::Secret).
+    pub(crate) secrets: Vec<&'static str>,
 }
 
 impl CallArguments {
@@ -149,7 +151,9 @@ impl CallArguments {
         codec: Codec<T>,
         argument: impl IntoArg<T>,
     ) -> Self {
-        let argument = match argument.into_arg().0 {
+        let argument = argument.into_arg().0;
+        slurm_core::secret::was_encoded();
+        let argument = match argument {
             Form::Value(value) => match (codec.encode_checked)(&value) {
                 Ok(bytes) => Argument::Inline(bytes),
                 Err(source) => {
@@ -173,6 +177,9 @@ impl CallArguments {
             }
         };
         self.arguments.push(argument);
+        if slurm_core::secret::was_encoded() {
+            self.secrets.push(name);
+        }
         self
     }
 }

@@ -16,6 +16,7 @@ use clap::Parser;
 use crate::cli::OnlyCluster;
 use crate::cluster::Cluster;
 use crate::error::Error;
+use crate::printable::Printable;
 
 /// Runs `main` with the cluster that the command line names.
 pub fn main_with_cluster(main: impl FnOnce(Cluster) -> ExitCode) -> ExitCode {
@@ -86,7 +87,7 @@ pub trait ReportDisplay {
 impl<E: fmt::Display> ReportDisplay for &MainError<E> {
     fn report(&self) -> ExitCode {
         if let Some(error) = self.0.take() {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", Printable(error));
         }
         ExitCode::FAILURE
     }
@@ -143,7 +144,7 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'st
 fn report(error: &(dyn StdError + 'static)) -> ExitCode {
     let chain = chain(error);
     if let Some(Error::DryRun(explanation)) = chain.iter().find_map(|error| error.downcast_ref()) {
-        print!("{explanation}");
+        print!("{}", Printable(explanation));
         return ExitCode::SUCCESS;
     }
     let mut last = String::new();
@@ -151,14 +152,18 @@ fn report(error: &(dyn StdError + 'static)) -> ExitCode {
         let text = error.to_string();
         // A transparent error says the same as its source.
         if text != last {
-            eprintln!("{} {text}", if last.is_empty() { "error:" } else { "  caused by:" });
+            eprintln!(
+                "{} {}",
+                if last.is_empty() { "error:" } else { "  caused by:" },
+                Printable(&text)
+            );
         }
         last = text;
     }
     if let Some(hint) =
         chain.iter().filter_map(|error| error.downcast_ref::<Error>()).find_map(Error::hint)
     {
-        eprintln!("hint: {hint}");
+        eprintln!("hint: {}", Printable(hint));
     }
     ExitCode::FAILURE
 }

@@ -9,6 +9,7 @@ use slurm_core::options::{OptionSet, OptionValue, Source};
 use slurm_core::spec::{Items, Shares};
 
 use crate::edges::Edge;
+use crate::printable::Printable;
 
 /// What a submission consists of: the merged options with where each came from, and the script.
 ///
@@ -108,30 +109,40 @@ pub(crate) fn explained(options: &OptionSet) -> Vec<ExplainedOption> {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "task       {} ({})", self.task, self.pre_id)?;
-        writeln!(f, "backend    {}", self.backend)?;
-        writeln!(f, "directory  {}", self.dir.display())?;
-        if let Some(array) = &self.array {
+        // Options and lines of the script may hold anything.
+        write!(f, "{}", Printable(Lines(self)))
+    }
+}
+
+struct Lines<'a>(&'a Explanation);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(explanation) = self;
+        writeln!(f, "task       {} ({})", explanation.task, explanation.pre_id)?;
+        writeln!(f, "backend    {}", explanation.backend)?;
+        writeln!(f, "directory  {}", explanation.dir.display())?;
+        if let Some(array) = &explanation.array {
             writeln!(f, "array      {array}")?;
         }
-        for (name, size) in &self.arguments {
+        for (name, size) in &explanation.arguments {
             match size {
-                _ if self.array.is_some() => writeln!(f, "argument   {name}, of each item")?,
+                _ if explanation.array.is_some() => writeln!(f, "argument   {name}, of each item")?,
                 Some(size) => writeln!(f, "argument   {name}, {size} bytes")?,
                 None => writeln!(f, "argument   {name}, the result of another job")?,
             }
         }
-        for Edge { kind, job, task, .. } in &self.after {
+        for Edge { kind, job, task, .. } in &explanation.after {
             writeln!(f, "waits for  {kind}:{job} ({task})")?;
         }
-        let width = self.options.iter().map(|option| option.key.len()).max().unwrap_or(0);
-        for ExplainedOption { key, value, source } in &self.options {
+        let width = explanation.options.iter().map(|option| option.key.len()).max().unwrap_or(0);
+        for ExplainedOption { key, value, source } in &explanation.options {
             let value = value.as_deref().unwrap_or("(flag)");
             writeln!(f, "option     {key:width$} = {value}  ({source})")?;
         }
-        self.extra.iter().try_for_each(|flag| writeln!(f, "flag       {flag}"))?;
-        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning    {warning}"))?;
+        explanation.extra.iter().try_for_each(|flag| writeln!(f, "flag       {flag}"))?;
+        explanation.warnings.iter().try_for_each(|warning| writeln!(f, "warning    {warning}"))?;
         f.write_str("script\n")?;
-        self.script.lines().try_for_each(|line| writeln!(f, "    {line}"))
+        explanation.script.lines().try_for_each(|line| writeln!(f, "    {line}"))
     }
 }

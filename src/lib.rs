@@ -45,6 +45,7 @@ mod arg;
 mod array;
 mod backend;
 mod builder;
+mod callback;
 mod cli;
 mod cluster;
 mod completed;
@@ -53,10 +54,13 @@ mod edges;
 mod entry_point;
 pub mod error;
 mod explain;
+mod fuzz;
 mod host;
 mod init;
 mod job;
+mod permissions;
 mod poll;
+mod printable;
 mod progress;
 mod script;
 mod slurmfile;
@@ -67,8 +71,9 @@ pub use array::{
     ArrayBuilder, ArrayHandle, ArrayName, ArrayPart, IntoItem, ItemRef, JobArray, Progress, Stream,
 };
 pub use builder::JobBuilder;
+pub use callback::{Callback, CallbackResult};
 pub use cli::ClusterArgs;
-pub use cluster::{BackendKind, Cluster, ClusterBuilder};
+pub use cluster::{BackendKind, Cluster, ClusterBuilder, CommandOutput};
 pub use completed::{AsCompleted, as_completed, wait_any};
 pub use edges::{Edge, Submitted};
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
@@ -81,12 +86,15 @@ pub use progress::ProgressMode;
 pub use slurm_core::codec::Json;
 pub use slurm_core::context::JobContext;
 pub use slurm_core::events::{Event, EventKind};
+pub use slurm_core::full_id::{FullJobId, JobPart, JobStep};
 pub use slurm_core::ids::{JobId, PreId};
 pub use slurm_core::options;
 pub use slurm_core::outcome::{Failure, FailureKind, RunReport};
+pub use slurm_core::secret::Secret;
 pub use slurm_core::state::JobState;
 pub use slurm_core::task::Task;
-pub use slurmfile::{Environment, Slurmfile};
+pub use slurm_core::variable::VariableName;
+pub use slurmfile::{CallbackSettings, Compress, Environment, Slurmfile};
 
 #[doc = include_str!("task_attribute.md")]
 pub use slurm_macros::task;
@@ -105,6 +113,13 @@ pub mod ssh {
 /// What the macros' expansions use; not for anybody else, and different in every version.
 #[doc(hidden)]
 pub mod __private {
+    /// The parsers of foreign text.
+    pub mod fuzz {
+        pub use crate::fuzz::{descriptions, shown, slurm_output, supervisor, word, words};
+        #[cfg(feature = "ssh")]
+        pub use crate::host::ssh::fuzz::*;
+    }
+
     pub use inventory;
     pub use linkme;
     pub use slurm_core::codec::CodecError;
@@ -120,12 +135,11 @@ pub mod __private {
 
     pub use crate::arg::CallArguments;
     pub use crate::array::Parameters;
+    pub use crate::callback::{CALLBACKS, CallbackEntry};
     pub use crate::entry_point::{
         MainError, ReportDebug, ReportDisplay, ReportError, ReportLocalError, main_plain,
         main_with_cluster,
     };
-    #[cfg(feature = "ssh")]
-    pub use crate::host::ssh::fuzz;
 }
 
 /// The examples of the README compile.

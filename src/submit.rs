@@ -16,7 +16,7 @@ use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{Error, Result, SubmitError};
 use crate::explain::{ExplainedArray, Explanation, explained};
-use crate::host::{Content, NewFile};
+use crate::host::{Content, NewDir, NewFile};
 use crate::job::{Job, JobHandle};
 use crate::script::Script;
 
@@ -33,9 +33,28 @@ pub(crate) struct Prepared {
     pub(crate) options: OptionSet,
     pub(crate) spec: Vec<u8>,
     pub(crate) explanation: Explanation,
+    pub(crate) holds_secrets: bool,
 }
 
 impl Prepared {
+    /// Returns the handle of the job that it has become.
+    pub(crate) fn handle(&self, job_id: JobId) -> JobHandle {
+        JobHandle {
+            pre_id: self.pre_id.clone(),
+            job_id,
+            task: self.entry.name.to_owned(),
+            signature: self.entry.signature,
+            dir: self.dir.path().to_owned(),
+        }
+    }
+
+    /// Notes that arguments of these parameters hold secrets, which will lie in `file`.
+    pub(crate) fn note_secrets(&mut self, parameters: &[&'static str], file: &Path) {
+        self.holds_secrets |= !parameters.is_empty();
+        let warnings = parameters.iter().map(|name| secret_in(file, name));
+        self.explanation.warnings.extend(warnings);
+    }
+
     /// Returns the path of the batch script.
     pub(crate) fn script(&self) -> PathBuf {
         self.dir.script_of(self.part)
@@ -51,9 +70,6 @@ pub(crate) struct Submitted {
     pub(crate) further: Vec<JobId>,
 }
 
-/// Batch scripts are readable by the group, as sites expect, and by nobody else.
-const SCRIPT_MODE: u32 = 0o750;
-
 /// A call, or many, whose options are merged.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
@@ -61,6 +77,8 @@ pub(crate) struct Call<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) dir: JobDir,
     pub(crate) edges: Vec<Edge>,
+    /// The parameters whose arguments hold a secret.
+    pub(crate) secrets: Vec<&'static str>,
     pub(crate) part: Option<Part>,
 }
 
@@ -78,7 +96,7 @@ pub(crate) fn prepare(
     mut options: OptionSet,
     binary: &Path,
 ) -> Result<Prepared> {
-    let Call { entry, spec, dir, edges: after, part } = call;
+    let Call { entry, spec, dir, edges: after, part, secrets } = call;
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
     add_defaults(&mut options, entry, &pre_id, &dir, part.is_some())?;
@@ -123,7 +141,19 @@ pub(crate) fn prepare(
         source: CodecError::Encode { reason: error.to_string() },
     })?;
     let (part, first) = part.map_or((0, 0), |part| (part.number, part.first));
-    Ok(Prepared { entry, pre_id, part, first, dir, options, spec, explanation })
+    let holds_secrets = false;
+    let mut prepared =
+        Prepared { entry, pre_id, part, first, dir, options, spec, explanation, holds_secrets };
+    let file = prepared.dir.spec();
+    prepared.note_secrets(&secrets, &file);
+    Ok(prepared)
+}
+
+fn secret_in(file: &Path, parameter: &str) -> String {
+    format!(
+        "the argument `{parameter}` holds a secret: it will lie in {}, which only you can read, until that is removed",
+        file.display()
+    )
 }
 
 /// Refuses options that the cluster's Slurm does not have, and warns of those that it may not have.
@@ -194,24 +224,28 @@ pub(crate) fn submit<R>(
     decode: fn(&[u8]) -> Result<R, CodecError>,
 ) -> Result<Job<R>> {
     let dir = prepared.dir.path();
-    let files = Files::of(std::slice::from_ref(&prepared))?;
-    cluster.backend().host().create_dir_with(dir, &files.list()).map_err(SubmitError::from)?;
+    tell_of_secrets(&prepared);
+    Files::of(cluster, std::slice::from_ref(&prepared))?.write(dir, &[])?;
     let id =
         cluster.backend().enqueue(&prepared).inspect_err(|error| give_up(cluster, dir, error))?;
     note(cluster, &prepared.dir, &[id]);
-    let handle = JobHandle {
-        pre_id: prepared.pre_id,
-        job_id: id,
-        task: prepared.entry.name.to_owned(),
-        signature: prepared.entry.signature,
-        dir: prepared.dir.path().to_owned(),
-    };
+    let handle = prepared.handle(id);
+    cluster.callbacks().on_submitted(&handle, &prepared.explanation);
     Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
+}
+
+/// Logs what `explain` warns of.
+pub(crate) fn tell_of_secrets(prepared: &Prepared) {
+    for warning in prepared.explanation.warnings.iter().filter(|_| prepared.holds_secrets) {
+        log::warn!("{warning}");
+    }
 }
 
 /// What is written before anything is submitted.
 #[derive(Debug)]
 pub(crate) struct Files<'a> {
+    cluster: &'a Cluster,
+    holds_secrets: bool,
     spec: &'a [u8],
     scripts: Vec<(String, &'a [u8])>,
     json: Vec<u8>,
@@ -219,7 +253,7 @@ pub(crate) struct Files<'a> {
 
 impl<'a> Files<'a> {
     /// Returns the files of a submission, given all of its parts.
-    pub(crate) fn of(parts: &'a [Prepared]) -> Result<Self> {
+    pub(crate) fn of(cluster: &'a Cluster, parts: &'a [Prepared]) -> Result<Self> {
         let name = |part: &Prepared| {
             part.script().file_name().unwrap_or_default().to_string_lossy().into_owned()
         };
@@ -227,19 +261,37 @@ impl<'a> Files<'a> {
         let json = serde_json::to_vec_pretty(&parts.first().map(|part| &part.explanation))
             .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
         let spec = parts.first().map_or(&[][..], |part| &part.spec);
-        Ok(Self { spec, scripts: scripts.collect(), json })
+        let holds_secrets = parts.iter().any(|part| part.holds_secrets);
+        Ok(Self { cluster, holds_secrets, spec, scripts: scripts.collect(), json })
     }
 
-    pub(crate) fn list(&self) -> Vec<NewFile<'_>> {
+    /// Creates the directory with the files and what else there is.
+    pub(crate) fn write(&self, dir: &Path, others: &[NewFile<'_>]) -> Result<()> {
+        let base = self.cluster.job_base_dir();
+        let below = dir.strip_prefix(base).unwrap_or(dir);
+        let new = NewDir { base, below, mode: self.cluster.permissions().job_dir };
+        let mut files = self.list();
+        files.extend_from_slice(others);
+        let host = self.cluster.backend().host();
+        Ok(host.create_dir_with(&new, &files).map_err(SubmitError::from)?)
+    }
+
+    /// Returns the permissions of a file with arguments.
+    pub(crate) fn arguments_mode(&self) -> Option<u32> {
+        self.holds_secrets.then_some(0o600)
+    }
+
+    fn list(&self) -> Vec<NewFile<'_>> {
         let file = |name, bytes, mode, synced| NewFile {
             name,
             content: Content::Bytes(bytes),
             mode,
             synced,
         };
-        let mut files = vec![file("spec", self.spec, None, true)];
+        let mut files = vec![file("spec", self.spec, self.arguments_mode(), true)];
         let scripts = self.scripts.iter();
-        files.extend(scripts.map(|(name, text)| file(name, text, Some(SCRIPT_MODE), false)));
+        let mode = Some(self.cluster.permissions().script);
+        files.extend(scripts.map(|(name, text)| file(name, text, mode, false)));
         files.push(file("job.json", &self.json, None, false));
         files
     }

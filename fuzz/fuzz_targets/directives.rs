@@ -1,10 +1,6 @@
-//! No script makes the lexer of `#SBATCH` lines panic.
-
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use slurm_core::options::directives;
+#[path = "../targets.rs"]
+mod targets;
 
-fuzz_target!(|script: &str| {
-    let _ = directives::lex(script);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::directives_of_scripts(bytes));

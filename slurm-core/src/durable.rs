@@ -3,20 +3,21 @@
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Writes `bytes` to `path` so that a reader finds either the whole file or none, also after a crash
 /// or on a full disk.
 ///
 /// The bytes go to a temporary file beside it, which is synced and renamed over `path`; then the
-/// directory is synced. Six system calls and two syncs.
+/// directory is synced. Seven system calls and two syncs. The file is readable by no more users than the
+/// directory is.
 ///
 /// # Errors
 /// The first failing step's error; the temporary file is gone then and `path` is untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes)?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(parent(path))?.sync_all()
 }
 
 /// Does what [`write()`] does, but leaves a file that is there already as it is. Of several writers, on
@@ -56,9 +57,20 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn create_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // `create_new` does not follow a link that somebody put there.
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(mode_beside(path)?);
+    let mut file = options.open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Returns the permission bits of a file at `path` that is no wider than its directory.
+fn mode_beside(path: &Path) -> io::Result<u32> {
+    Ok(fs::metadata(parent(path))?.permissions().mode() & 0o666)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Returns a name beside `path` that nobody else uses: process ids come again, and containers that share a

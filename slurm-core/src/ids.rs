@@ -118,6 +118,12 @@ pub struct IdError {
     found: String,
 }
 
+impl IdError {
+    pub(crate) fn new(what: &'static str, expected: &'static str, found: &str) -> Self {
+        Self { what, expected, found: found.to_owned() }
+    }
+}
+
 /// The Gregorian date of a day counted from 1970-01-01, after H. Hinnant's `civil_from_days`.
 fn civil_date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;

@@ -45,6 +45,8 @@ pub mod events;
 #[cfg(feature = "runtime")]
 pub mod frame;
 #[cfg(feature = "runtime")]
+pub mod full_id;
+#[cfg(feature = "runtime")]
 pub mod ids;
 #[cfg(feature = "runtime")]
 pub mod items;
@@ -55,6 +57,8 @@ pub mod outcome;
 #[cfg(feature = "runtime")]
 pub mod registry;
 #[cfg(feature = "runtime")]
+pub mod secret;
+#[cfg(feature = "runtime")]
 pub mod segment;
 #[cfg(feature = "runtime")]
 pub mod spec;
@@ -62,3 +66,8 @@ pub mod spec;
 pub mod state;
 #[cfg(feature = "runtime")]
 pub mod task;
+#[cfg(feature = "runtime")]
+pub mod variable;
+
+#[cfg(feature = "runtime")]
+pub use secret::Secret;

@@ -19,7 +19,7 @@ use crate::arg::CallArguments;
 use crate::builder::{CallOptions, given};
 use crate::cluster::Cluster;
 use crate::edges::Edge;
-use crate::error::{Error, HostError, Result, SubmitError};
+use crate::error::{Error, HostError, Result};
 use crate::explain::Explanation;
 use crate::host::{Content, NewFile};
 use crate::submit::{self, Call, Files, Part, Prepared};
@@ -61,6 +61,8 @@ pub(crate) struct Spooled {
     aligned: Vec<bool>,
     /// Those of which items are taken.
     by_item: Vec<bool>,
+    /// The parameters of which an argument holds a secret.
+    secrets: Vec<&'static str>,
 }
 
 impl Spooled {
@@ -89,14 +91,20 @@ pub(crate) fn spool(
         arrays: Vec::new(),
         aligned: Vec::new(),
         by_item: Vec::new(),
+        secrets: Vec::new(),
     };
     let mut known = HashSet::new();
     let mut writer = None;
     let mut count = 0;
     for (index, call) in (0_u64..).zip(items) {
-        let CallArguments { mut arguments, edges, arrays, items, error } = call;
+        let CallArguments { mut arguments, edges, arrays, items, error, secrets } = call;
         if let Some(source) = error {
             return Err(Error::Item { index, source: Box::new(source) });
+        }
+        for name in secrets {
+            if !spooled.secrets.contains(&name) {
+                spooled.secrets.push(name);
+            }
         }
         for edge in edges {
             if known.insert((edge.kind.clone(), edge.job)) {
@@ -220,7 +228,11 @@ pub(crate) fn prepare<T: Task>(
     let time_limit = submit::time_limit(&plain).map(|limit| limit.as_secs());
     let spec = Spec { pre_id, work: Work::Items(items), upstream, time_limit };
     let edges = |part, parts| edges_of(part, parts, spooled, &options.edges, settings, per_element);
-    split(cluster, entry, &options, &spec, &dir, edges, settings, stage)
+    let mut parts = split(cluster, entry, &options, &spec, &dir, edges, settings, stage)?;
+    parts.submissions.iter_mut().take(1).for_each(|part| {
+        part.note_secrets(&spooled.secrets, &dir.items());
+    });
+    Ok(parts)
 }
 
 /// Prepares one submission for each Slurm array that the elements take.
@@ -254,7 +266,7 @@ pub(crate) fn split(
         let array = options::lookup("array").map_err(|error| refuse(error.to_string()))?;
         merged.set(array, array.parse(&value)?, Source::CallSite);
         let part = Some(Part { number: number as u32, first });
-        let call = Call { entry, spec, dir: dir.clone(), edges, part };
+        let call = Call { entry, spec, dir: dir.clone(), edges, secrets: Vec::new(), part };
         submissions.push(submit::prepare(cluster, call, merged, binary)?);
         first += size;
     }
@@ -380,18 +392,19 @@ pub(crate) fn submit(
 ) -> Result<ArrayHandle> {
     let backend = cluster.backend();
     let first = &parts.submissions[0];
-    let written = Files::of(&parts.submissions)?;
-    let mut files = written.list();
+    let written = Files::of(cluster, &parts.submissions)?;
+    submit::tell_of_secrets(first);
+    let mut files = Vec::new();
     let dir = |name| NewFile { name, content: Content::Dir, mode: None, synced: false };
     files.extend([dir("results"), dir("stdout"), dir("stderr")]);
     files.extend(parts.several.then(|| dir("values")));
     files.extend(spooled.and_then(|spooled| spooled.file.as_deref()).map(|path| NewFile {
         name: "items",
         content: Content::Spooled(path),
-        mode: None,
+        mode: written.arguments_mode(),
         synced: true,
     }));
-    backend.host().create_dir_with(first.dir.path(), &files).map_err(SubmitError::from)?;
+    written.write(first.dir.path(), &files)?;
     let mut ids: Vec<JobId> = Vec::new();
     for part in &parts.submissions {
         match backend.enqueue(part) {
@@ -408,6 +421,9 @@ pub(crate) fn submit(
         }
     }
     submit::note(cluster, &first.dir, &ids);
+    for (part, id) in parts.submissions.iter().zip(&ids) {
+        cluster.callbacks().on_submitted(&part.handle(*id), &part.explanation);
+    }
     let sizes = ids.iter().zip(&parts.elements);
     Ok(ArrayHandle {
         pre_id: first.pre_id.clone(),

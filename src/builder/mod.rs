@@ -94,7 +94,7 @@ impl<T: Task> JobBuilder<T> {
     /// Decides everything; with `stage`, also puts the binary in its place.
     fn prepare(self, cluster: &Cluster, stage: bool) -> Result<Prepared> {
         let entry = T::entry();
-        let CallArguments { arguments, mut edges, arrays, items, error } = self.call;
+        let CallArguments { arguments, mut edges, arrays, items, error, secrets } = self.call;
         if let Some(error) = error {
             return Err(error);
         }
@@ -111,7 +111,7 @@ impl<T: Task> JobBuilder<T> {
             time_limit: submit::time_limit(&options).map(|limit| limit.as_secs()),
         };
         let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
-        let call = Call { entry, spec: &spec, dir, edges, part: None };
+        let call = Call { entry, spec: &spec, dir, edges, secrets, part: None };
         submit::prepare(cluster, call, options, binary)
     }
 }

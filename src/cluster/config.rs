@@ -11,8 +11,10 @@ use super::{Cluster, Inner};
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
 use crate::backend::slurm::Slurm;
+use crate::callback::Callbacks;
 use crate::error::{Error, Result};
 use crate::host::{Binary, LocalHost};
+use crate::permissions::{self, Permissions};
 use crate::poll::Poller;
 use crate::progress::ProgressMode;
 use crate::slurmfile::{self, Environment};
@@ -69,6 +71,8 @@ pub struct ClusterBuilder {
     environment: Environment,
     local_cpus: Option<u32>,
     local_gpus: Option<u32>,
+    script_permissions: Option<u32>,
+    job_dir_permissions: Option<u32>,
     dry_run: bool,
     progress: ProgressMode,
 }
@@ -125,6 +129,19 @@ impl ClusterBuilder {
         self
     }
 
+    /// Sets the permission bits of batch scripts; by default `0o750`.
+    pub fn script_permissions(mut self, mode: u32) -> Self {
+        self.script_permissions = Some(mode);
+        self
+    }
+
+    /// Sets the permission bits of job directories, such as `0o700`; by default what the umask leaves.
+    /// Specs, results and diaries in them are readable by no more users than the directory is.
+    pub fn job_dir_permissions(mut self, mode: u32) -> Self {
+        self.job_dir_permissions = Some(mode);
+        self
+    }
+
     /// Makes `submit` explain what it would do instead of doing it.
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
@@ -153,10 +170,11 @@ impl ClusterBuilder {
             message: format!("the job base directory {} cannot be used: {error}", base.display()),
             hint: "give an absolute path".to_owned(),
         })?;
-        if base.to_str().is_none_or(|text| text.contains(['\n', '%'])) {
+        if base.to_str().is_none_or(|text| text.contains(|c: char| c.is_control() || c == '%')) {
             return Err(Error::Config {
                 message: format!("the job base directory {} cannot be used", base.display()),
-                hint: "Slurm needs a path in UTF-8 without line breaks and without `%`".to_owned(),
+                hint: "Slurm needs a path in UTF-8 without control characters and without `%`"
+                    .to_owned(),
             });
         }
         let given = self.runner_binary.or_else(|| self.environment.runner_binary.clone());
@@ -167,6 +185,11 @@ impl ClusterBuilder {
                 hint: "name it with runner_binary".to_owned(),
             })?,
         };
+        let permissions = permissions_of(
+            self.script_permissions.or(self.environment.script_permissions),
+            self.job_dir_permissions.or(self.environment.job_dir_permissions),
+        )?;
+        let callbacks = Callbacks::new(&self.environment.callbacks)?;
         let capacity = Capacity::of_this_machine(self.local_cpus, self.local_gpus);
         let backend: Arc<dyn Backend> =
             match self.backend.or(self.environment.backend).unwrap_or_default() {
@@ -181,11 +204,28 @@ impl ClusterBuilder {
                 binary_path: OnceCell::new(),
                 staged: OnceCell::new(),
                 environment: self.environment,
+                permissions,
+                callbacks,
                 dry_run: self.dry_run,
                 progress: self.progress,
             }),
         })
     }
+}
+
+fn permissions_of(script: Option<u32>, job_dir: Option<u32>) -> Result<Permissions> {
+    let wrong = |what: &str| {
+        let message = format!("the permissions of {what}");
+        move |reason: String| Error::Config {
+            message: format!("{message}: {reason}"),
+            hint: "0o750 and 0o700 are usual".to_owned(),
+        }
+    };
+    let default = Permissions::default();
+    Ok(Permissions {
+        script: script.map_or(Ok(default.script), permissions::script).map_err(wrong("scripts"))?,
+        job_dir: job_dir.map(permissions::job_dir).transpose().map_err(wrong("job directories"))?,
+    })
 }
 
 /// Returns the backend that `SLURM_SDK_BACKEND` names.

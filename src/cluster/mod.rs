@@ -2,6 +2,7 @@
 
 mod attach;
 mod config;
+mod execute;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,14 +11,17 @@ use std::sync::Arc;
 use once_cell::sync::OnceCell;
 
 use crate::backend::Backend;
+use crate::callback::Callbacks;
 use crate::error::Result;
 use crate::host::Binary;
+use crate::permissions::Permissions;
 use crate::poll::Poller;
 use crate::progress::ProgressMode;
 use crate::slurmfile::Environment;
 
 pub(crate) use config::backend_variable;
 pub use config::{BackendKind, ClusterBuilder};
+pub use execute::CommandOutput;
 
 /// Where jobs go: the embedded backend on this machine, or the Slurm of this host.
 ///
@@ -34,6 +38,8 @@ struct Inner {
     binary_path: OnceCell<PathBuf>,
     staged: OnceCell<PathBuf>,
     environment: Environment,
+    permissions: Permissions,
+    callbacks: Callbacks,
     dry_run: bool,
     progress: ProgressMode,
 }
@@ -108,6 +114,14 @@ impl Cluster {
 
     pub(crate) fn backend(&self) -> &dyn Backend {
         self.inner.backend.as_ref()
+    }
+
+    pub(crate) fn permissions(&self) -> Permissions {
+        self.inner.permissions
+    }
+
+    pub(crate) fn callbacks(&self) -> &Callbacks {
+        &self.inner.callbacks
     }
 
     pub(crate) fn poller(&self) -> &Poller {

@@ -7,6 +7,8 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::outcome::Failure;
 use slurm_core::state::JobState;
 
+use crate::printable::Printable;
+
 /// Why a job ended without a value, and where to look further.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -101,7 +103,7 @@ pub struct UpstreamFailure {
 
 impl fmt::Display for UpstreamFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "job {} ({}) {}", self.job, self.task, self.message)
+        write!(f, "job {} ({}) {}", self.job, Printable(&self.task), Printable(&self.message))
     }
 }
 
@@ -115,13 +117,13 @@ impl fmt::Display for JobError {
         if let Some(index) = index {
             write!(f, "_{index}")?;
         }
-        write!(f, " ({task}")?;
+        write!(f, " ({}", Printable(task))?;
         if let Some(node) = node {
-            write!(f, " on {node}")?;
+            write!(f, " on {}", Printable(node))?;
         }
         f.write_str(") ")?;
         match &self.kind {
-            JobErrorKind::Failed(failure) => write!(f, "failed: {failure}")?,
+            JobErrorKind::Failed(failure) => write!(f, "failed: {}", Printable(failure))?,
             JobErrorKind::Died => {
                 f.write_str("ended without a result")?;
                 self.how_it_ended(f)?;
@@ -143,9 +145,11 @@ impl fmt::Display for JobError {
                 upstream.iter().try_for_each(|upstream| write!(f, ": {upstream}"))?;
             }
             JobErrorKind::Lost => f.write_str("is gone from the queue and left no result")?,
-            JobErrorKind::Corrupt { reason } => write!(f, "left a result that is {reason}")?,
+            JobErrorKind::Corrupt { reason } => {
+                write!(f, "left a result that is {}", Printable(reason))?
+            }
             JobErrorKind::VersionMismatch { reason } => {
-                write!(f, "does not fit this program: {reason}")?;
+                write!(f, "does not fit this program: {}", Printable(reason))?;
             }
         }
         let tail = self.job.stderr_tail.trim_end();
@@ -153,7 +157,7 @@ impl fmt::Display for JobError {
             matches!(self.kind, JobErrorKind::Failed(_) | JobErrorKind::DependencyFailed { .. });
         if !tail.is_empty() && !told {
             f.write_str("\nits standard error ends with:")?;
-            tail.lines().try_for_each(|line| write!(f, "\n  {}", printable(line)))?;
+            tail.lines().try_for_each(|line| write!(f, "\n  {}", Printable(line)))?;
         }
         Ok(())
     }
@@ -164,7 +168,7 @@ impl JobError {
         if let Some(reason) =
             self.job.reason.as_deref().filter(|reason| *reason != "NonZeroExitCode")
         {
-            write!(f, " ({})", printable(reason))?;
+            write!(f, " ({})", Printable(reason))?;
         }
         if self.could_not_open() {
             return f.write_str(": its log files or its working directory could not be opened");
@@ -215,8 +219,3 @@ impl JobError {
 }
 
 impl std::error::Error for JobError {}
-
-/// Text from a job, made harmless for a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
-}

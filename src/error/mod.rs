@@ -13,6 +13,7 @@ use slurm_core::registry::RegistryError;
 pub use crate::host::HostError;
 #[cfg(feature = "ssh")]
 pub use crate::host::ssh::SshError;
+use crate::printable::Printable;
 pub use crate::slurmfile::{Problem, SlurmfileError};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 pub(crate) use submit::limit_in;
@@ -103,7 +104,7 @@ pub enum Error {
         place: String,
     },
     /// The job is one of another task than the one asked for.
-    #[error("{} runs the task `{found}`, not `{expected}`", id.map_or_else(|| "it".to_owned(), |id| format!("job {id}")))]
+    #[error("{} runs the task `{}`, not `{expected}`", id.map_or_else(|| "it".to_owned(), |id| format!("job {id}")), Printable(found))]
     OtherTask {
         /// The job.
         id: Option<JobId>,
@@ -120,7 +121,7 @@ pub enum Error {
     #[error(transparent)]
     Ssh(Box<SshError>),
     /// A command ran and said no.
-    #[error("`{command}` failed: {message}")]
+    #[error("`{}` failed: {}", Printable(command), Printable(message))]
     Command {
         /// The whole command line.
         command: String,

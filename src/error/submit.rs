@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::host::HostError;
+use crate::printable::Printable;
 
 /// Why a job could not be submitted.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum SubmitError {
     #[error(transparent)]
     Host(#[from] HostError),
     /// sbatch, or the controller through it, said no. There is no job and no job directory.
-    #[error("sbatch refused the job: {message}")]
+    #[error("sbatch refused the job: {}", Printable(message))]
     Refused {
         /// What was objected to.
         refusal: Refusal,
@@ -24,7 +25,7 @@ pub enum SubmitError {
         command: String,
     },
     /// The answer was lost and the job was not found afterwards; it may still appear.
-    #[error("it is not known whether the job was submitted: {message}")]
+    #[error("it is not known whether the job was submitted: {}", Printable(message))]
     Unknown {
         /// What was said instead of an answer.
         message: String,
@@ -40,7 +41,7 @@ pub enum SubmitError {
         output: String,
     },
     /// The supervisor of the embedded backend could not be reached.
-    #[error("the embedded backend did not answer: {message}")]
+    #[error("the embedded backend did not answer: {}", Printable(message))]
     Supervisor {
         /// What happened.
         message: String,

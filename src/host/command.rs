@@ -22,11 +22,14 @@ pub(crate) struct CommandLine {
 }
 
 /// What a command left behind.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote to standard output; bytes that are not UTF-8 are replaced.
+    pub stdout: String,
+    /// What it wrote to standard error; bytes that are not UTF-8 are replaced.
+    pub stderr: String,
 }
 
 /// sbatch itself retries for about two minutes when the controller is busy; a shorter limit would kill
@@ -63,6 +66,20 @@ impl CommandLine {
     pub(crate) fn within(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// Says why it cannot be run, if it cannot.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        if self.program.is_empty() {
+            Some("there is no program to run")
+        } else if std::iter::once(&self.program)
+            .chain(&self.arguments)
+            .any(|word| word.contains('\0'))
+        {
+            Some("a word of it holds a NUL")
+        } else {
+            None
+        }
     }
 
     /// Runs the command on this machine, without the variables that would change what Slurm's commands

@@ -1,14 +1,15 @@
 //! This machine.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use slurm_core::durable;
 use slurm_core::layout::binary_folder;
 
-use super::{Binary, CommandLine, Content, Found, Host, HostError, Look, NewFile, Output};
+use super::folder::{self, Folder};
+use super::{Binary, CommandLine, Found, Host, HostError, Look, NewDir, NewFile, Output};
 
 /// The machine that this process runs on.
 #[derive(Debug)]
@@ -19,24 +20,8 @@ impl Host for LocalHost {
         command.run_here()
     }
 
-    fn create_dir_with(&self, dir: &Path, files: &[NewFile<'_>]) -> Result<(), HostError> {
-        if let Some(parent) = dir.parent() {
-            create_dirs(parent)?;
-        }
-        // Not `create_dir_all`: a directory that exists already is somebody else's submission.
-        DirBuilder::new().create(dir).map_err(|error| HostError::file("create", dir, error))?;
-        for file in files {
-            let path = dir.join(file.name);
-            if let Err(error) = create(&path, file) {
-                let _ = fs::remove_dir_all(dir);
-                return Err(HostError::file("write", &path, error));
-            }
-        }
-        if files.iter().any(|file| file.synced) {
-            let synced = File::open(dir).and_then(|dir| dir.sync_all());
-            synced.map_err(|error| HostError::file("write", dir, error))?;
-        }
-        Ok(())
+    fn create_dir_with(&self, dir: &NewDir<'_>, files: &[NewFile<'_>]) -> Result<(), HostError> {
+        folder::create_with(dir, files)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
@@ -91,9 +76,8 @@ impl Host for LocalHost {
 
     fn spool_dir(&self, job_base_dir: &Path) -> Result<PathBuf, HostError> {
         // On the same file system as the jobs, so that a file of any size only has to be renamed.
-        let dir = job_base_dir.join(".spool");
-        create_dirs(&dir)?;
-        Ok(dir)
+        let folder = Folder::base(job_base_dir)?.enter(".spool", Some(0o700))?;
+        Ok(folder.path().to_owned())
     }
 
     fn staging_path(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
@@ -114,17 +98,22 @@ impl Host for LocalHost {
         let reading = |error| HostError::file("read", &binary.path, error);
         let mut file = File::open(&binary.path).map_err(reading)?;
         let metadata = file.metadata().map_err(reading)?;
-        let is_whole =
-            |staged: &Path| fs::metadata(staged).is_ok_and(|known| known.size() == metadata.size());
+        // Of this user, so that nobody else has put it there.
+        let is_whole = |staged: &Path| {
+            fs::symlink_metadata(staged).is_ok_and(|known| {
+                let user = rustix::process::geteuid().as_raw();
+                known.is_file() && known.uid() == user && known.size() == metadata.size()
+            })
+        };
+        let bin = Folder::base(job_base_dir)?.enter(".bin", None)?;
+        bin.enter("index", None)?;
         let index = index_entry(job_base_dir, &metadata);
         if let Some(hash) = fs::read_to_string(&index).ok().filter(|hash| is_hash(hash)) {
-            let staged = binary_folder(job_base_dir, &hash).join(&binary.name);
+            let staged = bin.enter(&hash, None)?.path().join(&binary.name);
             if is_whole(&staged) {
                 return Ok(staged);
             }
         }
-        let folder = job_base_dir.join(".bin/index");
-        create_dirs(&folder)?;
         // Hashed while it is copied, so that what lies under a hash has it, whatever happens to the original.
         let copy = durable::temporary_beside(&job_base_dir.join(".bin").join(&binary.name));
         let hash = copy_hashed(&mut file, &copy)
@@ -133,7 +122,7 @@ impl Host for LocalHost {
         let placed = if is_whole(&staged) {
             fs::remove_file(&copy)
         } else {
-            create_dirs(staged.parent().unwrap_or(job_base_dir))?;
+            bin.enter(&hash, None)?;
             fs::rename(&copy, &staged)
         };
         placed.map_err(|error| HostError::file("write", &staged, error))?;
@@ -166,37 +155,12 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn create_dirs(dir: &Path) -> Result<(), HostError> {
-    fs::create_dir_all(dir).map_err(|error| HostError::file("create", dir, error))
-}
-
 fn names(dir: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir)? {
         names.extend(entry?.file_name().into_string().ok());
     }
     Ok(names)
-}
-
-fn create(path: &Path, file: &NewFile<'_>) -> io::Result<()> {
-    let bytes = match file.content {
-        Content::Bytes(bytes) => bytes,
-        Content::Dir => return DirBuilder::new().create(path),
-        Content::Spooled(spooled) => {
-            if file.synced {
-                File::open(spooled)?.sync_all()?;
-            }
-            return fs::rename(spooled, path);
-        }
-    };
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    if let Some(mode) = file.mode {
-        options.mode(mode);
-    }
-    let mut handle = options.open(path)?;
-    handle.write_all(bytes)?;
-    if file.synced { handle.sync_all() } else { Ok(()) }
 }
 
 /// Copies a program into a new file that may be run and not be written, and returns its hash.
@@ -229,6 +193,7 @@ fn copy_hashed(source: &mut File, target: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::Content;
 
     #[test]
     fn a_binary_is_staged_once_per_content() {
@@ -252,10 +217,11 @@ mod tests {
     fn a_directory_that_cannot_be_filled_is_not_left_half_full() {
         let base = tempfile::tempdir().unwrap();
         let dir = base.path().join("task/job");
+        let new = NewDir { base: base.path(), below: Path::new("task/job"), mode: None };
         let good =
             NewFile { name: "spec", content: Content::Bytes(b"x"), mode: None, synced: true };
         let bad = NewFile { name: "no/such/folder", ..good };
-        assert!(LocalHost.create_dir_with(&dir, &[good, bad]).is_err());
+        assert!(LocalHost.create_dir_with(&new, &[good, bad]).is_err());
         assert!(!dir.exists());
     }
 
@@ -264,8 +230,9 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let file =
             NewFile { name: "spec", content: Content::Bytes(b"x"), mode: None, synced: false };
-        LocalHost.create_dir_with(&base.path().join("a"), &[file]).unwrap();
-        assert!(LocalHost.create_dir_with(&base.path().join("a"), &[file]).is_err());
+        let new = NewDir { base: base.path(), below: Path::new("a"), mode: None };
+        LocalHost.create_dir_with(&new, &[file]).unwrap();
+        assert!(LocalHost.create_dir_with(&new, &[file]).is_err());
         assert_eq!(fs::read(base.path().join("a/spec")).unwrap(), b"x");
     }
 }

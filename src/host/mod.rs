@@ -4,6 +4,7 @@
 //! it are written against the trait alone.
 
 mod command;
+mod folder;
 mod local;
 #[cfg(feature = "ssh")]
 pub(crate) mod ssh;
@@ -13,7 +14,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use command::{CommandLine, Output, is_scrubbed};
+pub use command::Output;
+pub(crate) use command::{CommandLine, is_scrubbed};
+pub(crate) use folder::Folder;
 pub(crate) use local::LocalHost;
 
 /// A machine on which commands run and files lie.
@@ -24,7 +27,10 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     fn run(&self, command: &CommandLine) -> Result<Output, HostError>;
 
     /// Creates the directory `dir` with `files` in it. On an error nothing of it is left.
-    fn create_dir_with(&self, dir: &Path, files: &[NewFile<'_>]) -> Result<(), HostError>;
+    ///
+    /// A base that belongs to another user or that everybody may write to is refused, and so is a
+    /// symbolic link or another user's directory below it.
+    fn create_dir_with(&self, dir: &NewDir<'_>, files: &[NewFile<'_>]) -> Result<(), HostError>;
 
     /// Writes a file whole or not at all.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError>;
@@ -104,6 +110,17 @@ pub(crate) enum Found {
     Names(Vec<String>),
 }
 
+/// A directory to be created.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewDir<'a> {
+    /// The job base directory.
+    pub(crate) base: &'a Path,
+    /// The directory's path below it.
+    pub(crate) below: &'a Path,
+    /// The permission bits, or what the umask leaves.
+    pub(crate) mode: Option<u32>,
+}
+
 impl Found {
     /// Returns the content, if it is that of a file.
     pub(crate) fn into_bytes(self) -> Option<Vec<u8>> {
@@ -119,7 +136,7 @@ impl Found {
 pub(crate) struct NewFile<'a> {
     pub(crate) name: &'a str,
     pub(crate) content: Content<'a>,
-    /// The permission bits, or what the umask leaves.
+    /// Exactly these permission bits, or what the umask and those of the directory leave.
     pub(crate) mode: Option<u32>,
     /// Whether the job reads it, so that it has to be on the disk before the job exists.
     pub(crate) synced: bool,
@@ -150,6 +167,14 @@ pub enum HostError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A directory that others could misuse; nothing was written to it.
+    #[error("will not use {}: {reason}", path.display())]
+    Unsafe {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
     },
     /// A program is not installed, or not in `PATH`.
     #[error("cannot run `{command}`: {program} was not found")]
@@ -182,6 +207,14 @@ impl HostError {
         Self::File { action, path: path.to_owned(), source }
     }
 
+    /// Returns the error with what the system said.
+    pub(crate) fn with_source(&self) -> String {
+        match self {
+            Self::File { source, .. } | Self::Start { source, .. } => format!("{self}: {source}"),
+            _ => self.to_string(),
+        }
+    }
+
     /// Returns what can be done about it, if anything is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -196,6 +229,10 @@ impl HostError {
                 ),
                 _ => return None,
             },
+            Self::Unsafe { path, .. } => format!(
+                "give jobs a directory of your own: `mkdir -p -m 700 DIR`, then --job-base-dir DIR or SLURM_SDK_JOB_BASE_DIR; see `ls -ld {}`",
+                path.display()
+            ),
             Self::CommandMissing { program, .. } => format!(
                 "`which {program}` should find Slurm's command: log in to a login node, load the cluster's Slurm module, or use --backend local"
             ),

@@ -4,7 +4,7 @@ mod handle;
 mod logs;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
@@ -34,6 +34,8 @@ pub struct Job<T> {
     decode: fn(&[u8]) -> Result<T, CodecError>,
     explanation: OnceCell<Explanation>,
     watch: Arc<JobWatch>,
+    /// That the callbacks know of its end.
+    told: Once,
 }
 
 impl<T> fmt::Debug for Job<T> {
@@ -52,7 +54,7 @@ impl<T> Job<T> {
         let explanation = explanation.map_or_else(OnceCell::new, OnceCell::with_value);
         let result = JobDir::at(&handle.dir).result();
         let watch = Arc::new(JobWatch::new(handle.job_id, result));
-        Self { cluster, handle, decode, explanation, watch }
+        Self { cluster, handle, decode, explanation, watch, told: Once::new() }
     }
 
     /// Returns the job's id.
@@ -177,9 +179,15 @@ impl<T> Job<T> {
         let poller = self.cluster.poller();
         let _watch = poller.watch(self.watch.clone())?;
         let waited = limit.unwrap_or_default();
-        poller
+        let verdict = poller
             .wait(deadline, || self.watch.verdict())
-            .unwrap_or(Err(Error::StillRunning { id: self.id(), waited }))
+            .unwrap_or(Err(Error::StillRunning { id: self.id(), waited }));
+        if let Ok(verdict) = &verdict {
+            let ended =
+                || self.cluster.callbacks().on_ended(&self.handle, || conclude::state_of(verdict));
+            self.told.call_once(ended);
+        }
+        verdict
     }
 
     fn value_of(&self, verdict: &Verdict) -> Result<T> {

@@ -3,18 +3,21 @@
 //! | file | holds |
 //! |---|---|
 //! | `discover` | where a Slurmfile is looked for |
-//! | `parse` | from TOML to settings, with the place of everything that is wrong |
+//! | `parse`, `sections` | from TOML to settings, with the place of everything that is wrong |
 
 mod discover;
 mod parse;
+mod sections;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use slurm_core::options::OptionSet;
+use slurm_core::variable::VariableName;
 
 pub(crate) use discover::chosen;
+pub use sections::CallbackSettings;
 
 use crate::cluster::BackendKind;
 use crate::error::{Error, Result};
@@ -42,6 +45,10 @@ pub(crate) const DEFAULT_ENVIRONMENT: &str = "default";
 /// [default.env]                      # variables in every job
 /// OMP_NUM_THREADS = "8"
 ///
+/// [[default.callbacks]]              # what the program registered under this name; see `slurm::Callback`
+/// name = "notify"
+/// args = { to = "me@example.org" }
+///
 /// [debug.submit]                     # chosen by --env debug, or SLURM_ENV=debug
 /// partition = "debug"
 /// ```
@@ -68,12 +75,41 @@ pub struct Environment {
     pub job_base_dir: Option<PathBuf>,
     /// The program that runs inside the jobs.
     pub runner_binary: Option<PathBuf>,
+    /// Whether the program is compressed on its way to a remote cluster.
+    pub compress: Option<Compress>,
+    /// What this program does when its jobs are submitted and end.
+    pub callbacks: Vec<CallbackSettings>,
+    /// The permission bits of batch scripts.
+    pub script_permissions: Option<u32>,
+    /// The permission bits of job directories.
+    pub job_dir_permissions: Option<u32>,
     /// Options of every job.
     pub submit: OptionSet,
     /// Lines of shell that every job runs before the task.
     pub setup: Vec<String>,
     /// Variables of every job.
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<VariableName, String>,
+}
+
+/// Whether what is sent to a remote cluster is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compress {
+    /// Where it helps.
+    #[default]
+    Auto,
+    /// Not at all.
+    Never,
+}
+
+impl Compress {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "auto" => Some(Self::Auto),
+            "never" => Some(Self::Never),
+            _ => None,
+        }
+    }
 }
 
 /// Everything that is wrong with a Slurmfile.
@@ -117,7 +153,7 @@ impl Slurmfile {
     /// [`Error::Slurmfile`] with everything that is wrong: TOML, unknown names, wrong types, options that
     /// sbatch would not take.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
-        let environments = parse::environments(text)
+        let environments = parse::environments(text, name)
             .map_err(|problems| SlurmfileError { file: name.to_owned(), problems })?;
         Ok(Self { name: name.to_owned(), environments })
     }
@@ -166,12 +202,18 @@ impl Slurmfile {
 impl Environment {
     /// Returns this environment with what `over` says in its place.
     ///
-    /// Values replace values; `setup` lines come before those of `over`.
+    /// Values replace values; `setup` lines come before those of `over`, and so do callbacks but those that it
+    /// names too.
     fn under(mut self, over: &Self) -> Self {
         self.backend = over.backend.or(self.backend);
         self.job_base_dir = over.job_base_dir.clone().or(self.job_base_dir);
         self.runner_binary = over.runner_binary.clone().or(self.runner_binary);
+        self.script_permissions = over.script_permissions.or(self.script_permissions);
+        self.job_dir_permissions = over.job_dir_permissions.or(self.job_dir_permissions);
         self.submit.overlay(&over.submit);
+        self.compress = over.compress.or(self.compress);
+        self.callbacks.retain(|own| over.callbacks.iter().all(|other| other.name != own.name));
+        self.callbacks.extend(over.callbacks.iter().cloned());
         self.setup.extend(over.setup.iter().cloned());
         self.env.extend(over.env.clone());
         self

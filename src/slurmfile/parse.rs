@@ -2,19 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
 
 use slurm_core::options::{self, OptionInput, Source};
+use slurm_core::variable::VariableName;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Environment, Problem};
+use crate::permissions;
 
-type Value<'a> = Spanned<DeValue<'a>>;
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+
+/// The sections of an environment.
+pub(super) const SECTIONS: &[&str] =
+    &["cluster", "submit", "packaging", "callbacks", "setup", "env"];
+/// The settings of `cluster`.
+pub(super) const CLUSTER_KEYS: &[&str] =
+    &["backend", "job_base_dir", "script_permissions", "job_dir_permissions"];
 
 /// Reads all environments, or tells everything that is wrong.
-pub(super) fn environments(text: &str) -> Result<BTreeMap<String, Environment>, Vec<Problem>> {
-    let mut reader = Reader { text, problems: Vec::new() };
+pub(super) fn environments(
+    text: &str,
+    name: &str,
+) -> Result<BTreeMap<String, Environment>, Vec<Problem>> {
+    let mut reader = Reader { text, name, problems: Vec::new() };
     let document = match DeTable::parse(text) {
         Ok(document) => document.into_inner(),
         Err(error) => {
@@ -25,30 +36,40 @@ pub(super) fn environments(text: &str) -> Result<BTreeMap<String, Environment>, 
     let mut environments = BTreeMap::new();
     for (name, value) in &document {
         if let Some(table) = reader.table(value, "an environment") {
-            environments.insert(name.get_ref().to_string(), reader.environment(table));
+            environments
+                .insert(name.get_ref().to_string(), reader.environment(name.get_ref(), table));
         }
     }
     reader.problems.sort_by_key(|problem| (problem.line, problem.column));
     if reader.problems.is_empty() { Ok(environments) } else { Err(reader.problems) }
 }
 
-struct Reader<'a> {
-    text: &'a str,
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
+    pub(super) name: &'a str,
     problems: Vec<Problem>,
 }
 
+/// Returns the line and the column of a byte, both from 1; the column in characters.
+pub(super) fn place(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
 impl<'a> Reader<'a> {
-    fn problem(&mut self, span: Range<usize>, message: impl Into<String>) {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        self.problems.push(Problem {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            message: message.into(),
-        });
+    pub(super) fn problem(&mut self, span: Range<usize>, message: impl Into<String>) {
+        let (line, column) = place(self.text, span.start);
+        self.problems.push(Problem { line, column, message: message.into() });
     }
 
-    fn unknown(&mut self, span: Range<usize>, what: &str, name: &str, known: &[&'static str]) {
+    pub(super) fn unknown(
+        &mut self,
+        span: Range<usize>,
+        what: &str,
+        name: &str,
+        known: &[&'static str],
+    ) {
         let message = match options::closest(name, known.iter().copied()) {
             Some(meant) => format!("unknown {what} `{name}`; did you mean `{meant}`?"),
             None => format!("unknown {what} `{name}`; there are: {}", known.join(", ")),
@@ -56,20 +77,17 @@ impl<'a> Reader<'a> {
         self.problem(span, message);
     }
 
-    fn environment(&mut self, table: &DeTable<'a>) -> Environment {
+    fn environment(&mut self, own: &str, table: &DeTable<'a>) -> Environment {
         let mut environment = Environment::default();
         for (name, value) in table {
             match name.get_ref().as_ref() {
                 "cluster" => self.cluster(value, &mut environment),
                 "submit" => self.submit(value, &mut environment),
+                "packaging" => self.packaging(value, &mut environment),
+                "callbacks" => environment.callbacks = self.callbacks(value, own),
                 "setup" => environment.setup = self.setup(value),
                 "env" => environment.env = self.env(value),
-                other => self.unknown(
-                    name.span(),
-                    "section",
-                    other,
-                    &["cluster", "submit", "setup", "env"],
-                ),
+                other => self.unknown(name.span(), "section", other, SECTIONS),
             }
         }
         environment
@@ -87,18 +105,19 @@ impl<'a> Reader<'a> {
                     }
                 }
                 "job_base_dir" => {
-                    environment.job_base_dir = self.text(value, "a directory").map(PathBuf::from);
+                    environment.job_base_dir = self.path(value, "a directory");
+                }
+                "script_permissions" => {
+                    environment.script_permissions = self.permissions(value, permissions::script);
+                }
+                "job_dir_permissions" => {
+                    environment.job_dir_permissions = self.permissions(value, permissions::job_dir);
                 }
                 "runner_binary" => {
-                    environment.runner_binary = self.text(value, "a file").map(PathBuf::from);
+                    self.problem(name.span(), "`runner_binary` stands in `packaging`");
                 }
                 other => {
-                    self.unknown(
-                        name.span(),
-                        "setting",
-                        other,
-                        &["backend", "job_base_dir", "runner_binary"],
-                    );
+                    self.unknown(name.span(), "setting", other, CLUSTER_KEYS);
                 }
             }
         }
@@ -196,28 +215,23 @@ impl<'a> Reader<'a> {
         setup
     }
 
-    fn env(&mut self, value: &Value<'a>) -> BTreeMap<String, String> {
+    fn env(&mut self, value: &Value<'a>) -> BTreeMap<VariableName, String> {
         let mut variables = BTreeMap::new();
         let Some(table) = self.table(value, "`env`") else { return variables };
         for (name, value) in table {
-            let key = name.get_ref();
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if key.is_empty()
-                || key.starts_with(|c: char| c.is_ascii_digit())
-                || !key.chars().all(plain)
-            {
-                let message = format!(
-                    "`{key}` cannot be a variable's name: letters, digits and `_`, no digit first"
-                );
-                self.problem(name.span(), message);
-                continue;
-            }
+            let name = match name.get_ref().parse::<VariableName>() {
+                Ok(name) => name,
+                Err(error) => {
+                    self.problem(name.span(), error.to_string());
+                    continue;
+                }
+            };
             match self.text(value, "a variable's value") {
                 Some(text) if text.contains('\0') => {
                     self.problem(value.span(), "a value cannot hold a NUL")
                 }
                 Some(text) => {
-                    variables.insert(key.to_string(), text);
+                    variables.insert(name, text);
                 }
                 None => {}
             }
@@ -225,7 +239,11 @@ impl<'a> Reader<'a> {
         variables
     }
 
-    fn table<'v>(&mut self, value: &'v Value<'a>, what: &str) -> Option<&'v DeTable<'a>> {
+    pub(super) fn table<'v>(
+        &mut self,
+        value: &'v Value<'a>,
+        what: &str,
+    ) -> Option<&'v DeTable<'a>> {
         match value.get_ref() {
             DeValue::Table(table) => Some(table),
             other => {
@@ -238,7 +256,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self, value: &Value<'a>, what: &str) -> Option<String> {
+    pub(super) fn text(&mut self, value: &Value<'a>, what: &str) -> Option<String> {
         match value.get_ref() {
             DeValue::String(text) => Some(text.to_string()),
             other => {

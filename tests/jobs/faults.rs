@@ -149,7 +149,7 @@ fn a_full_disk(site: &Site) {
             .is_ok_and(|status| status.success())
     };
     assert!(
-        mount(&["-t", "tmpfs", "-o", "size=128k", "tmpfs"]),
+        mount(&["-t", "tmpfs", "-o", "size=128k,mode=0755", "tmpfs"]),
         "this test makes a small file system and has to run as root"
     );
     let cluster = Cluster::builder().backend(site.kind).job_base_dir(&small).build().unwrap();

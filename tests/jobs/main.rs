@@ -10,6 +10,7 @@ mod faults;
 mod local;
 mod on_slurm;
 mod roles;
+mod security;
 mod shared;
 mod tasks;
 
@@ -19,12 +20,14 @@ fn main() {
     roles::play_without_init();
     slurm::init().expect("the tasks of this program are sound");
     roles::play();
+    security::capture_the_log();
     let mut trials = Vec::new();
     trials.extend(shared::trials());
     trials.extend(arrays::trials());
     trials.extend(faults::trials());
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());
+    trials.extend(security::trials());
     if common::cluster_is_missing() {
         eprintln!(
             "no cluster is up, so tests named `slurm::…` are ignored: eval \"$(tests/cluster/up)\""

@@ -92,7 +92,7 @@ pub(crate) fn play() {
             let job = cluster.attach::<add>(argument.as_str()).unwrap();
             println!("{:?}", job.result());
         }
-        other => panic!("there is no role {other}"),
+        other => crate::security::play(other, &argument, &cluster),
     }
     std::process::exit(0);
 }

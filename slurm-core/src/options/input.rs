@@ -132,6 +132,7 @@ macro_rules! from_displayed {
 
 from_displayed!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 from_displayed!(
+    types::AccountName,
     types::AcctgFreq,
     types::ArraySpec,
     types::Constraint,
@@ -145,6 +146,7 @@ from_displayed!(
     types::Gpus,
     types::Gres,
     types::HostList,
+    types::JobName,
     types::Licenses,
     types::MailType,
     types::MemBind,
@@ -153,7 +155,9 @@ from_displayed!(
     types::NodeCount,
     types::NodeLayout,
     types::OpenMode,
+    types::PartitionName,
     types::Priority,
+    types::QosName,
     types::Signal,
     types::Switches,
     types::TresPerTask,

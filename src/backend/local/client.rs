@@ -1,7 +1,8 @@
 //! The client's end: find the supervisor, or start it.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -73,7 +74,7 @@ impl Client {
 
     fn reach(&self) -> Result<UnixStream, Unreachable> {
         let path = self.place.address();
-        let text = fs::read(&path).map_err(|error| Unreachable::NotThere(error.to_string()))?;
+        let text = read_own(&path).map_err(|error| Unreachable::NotThere(error.to_string()))?;
         let address: Address = serde_json::from_slice(&text)
             .map_err(|error| Unreachable::NotThere(format!("{}: {error}", path.display())))?;
         let stream = UnixStream::connect(&address.socket).map_err(|error| {
@@ -91,6 +92,18 @@ impl Client {
         limited.map_err(|error| Unreachable::NotThere(error.to_string()))?;
         Ok(stream)
     }
+}
+
+/// Reads a file of this user: what another one has put there must not learn of jobs and environments.
+fn read_own(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.uid() != rustix::process::geteuid().as_raw() {
+        let message = format!("{} belongs to another user", path.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[derive(Debug)]

@@ -40,6 +40,15 @@ use crate::submit::Prepared;
 pub(crate) use capacity::Capacity;
 pub(crate) use supervisor::supervise;
 
+/// Reads bytes as everything that a supervisor may be told or find; for the fuzz targets.
+pub(crate) fn read_anything(bytes: &[u8]) {
+    let _ = serde_json::from_slice::<Reply>(bytes);
+    let _ = serde_json::from_slice::<protocol::Address>(bytes);
+    let _ = serde_json::from_slice::<Vec<protocol::Variable>>(bytes);
+    let request = serde_json::from_slice(bytes);
+    supervisor::read_anything(bytes, request.ok());
+}
+
 /// The embedded backend.
 #[derive(Debug)]
 pub(crate) struct Local {

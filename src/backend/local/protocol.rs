@@ -1,13 +1,20 @@
 //! What passes between clients and the supervisor: one JSON object a line, an answer to each request.
 
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::state::JobState;
 
 use super::capacity::Capacity;
 use crate::backend::{Exit, Indices, Sighting};
+use crate::error::HostError;
+use crate::host::Folder;
 
 /// Changes whenever an older end could misread a newer one, or the journal.
 pub(super) const PROTOCOL: u32 = 3;
@@ -63,7 +70,51 @@ pub(super) struct JobRequest {
     /// In sbatch's grammar.
     pub(super) dependency: Option<String>,
     /// The environment of the submitter.
-    pub(super) environment: Vec<(String, String)>,
+    pub(super) environment: Vec<Variable>,
+}
+
+/// A variable: its name and its value.
+pub(super) type Variable = (SystemText, SystemText);
+
+/// A text of the system, which need not be UTF-8: a JSON string if it is, a list of bytes if not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SystemText(pub(super) OsString);
+
+impl Serialize for SystemText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.to_str() {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.collect_seq(self.0.as_bytes()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SystemText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = SystemText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or its bytes")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<SystemText, E> {
+                Ok(SystemText(text.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<SystemText, A::Error> {
+                let mut all = Vec::new();
+                while let Some(byte) = bytes.next_element()? {
+                    all.push(byte);
+                }
+                Ok(SystemText(OsString::from_vec(all)))
+            }
+        }
+
+        deserializer.deserialize_any(Text)
+    }
 }
 
 /// What is asked of an array; the indices of its elements begin at 0.
@@ -145,6 +196,19 @@ impl Place {
 
     pub(super) fn at(dir: &Path) -> Self {
         Self { dir: dir.to_owned() }
+    }
+
+    /// Creates the directory, which only this user can look into.
+    ///
+    /// # Errors
+    /// Also if it, or one above it, is another user's or a symbolic link.
+    pub(super) fn create(&self) -> Result<(), HostError> {
+        let name = |dir: &Path| dir.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        let all = self.dir.parent();
+        let parts = all.and_then(|all| Some((all.parent()?, name(all)?, name(&self.dir)?)));
+        let Some((base, all, own)) = parts else { return Ok(()) };
+        let all = Folder::base(base)?.enter(&all, Some(0o700))?;
+        all.enter(&own, Some(0o700))?.for_its_owner_alone().map(drop)
     }
 
     pub(super) fn dir(&self) -> &Path {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use slurm_core::options::{ArrayRange, ArraySpec, Memory, OptionSet, OptionValue, Signal};
 
 use super::capacity::Capacity;
-use super::protocol::{ArrayRequest, JobRequest};
+use super::protocol::{ArrayRequest, JobRequest, SystemText};
 use crate::error::SubmitError;
 use crate::host::is_scrubbed;
 use crate::submit::{self, Prepared};
@@ -63,8 +63,8 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
         warning: signal.map(|signal| (signal.number().into(), signal.seconds().into())),
         dependency: text(options, "dependency").map(str::to_owned),
         environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| !is_scrubbed(name))
+            .filter(|(name, _)| !name.to_str().is_some_and(is_scrubbed))
+            .map(|(name, value)| (SystemText(name), SystemText(value)))
             .collect(),
     })
 }

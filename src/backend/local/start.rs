@@ -1,8 +1,8 @@
 //! Starting a supervisor, and what is to be said of one that does not come up.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -98,7 +98,7 @@ impl Started {
 pub(super) fn start(place: &Place, capacity: Capacity) -> Result<Started, String> {
     let dir = place.dir();
     let in_dir = |error: io::Error| format!("cannot use {}: {error}", dir.display());
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(in_dir)?;
+    place.create().map_err(|error| error.with_source())?;
     let log = OpenOptions::new()
         .append(true)
         .create(true)

@@ -52,6 +52,13 @@ fn question(program: &str) -> CommandLine {
         .within(QUERY_LIMIT)
 }
 
+/// Reads a text as everything that Slurm's commands print; for the fuzz targets.
+pub(crate) fn read_anything(text: &str) {
+    text.lines().for_each(queue::read_anything);
+    let _ = sbatch::job_id(text);
+    let _ = text.trim().parse::<Release>();
+}
+
 fn refused(command: &CommandLine, output: &Output) -> Error {
     let words = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
     Error::Command { command: command.to_string(), message: words.trim().to_owned() }

@@ -87,6 +87,11 @@ fn queue_line(line: &str) -> Option<Line> {
     Some(Line { job, elements, sighting: Sighting { state, reason, nodes, exit } })
 }
 
+/// Reads a line as each command may print it; for the fuzz targets.
+pub(super) fn read_anything(line: &str) {
+    let _ = (queue_line(line), account_line(line), script_path(line));
+}
+
 /// Reads indices as Slurm prints them: `4`, `2-5%2`, `[1,3-9:2]`.
 fn indices(list: &str) -> Option<Indices> {
     let list = list.strip_prefix('[').map_or(list, |list| list.strip_suffix(']').unwrap_or(list));

@@ -74,7 +74,7 @@ fn found(slurm: &Slurm, prepared: &Prepared) -> Option<JobId> {
 
 /// Reads what `sbatch --parsable` prints, also through wrappers that say more: the last line that is
 /// `id` or `id;cluster`, or else sbatch's usual sentence.
-fn job_id(stdout: &str) -> Option<JobId> {
+pub(super) fn job_id(stdout: &str) -> Option<JobId> {
     let line_id = |line: &str| line.trim().split(';').next()?.parse().ok();
     stdout.lines().rev().find_map(line_id).or_else(|| {
         let (_, rest) = stdout.rsplit_once("Submitted batch job ")?;

@@ -17,7 +17,7 @@ mod connect;
 mod deadline;
 mod error;
 #[doc(hidden)]
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod handshake;
 mod host_key;
 mod known_hosts;

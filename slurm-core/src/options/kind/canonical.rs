@@ -62,6 +62,8 @@ impl ValueKind {
             | Self::BurstBuffer
             | Self::ClusterFeatures
             | Self::Flag
+            | Self::JobName
+            | Self::Name
             | Self::Path
             | Self::Text
             | Self::TresBind => value.to_owned(),

@@ -6,7 +6,7 @@ use crate::options::text::Text;
 use crate::options::types::{
     AcctgFreq, ArraySpec, Constraint, CpuFreq, DateTime, Dependency, Distribution, Export, GpuBind,
     GpuFreq, Gpus, Gres, HostList, Licenses, MailType, MemBind, Memory, Nice, NodeCount,
-    NodeLayout, OpenMode, Priority, Signal, Switches, TresPerTask, Walltime, gpu_bind, names,
+    NodeLayout, OpenMode, Priority, Signal, Switches, TresPerTask, Walltime, gpu_bind, name, names,
     number, rlimits, words,
 };
 
@@ -103,6 +103,8 @@ impl ValueKind {
             Self::MailType => MailType::check(text),
             Self::MemBind => MemBind::check(text),
             Self::Memory => checked!(Memory::read(text)),
+            Self::JobName => name::check_job(text),
+            Self::Name => name::check(text),
             Self::Names => names::check(text),
             Self::Nice => checked!(Nice::read(text)),
             Self::NoKill => words::NO_KILL.check(text),

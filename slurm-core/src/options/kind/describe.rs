@@ -46,6 +46,8 @@ impl ValueKind {
                  `prefer`, `sort`, `nosort`, joined by commas"
             }
             Self::Memory => "a whole number with K, M, G or T (MiB without a unit)",
+            Self::JobName => "visible text of at most 1024 bytes",
+            Self::Name => "a name",
             Self::Names => "names joined by commas",
             Self::Nice => "a whole number between -2147483645 and 2147483645",
             Self::NoKill => "no value, `set`, `off` or `no`",
@@ -111,6 +113,7 @@ impl ValueKind {
             Self::MailType => "END,FAIL",
             Self::MemBind => "local",
             Self::Memory => "4G",
+            Self::Name => "proj1",
             Self::Names => "debug",
             Self::Nice | Self::Priority => "100",
             Self::NoKill => "off",
@@ -124,7 +127,7 @@ impl ValueKind {
             Self::Requeue => "expedite",
             Self::Signal => "B:USR1@120",
             Self::Switches => "1@24:00:00",
-            Self::Text => "training",
+            Self::JobName | Self::Text => "training",
             Self::ThreadSpec => "8",
             Self::TresBind => "gres/gpu:single:2",
             Self::TresPerTask => "cpu=4,gres/gpu=1",

@@ -27,10 +27,12 @@ impl ValueKind {
         Self::GresFlags,
         Self::Hint,
         Self::HostList,
+        Self::JobName,
         Self::Licenses,
         Self::MailType,
         Self::MemBind,
         Self::Memory,
+        Self::Name,
         Self::Names,
         Self::Nice,
         Self::NoKill,
@@ -71,6 +73,10 @@ impl ValueKind {
                  cluster's `MaxArraySize` (1001 unless configured, at most 4000001). `%limit` \
                  bounds how many tasks of the whole array run at once. Brackets around numbers are \
                  dropped."
+            }
+            Self::JobName => "No control characters.",
+            Self::Name | Self::Names => {
+                "No blanks, control characters, quotes, nor what shells know: `\\$|;&<>(){}#`."
             }
             Self::BatchFeatures | Self::ClusterFeatures => "Names without blanks or brackets.",
             Self::Constraint => {
@@ -177,7 +183,6 @@ impl ValueKind {
             | Self::Count
             | Self::Flag
             | Self::Hint
-            | Self::Names
             | Self::Nice
             | Self::NoKill
             | Self::Path

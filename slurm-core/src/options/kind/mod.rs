@@ -62,7 +62,11 @@ pub enum ValueKind {
     MemBind,
     /// A size: [`Memory`](super::Memory).
     Memory,
-    /// Names separated by commas.
+    /// The name of a job: [`JobName`](super::JobName).
+    JobName,
+    /// One name, of an account for example: [`AccountName`](super::AccountName).
+    Name,
+    /// Names separated by commas: [`PartitionName`](super::PartitionName), [`QosName`](super::QosName).
     Names,
     /// A change of priority: [`Nice`](super::Nice).
     Nice,

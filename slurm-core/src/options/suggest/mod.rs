@@ -25,8 +25,8 @@ pub(crate) fn near(
     }
     let fault = check(value).err()?;
     let proposals = match kind {
-        ValueKind::Text | ValueKind::Path | ValueKind::BurstBuffer => {
-            vec![value.replace(['\n', '\0'], " ").trim().to_owned()]
+        ValueKind::Text | ValueKind::JobName | ValueKind::Path | ValueKind::BurstBuffer => {
+            vec![value.replace(char::is_control, " ").trim().to_owned()]
         }
         _ => proposed(kind, &to_ascii(value), &fault, &check),
     };

@@ -11,7 +11,7 @@ macro_rules! __option_rows {
         $crate::__option_rows_to! {
             [$($target)*]
             {
-                account, "account", Some('A'), Text, Required,
+                account, "account", Some('A'), Name, Required,
                 Release::new(15, 8), None, Controller, [],
                 "Charges the job's use to this account.",
                 "proj1",
@@ -346,7 +346,7 @@ macro_rules! __option_rows {
                 ""
             }
             {
-                job_name, "job-name", Some('J'), Text, Required,
+                job_name, "job-name", Some('J'), JobName, Required,
                 Release::new(15, 8), None, Controller, [],
                 "Names the job.",
                 "training",
@@ -592,7 +592,7 @@ macro_rules! __option_rows {
                 ""
             }
             {
-                qos, "qos", Some('q'), Text, Required,
+                qos, "qos", Some('q'), Names, Required,
                 Release::new(15, 8), None, Controller, [],
                 "Names the quality of service.",
                 "normal",

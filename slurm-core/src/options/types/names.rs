@@ -1,20 +1,22 @@
 //! Lists of names, and the simple grammars of features.
 
+use super::name;
 use super::number::digits;
 use crate::options::fault::Fault;
 use crate::options::text::{Text, attempt, is_space};
 
 /// Checks names joined by commas; empty places are skipped, as `strtok` does.
 pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-    let mut rest = Some(text);
+    let (mut rest, mut found) = (Some(text), false);
     while let Some(list) = rest {
         let (name, tail) = list.next_part(b',');
         rest = tail;
         if !name.is_empty() {
-            return Ok(());
+            attempt!(name::check(name));
+            found = true;
         }
     }
-    Err(text.fault("no name stands between the commas"))
+    if found { Ok(()) } else { Err(text.fault("no name stands between the commas")) }
 }
 
 /// The names without empty places.

@@ -12,7 +12,9 @@ use super::Event;
 use super::scheduler::Scheduler;
 use crate::backend::Indices;
 use crate::backend::local::capacity::Capacity;
-use crate::backend::local::protocol::{ArrayRequest, JobRequest, Place, Reply, Request, Status};
+use crate::backend::local::protocol::{
+    ArrayRequest, JobRequest, Place, Reply, Request, Status, SystemText,
+};
 
 /// A supervisor without its socket.
 struct Machine {
@@ -71,10 +73,12 @@ impl Machine {
             time_limit: None,
             warning: None,
             dependency: None,
-            environment: vec![
-                ("PATH".to_owned(), std::env::var("PATH").unwrap()),
-                ("OF_SUBMITTER".to_owned(), "yes".to_owned()),
-            ],
+            environment: [
+                ("PATH", std::env::var("PATH").unwrap().as_str()),
+                ("OF_SUBMITTER", "yes"),
+            ]
+            .map(|(name, value)| (SystemText(name.into()), SystemText(value.into())))
+            .to_vec(),
             dir,
         }
     }

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::job::LocalJob;
 use crate::backend::local::capacity::Capacity;
-use crate::backend::local::protocol::{SubmissionKey, host};
+use crate::backend::local::protocol::{SubmissionKey, Variable, host};
 
 /// Returns the variables that Slurm would set for the process `rank` of a job.
 pub(super) fn slurm_variables(
@@ -77,7 +77,7 @@ pub(super) struct Environments {
     last: Option<(SubmissionKey, Variables)>,
 }
 
-type Variables = Arc<Vec<(String, String)>>;
+type Variables = Arc<Vec<Variable>>;
 
 impl Environments {
     /// Opens the directory, and removes all but the environments of `waiting` submissions.
@@ -93,11 +93,7 @@ impl Environments {
         Ok(Self { dir, last: None })
     }
 
-    pub(super) fn keep(
-        &mut self,
-        key: &SubmissionKey,
-        variables: &[(String, String)],
-    ) -> io::Result<()> {
+    pub(super) fn keep(&mut self, key: &SubmissionKey, variables: &[Variable]) -> io::Result<()> {
         let bytes = serde_json::to_vec(variables)?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);

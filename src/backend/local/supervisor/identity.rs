@@ -17,7 +17,7 @@ pub(super) struct Identity {
 }
 
 /// What `/proc/PID/stat` tells of a process, in the words of proc_pid_stat(5).
-struct Stat {
+pub(super) struct Stat {
     state: char,
     group: u32,
     start: u64,
@@ -75,7 +75,7 @@ fn stat(pid: u32) -> Option<Stat> {
     parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
-fn parse(line: &[u8]) -> Option<Stat> {
+pub(super) fn parse(line: &[u8]) -> Option<Stat> {
     // The second field is the program's name in parentheses, which may hold anything, these too.
     let name_end = line.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(line.get(name_end + 1..)?).ok()?;

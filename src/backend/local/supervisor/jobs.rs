@@ -41,6 +41,11 @@ impl Jobs {
         self.arrays.append(&mut other.arrays);
     }
 
+    /// Returns how many jobs and arrays there are.
+    pub(super) fn count(&self) -> (usize, usize) {
+        (self.jobs.len(), self.arrays.len())
+    }
+
     /// Returns all jobs: also the elements that have started and not ended.
     pub(super) fn values(&self) -> impl Iterator<Item = &LocalJob> {
         self.jobs.values()

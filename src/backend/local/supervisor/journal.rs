@@ -102,16 +102,7 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other?,
         };
-        let (mut jobs, mut last, mut dropped) = (Jobs::default(), 0, 0_usize);
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            match serde_json::from_slice::<Entry>(line) {
-                Ok(entry) => {
-                    last = last.max(entry.last_id());
-                    dropped += usize::from(apply(&mut jobs, entry).is_err());
-                }
-                Err(_) => dropped += 1,
-            }
-        }
+        let (mut jobs, last, dropped) = read(&bytes);
         if dropped > 0 {
             log(&format!("{}: {dropped} lines cannot be read and are dropped", path.display()));
         }
@@ -155,7 +146,31 @@ impl Journal {
     }
 }
 
+/// Reads a journal: the jobs, the highest id, and how many lines tell nothing.
+pub(super) fn read(bytes: &[u8]) -> (Jobs, u32, usize) {
+    let (mut jobs, mut last, mut dropped) = (Jobs::default(), 0, 0);
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice::<Entry>(line) {
+            Ok(entry) => {
+                last = last.max(entry.last_id());
+                dropped += usize::from(apply(&mut jobs, entry).is_err());
+            }
+            Err(_) => dropped += 1,
+        }
+    }
+    (jobs, last, dropped)
+}
+
 fn rewrite(path: &Path, jobs: &mut Jobs, last: u32) -> io::Result<(File, u64)> {
+    let lines = lines(jobs, last)?;
+    durable::replace(path, &lines)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    let file = OpenOptions::new().append(true).mode(0o600).open(path)?;
+    Ok((file, lines.len() as u64))
+}
+
+/// Forgets old jobs, and returns the lines that tell of the others.
+pub(super) fn lines(jobs: &mut Jobs, last: u32) -> io::Result<Vec<u8>> {
     jobs.forget(now().saturating_sub(KEPT.as_secs()));
     let mut lines = Vec::new();
     let last = JobId::new(last).map(|id| Entry::LastId { id });
@@ -163,10 +178,7 @@ fn rewrite(path: &Path, jobs: &mut Jobs, last: u32) -> io::Result<(File, u64)> {
         serde_json::to_writer(&mut lines, &entry)?;
         lines.push(b'\n');
     }
-    durable::replace(path, &lines)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    let file = OpenOptions::new().append(true).mode(0o600).open(path)?;
-    Ok((file, lines.len() as u64))
+    Ok(lines)
 }
 
 impl Entry {

@@ -139,6 +139,22 @@ fn capacity() -> Capacity {
     Capacity::of_this_machine(number("SLURM_SDK_LOCAL_CPUS"), number("SLURM_SDK_LOCAL_GPUS"))
 }
 
+/// Reads bytes as a request, a journal, and a line of `/proc`; for the fuzz targets.
+pub(super) fn read_anything(bytes: &[u8], request: Option<Request>) {
+    if let Some(Request::Submit(request)) = request {
+        let id = slurm_core::ids::JobId::new(7).zip(Some(*request));
+        if let Some(Ok(job)) = id.map(|(id, request)| job::LocalJob::new(id, request)) {
+            let _ = job::log_path(&job.request.stdout, &job);
+            let _ = job::Alarms::new(&job.request, Duration::ZERO);
+        }
+    }
+    let (mut jobs, ..) = journal::read(bytes);
+    let lines = journal::lines(&mut jobs, 0).unwrap_or_default();
+    let again = journal::read(&lines).0.count();
+    assert_eq!(again, jobs.count(), "what is rewritten tells the same");
+    let _ = identity::parse(bytes);
+}
+
 #[allow(clippy::print_stderr, reason = "standard error is the supervisor's log file")]
 fn log(message: &str) {
     eprintln!("slurm-sdk: {message}");

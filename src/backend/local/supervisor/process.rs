@@ -17,12 +17,13 @@ use super::environment::slurm_variables;
 use super::identity::Identity;
 use super::job::{LocalJob, Process, Run, log_path};
 use crate::backend::Exit;
+use crate::backend::local::protocol::Variable;
 
 /// Starts the processes of a job and gives each to `note`; if one cannot be started, none is left.
 pub(super) fn start(
     job: &LocalJob,
     run: &Run,
-    environment: &[(String, String)],
+    environment: &[Variable],
     events: &Sender<Event>,
     mut note: impl FnMut(Identity),
 ) -> io::Result<Vec<Process>> {
@@ -41,7 +42,7 @@ pub(super) fn start(
         command
             .arg(&request.script)
             .env_clear()
-            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .envs(environment.iter().map(|(name, value)| (&name.0, &value.0)))
             .envs(slurm_variables(job, rank, run.granted, &run.gpus))
             .current_dir(&request.working_dir)
             .stdin(Stdio::null())

@@ -5,15 +5,22 @@
 //! self-describing format cannot pass: `#[serde(flatten)]`, untagged and internally tagged enums,
 //! `skip_serializing_if`, and types such as `serde_json::Value`. [`encode_checked`] finds that out
 //! where the value is made; [`Json`] is the way around it.
+//!
+//! Values have at most [`MAX_PAYLOAD`] bytes and [`MAX_DEPTH`] levels. Without the second limit, a list of
+//! a million boxes, or bytes that claim to be one, would overflow the stack, which ends the process.
+
+mod decode;
+mod encode;
 
 use std::ops::{Deref, DerefMut};
 
-use bincode::error::DecodeError;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::serde::DecodeError as SerdeError;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::frame::MAX_PAYLOAD;
+use crate::secret;
 
 /// With integers of fixed width every claim that the decoder makes is for bytes that must be there,
 /// so this one limit keeps it from reserving more memory than a frame can hold.
@@ -22,6 +29,13 @@ const CONFIG: bincode::config::Configuration<
     bincode::config::Fixint,
     bincode::config::Limit<MAX_PAYLOAD>,
 > = bincode::config::standard().with_fixed_int_encoding().with_limit::<MAX_PAYLOAD>();
+
+/// How deep values may be nested: each list, map, tuple, struct, `Some` and enum with a content is a level.
+///
+/// A level of a small type takes some 1.5 KiB of stack where nothing is optimised, and threads have 2 MiB.
+pub const MAX_DEPTH: u16 = 256;
+
+const TOO_DEEP: &str = "it is nested deeper than 256 levels";
 
 /// Why a value cannot travel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +72,9 @@ impl CodecError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "write large data to a file and pass its path",
+            Self::Encode { reason } | Self::Lossy { reason } if reason.contains(TOO_DEEP) => {
+                "write it as a list, with indices in place of boxes, or to a file and pass its path"
+            }
             Self::Decode { .. } => "was the program rebuilt with another definition of the type?",
             Self::Encode { .. } | Self::Lossy { .. } => {
                 "serde's flatten, untagged, tag = … and skip_serializing_if need a self-describing \
@@ -72,8 +89,13 @@ impl CodecError {
 /// # Errors
 /// [`CodecError::Encode`] if serde refuses, [`CodecError::TooLarge`] over [`MAX_PAYLOAD`].
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let bytes = bincode::serde::encode_to_vec(value, CONFIG)
-        .map_err(|error| CodecError::Encode { reason: error.to_string() })?;
+    let encoded = secret::allowed(|| bincode::serde::encode_to_vec(encode::Limited(value), CONFIG));
+    let bytes = encoded.map_err(|error| CodecError::Encode {
+        reason: match error {
+            EncodeError::OtherString(message) => message,
+            other => other.to_string(),
+        },
+    })?;
     if bytes.len() > MAX_PAYLOAD {
         Err(CodecError::TooLarge { size: bytes.len() })
     } else {
@@ -86,8 +108,9 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
 /// # Errors
 /// [`CodecError::Decode`] if they encode no `T` or more than a `T`.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    match bincode::serde::decode_from_slice(bytes, CONFIG) {
-        Ok((value, used)) if used == bytes.len() => Ok(value),
+    let decoded = decode::counted(bytes.len(), || bincode::serde::decode_from_slice(bytes, CONFIG));
+    match decoded {
+        Ok((decode::Limited(value), used)) if used == bytes.len() => Ok(value),
         Ok((_, used)) => Err(CodecError::Decode {
             reason: format!("{} bytes are left over", bytes.len() - used),
         }),
@@ -180,7 +203,8 @@ impl<T: Serialize> Serialize for Json<T> {
         if serializer.is_human_readable() {
             return self.0.serialize(serializer);
         }
-        let text = serde_json::to_string(&self.0).map_err(serde::ser::Error::custom)?;
+        let text =
+            serde_json::to_string(&encode::Limited(&self.0)).map_err(serde::ser::Error::custom)?;
         serializer.serialize_str(&text)
     }
 }
@@ -247,5 +271,74 @@ mod tests {
             decode::<Json<Skipping>>(&encode_checked(&Json(value)).unwrap()).unwrap().0,
             Skipping { maybe: None, after: 3 }
         );
+    }
+
+    /// A list of boxes, taken apart and dropped box by box: only the codec is to recurse.
+    #[derive(Debug, Serialize, Deserialize)]
+    enum List {
+        End,
+        Link(Box<List>),
+    }
+
+    impl List {
+        fn of(links: usize) -> Self {
+            (0..links).fold(Self::End, |rest, _| Self::Link(Box::new(rest)))
+        }
+
+        fn take_apart(mut self) -> usize {
+            let mut links = 0;
+            while let Self::Link(rest) = self {
+                (self, links) = (*rest, links + 1);
+            }
+            links
+        }
+    }
+
+    const LINK: [u8; 4] = 1_u32.to_le_bytes();
+
+    #[test]
+    fn a_value_of_ten_million_levels_is_an_error_in_both_directions() {
+        let list = List::of(10_000_000);
+        let encoded = encode(&list).unwrap_err();
+        let checked = encode_checked(&Json(())).map(drop);
+        assert_eq!(
+            encoded.to_string(),
+            format!("cannot be encoded: it is nested deeper than {MAX_DEPTH} levels")
+        );
+        assert!(encoded.hint().contains("indices"), "{}", encoded.hint());
+        let in_json = encode(&Json(&list)).unwrap_err();
+        assert!(in_json.to_string().contains(TOO_DEEP), "{in_json}");
+        assert_eq!((list.take_apart(), checked), (10_000_000, Ok(())));
+
+        let bytes = LINK.repeat(10_000_000);
+        let decoded = decode::<List>(&bytes).unwrap_err();
+        assert!(decoded.to_string().contains(TOO_DEEP), "{decoded}");
+        let json = format!("{}\"End\"{}", "{\"Link\":".repeat(1_000_000), "}".repeat(1_000_000));
+        let in_json = decode::<Json<List>>(&encode(&json).unwrap()).unwrap_err();
+        assert!(in_json.to_string().contains("recursion limit"), "{in_json}");
+    }
+
+    #[test]
+    fn as_many_levels_as_are_allowed_come_back_on_a_small_stack() {
+        let on_small_stack = || {
+            let list = List::of(usize::from(MAX_DEPTH));
+            let bytes = encode_checked(&list).unwrap();
+            assert_eq!(decode::<List>(&bytes).unwrap().take_apart(), usize::from(MAX_DEPTH));
+            assert!(encode(&List::of(usize::from(MAX_DEPTH) + 1)).is_err());
+        };
+        std::thread::Builder::new()
+            .stack_size(512 << 10)
+            .spawn(on_small_stack)
+            .unwrap()
+            .join()
+            .unwrap();
+    }
+
+    #[test]
+    fn a_list_of_nothings_may_not_keep_the_decoder_busy() {
+        let error = decode::<Vec<()>>(&u64::MAX.to_le_bytes()).unwrap_err();
+        assert!(error.to_string().contains("more parts than it has bytes"), "{error}");
+        let some = vec![(); 1000];
+        assert_eq!(decode::<Vec<()>>(&encode(&some).unwrap()).unwrap(), some);
     }
 }

@@ -1,0 +1,198 @@
+//! What must hold for any input: a function for each kind of foreign bytes.
+//!
+//! `tests/fuzz.rs` drives them with seeds, mutations of them and noise; cargo-fuzz by what they cover.
+
+#![allow(dead_code, reason = "each binary of cargo-fuzz uses one of them")]
+
+use slurm::__private::fuzz;
+use slurm::options::{HostList, OPTIONS, directives};
+use slurm::{Event, FullJobId, JobId, JobState, Slurmfile};
+use slurm_core::codec::{self, Json};
+use slurm_core::outcome::Outcome;
+use slurm_core::spec::Spec;
+
+/// Says by a panic that something does not hold for the input.
+pub(crate) type Target = fn(&[u8]);
+
+/// Every target by its name.
+pub(crate) const TARGETS: &[(&str, Target)] = &[
+    ("descriptions", descriptions),
+    ("diary", diary),
+    ("directives", directives_of_scripts),
+    ("frames", frames),
+    ("nodes", nodes),
+    ("options", options),
+    ("slurm_output", slurm_output),
+    ("slurmfile", slurmfile),
+    ("supervisor", supervisor),
+    ("values", values),
+    ("words", words),
+];
+
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// What is shown holds nothing that a terminal would obey.
+fn assert_harmless(shown: &str) {
+    let harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    assert!(!shown.contains(harmful), "{shown:?}");
+}
+
+/// job.json and submitted.json.
+pub(crate) fn descriptions(bytes: &[u8]) {
+    if let Some(shown) = fuzz::descriptions(bytes) {
+        assert_harmless(&shown);
+    }
+}
+
+/// events.jsonl.
+pub(crate) fn diary(bytes: &[u8]) {
+    let events = Event::read_all(&text(bytes));
+    let lines: Vec<String> =
+        events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+    assert_eq!(Event::read_all(&lines.join("\n")), events);
+}
+
+/// `#SBATCH` lines.
+pub(crate) fn directives_of_scripts(bytes: &[u8]) {
+    let _ = directives::lex(&text(bytes));
+}
+
+/// spec and result: whole files, and payloads whose checksum would fit.
+pub(crate) fn frames(bytes: &[u8]) {
+    if let Ok((spec, frame)) = Spec::from_bytes(bytes) {
+        let again = spec.to_bytes(frame.task, frame.signature).unwrap();
+        assert_eq!(Spec::from_bytes(&again).unwrap().0, spec);
+    }
+    let _ = Outcome::from_bytes(bytes);
+    if let Ok(spec) = codec::decode::<Spec>(bytes) {
+        assert_eq!(codec::encode(&spec).unwrap(), bytes);
+    }
+    if let Ok(outcome) = codec::decode::<Outcome>(bytes) {
+        assert_eq!(codec::encode(&outcome).unwrap(), bytes);
+    }
+}
+
+/// Lists of nodes.
+pub(crate) fn nodes(bytes: &[u8]) {
+    if let Ok(list) = text(bytes).parse::<HostList>() {
+        assert_eq!(list.to_string().parse::<HostList>().as_ref(), Ok(&list));
+        let _ = list.hosts();
+    }
+}
+
+/// Values of options: the first byte chooses the option.
+pub(crate) fn options(bytes: &[u8]) {
+    let Some((choice, value)) = bytes.split_first() else { return };
+    let (spec, value) = (&OPTIONS[usize::from(*choice) % OPTIONS.len()], text(value));
+    match spec.parse(&value) {
+        Ok(parsed) => {
+            if let Some(canonical) = parsed.as_str() {
+                assert_eq!(spec.parse(canonical).as_ref(), Ok(&parsed), "{}: {value:?}", spec.name);
+                assert!(!canonical.contains(['\0', '\n']), "{}: {value:?}", spec.name);
+            }
+        }
+        Err(error) => {
+            assert!(value.get(error.range()).is_some(), "{}: {value:?}", spec.name);
+            let _ = error.to_string();
+        }
+    }
+}
+
+/// What squeue, sacct and sbatch print.
+pub(crate) fn slurm_output(bytes: &[u8]) {
+    let text = text(bytes);
+    fuzz::slurm_output(&text);
+    for word in text.split('|') {
+        let state = JobState::parse(word);
+        if state.is_terminal() {
+            assert!(JobState::ALL.contains(&state), "only a known word is an end: {word:?}");
+        }
+    }
+}
+
+/// Slurmfiles.
+pub(crate) fn slurmfile(bytes: &[u8]) {
+    let text = text(bytes);
+    match Slurmfile::parse(&text, "Slurmfile") {
+        Ok(file) => {
+            for name in file.environments() {
+                let environment = file.environment(name).unwrap();
+                let nul = |text: &String| text.contains('\0');
+                assert!(!environment.setup.iter().any(nul) && !environment.env.values().any(nul));
+            }
+        }
+        Err(slurm::Error::Slurmfile(error)) => {
+            assert!(!error.problems.is_empty());
+            let lines = text.split('\n').count();
+            assert!(
+                error.problems.iter().all(|at| at.column >= 1 && (1..=lines).contains(&at.line))
+            );
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// What passes between clients and the supervisor, and its journal.
+pub(crate) fn supervisor(bytes: &[u8]) {
+    fuzz::supervisor(bytes);
+}
+
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+enum Tree {
+    Leaf(f32, Option<char>),
+    Fork { children: Vec<Tree>, names: std::collections::BTreeMap<String, ()> },
+    Chain(Box<Tree>),
+}
+
+/// Arguments and results of the types that tasks take.
+pub(crate) fn values(bytes: &[u8]) {
+    let _ = codec::decode::<(String, Vec<Option<Vec<u64>>>)>(bytes);
+    let _ = codec::decode::<Vec<()>>(bytes);
+    let _ = codec::decode::<Vec<(bool, char, i128)>>(bytes);
+    let _ = codec::decode::<std::collections::HashMap<String, std::path::PathBuf>>(bytes);
+    let _ = codec::decode::<Json<Tree>>(bytes);
+    if let Ok(tree) = codec::decode::<Tree>(bytes) {
+        // A map may have come with its keys in another order, or twice.
+        let again = codec::encode(&tree).unwrap();
+        assert!(again.len() <= bytes.len());
+    }
+}
+
+/// Ids, permissions, and any text as a terminal and a shell are shown it.
+pub(crate) fn words(bytes: &[u8]) {
+    let text = text(bytes);
+    fuzz::words(&text);
+    if let Ok(id) = text.parse::<JobId>() {
+        assert_eq!(id.to_string().trim_start_matches('0'), text.trim_start_matches('0'));
+    }
+    if let Ok(id) = text.parse::<FullJobId>() {
+        assert_eq!(id.to_string().parse::<FullJobId>().as_ref(), Ok(&id));
+        assert!(
+            id.to_string()
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_[],-:%+.".contains(&byte))
+        );
+    }
+    assert_harmless(&fuzz::shown(&text));
+    assert_is_one_word(&fuzz::word(&text), &text);
+}
+
+/// Reads a shell word by the rules of POSIX for quotes, as far as ours uses them.
+fn assert_is_one_word(word: &str, text: &str) {
+    let (mut read, mut quoted, mut chars) = (String::new(), false, word.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => quoted = !quoted,
+            '\\' if !quoted => read.extend(chars.next()),
+            _ if quoted => read.push(c),
+            _ => {
+                let plain = c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
+                assert!(plain, "{c:?} stands unquoted in {word:?}");
+                read.push(c);
+            }
+        }
+    }
+    assert!(!quoted && read == text && !word.is_empty(), "{word:?} is not {text:?}");
+}

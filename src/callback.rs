@@ -1,0 +1,200 @@
+//! What a program does when its jobs are submitted and end.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::de::DeserializeOwned;
+use slurm_core::options;
+use slurm_core::state::JobState;
+use toml::Spanned;
+use toml::de::{DeValue, ValueDeserializer};
+
+use crate::error::Result;
+use crate::explain::Explanation;
+use crate::job::JobHandle;
+use crate::slurmfile::CallbackSettings;
+
+/// What a program does when its jobs are submitted and end.
+///
+/// A callback runs in the process that submits or waits, never in a job. [`callback!`](crate::callback!)
+/// gives it a name; the `callbacks` of a [Slurmfile](crate::Slurmfile) say which of them are used and with which
+/// arguments. No code is loaded: a Slurmfile can only name what the program has.
+///
+/// A callback that fails or panics is told to the program's logger and changes nothing else. It keeps the call
+/// that it was made from waiting, so it should be quick.
+///
+/// ```
+/// use slurm::{Callback, CallbackResult, JobHandle, JobState};
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Notify {
+///     file: std::path::PathBuf,
+/// }
+///
+/// impl Callback for Notify {
+///     fn on_ended(&self, job: &JobHandle, state: &JobState) -> CallbackResult {
+///         Ok(std::fs::write(&self.file, format!("{} {state}", job.job_id))?)
+///     }
+/// }
+///
+/// slurm::callback!("notify" => Notify);
+/// # fn main() {}
+/// ```
+///
+/// ```toml
+/// [[default.callbacks]]
+/// name = "notify"
+/// args = { file = "/tmp/ended" }
+/// ```
+pub trait Callback: Send + Sync {
+    /// The job was submitted.
+    ///
+    /// # Errors
+    /// Whatever went wrong, for the logger.
+    fn on_submitted(&self, job: &JobHandle, submission: &Explanation) -> CallbackResult {
+        let _ = (job, submission);
+        Ok(())
+    }
+
+    /// This process has learnt, by waiting for it, that the job has ended. Called once for each
+    /// [`Job`](crate::Job).
+    ///
+    /// # Errors
+    /// Whatever went wrong, for the logger.
+    fn on_ended(&self, job: &JobHandle, state: &JobState) -> CallbackResult {
+        let _ = (job, state);
+        Ok(())
+    }
+}
+
+/// What a [`Callback`] returns.
+pub type CallbackResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Gives a [`Callback`] the name by which a Slurmfile can use it.
+///
+/// The type has to implement [`serde::Deserialize`]: it is made from the `args` in the Slurmfile, or from an
+/// empty table.
+#[macro_export]
+macro_rules! callback {
+    ($name:literal => $type:ty $(,)?) => {
+        const _: () = {
+            #[$crate::__private::linkme::distributed_slice($crate::__private::CALLBACKS)]
+            #[linkme(crate = $crate::__private::linkme)]
+            static ENTRY: $crate::__private::CallbackEntry =
+                $crate::__private::CallbackEntry::new::<$type>($name, file!(), line!());
+        };
+    };
+}
+
+/// A callback that registered itself.
+pub struct CallbackEntry {
+    name: &'static str,
+    file: &'static str,
+    line: u32,
+    make: Make,
+}
+
+type Make = fn(Spanned<DeValue<'_>>) -> std::result::Result<Box<dyn Callback>, toml::de::Error>;
+
+impl CallbackEntry {
+    /// Returns the entry of the type `T`; the macro's part.
+    pub const fn new<T: Callback + DeserializeOwned + 'static>(
+        name: &'static str,
+        file: &'static str,
+        line: u32,
+    ) -> Self {
+        Self { name, file, line, make: make::<T> }
+    }
+}
+
+impl fmt::Debug for CallbackEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallbackEntry({} at {}:{})", self.name, self.file, self.line)
+    }
+}
+
+fn make<T: Callback + DeserializeOwned + 'static>(
+    args: Spanned<DeValue<'_>>,
+) -> std::result::Result<Box<dyn Callback>, toml::de::Error> {
+    Ok(Box::new(T::deserialize(ValueDeserializer::from(args))?))
+}
+
+/// The callbacks of this program.
+#[linkme::distributed_slice]
+pub static CALLBACKS: [CallbackEntry];
+
+/// The callbacks of a cluster.
+#[derive(Default)]
+pub(crate) struct Callbacks(Vec<(&'static str, Box<dyn Callback>)>);
+
+impl Callbacks {
+    /// Makes the callbacks that a Slurmfile names.
+    ///
+    /// # Errors
+    /// If there is none of the name, two are, or the arguments are not what it takes.
+    pub(crate) fn new(settings: &[CallbackSettings]) -> Result<Self> {
+        let make = |settings: &CallbackSettings| {
+            let entry = find(&settings.name).map_err(|message| settings.wrong_name(message))?;
+            settings.with_args(|args| (entry.make)(args)).map(|callback| (entry.name, callback))
+        };
+        settings.iter().map(make).collect::<Result<_>>().map(Self)
+    }
+
+    pub(crate) fn on_submitted(&self, job: &JobHandle, submission: &Explanation) {
+        self.each("on_submitted", |callback| callback.on_submitted(job, submission));
+    }
+
+    pub(crate) fn on_ended(&self, job: &JobHandle, state: impl FnOnce() -> JobState) {
+        if !self.0.is_empty() {
+            let state = state();
+            self.each("on_ended", |callback| callback.on_ended(job, &state));
+        }
+    }
+
+    fn each(&self, hook: &str, call: impl Fn(&dyn Callback) -> CallbackResult) {
+        for (name, callback) in &self.0 {
+            // What it left half done is its own.
+            match catch_unwind(AssertUnwindSafe(|| call(callback.as_ref()))) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => log::warn!("the callback `{name}` failed in {hook}: {error}"),
+                Err(panic) => {
+                    log::warn!(
+                        "the callback `{name}` panicked in {hook}: {}",
+                        message_of(panic.as_ref())
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn find(name: &str) -> std::result::Result<&'static CallbackEntry, String> {
+    let mut found = CALLBACKS.iter().filter(|entry| entry.name == name);
+    match (found.next(), found.next()) {
+        (Some(entry), None) => Ok(entry),
+        (Some(one), Some(other)) => Err(format!(
+            "two callbacks are named `{name}`: one at {}:{}, one at {}:{}",
+            one.file, one.line, other.file, other.line
+        )),
+        (None, _) => {
+            let mut known: Vec<_> = CALLBACKS.iter().map(|entry| entry.name).collect();
+            known.sort_unstable();
+            let meant = options::closest(name, known.iter().copied());
+            let meant = meant.map_or(String::new(), |meant| format!("did you mean `{meant}`? "));
+            Err(if known.is_empty() {
+                format!(
+                    "unknown callback `{name}`: this program has none; register it with slurm::callback!"
+                )
+            } else {
+                format!("unknown callback `{name}`; {meant}this program has: {}", known.join(", "))
+            })
+        }
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

@@ -1,0 +1,72 @@
+//! Commands of the user's own.
+
+use std::time::Duration;
+
+use super::Cluster;
+use crate::error::{HostError, Result};
+use crate::host::CommandLine;
+
+pub use crate::host::Output as CommandOutput;
+
+/// How long a command may take.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+impl Cluster {
+    /// Runs a program with its arguments where sbatch would run, and returns what it printed and how it ended.
+    ///
+    /// The first item is the program. No shell looks at the words, so whatever they hold reaches the program as it
+    /// is. Standard input is empty; Slurm's variables (`SLURM_*`, `SBATCH_*`, …) are not passed on. After an
+    /// hour it is killed.
+    ///
+    /// ```no_run
+    /// # fn main() -> slurm::Result<()> {
+    /// # let (cluster, partition) = (slurm::Cluster::local()?, "gpu");
+    /// let nodes = cluster.execute(["sinfo", "-h", "-o", "%n %T", "-p", partition])?;
+    /// assert!(nodes.status.success(), "{}", nodes.stderr);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If it cannot be run: it does not exist, a word holds a NUL, or it took too long. A program that ran and failed
+    /// is no error.
+    pub fn execute<I: IntoIterator<Item: Into<String>>>(&self, words: I) -> Result<CommandOutput> {
+        let mut words = words.into_iter().map(Into::into);
+        let program = words.next().unwrap_or_default();
+        self.run(CommandLine::new(&program).args(words))
+    }
+
+    /// Runs a line of shell (`/bin/sh`) where sbatch would run, and returns what it printed and how it ended.
+    ///
+    /// <div class="warning">
+    ///
+    /// This is the one place where text becomes shell. Never put anything into `line` that you have not written
+    /// yourself: a path or a name of somebody else can hold `; rm -rf ~`. [`execute`](Self::execute) takes the
+    /// words one by one and has no such problem.
+    ///
+    /// </div>
+    ///
+    /// ```no_run
+    /// # fn main() -> slurm::Result<()> {
+    /// # let cluster = slurm::Cluster::local()?;
+    /// let free = cluster.execute_command("df -h ~ | tail -1")?;
+    /// println!("{}", free.stdout);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub fn execute_command(&self, line: &str) -> Result<CommandOutput> {
+        self.run(CommandLine::new("/bin/sh").args(["-c", line]))
+    }
+
+    fn run(&self, command: CommandLine) -> Result<CommandOutput> {
+        let command = command.within(LIMIT);
+        if let Some(reason) = command.refusal() {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, reason);
+            return Err(HostError::Start { command: command.to_string(), source }.into());
+        }
+        Ok(self.backend().host().run(&command)?)
+    }
+}

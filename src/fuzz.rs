@@ -1,0 +1,43 @@
+//! The parsers of foreign text that are not public, for the fuzz targets.
+
+use slurm_core::ids::PreId;
+
+use crate::backend::{local, slurm};
+use crate::explain::Explanation;
+use crate::printable::Printable;
+use crate::submit::Submitted;
+
+/// What squeue, sacct and sbatch print.
+pub fn slurm_output(text: &str) {
+    slurm::read_anything(text);
+    let _ = crate::error::limit_in(text);
+    let _ = crate::error::Refusal::of(text);
+}
+
+/// What passes between clients and the supervisor, its journal, and what `/proc` says.
+pub fn supervisor(bytes: &[u8]) {
+    local::read_anything(bytes);
+}
+
+/// The descriptions in a job's directory; returns what people are shown.
+pub fn descriptions(bytes: &[u8]) -> Option<String> {
+    let _ = serde_json::from_slice::<Submitted>(bytes);
+    serde_json::from_slice::<Explanation>(bytes).ok().map(|explanation| explanation.to_string())
+}
+
+/// Permissions, and names of jobs.
+pub fn words(text: &str) {
+    let _ = crate::permissions::octal(text).map(crate::permissions::script);
+    let _ = text.parse::<PreId>();
+    let _ = crate::job::JobRef::from(text);
+}
+
+/// Text as it is shown on a terminal.
+pub fn shown(text: &str) -> String {
+    Printable(text).to_string()
+}
+
+/// A word for a shell.
+pub fn word(text: &str) -> String {
+    crate::script::shell_word(text)
+}

@@ -1,0 +1,514 @@
+//! What the security model says of jobs: see docs/security.md.
+
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use serde::Deserialize;
+use slurm::error::HostError;
+use slurm::{
+    BackendKind, Callback, CallbackResult, Cluster, Error, Explanation, JobHandle, JobState,
+    Secret, Slurmfile,
+};
+
+use crate::common::{Site, error_of, on, on_both, result_of, until};
+use crate::roles;
+use crate::tasks::{add, exit_with};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = [
+        on_both("security::scripts_and_directories_have_their_permissions", permissions),
+        on_both(
+            "security::specs_and_results_are_no_wider_than_their_directory",
+            no_wider_than_the_directory,
+        ),
+        on_both("security::no_value_shows_anywhere", no_value_shows_anywhere),
+        on_both("security::a_spec_with_a_secret_is_for_its_owner_alone", a_spec_with_a_secret),
+        on_both("security::callbacks_are_called_and_can_do_no_harm", callbacks),
+        on_both("security::hostile_names_change_neither_state_nor_terminal", hostile_names),
+        on_both("security::a_hostile_base_directory_is_only_a_path", a_hostile_base_directory),
+        on_both("security::what_a_task_prints_is_harmless_in_errors", hostile_output),
+        on_both("security::a_nul_is_an_error_everywhere", a_nul_is_an_error),
+        on_both("security::commands_are_words_unless_they_are_asked_to_be_shell", commands),
+        on_both("security::a_variable_reaches_the_job_letter_by_letter", hostile_variables),
+        on_both("security::variables_need_not_be_text", variables_need_not_be_text),
+        on_both("security::a_base_that_everybody_may_write_to_is_refused", an_open_base),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let local = |name, body| on(BackendKind::Local, name, body);
+    trials.push(local("security::a_base_of_another_user_is_refused", a_base_of_another_user));
+    trials.push(local("security::links_of_another_user_lead_nowhere", links_of_another_user));
+    trials.push(local("security::a_supervisor_of_another_user_is_not_asked", a_foreign_supervisor));
+    trials
+}
+
+/// What this process has logged, at every level.
+static LOGGED: Mutex<String> = Mutex::new(String::new());
+
+struct Capturing;
+
+impl log::Log for Capturing {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let line = format!("{} {}: {}\n", record.level(), record.target(), record.args());
+        LOGGED.lock().unwrap().push_str(&line);
+    }
+
+    fn flush(&self) {}
+}
+
+pub(crate) fn capture_the_log() {
+    log::set_logger(&Capturing).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+}
+
+fn mode(path: impl AsRef<Path>) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn tight(site: &Site) -> Cluster {
+    Cluster::builder()
+        .backend(site.kind)
+        .job_base_dir(site.base.path())
+        .script_permissions(0o700)
+        .job_dir_permissions(0o700)
+        .build()
+        .unwrap()
+}
+
+fn permissions(site: &Site) {
+    let job = add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(mode(job.job_dir().join("script.sh")), 0o750);
+    let by_umask = site.path("made");
+    fs::create_dir(&by_umask).unwrap();
+    assert_eq!(mode(job.job_dir()), mode(&by_umask));
+    let private = add::job(1, 2).submit(&tight(site)).unwrap();
+    assert_eq!(mode(private.job_dir().join("script.sh")), 0o700);
+    assert_eq!(mode(private.job_dir()), 0o700);
+    assert_eq!((result_of(&job), result_of(&private)), (3, 3));
+    let open = Cluster::builder().job_base_dir(site.base.path()).job_dir_permissions(0o777).build();
+    assert!(open.unwrap_err().to_string().contains("0777 would let everybody write"));
+}
+
+fn no_wider_than_the_directory(site: &Site) {
+    let job = add::job(1, 2).submit(&tight(site)).unwrap();
+    assert_eq!(result_of(&job), 3);
+    for name in ["spec", "job.json", "result", "submitted.json"] {
+        assert_eq!(mode(job.job_dir().join(name)) & 0o077, 0, "{name}");
+    }
+}
+
+/// Waits for a file, and returns what is not among its arguments.
+#[slurm::task(time = "5:00")]
+fn keep(value: &str, go: PathBuf) -> String {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !go.exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    value.chars().rev().collect()
+}
+
+/// The command lines and environments of all processes, as far as this user may see them.
+fn process_table() -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        for file in ["cmdline", "environ"] {
+            all.extend(fs::read(entry.path().join(file)).unwrap_or_default());
+        }
+    }
+    all
+}
+
+fn no_value_shows_anywhere(site: &Site) {
+    const VALUE: &str = "argument-2f6f1c7e";
+    let result: String = VALUE.chars().rev().collect();
+    let go = site.path("go");
+    let call = || keep::job(VALUE, &go);
+    let mut shown = format!("{:?} {:#?}", call(), call()).into_bytes();
+    let job = call().submit(&site.cluster).unwrap();
+    until("the task runs", || !job.events().is_empty());
+    shown.extend(process_table());
+    if site.kind == BackendKind::Slurm {
+        let details =
+            site.cluster.execute(["scontrol", "show", "job", &job.id().to_string()]).unwrap();
+        assert!(details.stdout.contains("JobState=RUNNING"), "{details:?}");
+        shown.extend(details.stdout.bytes());
+    }
+    fs::write(&go, "").unwrap();
+    assert_eq!(result_of(&job), result);
+    let explanation = job.explain().unwrap();
+    shown.extend(format!("{job:?} {:?} {explanation} {explanation:?}", job.handle()).into_bytes());
+    shown.extend(LOGGED.lock().unwrap().bytes());
+    let mut files = 0;
+    for path in files_below(site.base.path()) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let is_program = path.starts_with(site.path(".bin"));
+        if !["spec", "result"].contains(&name) && !is_program {
+            shown.extend(fs::read(&path).unwrap());
+            files += 1;
+        }
+    }
+    assert!(files >= 5, "{files} files were looked at");
+    let shows = |word: &str| shown.windows(word.len()).any(|part| part == word.as_bytes());
+    assert!(shows(job.pre_id().as_str()), "what was looked at is of this job");
+    assert!(!shows(VALUE) && !shows(&result));
+    // The check would find it: it does travel in the spec.
+    let spec = fs::read(job.job_dir().join("spec")).unwrap();
+    assert!(spec.windows(VALUE.len()).any(|part| part == VALUE.as_bytes()));
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+#[slurm::task(time = "5:00")]
+fn length_of(token: &Secret<String>) -> usize {
+    token.expose().len()
+}
+
+fn a_spec_with_a_secret(site: &Site) {
+    let job = length_of::job(Secret::new("hunter2-51c9".to_owned())).submit(&site.cluster).unwrap();
+    assert_eq!(mode(job.job_dir().join("spec")), 0o600);
+    let warnings = &job.explain().unwrap().warnings;
+    assert!(
+        warnings[0].starts_with("the argument `token` holds a secret: it will lie in "),
+        "{warnings:?}"
+    );
+    assert_eq!(result_of(&job), 12);
+    let logged = LOGGED.lock().unwrap().clone();
+    assert!(logged.contains("the argument `token` holds a secret"), "{logged}");
+    assert!(!logged.contains("hunter2-51c9"));
+    if site.kind == BackendKind::Slurm {
+        let tokens = ["one", "three"].map(|token| Secret::new(token.to_owned()));
+        let array = length_of::map(tokens).submit(&site.cluster).unwrap();
+        assert_eq!(mode(array.handle().dir.join("items")), 0o600);
+        assert_eq!(array.results().unwrap(), [3, 5]);
+    }
+    let plain = add::job(1, 2).explain(&site.cluster).unwrap();
+    assert_eq!(plain.warnings, [""; 0]);
+}
+
+#[derive(Deserialize)]
+struct Note {
+    file: PathBuf,
+}
+
+impl Note {
+    fn add(&self, line: &str) -> CallbackResult {
+        let before = fs::read_to_string(&self.file).unwrap_or_default();
+        Ok(fs::write(&self.file, format!("{before}{line}\n"))?)
+    }
+}
+
+impl Callback for Note {
+    fn on_submitted(&self, job: &JobHandle, submission: &Explanation) -> CallbackResult {
+        self.add(&format!("submitted {} {}", job.job_id, submission.task))
+    }
+
+    fn on_ended(&self, job: &JobHandle, state: &JobState) -> CallbackResult {
+        self.add(&format!("ended {} {state}", job.job_id))
+    }
+}
+
+#[derive(Deserialize)]
+struct Fails {}
+
+impl Callback for Fails {
+    fn on_submitted(&self, _: &JobHandle, _: &Explanation) -> CallbackResult {
+        Err("no network".into())
+    }
+
+    fn on_ended(&self, _: &JobHandle, _: &JobState) -> CallbackResult {
+        panic!("a bug in it")
+    }
+}
+
+slurm::callback!("note" => Note);
+slurm::callback!("fails" => Fails);
+
+fn callbacks(site: &Site) {
+    let file = site.path("note");
+    let text = format!(
+        "[[default.callbacks]]\nname = 'fails'\n[[default.callbacks]]\nname = 'note'\nargs = {{ file = '{}' }}\n",
+        file.display()
+    );
+    let environment = Slurmfile::parse(&text, "Slurmfile").unwrap().environment("default").unwrap();
+    let builder = Cluster::builder().environment(environment).backend(site.kind);
+    let cluster = builder.job_base_dir(site.base.path()).build().unwrap();
+    let good = add::job(1, 2).submit(&cluster).unwrap();
+    assert_eq!((result_of(&good), result_of(&good)), (3, 3));
+    let bad = exit_with::job(3).submit(&cluster).unwrap();
+    error_of(&bad);
+    let told = fs::read_to_string(&file).unwrap();
+    let (good, bad) = (good.id(), bad.id());
+    assert_eq!(
+        told,
+        format!(
+            "submitted {good} jobs::tasks::add\nended {good} COMPLETED\n\
+             submitted {bad} jobs::tasks::exit_with\nended {bad} FAILED\n"
+        )
+    );
+    let logged = LOGGED.lock().unwrap().clone();
+    assert!(logged.contains("the callback `fails` failed in on_submitted: no network"), "{logged}");
+    assert!(logged.contains("the callback `fails` panicked in on_ended: a bug in it"), "{logged}");
+}
+
+fn hostile_names(site: &Site) {
+    let marker = site.path("marker");
+    let name = format!("|COMPLETED|$(touch {0}) JobState=COMPLETED", marker.display());
+    let go = site.path("go");
+    let call =
+        keep::job("x", &go).job_name(name.as_str()).comment(format!("0|{name}\u{1b}]0;x\u{7}"));
+    let job = call.submit(&site.cluster).unwrap();
+    until("it runs", || job.state().unwrap() == JobState::Running);
+    let same = site.cluster.attach::<keep>(job.id()).unwrap();
+    assert_eq!(same.pre_id(), job.pre_id(), "it is found among lines that hold its name");
+    let shown = job.explain().unwrap().to_string();
+    assert!(shown.contains("\\u{1b}]0;x\\u{7}") && !shown.contains('\u{1b}'), "{shown}");
+    fs::write(&go, "").unwrap();
+    assert_eq!(result_of(&job), "x");
+    assert!(!marker.exists());
+    for refused in ["a\n#SBATCH --partition=x", "\u{1b}[2J", ""] {
+        let refused = add::job(1, 2).job_name(refused).submit(&site.cluster);
+        assert!(matches!(refused, Err(Error::Options { .. })), "{refused:?}");
+    }
+    for refused in ["a b", "$(id)", "a|b", "\u{1b}[2J", "a\nb"] {
+        let set = [
+            add::job(1, 2).account(refused),
+            add::job(1, 2).partition(refused),
+            add::job(1, 2).qos(refused),
+        ];
+        for call in set {
+            assert!(
+                matches!(call.submit(&site.cluster), Err(Error::Options { .. })),
+                "{refused:?}"
+            );
+        }
+    }
+    assert_eq!(site.submissions().len(), 1);
+}
+
+fn a_hostile_base_directory(site: &Site) {
+    let marker = site.path("marker");
+    let base = site.path("it's $(touch marker) `touch marker`; touch marker #\" & ü");
+    let cluster = Cluster::builder().backend(site.kind).job_base_dir(&base).build().unwrap();
+    let job = add::job(1, 2).chdir(site.base.path().to_str().unwrap()).submit(&cluster).unwrap();
+    assert_eq!(result_of(&job), 3);
+    assert!(!marker.exists() && job.job_dir().starts_with(&base));
+    for wrong in ["a\nb", "a\0b", "a\u{1b}[2Jb"] {
+        let refused = Cluster::builder().job_base_dir(site.path(wrong)).build().unwrap_err();
+        assert!(refused.to_string().contains("cannot be used"), "{refused}");
+    }
+}
+
+fn hostile_output(site: &Site) {
+    let job = crate::tasks::panic_with::job("\u{1b}[2J\nJobState=COMPLETED".to_owned());
+    let job = job.submit(&site.cluster).unwrap();
+    let error = error_of(&job);
+    let text = error.to_string();
+    assert!(
+        text.contains("\\u{1b}[2J\nJobState=COMPLETED") && !text.contains('\u{1b}'),
+        "{text:?}"
+    );
+    assert_eq!(job.state().unwrap(), JobState::Failed);
+    let job = scream::job().submit(&site.cluster).unwrap();
+    let error = error_of(&job);
+    assert!(error.job.stderr_tail.contains("\u{1b}]0;"), "the data is as it was");
+    let text = error.to_string();
+    assert!(text.contains("\\u{1b}]0;owned\\u{7}") && !text.contains('\u{1b}'), "{text:?}");
+}
+
+#[slurm::task(time = "5:00")]
+fn scream() {
+    eprintln!("\u{1b}]0;owned\u{7} JobState=COMPLETED");
+    std::process::exit(1)
+}
+
+fn a_nul_is_an_error(site: &Site) {
+    let refused = |call: slurm::JobBuilder<add>| match call.submit(&site.cluster) {
+        Err(Error::Options { problems }) => assert!(problems[0].contains("NUL"), "{problems:?}"),
+        other => panic!("{other:?}"),
+    };
+    refused(add::job(1, 2).comment("a\0b"));
+    refused(add::job(1, 2).job_name("a\0b"));
+    refused(add::job(1, 2).output("/tmp/a\0b"));
+    refused(add::job(1, 2).extra_flag("--comment=a\0b"));
+    for words in [["echo", "a\0b"], ["ec\0ho", "a"]] {
+        let error = site.cluster.execute(words).unwrap_err();
+        assert!(matches!(error, Error::Host(HostError::Start { .. })), "{error:?}");
+    }
+    for wrong in [
+        "env = { A = \"a\\u0000b\" }",
+        "setup = [\"a\\u0000b\"]",
+        "cluster.job_base_dir = \"a\\u0000b\"",
+    ] {
+        let error = Slurmfile::parse(&format!("[default]\n{wrong}\n"), "Slurmfile").unwrap_err();
+        assert!(error.to_string().contains("NUL"), "{error}");
+    }
+    let error = Cluster::builder()
+        .backend(site.kind)
+        .job_base_dir(site.base.path())
+        .runner_binary("/tmp/a\0b")
+        .build()
+        .and_then(|cluster| add::job(1, 2).submit(&cluster))
+        .unwrap_err();
+    assert!(matches!(error, Error::Host(_)), "{error:?}");
+    assert!(site.submissions().is_empty());
+}
+
+fn commands(site: &Site) {
+    let hostile = "$(id) `id` ; | & > < * ~ ' \" \\ \n #";
+    let echoed = site.cluster.execute(["printf", "%s", hostile]).unwrap();
+    assert_eq!((echoed.stdout.as_str(), echoed.status.code()), (hostile, Some(0)));
+    let shell =
+        site.cluster.execute_command("printf %s $((1 + 1)); echo oops >&2; exit 3").unwrap();
+    assert_eq!((shell.stdout.as_str(), shell.stderr.as_str()), ("2", "oops\n"));
+    assert_eq!(shell.status.code(), Some(3));
+    let missing = site.cluster.execute(["no-such-program"]).unwrap_err();
+    assert!(matches!(missing, Error::Host(HostError::CommandMissing { .. })), "{missing:?}");
+    assert!(site.cluster.execute([""; 0]).is_err());
+}
+
+const NOT_TEXT: &[u8] = b"a\xff\xfe b";
+
+#[slurm::task(time = "5:00")]
+fn bytes_of(name: &str) -> Option<Vec<u8>> {
+    std::env::var_os(name).map(OsStringExt::into_vec)
+}
+
+fn variables_need_not_be_text(site: &Site) {
+    let answer = roles::run(site, "bytes-of", "SLURM_SDK_TEST_BYTES", |command| {
+        command.env("SLURM_SDK_TEST_BYTES", OsStr::from_bytes(NOT_TEXT));
+    });
+    assert_eq!(answer, format!("{:?}", Some(NOT_TEXT)));
+}
+
+pub(crate) fn play(role: &str, argument: &str, cluster: &Cluster) {
+    match role {
+        "bytes-of" => {
+            println!("{:?}", result_of(&bytes_of::job(argument).submit(cluster).unwrap()));
+        }
+        other => panic!("there is no role {other}"),
+    }
+}
+
+fn refusal_of(cluster: &Cluster) -> HostError {
+    match add::job(1, 2).submit(cluster).unwrap_err() {
+        Error::Host(error) | Error::Submit(slurm::SubmitError::Host(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn an_open_base(site: &Site) {
+    for open in [0o777, 0o1777] {
+        fs::set_permissions(site.base.path(), Permissions::from_mode(open)).unwrap();
+        let error = refusal_of(&site.cluster);
+        assert!(error.to_string().ends_with("everybody may write to it"), "{error}");
+        assert!(error.hint().unwrap().contains("mkdir -p -m 700"), "{error}");
+    }
+    assert_eq!(fs::read_dir(site.base.path()).unwrap().count(), 0, "nothing was written");
+    fs::set_permissions(site.base.path(), Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
+}
+
+/// Runs a command as another user; the tests that need one have to run as root.
+fn as_nobody(words: &[&str]) {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).args(words);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}: this test has to run as root");
+}
+
+/// A base directory of this user in which `nobody` may create things, and a place that is not to be written to.
+fn shared_base() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let (base, elsewhere) = (dir.path().join("base"), dir.path().join("elsewhere"));
+    for path in [&base, &elsewhere] {
+        fs::create_dir(path).unwrap();
+    }
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+    let group = fs::metadata("/").unwrap().gid() + 65534;
+    std::os::unix::fs::chown(&base, None, Some(group)).expect("this test has to run as root");
+    fs::set_permissions(&base, Permissions::from_mode(0o2775)).unwrap();
+    (dir, base, elsewhere)
+}
+
+fn a_base_of_another_user(_site: &Site) {
+    let (_dir, base, _) = shared_base();
+    let theirs = base.join("theirs");
+    as_nobody(&["mkdir", "-m", "777", theirs.to_str().unwrap()]);
+    fs::set_permissions(&theirs, Permissions::from_mode(0o755)).unwrap();
+    let cluster =
+        Cluster::builder().backend(BackendKind::Local).job_base_dir(&theirs).build().unwrap();
+    let error = refusal_of(&cluster);
+    assert!(error.to_string().ends_with("theirs: it belongs to another user"), "{error}");
+    assert!(error.hint().is_some());
+    assert_eq!(fs::read_dir(&theirs).unwrap().count(), 0, "nothing was written");
+}
+
+fn links_of_another_user(_site: &Site) {
+    // The folder of the task, of the binaries, and of the supervisor.
+    for name in ["add", ".bin", ".local"] {
+        let (_dir, base, elsewhere) = shared_base();
+        let link = base.join(name);
+        as_nobody(&["ln", "-s", elsewhere.to_str().unwrap(), link.to_str().unwrap()]);
+        let builder = Cluster::builder().backend(BackendKind::Local).job_base_dir(&base);
+        let error = add::job(1, 2).submit(&builder.build().unwrap()).unwrap_err().to_string();
+        assert!(error.contains(&format!("{name}: it is a symbolic link")), "{error}");
+        assert_eq!(
+            fs::read_dir(&elsewhere).unwrap().count(),
+            0,
+            "{name}: nothing was written there"
+        );
+        fs::remove_file(&link).unwrap();
+        as_nobody(&["mkdir", "-m", "755", link.to_str().unwrap()]);
+        let builder = Cluster::builder().backend(BackendKind::Local).job_base_dir(&base);
+        let error = add::job(1, 2).submit(&builder.build().unwrap()).unwrap_err().to_string();
+        assert!(error.contains(&format!("{name}: it belongs to another user")), "{error}");
+        assert_eq!(fs::read_dir(&link).unwrap().count(), 0, "{name}: nothing was written there");
+    }
+}
+
+fn a_foreign_supervisor(site: &Site) {
+    // Whoever could name a socket there would be told the environment of the submitter.
+    assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
+    let host = fs::read_dir(site.path(".local")).unwrap().next().unwrap().unwrap().path();
+    let address = host.join("supervisor.json");
+    let socket = site.path("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut told: serde_json::Value = serde_json::from_slice(&fs::read(&address).unwrap()).unwrap();
+    told["socket"] = socket.to_str().unwrap().into();
+    fs::write(&address, told.to_string()).unwrap();
+    std::os::unix::fs::chown(&address, Some(65534), None).expect("this test has to run as root");
+    let other = Cluster::builder().backend(BackendKind::Local).job_base_dir(site.base.path());
+    let error = add::job(1, 2).submit(&other.build().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("belongs to another user"), "{error}");
+    assert!(listener.accept().is_err(), "nobody has connected");
+}
+
+fn hostile_variables(site: &Site) {
+    let marker = site.path("marker");
+    let every: String = (1..=255).filter_map(char::from_u32).collect();
+    let text = format!("$(touch {0})`touch {0}`'\"\\\n;touch {0}\n{every}", marker.display());
+    let quoted: String = text.chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect();
+    let file = format!("[default.env]\nHOSTILE = \"{quoted}\"\n");
+    let environment = Slurmfile::parse(&file, "Slurmfile").unwrap().environment("default").unwrap();
+    let builder = Cluster::builder().environment(environment).backend(site.kind);
+    let cluster = builder.job_base_dir(site.base.path()).build().unwrap();
+    let job = crate::tasks::variable::job("HOSTILE").submit(&cluster).unwrap();
+    assert_eq!(result_of(&job).as_deref(), Some(text.as_str()));
+    assert!(!marker.exists());
+}
