@@ -108,6 +108,12 @@ impl<T: Clone> IntoArg<Vec<T>> for &[T] {
     }
 }
 
+impl<T, const N: usize> IntoArg<Vec<T>> for [T; N] {
+    fn into_arg(self) -> Arg<Vec<T>> {
+        Arg(Form::Value(self.into()))
+    }
+}
+
 impl<T: Clone, const N: usize> IntoArg<Vec<T>> for &[T; N] {
     fn into_arg(self) -> Arg<Vec<T>> {
         Arg(Form::Value(self.to_vec()))

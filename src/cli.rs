@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 
 use crate::cluster::{BackendKind, Cluster, ClusterBuilder, backend_variable};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::progress::ProgressMode;
 use crate::slurmfile;
 
 /// The flags by which a user says where jobs go; flatten it into your own clap command line.
@@ -53,6 +54,11 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     pub runner_binary: Option<PathBuf>,
 
+    /// How waiting for an array shows how far it has come: `auto` (a bar on a terminal, lines elsewhere),
+    /// `bar`, `plain` or `off` [default: $SLURM_SDK_PROGRESS, or auto]
+    #[arg(long, value_name = "MODE", value_parser = progress, help_heading = "Cluster")]
+    pub progress: Option<ProgressMode>,
+
     /// Show what would be submitted, and submit nothing
     #[arg(long, help_heading = "Cluster")]
     pub dry_run: bool,
@@ -75,8 +81,30 @@ impl ClusterArgs {
         if let Some(path) = &self.runner_binary {
             builder = builder.runner_binary(path);
         }
-        builder.dry_run(self.dry_run).build()
+        builder.progress(self.progress_mode()?).dry_run(self.dry_run).build()
     }
+}
+
+impl ClusterArgs {
+    fn progress_mode(&self) -> Result<ProgressMode> {
+        match (self.progress, std::env::var("SLURM_SDK_PROGRESS")) {
+            (Some(mode), _) => Ok(mode),
+            (None, Ok(name)) => name.parse().map_err(|_| Error::Config {
+                message: format!(
+                    "SLURM_SDK_PROGRESS is `{name}`, which is no way to show progress"
+                ),
+                hint: "set it to `auto`, `bar`, `plain` or `off`, or unset it".to_owned(),
+            }),
+            (None, Err(_)) => Ok(ProgressMode::Auto),
+        }
+    }
+}
+
+fn progress(text: &str) -> Result<ProgressMode, String> {
+    text.parse().map_err(|error: Error| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
 }
 
 fn backend(text: &str) -> Result<BackendKind, String> {

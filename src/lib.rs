@@ -26,6 +26,7 @@
 //! - [`task`](macro@task) makes a function a task; the option values are checked while it compiles.
 //! - [`JobBuilder`] is a call that is not yet submitted, [`Job`] one that is.
 //! - [`Cluster`] says where jobs go; [`ClusterArgs`] puts that on your own command line.
+//! - [`Ssh`] says how a login node is reached over SSH.
 //! - [`Error`] says what went wrong, [`Error::hint`] what to do; a job's own end is a [`JobError`].
 //! - [`JobContext`] tells a running task about its job.
 //! - [`Json`] carries what the binary encoding cannot.
@@ -60,6 +61,7 @@ mod job;
 mod permissions;
 mod poll;
 mod printable;
+mod progress;
 mod script;
 mod slurmfile;
 mod submit;
@@ -76,8 +78,11 @@ pub use completed::{AsCompleted, as_completed, wait_any};
 pub use edges::{Edge, Submitted};
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
 pub use explain::{ExplainedArray, ExplainedOption, Explanation};
+#[cfg(feature = "ssh")]
+pub use host::ssh::{HostKeyPolicy, Ssh};
 pub use init::init;
 pub use job::{Job, JobHandle, JobRef};
+pub use progress::ProgressMode;
 pub use slurm_core::codec::Json;
 pub use slurm_core::context::JobContext;
 pub use slurm_core::events::{Event, EventKind};
@@ -97,12 +102,22 @@ pub use slurm_macros::task;
 #[doc = include_str!("main_attribute.md")]
 pub use slurm_macros::main;
 
+/// What goes with [`Ssh`].
+#[cfg(feature = "ssh")]
+pub mod ssh {
+    pub use crate::host::ssh::{
+        Attempt, HostKeyError, HostKeyProblem, KeyPlace, Prompt, PromptKind, Prompter, Report,
+    };
+}
+
 /// What the macros' expansions use; not for anybody else, and different in every version.
 #[doc(hidden)]
 pub mod __private {
     /// The parsers of foreign text.
     pub mod fuzz {
         pub use crate::fuzz::{descriptions, shown, slurm_output, supervisor, word, words};
+        #[cfg(feature = "ssh")]
+        pub use crate::host::ssh::fuzz::*;
     }
 
     pub use inventory;

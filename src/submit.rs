@@ -27,6 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) pre_id: PreId,
     /// Which of the arrays it is, for a submission that takes several.
     pub(crate) part: u32,
+    /// Of an array: the element that has the index 0 in it.
+    pub(crate) first: u64,
     pub(crate) dir: JobDir,
     pub(crate) options: OptionSet,
     pub(crate) spec: Vec<u8>,
@@ -138,10 +140,10 @@ pub(crate) fn prepare(
         parameter: entry.parameters.first().map_or("", |parameter| parameter.name),
         source: CodecError::Encode { reason: error.to_string() },
     })?;
-    let part = part.map_or(0, |part| part.number);
+    let (part, first) = part.map_or((0, 0), |part| (part.number, part.first));
     let holds_secrets = false;
     let mut prepared =
-        Prepared { entry, pre_id, part, dir, options, spec, explanation, holds_secrets };
+        Prepared { entry, pre_id, part, first, dir, options, spec, explanation, holds_secrets };
     let file = prepared.dir.spec();
     prepared.note_secrets(&secrets, &file);
     Ok(prepared)

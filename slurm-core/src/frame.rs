@@ -247,10 +247,10 @@ mod tests {
     #[test]
     fn a_frame_of_another_version_or_kind_says_so() {
         let mut newer = sample();
-        newer[8] = 2;
+        newer[8] = 99;
         assert_eq!(
             Frame::from_bytes(&newer, FrameKind::Spec),
-            Err(FrameError::Version { found: 2 })
+            Err(FrameError::Version { found: 99 })
         );
         assert_eq!(
             Frame::from_bytes(&sample(), FrameKind::Outcome),

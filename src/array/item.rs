@@ -16,7 +16,7 @@ pub trait Parameters {
 /// - for one without, `()`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an item of an array of calls that take `{P}`",
-    label = "expected a tuple with one argument for each of the parameters `{P}`",
+    label = "expected what a call takes, `{P}`",
     note = "an item is the argument itself if there is one parameter, and a tuple of arguments if there are several"
 )]
 pub trait IntoItem<P: Parameters> {

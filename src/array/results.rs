@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
+use slurm_core::outcome::RunReport;
 
 use super::state::{Attempt, Progress, Slot, failure};
 use super::{ArrayHandle, JobArray};
 use crate::conclude::{self, Case};
 use crate::error::{Error, JobError, JobErrorKind, Result, UpstreamFailure};
 use crate::poll::{End, Watch};
+use crate::progress::Reporter;
 
 impl<T> JobArray<T> {
     /// Waits for all items and returns their values, in their order.
@@ -29,12 +31,11 @@ impl<T> JobArray<T> {
     /// # Errors
     /// As [`results`](Self::results).
     pub fn results_of(&self, range: Range<usize>) -> Result<Vec<T>> {
-        let watch = self.watched()?;
+        let mut wait = self.begin_wait()?;
         let mut values = Vec::with_capacity(range.len());
         for index in self.within(range)? {
-            values.push(self.take(index, self.slot_of(index, None)?)?);
+            values.push(self.take(index, wait.for_item(index)?)?);
         }
-        drop(watch);
         Ok(values)
     }
 
@@ -43,12 +44,11 @@ impl<T> JobArray<T> {
     /// # Errors
     /// If the backend can never be asked.
     pub fn try_results(&self) -> Result<Vec<Result<T>>> {
-        let watch = self.watched()?;
+        let mut wait = self.begin_wait()?;
         let mut values = Vec::with_capacity(self.len());
         for index in 0..self.handle.items {
-            values.push(self.take(index, self.slot_of(index, None)?));
+            values.push(self.take(index, wait.for_item(index)?));
         }
-        drop(watch);
         Ok(values)
     }
 
@@ -57,11 +57,19 @@ impl<T> JobArray<T> {
     /// # Errors
     /// [`Error::Job`] if it ended without one.
     pub fn result(&self, index: usize) -> Result<T> {
-        let watch = self.watched()?;
         let index = self.within(index..index.saturating_add(1))?.start;
-        let value = self.take(index, self.slot_of(index, None)?)?;
-        drop(watch);
-        Ok(value)
+        let slot = self.begin_wait()?.for_item(index)?;
+        self.take(index, slot)
+    }
+
+    /// Returns where and when the element ran that has the item `index`, as far as is known without
+    /// looking: its latest run, without an end if it has not ended by itself.
+    pub fn report(&self, index: usize) -> Option<RunReport> {
+        let state = self.watch.state();
+        let mut attempts = state.attempts.iter().rev();
+        attempts.find_map(|attempt| {
+            attempt.element(attempt.shares.element_of(index as u64)?)?.run.clone()
+        })
     }
 
     /// Waits until all items have ended, well or not.
@@ -69,11 +77,8 @@ impl<T> JobArray<T> {
     /// # Errors
     /// If the backend can never be asked.
     pub fn wait(&self) -> Result<Progress> {
-        let watch = self.watched()?;
-        for index in 0..self.handle.items {
-            self.slot_of(index, None)?;
-        }
-        drop(watch);
+        let mut wait = self.begin_wait()?;
+        (0..self.handle.items).try_for_each(|index| wait.for_item(index).map(drop))?;
         Ok(self.progress())
     }
 
@@ -115,13 +120,13 @@ impl<T> JobArray<T> {
         Ok(range.start as u64..range.end as u64)
     }
 
-    /// Waits until an item has ended.
-    fn slot_of(&self, index: u64, deadline: Option<Instant>) -> Result<Slot> {
-        let ended =
-            || self.watch.check(|state| state.slot(index).filter(|slot| !slot.is_open()).cloned());
-        // Without taking the poller's lock for what is there already.
-        let known = ended().or_else(|| self.cluster.poller().wait(deadline, ended));
-        known.unwrap_or(Ok(Slot::Open))
+    fn begin_wait(&self) -> Result<Wait<'_, T>> {
+        let reporter = Reporter::new(self.cluster.progress(), self.short_name());
+        Ok(Wait { array: self, reporter, _watch: self.watched()? })
+    }
+
+    fn short_name(&self) -> String {
+        self.handle.task.rsplit("::").next().unwrap_or_default().to_owned()
     }
 
     /// Returns what an item gave.
@@ -159,6 +164,38 @@ impl<T> JobArray<T> {
             error.kind = JobErrorKind::Corrupt { reason };
         }
         error
+    }
+}
+
+/// A wait for items, which is shown if the cluster is to show it.
+struct Wait<'a, T> {
+    array: &'a JobArray<T>,
+    reporter: Reporter,
+    _watch: Watch,
+}
+
+impl<T> Wait<'_, T> {
+    /// Waits until an item has ended.
+    fn for_item(&mut self, index: u64) -> Result<Slot> {
+        let array = self.array;
+        let ended =
+            || array.watch.check(|state| state.slot(index).filter(|slot| !slot.is_open()).cloned());
+        // Without taking the poller's lock for what is there already.
+        if let Some(slot) = ended() {
+            return slot;
+        }
+        loop {
+            if let Some(slot) = array.cluster.poller().wait(self.reporter.next(), ended) {
+                return slot;
+            }
+            self.reporter.show(array.progress());
+        }
+    }
+}
+
+impl<T> Drop for Wait<'_, T> {
+    fn drop(&mut self) {
+        self.reporter.end(self.array.progress());
     }
 }
 

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::host::{Binary, LocalHost};
 use crate::permissions::{self, Permissions};
 use crate::poll::Poller;
+use crate::progress::ProgressMode;
 use crate::slurmfile::{self, Environment};
 
 /// Who runs the jobs.
@@ -73,6 +74,7 @@ pub struct ClusterBuilder {
     script_permissions: Option<u32>,
     job_dir_permissions: Option<u32>,
     dry_run: bool,
+    progress: ProgressMode,
 }
 
 impl ClusterBuilder {
@@ -146,6 +148,12 @@ impl ClusterBuilder {
         self
     }
 
+    /// Makes waiting for arrays tell on standard error how far they have come; by default it does not.
+    pub fn progress(mut self, mode: ProgressMode) -> Self {
+        self.progress = mode;
+        self
+    }
+
     /// Returns the cluster. Nothing is started, read or written yet.
     ///
     /// # Errors
@@ -199,6 +207,7 @@ impl ClusterBuilder {
                 permissions,
                 callbacks,
                 dry_run: self.dry_run,
+                progress: self.progress,
             }),
         })
     }

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::host::Binary;
 use crate::permissions::Permissions;
 use crate::poll::Poller;
+use crate::progress::ProgressMode;
 use crate::slurmfile::Environment;
 
 pub(crate) use config::backend_variable;
@@ -40,6 +41,7 @@ struct Inner {
     permissions: Permissions,
     callbacks: Callbacks,
     dry_run: bool,
+    progress: ProgressMode,
 }
 
 impl fmt::Debug for Cluster {
@@ -103,6 +105,11 @@ impl Cluster {
     /// Returns the settings of the Slurmfile that the cluster was opened with.
     pub fn environment(&self) -> &Environment {
         &self.inner.environment
+    }
+
+    /// Returns whether waiting for arrays tells how far they have come.
+    pub fn progress(&self) -> ProgressMode {
+        self.inner.progress
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {

@@ -11,6 +11,8 @@ use slurm_core::options::InvalidValue;
 use slurm_core::registry::RegistryError;
 
 pub use crate::host::HostError;
+#[cfg(feature = "ssh")]
+pub use crate::host::ssh::SshError;
 use crate::printable::Printable;
 pub use crate::slurmfile::{Problem, SlurmfileError};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
@@ -114,6 +116,10 @@ pub enum Error {
     /// A file or a command of the cluster could not be used.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// The host could not be reached over SSH.
+    #[cfg(feature = "ssh")]
+    #[error(transparent)]
+    Ssh(Box<SshError>),
     /// A command ran and said no.
     #[error("`{}` failed: {}", Printable(command), Printable(message))]
     Command {
@@ -136,6 +142,13 @@ impl From<InvalidValue> for Error {
 impl From<JobError> for Error {
     fn from(error: JobError) -> Self {
         Self::Job(Box::new(error))
+    }
+}
+
+#[cfg(feature = "ssh")]
+impl From<SshError> for Error {
+    fn from(error: SshError) -> Self {
+        Self::Ssh(Box::new(error))
     }
 }
 
@@ -163,6 +176,8 @@ impl Error {
                 "Slurm forgets jobs; the submission's id (YYYYmmdd_HHMMSS_xxxxxxxx) works as long as its directory exists"
             }
             Self::Host(error) => return error.hint(),
+            #[cfg(feature = "ssh")]
+            Self::Ssh(error) => return error.hint(),
             Self::Slurmfile(_)
             | Self::Options { .. }
             | Self::OtherTask { .. }

@@ -6,6 +6,8 @@
 mod command;
 mod folder;
 mod local;
+#[cfg(feature = "ssh")]
+pub(crate) mod ssh;
 
 use std::fmt;
 use std::io;

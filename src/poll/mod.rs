@@ -266,7 +266,9 @@ impl Shared {
                     log::warn!("will ask again: {doubt}");
                 }
                 let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);
-                // The result of a job that has ended was there before its end could be seen.
+                // The result of a job that has ended was there before its end could be seen. That of an
+                // element is found by one look and read by the next.
+                self.look(open);
                 self.look(open);
                 open.iter().for_each(|subject| subject.settle(cadence));
                 self.tell(news);

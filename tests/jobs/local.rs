@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         local("a_time_limit_ends_a_job", a_time_limit_ends_a_job),
         local("a_warning_signal_comes_before_the_end", a_warning_signal_comes),
         local("a_dead_supervisor_loses_nothing", a_dead_supervisor_loses_nothing),
+        local("a_dead_supervisor_loses_no_element", a_dead_supervisor_loses_no_element),
         local("what_cannot_be_honoured_is_refused", what_cannot_be_honoured),
         local("a_supervisor_with_nothing_to_do_ends", an_idle_supervisor_ends),
         local("dependencies_order_jobs", dependencies_order_jobs),
@@ -126,6 +127,29 @@ fn a_dead_supervisor_loses_nothing(site: &Site) {
     assert!(result_of(&waiting));
 }
 
+fn a_dead_supervisor_loses_no_element(site: &Site) {
+    let (notes, gate) = (site.path("notes"), site.path("gate"));
+    let noted = || {
+        let text = fs::read_to_string(&notes).unwrap_or_default();
+        let mut noted: Vec<u64> =
+            text.split_whitespace().map(|word| word.parse().unwrap()).collect();
+        noted.sort_unstable();
+        noted
+    };
+    let items = (0..8).map(|_| (notes.clone(), gate.clone()));
+    let array = note_and_wait::map(items).submit(&site.cluster).unwrap();
+    let next = square::map(0..8).after_corr(&array).submit(&site.cluster).unwrap();
+    until("as many run as there are CPUs", || noted() == [0, 1, 2, 3]);
+    kill_supervisor(site);
+    array.cancel_items([6, 7]).unwrap();
+    fs::write(&gate, "").unwrap();
+    array.wait().unwrap();
+    assert_eq!(noted(), [0, 1, 2, 3, 4, 5]);
+    // That those that were taken over have completed is known from what they left.
+    assert_eq!(next.results_of(0..6).unwrap(), [0, 1, 4, 9, 16, 25]);
+    assert_eq!(next.wait().unwrap().failed, 2);
+}
+
 fn what_cannot_be_honoured(site: &Site) {
     let error = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap_err();
     assert!(matches!(error, Error::Submit(_)), "{error:?}");
@@ -162,7 +186,10 @@ fn dependencies_order_jobs(site: &Site) {
 fn a_removed_base_directory(site: &Site) {
     assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
     let old = address(site)["pid"].to_string();
-    fs::remove_dir_all(site.base.path()).unwrap();
+    // The runner still writes its last line when the result is there.
+    until("the directory is removed", || {
+        fs::remove_dir_all(site.base.path()).is_ok() || !site.base.path().exists()
+    });
     let (go, cluster) = (site.path("go"), another_client(site));
     let job = wait_for::job(&go).submit(&cluster).unwrap();
     until("the old supervisor has ended", || !is_alive(&old));

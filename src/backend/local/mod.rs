@@ -123,15 +123,24 @@ impl Backend for Local {
         let jobs = asked.iter().map(|asked| asked.job).collect();
         match self.ask(&Request::Survey(jobs))? {
             Reply::Statuses(statuses) => {
-                let seen = statuses.into_iter().map(|status| (status.id, status.into())).collect();
-                Ok(Survey { seen, ..Survey::default() })
+                let mut survey = Survey::default();
+                for mut status in statuses {
+                    let id = status.id;
+                    match status.elements.take() {
+                        None => drop(survey.seen.insert(id, status.into())),
+                        Some(elements) => {
+                            survey.elements.entry(id).or_default().push((elements, status.into()));
+                        }
+                    }
+                }
+                Ok(survey)
             }
             other => Err(unexpected(&other)),
         }
     }
 
-    fn cancel(&self, job: JobId, _elements: Option<&Indices>) -> Result<(), Error> {
-        match self.ask(&Request::Cancel(job))? {
+    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<(), Error> {
+        match self.ask(&Request::Cancel { job, elements: elements.cloned() })? {
             Reply::Done => Ok(()),
             other => Err(unexpected(&other)),
         }
@@ -150,8 +159,9 @@ impl Backend for Local {
         request::slots(options, self.capacity)
     }
 
-    fn id_of(&self, pre_id: &PreId, _part: u32) -> Result<Option<JobId>, Error> {
-        Ok(self.find(&Request::Find(pre_id.clone()))?.map(|status| status.id))
+    fn id_of(&self, pre_id: &PreId, part: u32) -> Result<Option<JobId>, Error> {
+        let request = Request::Find { pre_id: pre_id.clone(), part };
+        Ok(self.find(&request)?.map(|status| status.id))
     }
 
     fn cadence(&self) -> Cadence {

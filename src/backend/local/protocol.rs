@@ -12,7 +12,7 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::state::JobState;
 
 use super::capacity::Capacity;
-use crate::backend::{Exit, Sighting};
+use crate::backend::{Exit, Indices, Sighting};
 use crate::error::HostError;
 use crate::host::Folder;
 
@@ -26,10 +26,10 @@ pub(super) enum Request {
     Submit(Box<JobRequest>),
     /// Tell what is known of these jobs.
     Survey(Vec<JobId>),
-    /// Find the job of a submission.
-    Find(PreId),
-    /// Cancel a job.
-    Cancel(JobId),
+    /// Find the job of a submission, or one of its arrays.
+    Find { pre_id: PreId, part: u32 },
+    /// Cancel a job, or some elements of an array.
+    Cancel { job: JobId, elements: Option<Indices> },
 }
 
 /// What the supervisor answers.
@@ -46,6 +46,12 @@ pub(super) enum Reply {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct JobRequest {
     pub(super) pre_id: PreId,
+    /// Which of the arrays of its submission it is; absent in journals of protocol 2.
+    #[serde(default)]
+    pub(super) part: u32,
+    /// If it is an array.
+    #[serde(default)]
+    pub(super) array: Option<ArrayRequest>,
     pub(super) name: String,
     pub(super) dir: PathBuf,
     pub(super) script: PathBuf,
@@ -111,15 +117,54 @@ impl<'de> Deserialize<'de> for SystemText {
     }
 }
 
-/// What is known of a job.
+/// What is asked of an array; the indices of its elements begin at 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ArrayRequest {
+    pub(super) size: u32,
+    /// The number of its first element among those of all arrays of the submission.
+    pub(super) first: u64,
+    /// How many of its elements may run at once.
+    pub(super) max_running: Option<u32>,
+}
+
+/// What names a submitted job or array before it has an id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SubmissionKey {
+    pre_id: PreId,
+    part: u32,
+}
+
+/// What is known of a job, or of some elements of an array.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Status {
     pub(super) id: JobId,
+    /// Those of the array `id` that it is about.
+    pub(super) elements: Option<Indices>,
     pub(super) dir: PathBuf,
     pub(super) state: JobState,
     pub(super) reason: Option<String>,
     pub(super) host: String,
     pub(super) exit: Option<Exit>,
+}
+
+impl JobRequest {
+    pub(super) fn key(&self) -> SubmissionKey {
+        SubmissionKey { pre_id: self.pre_id.clone(), part: self.part }
+    }
+}
+
+impl SubmissionKey {
+    pub(super) fn new(pre_id: PreId, part: u32) -> Self {
+        Self { pre_id, part }
+    }
+
+    /// Returns the name of a file that belongs to it.
+    pub(super) fn file_name(&self) -> String {
+        match self.part {
+            0 => self.pre_id.to_string(),
+            part => format!("{}.{part}", self.pre_id),
+        }
+    }
 }
 
 impl From<Status> for Sighting {

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use slurm_core::options::{Memory, OptionSet, OptionValue, Signal};
+use slurm_core::options::{ArrayRange, ArraySpec, Memory, OptionSet, OptionValue, Signal};
 
 use super::capacity::Capacity;
-use super::protocol::{JobRequest, SystemText};
+use super::protocol::{ArrayRequest, JobRequest, SystemText};
 use crate::error::SubmitError;
 use crate::host::is_scrubbed;
 use crate::submit::{self, Prepared};
@@ -44,9 +44,11 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
     let signal = text(options, "signal").and_then(|text| text.parse::<Signal>().ok());
     Ok(JobRequest {
         pre_id: prepared.pre_id.clone(),
+        part: prepared.part,
+        array: array(options, prepared.first)?,
         name: text(options, "job_name").unwrap_or_default().to_owned(),
         dir: prepared.dir.path().to_owned(),
-        script: prepared.dir.script(),
+        script: prepared.script(),
         working_dir,
         stdout: text(options, "output").unwrap_or("/dev/null").to_owned(),
         stderr: text(options, "error")
@@ -65,6 +67,24 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
             .map(|(name, value)| (SystemText(name), SystemText(value)))
             .collect(),
     })
+}
+
+/// Returns what the options ask of an array, if they ask for one.
+fn array(options: &OptionSet, first: u64) -> Result<Option<ArrayRequest>, SubmitError> {
+    let Some(text) = text(options, "array") else { return Ok(None) };
+    let spec = text.parse::<ArraySpec>().ok();
+    match spec.as_ref().map(ArraySpec::ranges) {
+        Some([ArrayRange { first: 0, last, step: 1 }]) if *last < u32::MAX => {
+            let max_running = spec.as_ref().and_then(ArraySpec::max_running);
+            Ok(Some(ArrayRequest { size: last + 1, first, max_running }))
+        }
+        _ => {
+            let message = format!(
+                "it numbers elements from 0 without gaps, as in `0-15` or `0-15%4`, not `{text}`"
+            );
+            Err(SubmitError::Unsupported { option: "array", message })
+        }
+    }
 }
 
 /// Says where a job gets less than it asks for.
@@ -151,4 +171,32 @@ fn text<'a>(options: &'a OptionSet, key: &str) -> Option<&'a str> {
 
 fn number(options: &OptionSet, key: &str) -> Option<u32> {
     text(options, key)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use slurm_core::options::{self, Source};
+
+    use super::*;
+
+    #[test]
+    fn an_array_counts_from_zero() {
+        let array_of = |text: &str| {
+            let spec = options::lookup("array").unwrap();
+            let mut options = OptionSet::new();
+            options.set(spec, spec.parse(text).unwrap(), Source::CallSite);
+            array(&options, 7)
+        };
+        for (text, size, max_running) in
+            [("0-0", 1, None), ("0", 1, None), ("0-9", 10, None), ("0-9%3", 10, Some(3))]
+        {
+            let expected = Some(ArrayRequest { size, first: 7, max_running });
+            assert_eq!(array_of(text).unwrap(), expected, "{text}");
+        }
+        for text in ["1-3", "0-6:2", "0,1", "0-3,7"] {
+            let error = array_of(text).unwrap_err().to_string();
+            assert!(error.contains(text) && error.contains("without gaps"), "{error}");
+        }
+        assert_eq!(array(&OptionSet::new(), 7).unwrap(), None);
+    }
 }

@@ -1,8 +1,12 @@
 //! How a job ended.
 
+use std::path::PathBuf;
+
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome};
+use slurm_core::segment::{HEADER, RecordKind, Records};
+use slurm_core::spec::{Spec, Work};
 use slurm_core::state::JobState;
 
 use super::job::LocalJob;
@@ -13,7 +17,7 @@ use crate::backend::Exit;
 impl Scheduler {
     /// Ends a job whose processes have all ended.
     pub(super) fn conclude(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else { return };
+        let Some(job) = self.jobs.get(id) else { return };
         let Some(run) = &job.run else { return };
         let known: Option<Vec<Exit>> = run.processes.iter().map(|process| process.exit).collect();
         let bad =
@@ -39,13 +43,16 @@ impl Scheduler {
 
 /// Returns how a job ended whose processes have all ended, nobody knows how.
 pub(super) fn state_by_files(job: &LocalJob) -> Option<JobState> {
-    let dir = JobDir::at(&job.request.dir);
-    let Ok(bytes) = std::fs::read(dir.result()) else {
+    let (result, value) = outcome_files(job);
+    let Ok(bytes) = std::fs::read(result) else {
         // That the first of several processes succeeded says nothing of others that were told to end.
         let was_told = job.run.as_ref().is_some_and(|run| run.ending.is_some());
-        let succeeded = job.request.tasks > 1 && !was_told && dir.value().exists();
+        let succeeded = job.request.tasks > 1 && !was_told && value.exists();
         return succeeded.then_some(JobState::Completed);
     };
+    if let Some(number) = job.number() {
+        return state_by_segment(&JobDir::at(&job.request.dir), number, &bytes);
+    }
     let (outcome, _) = Outcome::from_bytes(&bytes).ok()?;
     Some(match outcome.ending {
         Ending::Value(_) => JobState::Completed,
@@ -53,14 +60,36 @@ pub(super) fn state_by_files(job: &LocalJob) -> Option<JobState> {
     })
 }
 
+/// Returns how the element `number` ended that left this segment: well if all of its items have values.
+fn state_by_segment(dir: &JobDir, number: u64, segment: &[u8]) -> Option<JobState> {
+    let kinds: Vec<_> = Records::new(segment, HEADER).map(|record| record.kind).collect();
+    if kinds.contains(&RecordKind::Failure) {
+        return Some(JobState::Failed);
+    }
+    let spec = std::fs::read(dir.spec()).ok()?;
+    let (spec, _) = Spec::from_bytes(&spec).ok()?;
+    let Work::Items(items) = spec.work else { return None };
+    let made = kinds.iter().filter(|kind| **kind == RecordKind::Value).count();
+    (made >= items.shares.of_element(number).len()).then_some(JobState::Completed)
+}
+
 /// Makes the value of the first of several processes the job's result: all have ended well.
 pub(super) fn publish_value(job: &LocalJob) {
-    let dir = JobDir::at(&job.request.dir);
+    let (result, value) = outcome_files(job);
     // Without a value the first process has written none, which the client tells by itself.
     if job.request.tasks > 1
-        && dir.value().exists()
-        && let Err(error) = std::fs::rename(dir.value(), dir.result())
+        && value.exists()
+        && let Err(error) = std::fs::rename(value, result)
     {
         log(&format!("the value of job {} cannot become its result: {error}", job.id));
+    }
+}
+
+/// Returns where a job leaves its result, and where the first of several processes leaves its value.
+fn outcome_files(job: &LocalJob) -> (PathBuf, PathBuf) {
+    let dir = JobDir::at(&job.request.dir);
+    match job.number() {
+        Some(number) => (dir.segment(number), dir.value_segment(number)),
+        None => (dir.result(), dir.value()),
     }
 }

@@ -5,13 +5,12 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-use slurm_core::ids::PreId;
 
 use super::job::LocalJob;
 use crate::backend::local::capacity::Capacity;
-use crate::backend::local::protocol::{Variable, host};
+use crate::backend::local::protocol::{SubmissionKey, Variable, host};
 
 /// Returns the variables that Slurm would set for the process `rank` of a job.
 pub(super) fn slurm_variables(
@@ -49,6 +48,16 @@ pub(super) fn slurm_variables(
     if let Some(limit) = request.time_limit {
         variables.push(("SLURM_JOB_END_TIME", start.saturating_add(limit).to_string()));
     }
+    if let Some(element) = &job.element {
+        variables.extend([
+            ("SLURM_ARRAY_JOB_ID", element.array.to_string()),
+            ("SLURM_ARRAY_TASK_ID", element.index.to_string()),
+            ("SLURM_ARRAY_TASK_COUNT", element.size.to_string()),
+            ("SLURM_ARRAY_TASK_MIN", "0".to_owned()),
+            ("SLURM_ARRAY_TASK_MAX", element.size.saturating_sub(1).to_string()),
+            ("SLURM_ARRAY_TASK_STEP", "1".to_owned()),
+        ]);
+    }
     if !gpus.is_empty() {
         variables.push(("SLURM_JOB_GPUS", gpus.clone()));
         variables.push(("CUDA_VISIBLE_DEVICES", gpus));
@@ -56,54 +65,66 @@ pub(super) fn slurm_variables(
     variables
 }
 
-/// The environments of submitters, for as long as their jobs wait: files that only this user can read.
+/// The environments of submitters, for as long as their jobs wait, or have elements that may have to be
+/// started: files that only this user can read.
 ///
 /// They are named by submission and not by job, so that a supervisor whose directory was removed does
 /// not take the files of the one that followed it there.
 #[derive(Debug)]
 pub(super) struct Environments {
     dir: PathBuf,
+    /// The one that was read last: the elements of an array all have the same.
+    last: Option<(SubmissionKey, Variables)>,
 }
+
+type Variables = Arc<Vec<Variable>>;
 
 impl Environments {
     /// Opens the directory, and removes all but the environments of `waiting` submissions.
-    pub(super) fn open(dir: PathBuf, waiting: &BTreeSet<PreId>) -> io::Result<Self> {
+    pub(super) fn open(dir: PathBuf, waiting: &BTreeSet<SubmissionKey>) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let names: BTreeSet<String> = waiting.iter().map(SubmissionKey::file_name).collect();
         for entry in fs::read_dir(&dir)?.flatten() {
-            let pre_id = entry.file_name().to_str().and_then(|name| name.parse::<PreId>().ok());
-            if pre_id.is_none_or(|pre_id| !waiting.contains(&pre_id)) {
+            if entry.file_name().to_str().is_none_or(|name| !names.contains(name)) {
                 // One that stays is looked at again by the next supervisor.
                 let _ = fs::remove_file(entry.path());
             }
         }
-        Ok(Self { dir })
+        Ok(Self { dir, last: None })
     }
 
-    pub(super) fn keep(&self, pre_id: &PreId, variables: &[Variable]) -> io::Result<()> {
+    pub(super) fn keep(&mut self, key: &SubmissionKey, variables: &[Variable]) -> io::Result<()> {
         let bytes = serde_json::to_vec(variables)?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        let kept = options.open(self.file(pre_id)).and_then(|mut file| file.write_all(&bytes));
+        let kept = options.open(self.file(key)).and_then(|mut file| file.write_all(&bytes));
         if kept.is_err() {
-            self.forget(pre_id);
+            self.forget(key);
         }
         kept
     }
 
-    pub(super) fn read(&self, pre_id: &PreId) -> io::Result<Vec<Variable>> {
-        let path = self.file(pre_id);
+    pub(super) fn read(&mut self, key: &SubmissionKey) -> io::Result<Variables> {
+        if let Some((_, variables)) = self.last.as_ref().filter(|(last, _)| last == key) {
+            return Ok(Arc::clone(variables));
+        }
+        let path = self.file(key);
         let context =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let bytes = fs::read(&path).map_err(context)?;
-        serde_json::from_slice(&bytes).map_err(|error| context(error.into()))
+        let variables = serde_json::from_slice(&bytes).map_err(|error| context(error.into()))?;
+        let variables = Arc::new(variables);
+        self.last = Some((key.clone(), Arc::clone(&variables)));
+        Ok(variables)
     }
 
-    pub(super) fn forget(&self, pre_id: &PreId) {
+    pub(super) fn forget(&mut self, key: &SubmissionKey) {
+        self.last.take_if(|(last, _)| last == key);
         // It may be gone already.
-        let _ = fs::remove_file(self.file(pre_id));
+        let _ = fs::remove_file(self.file(key));
     }
 
-    fn file(&self, pre_id: &PreId) -> PathBuf {
-        self.dir.join(pre_id.as_str())
+    fn file(&self, key: &SubmissionKey) -> PathBuf {
+        self.dir.join(key.file_name())
     }
 }

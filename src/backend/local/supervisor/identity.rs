@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use slurm_core::ids::JobId;
 
 use crate::init::INTERNAL;
 
@@ -28,6 +29,13 @@ impl Identity {
         Some(Self { pid, start: stat(pid)?.start })
     }
 
+    /// Whether the environment that it was started with says that it is of this job.
+    pub(super) fn is_of_job(self, id: JobId) -> bool {
+        let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        let wanted = format!("SLURM_JOB_ID={id}");
+        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    }
+
     /// Whether it still runs. One that has ended and that nobody has waited for does not.
     pub(super) fn is_alive(self) -> bool {
         stat(self.pid).is_some_and(|stat| stat.start == self.start && !"ZXx".contains(stat.state))
@@ -46,7 +54,8 @@ pub(super) fn find(script: &Path) -> Vec<Identity> {
         let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
         match words[..] {
             [shell, path] => shell == b"/bin/sh" && path == script,
-            [_, internal, verb, path] => {
+            // The runner of an array is told more.
+            [_, internal, verb, path, ..] => {
                 internal == INTERNAL.as_bytes() && verb == b"run" && path == spec
             }
             _ => false,

@@ -1,5 +1,6 @@
 //! A job in the supervisor's hands.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use slurm_core::ids::JobId;
@@ -15,8 +16,10 @@ use crate::backend::local::protocol::{JobRequest, Status, host};
 #[derive(Debug)]
 pub(super) struct LocalJob {
     pub(super) id: JobId,
+    /// If it is an element of an array, which shares its request.
+    pub(super) element: Option<Element>,
     /// Without the environment, which is in a file of its own.
-    pub(super) request: JobRequest,
+    pub(super) request: Arc<JobRequest>,
     pub(super) dependency: Option<Dependency>,
     pub(super) state: JobState,
     pub(super) reason: Option<String>,
@@ -26,6 +29,15 @@ pub(super) struct LocalJob {
     pub(super) exit: Option<Exit>,
     /// From its start to its end.
     pub(super) run: Option<Run>,
+}
+
+/// Which element of which array a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Element {
+    pub(super) array: JobId,
+    pub(super) index: u32,
+    /// How many elements the array has.
+    pub(super) size: u32,
 }
 
 /// What a running job holds.
@@ -86,18 +98,34 @@ impl LocalJob {
     /// # Errors
     /// What is wrong with its dependencies; they were checked before, by the same grammar.
     pub(super) fn new(id: JobId, request: JobRequest) -> Result<Self, String> {
-        let dependency = request.dependency.as_deref().map(str::parse).transpose();
-        Ok(Self {
+        let dependency = dependency(&request)?;
+        Ok(Self { dependency, ..Self::waiting(id, None, Arc::new(request)) })
+    }
+
+    /// Returns an element of an array, whose dependencies are met.
+    pub(super) fn of_array(id: JobId, element: Element, request: Arc<JobRequest>) -> Self {
+        Self::waiting(id, Some(element), request)
+    }
+
+    fn waiting(id: JobId, element: Option<Element>, request: Arc<JobRequest>) -> Self {
+        Self {
             id,
-            dependency: dependency.map_err(|error| format!("its dependencies: {error}"))?,
+            element,
             request,
+            dependency: None,
             state: JobState::Pending,
             reason: None,
             started_at: None,
             ended_at: None,
             exit: None,
             run: None,
-        })
+        }
+    }
+
+    /// Returns the number of an element among those of all arrays of its submission.
+    pub(super) fn number(&self) -> Option<u64> {
+        let first = self.request.array?.first;
+        self.element.map(|element| first.saturating_add(element.index.into()))
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -107,6 +135,7 @@ impl LocalJob {
     pub(super) fn status(&self) -> Status {
         Status {
             id: self.id,
+            elements: None,
             dir: self.request.dir.clone(),
             state: self.state.clone(),
             reason: self.reason.clone(),
@@ -116,24 +145,46 @@ impl LocalJob {
     }
 }
 
+/// Reads the dependencies of a request.
+pub(super) fn dependency(request: &JobRequest) -> Result<Option<Dependency>, String> {
+    let dependency = request.dependency.as_deref().map(str::parse).transpose();
+    dependency.map_err(|error| format!("its dependencies: {error}"))
+}
+
+/// What Slurm puts for the index of a job that is not in an array.
+const NO_INDEX: u32 = 0xffff_fffe;
+/// The most digits to which Slurm pads a number in a file name.
+const MOST_DIGITS: usize = 10;
+
 /// Returns the file that a log pattern names; the patterns that make sense for one process on one host.
 pub(super) fn log_path(pattern: &str, job: &LocalJob) -> std::path::PathBuf {
+    let (array, index) =
+        job.element.map_or((job.id, NO_INDEX), |element| (element.array, element.index));
     let mut path = String::new();
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            path.push(c);
-            continue;
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once('%') {
+        path.push_str(before);
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (width, after) = after.split_at(digits);
+        let mut chars = after.chars();
+        let number = match chars.next() {
+            Some('j') => Some(job.id.get()),
+            Some('A') => Some(array.get()),
+            Some('a') => Some(index),
+            Some('n' | 's' | 't') => Some(0),
+            _ => None,
+        };
+        let width = width.parse().unwrap_or(MOST_DIGITS).min(MOST_DIGITS) * usize::from(digits > 0);
+        match (number, after.chars().next()) {
+            (Some(number), _) => path.push_str(&format!("{number:0width$}")),
+            (None, Some('x')) => path.push_str(&job.request.name),
+            (None, Some('u')) => path.push_str(&std::env::var("USER").unwrap_or_default()),
+            (None, Some('N')) => path.push_str(&host()),
+            (None, Some('%') | None) => path.push('%'),
+            (None, Some(other)) => path.extend(['%', other]),
         }
-        match chars.next() {
-            Some('j' | 'A') => path.push_str(&job.id.to_string()),
-            Some('x') => path.push_str(&job.request.name),
-            Some('u') => path.push_str(&std::env::var("USER").unwrap_or_default()),
-            Some('N') => path.push_str(&host()),
-            Some('n' | 's' | 't') => path.push('0'),
-            Some('%') | None => path.push('%'),
-            Some(other) => path.extend(['%', other]),
-        }
+        rest = chars.as_str();
     }
+    path.push_str(rest);
     job.request.working_dir.join(path)
 }

@@ -1,6 +1,5 @@
 //! What a supervisor leaves to the next one: a JSON object a line, appended as things happen.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -13,12 +12,12 @@ use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
 use super::identity::Identity;
-use super::job::LocalJob;
+use super::jobs::Jobs;
 use super::log;
 use super::replay::{apply, entries};
-use crate::backend::Exit;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::protocol::JobRequest;
+use crate::backend::{Exit, Indices};
 
 /// A line of the journal. Times are seconds since the Unix epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +28,11 @@ pub(super) enum Entry {
     },
     /// The request has no environment here.
     Submitted {
+        id: JobId,
+        request: Box<JobRequest>,
+    },
+    /// An array; a name of its own, so that a supervisor of an earlier protocol takes it for no job.
+    SubmittedArray {
         id: JobId,
         request: Box<JobRequest>,
     },
@@ -59,6 +63,16 @@ pub(super) enum Entry {
         reason: Option<String>,
         exit: Option<Exit>,
     },
+    /// Elements of the array `id` that ended alike: those that never started, or, when the journal is
+    /// rewritten, any.
+    EndedTogether {
+        id: JobId,
+        elements: Indices,
+        at: u64,
+        state: JobState,
+        reason: Option<String>,
+        exit: Option<Exit>,
+    },
 }
 
 /// Jobs that ended longer ago are forgotten.
@@ -83,7 +97,7 @@ impl Journal {
     ///
     /// A line that cannot be read is left out, for what one disk error or one full disk did to it must
     /// not take all other jobs with it.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, BTreeMap<JobId, LocalJob>, u32)> {
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Jobs, u32)> {
         let bytes = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other?,
@@ -122,11 +136,7 @@ impl Journal {
     }
 
     /// Rewrites the journal with what is known of `jobs`, and forgets old ones.
-    pub(super) fn compact(
-        &mut self,
-        jobs: &mut BTreeMap<JobId, LocalJob>,
-        last: u32,
-    ) -> io::Result<()> {
+    pub(super) fn compact(&mut self, jobs: &mut Jobs, last: u32) -> io::Result<()> {
         // Also if it fails: not again for every job.
         self.rewritten_length = self.length;
         let (file, length) = rewrite(&self.path, jobs, last)?;
@@ -137,12 +147,12 @@ impl Journal {
 }
 
 /// Reads a journal: the jobs, the highest id, and how many lines tell nothing.
-pub(super) fn read(bytes: &[u8]) -> (BTreeMap<JobId, LocalJob>, u32, usize) {
-    let (mut jobs, mut last, mut dropped) = (BTreeMap::new(), 0, 0);
+pub(super) fn read(bytes: &[u8]) -> (Jobs, u32, usize) {
+    let (mut jobs, mut last, mut dropped) = (Jobs::default(), 0, 0);
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match serde_json::from_slice::<Entry>(line) {
             Ok(entry) => {
-                last = last.max(entry.id().get());
+                last = last.max(entry.last_id());
                 dropped += usize::from(apply(&mut jobs, entry).is_err());
             }
             Err(_) => dropped += 1,
@@ -151,11 +161,7 @@ pub(super) fn read(bytes: &[u8]) -> (BTreeMap<JobId, LocalJob>, u32, usize) {
     (jobs, last, dropped)
 }
 
-fn rewrite(
-    path: &Path,
-    jobs: &mut BTreeMap<JobId, LocalJob>,
-    last: u32,
-) -> io::Result<(File, u64)> {
+fn rewrite(path: &Path, jobs: &mut Jobs, last: u32) -> io::Result<(File, u64)> {
     let lines = lines(jobs, last)?;
     durable::replace(path, &lines)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
@@ -164,12 +170,11 @@ fn rewrite(
 }
 
 /// Forgets old jobs, and returns the lines that tell of the others.
-pub(super) fn lines(jobs: &mut BTreeMap<JobId, LocalJob>, last: u32) -> io::Result<Vec<u8>> {
-    let oldest = now().saturating_sub(KEPT.as_secs());
-    jobs.retain(|_, job| job.ended_at.is_none_or(|at| at >= oldest));
+pub(super) fn lines(jobs: &mut Jobs, last: u32) -> io::Result<Vec<u8>> {
+    jobs.forget(now().saturating_sub(KEPT.as_secs()));
     let mut lines = Vec::new();
     let last = JobId::new(last).map(|id| Entry::LastId { id });
-    for entry in last.into_iter().chain(jobs.values().flat_map(entries)) {
+    for entry in last.into_iter().chain(entries(jobs)) {
         serde_json::to_writer(&mut lines, &entry)?;
         lines.push(b'\n');
     }
@@ -181,11 +186,24 @@ impl Entry {
         match self {
             Self::LastId { id }
             | Self::Submitted { id, .. }
+            | Self::SubmittedArray { id, .. }
             | Self::Started { id, .. }
             | Self::Spawned { id, .. }
             | Self::Ending { id, .. }
-            | Self::Ended { id, .. } => *id,
+            | Self::Ended { id, .. }
+            | Self::EndedTogether { id, .. } => *id,
         }
+    }
+
+    /// Returns the highest id that it shows to be given.
+    pub(super) fn last_id(&self) -> u32 {
+        let more = match self {
+            Self::SubmittedArray { request, .. } => {
+                request.array.map_or(0, |array| array.size.saturating_sub(1))
+            }
+            _ => 0,
+        };
+        self.id().get().saturating_add(more)
     }
 }
 
@@ -201,6 +219,7 @@ pub(super) fn seconds(time: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::local::protocol::ArrayRequest;
 
     fn id(number: u32) -> JobId {
         JobId::new(number).unwrap()
@@ -240,11 +259,14 @@ mod tests {
         drop(journal);
         for _ in 0..2 {
             let (_, jobs, last) = Journal::open(&path).unwrap();
-            let run = jobs[&id(1)].run.as_ref().unwrap();
+            let run = jobs.get(id(1)).unwrap().run.as_ref().unwrap();
             assert_eq!((last, run.granted, &run.gpus), (2, granted, &vec![7]));
             assert_eq!(run.processes[0].identity, process);
             assert_eq!(run.ending, Some((JobState::Cancelled, 6)));
-            assert!(jobs[&id(2)].run.is_none() && jobs[&id(2)].request.environment.is_empty());
+            assert!(
+                jobs.get(id(2)).unwrap().run.is_none()
+                    && jobs.get(id(2)).unwrap().request.environment.is_empty()
+            );
             assert!(!fs::read_to_string(&path).unwrap().contains("secret"));
         }
     }
@@ -258,8 +280,31 @@ mod tests {
         journal.append(&ended(3, 5)).unwrap();
         for _ in 0..2 {
             let (_, jobs, last) = Journal::open(&path).unwrap();
-            assert_eq!((jobs.len(), last), (0, 3));
+            assert_eq!((jobs.values().count(), last), (0, 3));
         }
+    }
+
+    #[test]
+    fn an_array_is_forgotten_once_its_last_element_ended_long_ago() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        let Entry::Submitted { mut request, .. } = submitted(3) else { unreachable!() };
+        request.array = Some(ArrayRequest { size: 4, first: 0, max_running: None });
+        journal.append(&Entry::SubmittedArray { id: id(3), request }).unwrap();
+        let (state, elements) = (JobState::Cancelled, vec![(1, 3)]);
+        let ended_together =
+            Entry::EndedTogether { id: id(3), elements, at: 5, state, reason: None, exit: None };
+        journal.append(&ended_together).unwrap();
+        let known = |expected: usize| {
+            let (_, jobs, last) = Journal::open(&path).unwrap();
+            assert_eq!((jobs.arrays().count(), last), (expected, 6));
+        };
+        known(1);
+        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        journal.append(&ended(3, 5)).unwrap();
+        known(0);
+        known(0);
     }
 
     #[test]
@@ -274,7 +319,7 @@ mod tests {
         journal.compact(&mut jobs, 1).unwrap();
         journal.append(&ended(1, now())).unwrap();
         assert!(!journal.has_grown() && fs::metadata(&path).unwrap().len() < 2000);
-        assert!(Journal::open(&path).unwrap().1[&id(1)].has_ended());
+        assert!(Journal::open(&path).unwrap().1.get(id(1)).unwrap().has_ended());
     }
 
     #[test]
@@ -292,6 +337,6 @@ mod tests {
         journal.file.write_all(b"{\"Submitted\":{").unwrap();
         journal.append(&submitted(3)).unwrap();
         let (_, jobs, _) = Journal::open(&path).unwrap();
-        assert_eq!(jobs.keys().copied().collect::<Vec<_>>(), [id(1), id(3)]);
+        assert_eq!(jobs.values().map(|job| job.id).collect::<Vec<_>>(), [id(1), id(3)]);
     }
 }

@@ -1,38 +1,51 @@
 //! Jobs from the journal's entries, and back.
 
-use std::collections::BTreeMap;
+use std::iter;
 use std::time::{Duration, UNIX_EPOCH};
 
-use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
+use super::array::{self, End, LocalArray};
 use super::identity::Identity;
 use super::job::{LocalJob, Process, Run};
+use super::jobs::Jobs;
 use super::journal::{Entry, now, seconds};
+use crate::backend::local::protocol::JobRequest;
 
 /// Applies an entry to what is known so far; one of a job that is not known changes nothing.
-pub(super) fn apply(jobs: &mut BTreeMap<JobId, LocalJob>, entry: Entry) -> Result<(), String> {
+pub(super) fn apply(jobs: &mut Jobs, entry: Entry) -> Result<(), String> {
     let id = entry.id();
-    if let Entry::Submitted { mut request, .. } = entry {
-        request.environment = Vec::new();
-        jobs.insert(id, LocalJob::new(id, *request)?);
-        return Ok(());
-    }
-    let Some(job) = jobs.get_mut(&id) else { return Ok(()) };
     match entry {
-        Entry::LastId { .. } | Entry::Submitted { .. } => {}
+        Entry::LastId { .. } => {}
+        Entry::Submitted { mut request, .. } => {
+            request.environment = Vec::new();
+            jobs.insert(LocalJob::new(id, *request)?);
+        }
+        Entry::SubmittedArray { mut request, .. } => {
+            request.environment = Vec::new();
+            jobs.insert_array(LocalArray::new(id, *request)?);
+        }
         Entry::Started { at, granted, gpus, .. } => {
+            let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
             job.started_at = UNIX_EPOCH.checked_add(Duration::from_secs(at));
             let run = run_of(job);
             run.granted = granted.unwrap_or(run.granted);
             run.gpus = gpus;
         }
-        Entry::Spawned { process, .. } => run_of(job).processes.push(Process::new(process)),
-        Entry::Ending { at, state, .. } => run_of(job).ending = Some((state, at)),
+        Entry::Spawned { process, .. } => {
+            let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
+            run_of(job).processes.push(Process::new(process));
+        }
+        Entry::Ending { at, state, .. } => {
+            let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
+            run_of(job).ending = Some((state, at));
+        }
         Entry::Ended { at, state, reason, exit, .. } => {
-            (job.state, job.reason, job.exit) = (state, reason, exit);
-            job.ended_at = Some(at);
-            job.run = None;
+            jobs.end(id, End { state, reason, exit }, at);
+        }
+        Entry::EndedTogether { elements, at, state, reason, exit, .. } => {
+            let Some(array) = jobs.array_mut(id) else { return Ok(()) };
+            array.end_pending(&array::read(&elements), End { state, reason, exit }, at);
         }
     }
     Ok(())
@@ -46,10 +59,29 @@ fn run_of(job: &mut LocalJob) -> &mut Run {
     job.run.get_or_insert_with(|| Run { granted, ..Run::default() })
 }
 
-/// Returns the entries that tell all that matters of a job.
-pub(super) fn entries(job: &LocalJob) -> Vec<Entry> {
+/// Returns the entries that tell all that matters of jobs and arrays.
+pub(super) fn entries(jobs: &Jobs) -> impl Iterator<Item = Entry> {
+    // Arrays first: what is told of an element needs its array.
+    jobs.arrays().flat_map(of_array).chain(jobs.values().flat_map(of_job))
+}
+
+fn of_array(array: &LocalArray) -> Vec<Entry> {
+    let (id, at) = (array.id, array.last_end);
+    let request = Box::new(JobRequest::clone(&array.request));
+    let ended = array.ended.iter().map(|(end, elements)| {
+        let End { state, reason, exit } = end.clone();
+        Entry::EndedTogether { id, elements: array::written(elements), at, state, reason, exit }
+    });
+    iter::once(Entry::SubmittedArray { id, request }).chain(ended).collect()
+}
+
+fn of_job(job: &LocalJob) -> Vec<Entry> {
     let id = job.id;
-    let mut entries = vec![Entry::Submitted { id, request: Box::new(job.request.clone()) }];
+    let mut entries = Vec::new();
+    if job.element.is_none() {
+        let request = Box::new(JobRequest::clone(&job.request));
+        entries.push(Entry::Submitted { id, request });
+    }
     if let Some(run) = &job.run {
         let (granted, gpus) = (Some(run.granted), run.gpus.clone());
         let at = job.started_at.map_or_else(now, seconds);

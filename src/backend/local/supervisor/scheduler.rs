@@ -1,52 +1,64 @@
 //! Which job runs when.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Signal;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
-use super::dependency::{self, Verdict};
+use super::array::End;
+use super::dependency;
 use super::environment::Environments;
-use super::job::{Alarms, LocalJob, Run};
+use super::job::{Alarms, Run};
+use super::jobs::Jobs;
 use super::journal::{self, Entry, Journal};
-use super::{Event, log, process};
+use super::{Event, log, process, replay};
 use crate::backend::Exit;
 use crate::backend::local::capacity::Capacity;
-use crate::backend::local::protocol::{JobRequest, Place, Reply, Request, Status};
+use crate::backend::local::protocol::{JobRequest, Place, Reply, Request, SubmissionKey};
 
 /// Between SIGTERM and SIGKILL.
 pub(super) const KILL_WAIT: Duration = Duration::from_secs(5);
 
 /// All jobs, and what the machine has for them.
 ///
-/// Jobs start in the order of their submission. One whose dependencies are not met lets others pass; one
-/// that waits for resources does not, so that a large job is not kept out by small ones for ever.
 #[derive(Debug)]
 pub(super) struct Scheduler {
-    whole: Capacity,
-    pub(super) jobs: BTreeMap<JobId, LocalJob>,
-    unfinished: BTreeSet<JobId>,
-    submissions: HashMap<PreId, JobId>,
+    pub(super) whole: Capacity,
+    pub(super) jobs: Jobs,
+    /// Jobs, and elements of arrays that have started.
+    pub(super) unfinished: BTreeSet<JobId>,
+    /// Arrays with elements that have not started; others may be among them for a while.
+    pub(super) pending_arrays: BTreeSet<JobId>,
+    /// Whether more could start at once.
+    pub(super) more: bool,
+    submissions: HashMap<SubmissionKey, JobId>,
     last_id: u32,
-    journal: Journal,
-    environments: Environments,
+    pub(super) journal: Journal,
+    pub(super) environments: Environments,
     pub(super) events: Sender<Event>,
 }
 
 impl Scheduler {
     pub(super) fn new(place: &Place, whole: Capacity, events: Sender<Event>) -> io::Result<Self> {
         let (journal, jobs, last_id) = Journal::open(&place.journal())?;
-        let waits = |job: &&LocalJob| !job.has_ended() && job.run.is_none();
-        let waiting = jobs.values().filter(waits).map(|job| job.request.pre_id.clone()).collect();
+        let unfinished = || jobs.values().filter(|job| !job.has_ended());
+        let arrays = || jobs.arrays().filter(|array| !jobs.has_array_ended(array));
+        let waiting = unfinished().filter(|job| job.run.is_none()).map(|job| job.request.key());
+        let waiting = waiting.chain(arrays().map(|array| array.request.key())).collect();
+        let submitted = jobs.values().filter(|job| job.element.is_none());
+        let submitted = submitted.map(|job| (job.request.key(), job.id));
+        let submitted_arrays = jobs.arrays().map(|array| (array.request.key(), array.id));
         let mut scheduler = Self {
             whole,
             environments: Environments::open(place.environments(), &waiting)?,
-            unfinished: jobs.values().filter(|job| !job.has_ended()).map(|job| job.id).collect(),
-            submissions: jobs.values().map(|job| (job.request.pre_id.clone(), job.id)).collect(),
+            unfinished: unfinished().map(|job| job.id).collect(),
+            pending_arrays: arrays().map(|array| array.id).collect(),
+            more: false,
+            submissions: submitted.chain(submitted_arrays).collect(),
             jobs,
             last_id,
             journal,
@@ -59,17 +71,27 @@ impl Scheduler {
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        !self.unfinished.is_empty()
+        let waits =
+            |id: &JobId| self.jobs.array(*id).is_some_and(|array| !array.pending.is_empty());
+        !self.unfinished.is_empty() || self.pending_arrays.iter().any(waits)
     }
 
     pub(super) fn next_alarm(&self) -> Option<Instant> {
-        let alarm = |id| self.jobs.get(id)?.run.as_ref()?.alarms.next();
-        let alarms = self.unfinished.iter().filter_map(alarm);
-        let (now, find) = (Instant::now(), |id| self.jobs.get(&id));
-        let waiting = self.unfinished.iter().filter_map(|id| find(*id));
-        let waiting = waiting.filter(|job| job.run.is_none());
-        let times = waiting.filter_map(|job| dependency::next_time(job, &find));
-        alarms.chain(times.filter_map(|wait| now.checked_add(wait))).min()
+        let now = Instant::now();
+        if self.more {
+            return Some(now);
+        }
+        let of_dependency = |dependency| {
+            dependency::next_time(dependency, &self.jobs).and_then(|wait| now.checked_add(wait))
+        };
+        let jobs = self.unfinished.iter().filter_map(|id| self.jobs.get(*id));
+        let jobs = jobs.filter_map(|job| match &job.run {
+            Some(run) => run.alarms.next(),
+            None => job.dependency.as_ref().and_then(of_dependency),
+        });
+        let arrays = self.pending_arrays.iter().filter_map(|id| self.jobs.array(*id));
+        let arrays = arrays.filter_map(|array| array.dependency.as_ref().and_then(of_dependency));
+        jobs.chain(arrays).min()
     }
 
     /// Whether [`Scheduler::tidy`] has something to do.
@@ -82,67 +104,61 @@ impl Scheduler {
         if let Err(error) = self.journal.compact(&mut self.jobs, self.last_id) {
             log(&format!("the journal cannot be rewritten: {error}"));
         }
-        self.submissions.retain(|_, id| self.jobs.contains_key(id));
+        self.submissions.retain(|_, id| self.jobs.knows(*id));
     }
 
     pub(super) fn handle(&mut self, request: Request) -> Reply {
-        let statuses = |jobs: Vec<&LocalJob>| {
-            Reply::Statuses(jobs.into_iter().map(LocalJob::status).collect::<Vec<Status>>())
-        };
         match request {
             Request::Submit(request) => self.submit(*request),
             Request::Survey(ids) => {
-                statuses(ids.iter().filter_map(|id| self.jobs.get(id)).collect())
+                Reply::Statuses(ids.iter().flat_map(|id| self.jobs.statuses(*id)).collect())
             }
-            Request::Find(pre_id) => {
-                let found = self.submissions.get(&pre_id).and_then(|id| self.jobs.get(id));
-                statuses(found.into_iter().collect())
+            Request::Find { pre_id, part } => {
+                let found = self.submissions.get(&SubmissionKey::new(pre_id, part));
+                Reply::Statuses(found.map(|id| self.jobs.statuses(*id)).unwrap_or_default())
             }
-            Request::Cancel(id) => self.cancel(id),
+            Request::Cancel { job, elements } => self.cancel(job, elements.as_ref()),
         }
     }
 
     fn submit(&mut self, mut request: JobRequest) -> Reply {
-        if let Some(id) = self.submissions.get(&request.pre_id) {
+        let key = request.key();
+        if let Some(id) = self.submissions.get(&key) {
             return Reply::Submitted(*id);
         }
         let Some(id) = self.last_id.checked_add(1).and_then(JobId::new) else {
             return Reply::Refused("all job ids are used up".to_owned());
         };
-        let (pre_id, environment) =
-            (request.pre_id.clone(), std::mem::take(&mut request.environment));
-        let job = match LocalJob::new(id, request) {
-            Ok(job) => job,
-            Err(error) => return Reply::Refused(error),
+        let environment = std::mem::take(&mut request.environment);
+        let entry = match request.array {
+            None => Entry::Submitted { id, request: Box::new(request) },
+            Some(_) => Entry::SubmittedArray { id, request: Box::new(request) },
         };
-        if let Err(error) = self.environments.keep(&pre_id, &environment) {
+        // What the next supervisor would not understand is not taken.
+        let mut submitted = Jobs::default();
+        if let Err(error) = replay::apply(&mut submitted, entry.clone()) {
+            return Reply::Refused(error);
+        }
+        if let Err(error) = self.environments.keep(&key, &environment) {
             return Reply::Refused(format!("the job's environment cannot be kept: {error}"));
         }
-        let entry = Entry::Submitted { id, request: Box::new(job.request.clone()) };
         if let Err(error) = self.journal.append(&entry) {
-            self.environments.forget(&pre_id);
+            self.environments.forget(&key);
             return Reply::Refused(format!("the journal cannot be written: {error}"));
         }
-        self.last_id = id.get();
-        self.submissions.insert(pre_id, id);
-        self.jobs.insert(id, job);
-        self.unfinished.insert(id);
+        self.last_id = entry.last_id();
+        self.submissions.insert(key, id);
+        match submitted.array(id) {
+            None => self.unfinished.insert(id),
+            Some(_) => self.pending_arrays.insert(id),
+        };
+        self.jobs.append(submitted);
         Reply::Submitted(id)
     }
 
-    fn cancel(&mut self, id: JobId) -> Reply {
-        match self.jobs.get(&id) {
-            None => return Reply::Refused(format!("there is no job {id}")),
-            Some(job) if job.has_ended() => {}
-            Some(job) if job.run.is_some() => self.stop(id, JobState::Cancelled),
-            Some(_) => self.end(id, JobState::Cancelled, None, None),
-        }
-        Reply::Done
-    }
-
     /// Tells a running job to end; it will have ended in `state`.
-    fn stop(&mut self, id: JobId, state: JobState) {
-        let Some(run) = self.jobs.get_mut(&id).and_then(|job| job.run.as_mut()) else { return };
+    pub(super) fn stop(&mut self, id: JobId, state: JobState) {
+        let Some(run) = self.jobs.get_mut(id).and_then(|job| job.run.as_mut()) else { return };
         if run.ending.is_some() {
             return;
         }
@@ -160,8 +176,12 @@ impl Scheduler {
     pub(super) fn advance(&mut self) {
         let now = Instant::now();
         let due = |alarm: Option<Instant>| alarm.is_some_and(|at| at <= now);
-        for id in self.unfinished.clone() {
-            let Some(job) = self.jobs.get_mut(&id) else { continue };
+        let alarmed = self.unfinished.iter().filter(|id| {
+            let run = self.jobs.get(**id).and_then(|job| job.run.as_ref());
+            run.is_some_and(|run| due(run.alarms.next()))
+        });
+        for id in alarmed.copied().collect::<Vec<_>>() {
+            let Some(job) = self.jobs.get_mut(id) else { continue };
             let Some(run) = job.run.as_mut() else { continue };
             if due(run.alarms.kill) {
                 run.alarms.kill = None;
@@ -182,61 +202,10 @@ impl Scheduler {
         self.start_what_fits();
     }
 
-    fn start_what_fits(&mut self) {
-        for id in self.unfinished.clone() {
-            let Some(job) = self.jobs.get(&id).filter(|job| job.run.is_none()) else { continue };
-            let same_name = |other: &&LocalJob| other.request.name == job.request.name;
-            let singleton_is_free = || {
-                !self
-                    .unfinished
-                    .range(..id)
-                    .filter_map(|id| self.jobs.get(id))
-                    .any(|job| same_name(&job))
-            };
-            match dependency::judge(job, &|id| self.jobs.get(&id), singleton_is_free) {
-                Verdict::Never => {
-                    let reason = Some("DependencyNeverSatisfied".to_owned());
-                    self.end(id, JobState::Cancelled, reason, None);
-                    continue;
-                }
-                Verdict::Waiting => {
-                    self.set_reason(id, "Dependency");
-                    continue;
-                }
-                Verdict::Met => {}
-            }
-            let granted = job.request.needs.granted_of(self.whole);
-            let (free, free_gpus) = self.free();
-            if !granted.fits_into(free) {
-                self.set_reason(id, "Resources");
-                return;
-            }
-            let gpus = free_gpus.into_iter().take(granted.gpus as usize).collect();
-            self.start(id, granted, gpus);
-        }
-    }
-
-    /// Returns what no running job holds, and the GPUs by number.
-    fn free(&self) -> (Capacity, BTreeSet<u32>) {
-        let runs = || self.unfinished.iter().filter_map(|id| self.jobs.get(id)?.run.as_ref());
-        let used = runs().fold(Capacity::default(), |used, run| used.plus(run.granted));
-        let mut gpus: BTreeSet<u32> = (0..self.whole.gpus).collect();
-        runs().flat_map(|run| &run.gpus).for_each(|gpu| {
-            gpus.remove(gpu);
-        });
-        (Capacity { gpus: gpus.len() as u32, ..self.whole.less(used) }, gpus)
-    }
-
-    fn set_reason(&mut self, id: JobId, reason: &str) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.reason = Some(reason.to_owned());
-        }
-    }
-
-    fn start(&mut self, id: JobId, granted: Capacity, gpus: Vec<u32>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+    pub(super) fn start(&mut self, id: JobId, granted: Capacity, gpus: Vec<u32>) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
         let mut run = Run { granted, gpus, ..Run::default() };
-        let started = self.environments.read(&job.request.pre_id).and_then(|environment| {
+        let started = self.environments.read(&job.request.key()).and_then(|environment| {
             // Before the processes exist: a supervisor that dies in between leaves a job that counts as
             // lost with its node, and not one that runs twice.
             let (at, gpus) = (journal::now(), run.gpus.clone());
@@ -248,7 +217,10 @@ impl Scheduler {
                 }
             })
         });
-        self.environments.forget(&job.request.pre_id);
+        // Other elements need it too.
+        if job.element.is_none() {
+            self.environments.forget(&job.request.key());
+        }
         match started {
             Ok(processes) => {
                 run.processes = processes;
@@ -266,7 +238,7 @@ impl Scheduler {
 
     /// Notes the end of a process, and that of its job if it was the last.
     pub(super) fn exited(&mut self, id: JobId, pid: u32, exit: Option<Exit>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.jobs.get_mut(id) else { return };
         let Some(run) = job.run.as_mut() else { return };
         let Some(process) = run.processes.iter_mut().find(|process| process.identity.pid == pid)
         else {
@@ -295,10 +267,9 @@ impl Scheduler {
             log(&format!("the end of job {id} cannot be noted: {error}"));
         }
         self.unfinished.remove(&id);
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        (job.state, job.reason, job.exit) = (state, reason, exit);
-        (job.ended_at, job.run) = (Some(at), None);
-        self.environments.forget(&job.request.pre_id);
+        if let Some((request, true)) = self.jobs.end(id, End { state, reason, exit }, at) {
+            self.environments.forget(&request.key());
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::{identity, process};
 impl Scheduler {
     /// Takes over a job if it was running.
     pub(super) fn take_over(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.jobs.get_mut(id) else { return };
         find_processes(job);
         let Some(run) = &mut job.run else { return };
         if run.processes.iter().all(|process| process.ended) {
@@ -52,7 +52,9 @@ impl Scheduler {
 fn find_processes(job: &mut LocalJob) {
     let Some(run) = &mut job.run else { return };
     if run.processes.len() < job.request.tasks as usize {
-        for found in identity::find(&job.request.script) {
+        let found = identity::find(&job.request.script).into_iter();
+        // Elements of an array run the same script.
+        for found in found.filter(|found| job.element.is_none() || found.is_of_job(job.id)) {
             if run.processes.iter().all(|process| process.identity != found) {
                 run.processes.push(Process::new(found));
             }

@@ -1,0 +1,52 @@
+//! Trying a connection out.
+
+use super::{Ssh, SshError, connect};
+
+/// What a connection agreed on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The name or address that was connected to.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The user that is logged in.
+    pub user: String,
+    /// The type of the host key: `ED25519`, `ECDSA`, `RSA`.
+    pub key_type: String,
+    /// The fingerprint of the host key, as `ssh-keygen -l` prints it.
+    pub fingerprint: String,
+    /// How the user was authenticated, as in `publickey (agent: me@laptop)`.
+    pub method: String,
+    /// How the server introduces itself.
+    pub server: String,
+    /// Whether a jump host or a proxy command lies between.
+    pub proxied: bool,
+}
+
+impl Report {
+    /// Returns host and port.
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl Ssh {
+    /// Connects, logs in, and breaks off: tells whether these settings work, and what they come to.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps them from working.
+    pub fn check(&self) -> Result<Report, SshError> {
+        let connection = connect(self)?;
+        let report = connection.report.clone();
+        // A host that is gone by now must not keep us.
+        connection.session.set_timeout(1000);
+        let _ = connection.session.disconnect(None, "bye", None);
+        Ok(report)
+    }
+}

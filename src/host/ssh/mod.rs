@@ -1,0 +1,35 @@
+//! Connections over SSH: everything up to an authenticated session.
+//!
+//! [`Ssh`] says where to and how. [`connect`] takes these steps, each within a time limit:
+//!
+//! 1. `config`: what the user's OpenSSH configuration says about the host, asked of `ssh -G`;
+//! 2. `stream`: a TCP connection, or a pair of sockets with a proxy command at the other end;
+//! 3. `handshake`: algorithms that the configuration allows and known_hosts suggests;
+//! 4. `host_key`: the server's key against known_hosts, before any credential is sent;
+//! 5. `auth`: agent, key files, keyboard-interactive, password.
+//!
+//! What others wrote (`ssh -G`, known_hosts, key files) is read by total functions of text.
+
+mod auth;
+mod check;
+mod config;
+mod connect;
+mod deadline;
+mod error;
+#[doc(hidden)]
+pub(crate) mod fuzz;
+mod handshake;
+mod host_key;
+mod known_hosts;
+mod prompt;
+mod settings;
+mod stream;
+mod terminal;
+
+pub use auth::Attempt;
+pub use check::Report;
+#[allow(unused_imports, reason = "for the host that runs commands over it")]
+pub(crate) use connect::{Connection, connect};
+pub use error::{HostKeyError, HostKeyProblem, KeyPlace, SshError};
+pub use prompt::{Prompt, PromptKind, Prompter};
+pub use settings::{HostKeyPolicy, Ssh};

@@ -1,0 +1,241 @@
+//! Where to connect to, and how.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::prompt::{Nobody, Prompter};
+use super::terminal::Terminal;
+
+/// How a cluster's login node is reached over SSH.
+///
+/// The user's OpenSSH configuration holds, as for `ssh` itself: what is set here beats it, and what is
+/// not set here comes from `ssh -G HOST`, with its aliases, users, ports, keys, known hosts, jump hosts
+/// and proxy commands. Without an `ssh` program, OpenSSH's own defaults hold.
+///
+/// ```no_run
+/// use slurm::{HostKeyPolicy, Ssh};
+///
+/// let login = Ssh::to("login.example.org").user("me").host_key_policy(HostKeyPolicy::Reject);
+/// let report = login.check()?;
+/// println!("{} as {}, by {}", report.address(), report.user, report.method);
+/// # Ok::<(), slurm::error::SshError>(())
+/// ```
+///
+/// `Debug` shows no secret.
+#[derive(Clone)]
+#[must_use]
+pub struct Ssh {
+    pub(super) host: String,
+    pub(super) user: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) identity_files: Vec<PathBuf>,
+    pub(super) password: Password,
+    pub(super) prompter: Arc<dyn Prompter>,
+    pub(super) policy: Option<HostKeyPolicy>,
+    pub(super) config_file: Option<PathBuf>,
+    pub(super) known_hosts_file: Option<PathBuf>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) command_timeout: Duration,
+    pub(super) keepalive: Option<Duration>,
+}
+
+impl Ssh {
+    /// Returns the settings for a host: a name, an address, or an alias of `~/.ssh/config`; with
+    /// `user@` before it, as that user.
+    pub fn to(host: impl Into<String>) -> Self {
+        let host = host.into();
+        let (user, host) = match host.rsplit_once('@') {
+            Some((user, host)) => (Some(user.to_owned()), host.to_owned()),
+            None => (None, host),
+        };
+        Self {
+            host,
+            user,
+            port: None,
+            identity_files: Vec::new(),
+            password: Password::default(),
+            prompter: Arc::new(Terminal),
+            policy: None,
+            config_file: None,
+            known_hosts_file: None,
+            connect_timeout: None,
+            command_timeout: Duration::from_secs(180),
+            keepalive: None,
+        }
+    }
+
+    /// Sets the user to log in as.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Sets the port.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Adds a file with a private key, as `ssh -i` does: it comes before those of the configuration, and
+    /// takes the place of the default ones.
+    pub fn identity_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.identity_files.push(file.into());
+        self
+    }
+
+    /// Sets the password, for servers that ask for one.
+    ///
+    /// It is used once and wiped from memory when the connection is authenticated, in all clones of these
+    /// settings; a later connection asks the [`prompter`](Self::prompter).
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Password::new(password.into());
+        self
+    }
+
+    /// Sets who answers when a passphrase, a password or a one-time code is asked for: a function from a
+    /// [`Prompt`](super::Prompt) to the answer, or anything else that is a [`Prompter`]. Without it, the
+    /// user is asked on the terminal.
+    pub fn prompter(mut self, prompter: impl Prompter + 'static) -> Self {
+        self.prompter = Arc::new(prompter);
+        self
+    }
+
+    /// Asks nobody, as `BatchMode=yes` does: what would need an answer fails.
+    pub fn no_prompts(mut self) -> Self {
+        self.prompter = Arc::new(Nobody);
+        self
+    }
+
+    /// Sets what happens with a host key that known_hosts does not have.
+    ///
+    /// Without it, OpenSSH's `StrictHostKeyChecking` decides: `yes` is [`Reject`](HostKeyPolicy::Reject),
+    /// `accept-new` is [`Auto`](HostKeyPolicy::Auto), and anything else [`Warn`](HostKeyPolicy::Warn).
+    pub fn host_key_policy(mut self, policy: HostKeyPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Reads this OpenSSH configuration instead of the user's and the system's, as `ssh -F` does.
+    pub fn config_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.config_file = Some(file.into());
+        self
+    }
+
+    /// Uses this file of known hosts instead of the user's. Those of the system still hold.
+    pub fn known_hosts_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.known_hosts_file = Some(file.into());
+        self
+    }
+
+    /// Sets how long each step of connecting may take: finding the address and connecting, the key
+    /// exchange, each attempt to authenticate. Time in which a person is asked does not count.
+    ///
+    /// Without it, OpenSSH's `ConnectTimeout` holds, and without that 30 s.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = Some(limit);
+        self
+    }
+
+    /// Sets how long a command on the host may take, 180 s unless set.
+    pub fn command_timeout(mut self, limit: Duration) -> Self {
+        self.command_timeout = limit;
+        self
+    }
+
+    /// Sets how often a sign of life is sent over an idle connection; zero means never.
+    ///
+    /// Without it, OpenSSH's `ServerAliveInterval` holds, and without that 30 s.
+    pub fn keepalive(mut self, interval: Duration) -> Self {
+        self.keepalive = Some(interval);
+        self
+    }
+}
+
+impl fmt::Debug for Ssh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ssh")
+            .field("host", &self.host)
+            .field("user", &self.user)
+            .field("port", &self.port)
+            .field("identity_files", &self.identity_files)
+            .field("password", &self.password)
+            .field("policy", &self.policy)
+            .field("config_file", &self.config_file)
+            .field("known_hosts_file", &self.known_hosts_file)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("command_timeout", &self.command_timeout)
+            .field("keepalive", &self.keepalive)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What happens with a host key that known_hosts does not have.
+///
+/// A key that differs from the known one, or that is revoked, is refused under every policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HostKeyPolicy {
+    /// It is accepted and saved to the user's known_hosts.
+    Auto,
+    /// It is accepted and logged, with host, type and fingerprint.
+    #[default]
+    Warn,
+    /// It is refused.
+    Reject,
+}
+
+impl HostKeyPolicy {
+    /// Returns its name: `auto`, `warn` or `reject`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Warn => "warn",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+impl fmt::Display for HostKeyPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for HostKeyPolicy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Auto, Self::Warn, Self::Reject]
+            .into_iter()
+            .find(|policy| policy.as_str() == text)
+            .ok_or_else(|| format!("expected auto, warn or reject, found `{text}`"))
+    }
+}
+
+/// A password that is there until it was used, shared by all clones of the settings.
+#[derive(Clone, Default)]
+pub(super) struct Password(Arc<Mutex<Option<Zeroizing<String>>>>);
+
+impl Password {
+    fn new(text: String) -> Self {
+        Self(Arc::new(Mutex::new(Some(Zeroizing::new(text)))))
+    }
+
+    pub(super) fn get(&self) -> Option<Zeroizing<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn wipe(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.get().is_some() { "set" } else { "not set" })
+    }
+}

@@ -1,0 +1,224 @@
+//! Servers, and settings to reach them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use libtest_mimic::{Failed, Trial};
+use slurm::error::SshError;
+use slurm::{HostKeyPolicy, Ssh};
+use tempfile::TempDir;
+
+pub(crate) const POLICIES: [HostKeyPolicy; 3] =
+    [HostKeyPolicy::Auto, HostKeyPolicy::Warn, HostKeyPolicy::Reject];
+
+pub(crate) fn servers_are_missing() -> bool {
+    std::env::var_os("SLURM_SDK_TEST_SSHD").is_none()
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is set by tests/sshd/up"))
+}
+
+pub(crate) fn user() -> String {
+    variable("SLURM_SDK_TEST_USER")
+}
+
+pub(crate) fn password() -> String {
+    variable("SLURM_SDK_TEST_SSHD_PASSWORD")
+}
+
+pub(crate) fn code() -> String {
+    variable("SLURM_SDK_TEST_SSHD_CODE")
+}
+
+pub(crate) fn jump_host() -> String {
+    variable("SLURM_SDK_TEST_SSHD_JUMP_HOST")
+}
+
+/// The port of a server, by its place in tests/sshd/lib.sh.
+pub(crate) fn port(server: &str) -> u16 {
+    const SERVERS: [&str; 12] = [
+        "keys",
+        "password",
+        "keyboard",
+        "onesession",
+        "jump",
+        "inner",
+        "changed",
+        "noisy",
+        "rsa",
+        "twofactor",
+        "pam",
+        "slow",
+    ];
+    let place = SERVERS.iter().position(|name| *name == server).expect("a server");
+    let base: u16 = variable("SLURM_SDK_TEST_SSHD_PORT_BASE").parse().unwrap();
+    base + u16::try_from(place).unwrap()
+}
+
+/// A file of the servers' and the user's keys.
+pub(crate) fn key(name: &str) -> PathBuf {
+    Path::new(&variable("SLURM_SDK_TEST_SSHD")).join("keys").join(name)
+}
+
+/// The type and the base64 of a public key.
+pub(crate) fn public_key(name: &str) -> String {
+    let text = fs::read_to_string(key(&format!("{name}.pub"))).unwrap();
+    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// What `ssh-keygen -lf` prints: bits, fingerprint, comment and type.
+pub(crate) fn fingerprint(name: &str) -> (String, String) {
+    let output = run(Command::new("ssh-keygen").arg("-lf").arg(key(&format!("{name}.pub"))));
+    let words: Vec<&str> = output.split_whitespace().collect();
+    (words[words.len() - 1].trim_matches(['(', ')']).to_owned(), words[1].to_owned())
+}
+
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// An OpenSSH configuration and known hosts of a test's own.
+pub(crate) struct Site {
+    pub(crate) dir: TempDir,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let site = Self { dir: tempfile::tempdir().unwrap() };
+        // Neither the machine's agent nor its known hosts have a say.
+        site.write("config", "IdentityAgent none\nGlobalKnownHostsFile none\n");
+        site
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        fs::write(self.path(name), text).unwrap();
+        self.path(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Puts lines before what is in the OpenSSH configuration: the first value of an option holds.
+    pub(crate) fn configure(&self, lines: &str) {
+        let before = self.read("config");
+        self.write("config", &format!("{lines}\nMatch all\n{before}"));
+    }
+
+    /// Adds a line to known_hosts for a server on 127.0.0.1.
+    pub(crate) fn know(&self, server: &str, key: &str) {
+        self.know_as(&format!("[127.0.0.1]:{}", port(server)), key);
+    }
+
+    pub(crate) fn know_as(&self, name: &str, key: &str) {
+        let before = self.read("known_hosts");
+        self.write("known_hosts", &format!("{before}{name} {}\n", public_key(key)));
+    }
+
+    /// A private key that the servers do not know, of a test's own.
+    pub(crate) fn new_key(&self, name: &str, passphrase: &str) -> PathBuf {
+        let file = self.path(name);
+        run(Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-C", name, "-N", passphrase, "-f"])
+            .arg(&file));
+        file
+    }
+
+    /// A private key that the servers know, in a file of the test's own.
+    pub(crate) fn copy_of_key(&self, name: &str) -> PathBuf {
+        let file = self.path(name);
+        fs::copy(key(name), &file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        file
+    }
+
+    /// Settings without any key, in which nobody can be asked, for a host under its name.
+    pub(crate) fn to(&self, host: &str) -> Ssh {
+        Ssh::to(host)
+            .config_file(self.path("config"))
+            .known_hosts_file(self.path("known_hosts"))
+            .no_prompts()
+    }
+
+    /// Settings for a server on 127.0.0.1, as [`to`](Self::to).
+    pub(crate) fn server(&self, server: &str) -> Ssh {
+        self.to("127.0.0.1").user(user()).port(port(server))
+    }
+
+    /// Settings that work, if the host's key is known.
+    pub(crate) fn with_key(&self, server: &str) -> Ssh {
+        self.server(server)
+            .identity_file(self.copy_of_key("id_ed25519"))
+            .host_key_policy(HostKeyPolicy::Reject)
+    }
+}
+
+/// A test that needs the servers.
+pub(crate) fn on_servers(name: &str, body: fn(&Site)) -> Trial {
+    let trial = Trial::test(name, move || {
+        crate::logs::begin();
+        body(&Site::new());
+        Ok::<(), Failed>(())
+    });
+    if servers_are_missing() {
+        trial.with_kind("no servers: run tests/sshd/up").with_ignored_flag(true)
+    } else {
+        trial
+    }
+}
+
+pub(crate) fn error_of(settings: &Ssh) -> SshError {
+    match settings.check() {
+        Err(error) => error,
+        Ok(report) => panic!("expected no connection, found {report:?}"),
+    }
+}
+
+/// A running ssh-agent.
+pub(crate) struct Agent {
+    child: std::process::Child,
+    pub(crate) socket: PathBuf,
+}
+
+impl Agent {
+    pub(crate) fn with(site: &Site, keys: &[PathBuf]) -> Self {
+        let socket = site.path("agent");
+        let child = Command::new("ssh-agent")
+            .args(["-D", "-a"])
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let agent = Self { child, socket };
+        until("the agent answers", || agent.socket.exists());
+        for key in keys {
+            run(Command::new("ssh-add").arg("-q").arg(key).env("SSH_AUTH_SOCK", &agent.socket));
+        }
+        agent
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until a condition holds.
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !condition() {
+        assert!(std::time::Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}

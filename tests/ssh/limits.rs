@@ -1,0 +1,102 @@
+//! Hosts that are not there, or say nothing.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+use slurm::error::SshError;
+
+use crate::common::{Site, error_of};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let trial = |name: &str, body: fn(&Site)| {
+        Trial::test(format!("limits::{name}"), move || {
+            body(&Site::new());
+            Ok::<(), Failed>(())
+        })
+    };
+    vec![
+        trial("a_port_that_accepts_and_stays_silent_is_given_up", silent),
+        trial("a_server_that_stops_in_the_key_exchange_is_given_up", stops),
+        trial("a_server_that_breaks_off_is_told_from_one_that_is_silent", breaks_off),
+        trial("a_port_on_which_nobody_listens_is_said", refused),
+        trial("a_host_that_has_no_address_is_said", no_address),
+        trial("a_host_name_that_would_be_an_option_starts_nothing", option),
+    ]
+}
+
+const LIMIT: Duration = Duration::from_millis(600);
+
+fn gives_up(site: &Site, listener: &TcpListener) {
+    let before = Instant::now();
+    let port = listener.local_addr().unwrap().port();
+    let error = error_of(&site.to("127.0.0.1").user("me").port(port).connect_timeout(LIMIT));
+    assert_eq!(
+        error.to_string(),
+        format!("127.0.0.1 port {port}: the key exchange did not end within 0.6 s")
+    );
+    assert!(error.hint().unwrap().contains("connect_timeout"), "{:?}", error.hint());
+    assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
+}
+
+fn silent(site: &Site) {
+    gives_up(site, &TcpListener::bind("127.0.0.1:0").unwrap());
+}
+
+fn stops(site: &Site) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.try_clone().unwrap();
+    // Kept open until the client has gone.
+    let server = thread::spawn(move || {
+        let mut stream = server.accept().unwrap().0;
+        stream.write_all(b"SSH-2.0-Silent\r\n").unwrap();
+        std::io::copy(&mut stream, &mut std::io::sink())
+    });
+    gives_up(site, &listener);
+    let _ = server.join().unwrap();
+}
+
+fn breaks_off(site: &Site) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        listener.accept().unwrap().0.write_all(b"SSH-2.0-Rude\r\n").unwrap();
+    });
+    let error = error_of(&site.to("127.0.0.1").user("me").port(port));
+    assert!(matches!(error, SshError::Protocol { step: "the key exchange", .. }), "{error:?}");
+    server.join().unwrap();
+}
+
+fn refused(site: &Site) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let error = error_of(&site.to("127.0.0.1").user("me").port(port));
+    assert!(
+        error.to_string().starts_with(&format!("cannot connect to 127.0.0.1 port {port}: ")),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("nothing listens on port"), "{:?}", error.hint());
+}
+
+fn no_address(site: &Site) {
+    let error = error_of(&site.to("no-such-host.invalid").user("me"));
+    assert!(
+        error.to_string().starts_with("the address of no-such-host.invalid cannot be found"),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("alias"), "{:?}", error.hint());
+}
+
+fn option(site: &Site) {
+    let trace = site.path("trace");
+    let host = format!("-oProxyCommand=touch\t{}", trace.display());
+    let error = error_of(&site.to(&host));
+    assert!(matches!(error, SshError::Setting { .. }), "{error:?}");
+    // Neither does one that comes from the configuration.
+    site.configure(&format!("Host trick\n HostName x;touch${{IFS}}{}\n", trace.display()));
+    site.to("trick").check().unwrap_err();
+    assert!(!trace.exists());
+}

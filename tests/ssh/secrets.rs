@@ -1,0 +1,47 @@
+//! Secrets stay secret.
+
+use libtest_mimic::Trial;
+use slurm::HostKeyPolicy;
+use slurm::ssh::Prompt;
+
+use crate::common::{Site, code, error_of, on_servers, password};
+use crate::logs;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![on_servers("secrets::neither_debug_nor_errors_nor_logs_have_one", nowhere)]
+}
+
+fn nowhere(site: &Site) {
+    let secrets = [password(), code(), "a wrong secret".to_owned()];
+    let person =
+        |prompt: &Prompt<'_>| Some(if prompt.text.contains("code") { code() } else { password() });
+    let to = |server| site.server(server).host_key_policy(HostKeyPolicy::Warn);
+    let locked = site.copy_of_key("id_locked");
+    let right = [
+        to("password").password(password()),
+        to("password").prompter(person),
+        to("keyboard").prompter(person),
+        to("keys").identity_file(locked).prompter(person),
+    ];
+    let wrong = [
+        to("password").password("a wrong secret"),
+        to("keyboard").prompter(|_: &Prompt<'_>| Some("a wrong secret".to_owned())),
+    ];
+    let mut seen = Vec::new();
+    for settings in right.iter().chain(&wrong) {
+        seen.push(format!("{settings:?} {settings:#?}"));
+    }
+    for settings in right {
+        seen.push(format!("{:?}", settings.check().unwrap()));
+    }
+    for settings in wrong {
+        let error = error_of(&settings);
+        seen.push(format!("{error} {error:?} {:?}", error.hint()));
+    }
+    // Those of all other tests as well, as far as they have run.
+    seen.extend(logs::all());
+    for secret in secrets {
+        let shown = seen.iter().find(|text| text.contains(&secret));
+        assert_eq!(shown, None);
+    }
+}
