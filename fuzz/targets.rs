@@ -21,11 +21,14 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("diary", diary),
     ("directives", directives_of_scripts),
     ("frames", frames),
+    ("key_file", key_file),
+    ("known_hosts", known_hosts),
     ("nodes", nodes),
     ("options", options),
     ("segments", segments),
     ("slurm_output", slurm_output),
     ("slurmfile", slurmfile),
+    ("ssh_config", ssh_config),
     ("supervisor", supervisor),
     ("values", values),
     ("words", words),
@@ -74,6 +77,24 @@ pub(crate) fn frames(bytes: &[u8]) {
     if let Ok(outcome) = codec::decode::<Outcome>(bytes) {
         assert_eq!(codec::encode(&outcome).unwrap(), bytes);
     }
+}
+
+/// Files of private keys.
+pub(crate) fn key_file(bytes: &[u8]) {
+    fuzz::key_file(&text(bytes));
+}
+
+/// Files of known hosts.
+pub(crate) fn known_hosts(bytes: &[u8]) {
+    let text = text(bytes);
+    let name = text.split_whitespace().next().unwrap_or("host");
+    fuzz::known_hosts(&text, name, bytes);
+    fuzz::known_hosts(&text, "[cluster.example.org]:2222", b"\0\0\0\x0bssh-ed25519");
+}
+
+/// What `ssh -G` prints.
+pub(crate) fn ssh_config(bytes: &[u8]) {
+    fuzz::ssh_config(&text(bytes));
 }
 
 /// Lists of nodes.
