@@ -63,7 +63,7 @@ fn a_value_comes_back(site: &Site) {
 
 fn borrowed_parameters_are_lent(site: &Site) {
     let config = Config { name: "c".to_owned(), rates: vec![0.5] };
-    let job = describe::job(&config, "label", &[1, 2, 3], Path::new("/data"))
+    let job = describe::job(&config, "label", [1, 2, 3], Path::new("/data"))
         .submit(&site.cluster)
         .unwrap();
     assert_eq!(result_of(&job), "label c [0.5] [1, 2, 3] /data");
