@@ -174,6 +174,8 @@ pub(crate) struct Cadence {
     pub(crate) survey: (Duration, Duration),
     /// How long the result of an ended job may take to become visible.
     pub(crate) file_grace: Duration,
+    /// How long it may take where the job's exit code says that there is a result.
+    pub(crate) written_grace: Duration,
     /// How long a job that lost its node may take to come back into the queue.
     pub(crate) return_grace: Duration,
     /// How long a job may be unknown everywhere before it counts as lost.

@@ -171,6 +171,7 @@ impl Backend for Local {
             survey: (milliseconds(20), milliseconds(500)),
             // The result is renamed into place before the process ends, on this machine's own file system.
             file_grace: Duration::ZERO,
+            written_grace: Duration::ZERO,
             return_grace: Duration::ZERO,
             lost_after: milliseconds(2_000),
         }

@@ -137,6 +137,8 @@ impl Backend for Slurm {
             files: (milliseconds(4), milliseconds(500)),
             survey: (milliseconds(500), milliseconds(15_000)),
             file_grace: milliseconds(2_000),
+            // NFS may keep a new file from other hosts for as long as it caches a directory: 60 s.
+            written_grace: milliseconds(65_000),
             // A requeued job is held back for about 121 s before it may start again, but it shows as
             // pending from the start.
             return_grace: milliseconds(10_000),
