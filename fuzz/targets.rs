@@ -9,6 +9,7 @@ use slurm::options::{HostList, OPTIONS, directives};
 use slurm::{Event, FullJobId, JobId, JobState, Slurmfile};
 use slurm_core::codec::{self, Json};
 use slurm_core::outcome::Outcome;
+use slurm_core::segment;
 use slurm_core::spec::Spec;
 
 /// Says by a panic that something does not hold for the input.
@@ -20,10 +21,14 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("diary", diary),
     ("directives", directives_of_scripts),
     ("frames", frames),
+    ("key_file", key_file),
+    ("known_hosts", known_hosts),
     ("nodes", nodes),
     ("options", options),
+    ("segments", segments),
     ("slurm_output", slurm_output),
     ("slurmfile", slurmfile),
+    ("ssh_config", ssh_config),
     ("supervisor", supervisor),
     ("values", values),
     ("words", words),
@@ -74,6 +79,24 @@ pub(crate) fn frames(bytes: &[u8]) {
     }
 }
 
+/// Files of private keys.
+pub(crate) fn key_file(bytes: &[u8]) {
+    fuzz::key_file(&text(bytes));
+}
+
+/// Files of known hosts.
+pub(crate) fn known_hosts(bytes: &[u8]) {
+    let text = text(bytes);
+    let name = text.split_whitespace().next().unwrap_or("host");
+    fuzz::known_hosts(&text, name, bytes);
+    fuzz::known_hosts(&text, "[cluster.example.org]:2222", b"\0\0\0\x0bssh-ed25519");
+}
+
+/// What `ssh -G` prints.
+pub(crate) fn ssh_config(bytes: &[u8]) {
+    fuzz::ssh_config(&text(bytes));
+}
+
 /// Lists of nodes.
 pub(crate) fn nodes(bytes: &[u8]) {
     if let Ok(list) = text(bytes).parse::<HostList>() {
@@ -98,6 +121,19 @@ pub(crate) fn options(bytes: &[u8]) {
             let _ = error.to_string();
         }
     }
+}
+
+/// Segments of results: the records, and the header before them.
+pub(crate) fn segments(bytes: &[u8]) {
+    let _ = segment::check_header(bytes, 7);
+    let mut records = segment::Records::new(bytes, 0);
+    let mut end = 0;
+    for record in records.by_ref() {
+        assert!(record.payload.start >= end && record.payload.end <= bytes.len());
+        end = record.payload.end;
+    }
+    assert_eq!(records.position(), end);
+    let _ = segment::Records::new(bytes, usize::MAX).next();
 }
 
 /// What squeue, sacct and sbatch print.

@@ -21,6 +21,8 @@ use crate::slurmfile::CallbackSettings;
 /// gives it a name; the `callbacks` of a [Slurmfile](crate::Slurmfile) say which of them are used and with which
 /// arguments. No code is loaded: a Slurmfile can only name what the program has.
 ///
+/// For an array, `on_submitted` is called for each Slurm array that it takes, and `on_ended` not at all.
+///
 /// A callback that fails or panics is told to the program's logger and changes nothing else. It keeps the call
 /// that it was made from waiting, so it should be quick.
 ///

@@ -146,3 +146,8 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// The examples of the security model compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/security.md")]
+pub struct SecurityModel;

@@ -109,6 +109,14 @@ fn a_slurmfile_reaches_the_job() {
     assert!(wrong.contains("Slurmfile:2:8: time: `4 h`") && wrong.contains("04:00:00"), "{wrong}");
 }
 
+#[test]
+fn no_escape_sequence_passes_through_main() {
+    let program = built().join("hello");
+    let output = Command::new(program).args(["--env", "\u{1b}]0;owned\u{7}"]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("`\\u{1b}]0;owned\\u{7}`") && !stderr.contains('\u{1b}'), "{stderr:?}");
+}
+
 /// Each failure by its heading, with what must be in the text below it.
 const FAILURES: &[(&str, &[&str])] = &[
     ("an argument that cannot travel", &["argument `value` does not survive", "slurm::Json<T>"]),

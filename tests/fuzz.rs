@@ -10,7 +10,7 @@ mod targets;
 
 use targets::{TARGETS, Target};
 
-const CASES: u64 = 10_000;
+const CASES: u64 = 5_000;
 
 /// What parsers stumble over.
 const WORDS: &[&[u8]] = &[

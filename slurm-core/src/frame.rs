@@ -232,6 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_claims_too_much_is_refused_before_it_is_read() {
+        let mut bytes = sample();
+        bytes[24..32].copy_from_slice(&(MAX_PAYLOAD as u64 + 1).to_le_bytes());
+        assert_eq!(
+            Frame::from_bytes(&bytes, FrameKind::Spec),
+            Err(FrameError::TooLarge { size: MAX_PAYLOAD as u64 + 1 })
+        );
+        let name = "x".repeat(MAX_NAME + 1);
+        let frame = Frame { task: &name, signature: 7, payload: b"" };
+        assert!(matches!(frame.to_bytes(FrameKind::Spec), Err(FrameError::TooLarge { .. })));
+    }
+
+    #[test]
     fn a_frame_of_another_version_or_kind_says_so() {
         let mut newer = sample();
         newer[8] = 99;

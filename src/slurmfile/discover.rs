@@ -1,7 +1,8 @@
 //! Where a Slurmfile is looked for.
 
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use super::{DEFAULT_ENVIRONMENT, Environment, Slurmfile};
 use crate::error::{Error, Result};
@@ -36,7 +37,8 @@ pub(crate) fn chosen(file: Option<&Path>, environment: Option<&str>) -> Result<E
 
 pub(super) fn open(path: &Path) -> Result<Slurmfile> {
     if path.is_dir() {
-        return in_dir(path)?.ok_or_else(|| Error::Config {
+        let found = in_dir(path)?.map(|(file, _)| file);
+        return found.ok_or_else(|| Error::Config {
             message: format!("there is no Slurmfile in {}", path.display()),
             hint: format!("it would be named {}", NAMES.join(", ")),
         });
@@ -48,18 +50,38 @@ pub(super) fn open(path: &Path) -> Result<Slurmfile> {
 
 pub(super) fn find(start: &Path) -> Result<Option<Slurmfile>> {
     for dir in start.ancestors() {
-        if let Some(file) = in_dir(dir)? {
+        if let Some((file, path)) = in_dir(dir)? {
+            trusted(&path)?;
             return Ok(Some(file));
         }
     }
     Ok(None)
 }
 
-fn in_dir(dir: &Path) -> Result<Option<Slurmfile>> {
+/// Refuses a file that was only found, and that somebody else could have put there: its lines are run.
+fn trusted(path: &Path) -> Result<()> {
+    let metadata = std::fs::metadata(path).map_err(|error| HostError::file("read", path, error))?;
+    let ours = [0, rustix::process::geteuid().as_raw()].contains(&metadata.uid());
+    let reason = match (ours, metadata.permissions().mode() & 0o002 != 0) {
+        (true, false) => return Ok(()),
+        (false, _) => "belongs to another user",
+        (true, true) => "can be changed by everybody",
+    };
+    Err(Error::Config {
+        message: format!("the Slurmfile {} {reason}, so it is not used unasked", path.display()),
+        hint: "what stands in it is run in your name; if you trust it, name it with --slurmfile or SLURMFILE"
+            .to_owned(),
+    })
+}
+
+fn in_dir(dir: &Path) -> Result<Option<(Slurmfile, PathBuf)>> {
     for name in NAMES {
         let path = dir.join(name);
         match std::fs::read_to_string(&path) {
-            Ok(text) => return Slurmfile::parse(&text, &path.display().to_string()).map(Some),
+            Ok(text) => {
+                let file = Slurmfile::parse(&text, &path.display().to_string())?;
+                return Ok(Some((file, path)));
+            }
             Err(error)
                 if matches!(
                     error.kind(),
@@ -69,4 +91,48 @@ fn in_dir(dir: &Path) -> Result<Option<Slurmfile>> {
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_file_is_found_by_its_names_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let below = dir.path().join("a/b");
+        fs::create_dir_all(&below).unwrap();
+        let found =
+            || find(&below).unwrap().map(|file| file.environments().next().unwrap().to_owned());
+        let before = found();
+        for name in NAMES.iter().rev() {
+            fs::write(dir.path().join(name), format!("[e-{}]", name.replace('.', "-"))).unwrap();
+            assert_eq!(found(), Some(format!("e-{}", name.replace('.', "-"))));
+        }
+        fs::write(dir.path().join("a/slurmfile.toml"), "[nearer]").unwrap();
+        assert_eq!(found().as_deref(), Some("nearer"));
+        assert_eq!(before, None);
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_used_only_if_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("Slurmfile");
+        fs::write(&file, "[default]").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
+        let error = find(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("can be changed by everybody"), "{error}");
+        assert!(error.hint().unwrap().contains("--slurmfile"));
+        assert!(open(&file).is_ok() && open(dir.path()).is_ok());
+        fs::set_permissions(&file, Permissions::from_mode(0o664)).unwrap();
+        assert!(find(dir.path()).unwrap().is_some());
+        // Only root can give a file away.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&file, Some(65534), None).unwrap();
+            let error = find(dir.path()).unwrap_err();
+            assert!(error.to_string().contains("belongs to another user"), "{error}");
+        }
+    }
 }

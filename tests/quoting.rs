@@ -1,0 +1,123 @@
+//! What becomes part of shell text, against real shells; see docs/security.md.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use slurm::__private::fuzz::word;
+
+const SHELLS: &[&str] = &["sh", "bash", "dash"];
+
+/// Lets a shell print the words of a line, each ended by a NUL.
+fn words_of(shell: &str, line: &str) -> Vec<Vec<u8>> {
+    let output =
+        Command::new(shell).args(["-c", &format!("printf '%s\\0' {line}")]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {output:?}");
+    let mut words: Vec<_> = output.stdout.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
+    assert_eq!(words.pop(), Some(Vec::new()), "the last one is ended too");
+    words
+}
+
+fn assert_each_comes_back(texts: &[String]) {
+    let line = texts.iter().map(|text| word(text)).collect::<Vec<_>>().join(" ");
+    for shell in SHELLS {
+        let back = words_of(shell, &line);
+        assert_eq!(back.len(), texts.len(), "{shell}");
+        for (text, back) in texts.iter().zip(back) {
+            assert_eq!(back, text.as_bytes(), "{shell}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn every_character_but_nul_comes_back_from_every_shell() {
+    // With those of two to four bytes, every byte that UTF-8 can have is among them.
+    let letters =
+        (1..=0x7ff).chain((0x800..0xffff).step_by(61)).chain((0x10000..0x10ffff).step_by(4099));
+    let letters: Vec<char> = letters.filter_map(char::from_u32).collect();
+    let bytes: std::collections::BTreeSet<u8> =
+        letters.iter().flat_map(|c| c.to_string().into_bytes()).collect();
+    let never = [0].into_iter().chain(0xc0..=0xc1).chain(0xf5..=0xff);
+    assert_eq!(bytes.len() + never.count(), 256);
+    let alone = letters.iter().map(ToString::to_string);
+    let between = letters.iter().map(|c| format!("a{c}b"));
+    let doubled = letters.iter().map(|c| format!("{c}'{c}"));
+    assert_each_comes_back(&alone.chain(between).chain(doubled).collect::<Vec<_>>());
+}
+
+#[test]
+fn any_text_comes_back_from_every_shell() {
+    let mut random = fastrand::Rng::with_seed(4);
+    let hostile: Vec<char> =
+        " \t\n\r'\"\\$`;|&<>(){}[]*?!~#=%^-+,.:/@ab0ü\u{1b}\u{7f}\u{202e}\u{1F980}"
+            .chars()
+            .collect();
+    let mut text = || -> String {
+        let length = random.usize(..30);
+        std::iter::repeat_with(|| hostile[random.usize(..hostile.len())]).take(length).collect()
+    };
+    for _ in 0..10 {
+        assert_each_comes_back(&std::iter::repeat_with(&mut text).take(500).collect::<Vec<_>>());
+    }
+    for special in
+        ["", "-n", "--", "~", "~root", "a=b", "!!", "{a,b}", "$'x'", "\\", "'", "''", "%s", "if"]
+    {
+        assert_each_comes_back(&[special.to_owned()]);
+    }
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let all = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    all.filter(|path| path.extension().is_some_and(|ending| ending == "rs")).collect()
+}
+
+/// The files of the library whose code, without its tests, holds the text.
+fn holding(text: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for dir in ["src", "slurm-core/src", "slurm-runner/src"] {
+        for path in sources(&root.join(dir)) {
+            let source = std::fs::read_to_string(&path).unwrap();
+            let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            if code.contains(text) {
+                found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn one_function_quotes_and_one_place_asks_for_a_shell() {
+    assert_eq!(holding("fn shell_word("), ["src/script.rs"]);
+    assert_eq!(holding(r#"r"'\''""#), ["src/script.rs"], "nothing else escapes a quote");
+    only(
+        "\"-c\"",
+        &[
+            "src/cluster/execute.rs",
+            // The ProxyCommand of the user's own configuration, which OpenSSH gives to a shell as well.
+            "src/host/ssh/stream/proxy.rs",
+            // The option of a program that compresses.
+            "src/host/remote/stage.rs",
+        ],
+    );
+    // The embedded backend's supervisor, a job's script, argument vectors, and OpenSSH.
+    only(
+        "Command::new(",
+        &[
+            "src/backend/local/start.rs",
+            "src/backend/local/supervisor/process.rs",
+            "src/host/command.rs",
+            "src/host/remote/stage.rs",
+            "src/host/ssh/stream/proxy.rs",
+        ],
+    );
+}
+
+/// Whether no other file than these holds the text.
+fn only(text: &str, known: &[&str]) {
+    let others: Vec<_> =
+        holding(text).into_iter().filter(|file| !known.contains(&file.as_str())).collect();
+    assert!(others.is_empty(), "{others:?} hold {text}");
+}
