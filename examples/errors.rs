@@ -51,6 +51,7 @@ fn main(cluster: Cluster) -> slurm::Result<()> {
     show("an error", parse::job("forty-two").submit(&cluster)?.result());
     show("a panic", divide::job(1, 0).submit(&cluster)?.result());
     show("an exit", leave::job(3).submit(&cluster)?.result());
+    show("an item of an array", divide::map([(6, 3), (1, 0)]).submit(&cluster)?.results());
 
     // From outside of it.
     let job = sleep::job(600).submit(&cluster)?;

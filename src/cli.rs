@@ -6,6 +6,8 @@ use clap::{Args, Parser};
 
 use crate::cluster::{BackendKind, Cluster, ClusterBuilder, backend_variable};
 use crate::error::{Error, Result};
+#[cfg(feature = "ssh")]
+use crate::host::ssh::HostKeyPolicy;
 use crate::progress::ProgressMode;
 use crate::slurmfile;
 
@@ -40,8 +42,8 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     pub slurmfile: Option<PathBuf>,
 
-    /// Who runs the jobs: `local` (embedded) or `slurm` (of this host) [default: $SLURM_SDK_BACKEND, or the
-    /// Slurmfile's, or local]
+    /// Who runs the jobs: `local` (embedded), `slurm` (of this host) or `ssh` (of the host that the
+    /// Slurmfile names) [default: $SLURM_SDK_BACKEND, or the Slurmfile's, or local]
     #[arg(long, value_name = "BACKEND", value_parser = backend, help_heading = "Cluster")]
     pub backend: Option<BackendKind>,
 
@@ -58,6 +60,12 @@ pub struct ClusterArgs {
     /// `bar`, `plain` or `off` [default: $SLURM_SDK_PROGRESS, or auto]
     #[arg(long, value_name = "MODE", value_parser = progress, help_heading = "Cluster")]
     pub progress: Option<ProgressMode>,
+
+    /// What to do with the key of an SSH host that is not known: `auto` (save it), `warn` (log it) or
+    /// `reject` [default: the Slurmfile's, or OpenSSH's StrictHostKeyChecking, or warn]
+    #[cfg(feature = "ssh")]
+    #[arg(long, value_name = "POLICY", help_heading = "Cluster")]
+    pub host_key_policy: Option<HostKeyPolicy>,
 
     /// Show what would be submitted, and submit nothing
     #[arg(long, help_heading = "Cluster")]
@@ -80,6 +88,10 @@ impl ClusterArgs {
         }
         if let Some(path) = &self.runner_binary {
             builder = builder.runner_binary(path);
+        }
+        #[cfg(feature = "ssh")]
+        if let Some(policy) = self.host_key_policy {
+            builder = builder.host_key_policy(policy);
         }
         builder.progress(self.progress_mode()?).dry_run(self.dry_run).build()
     }

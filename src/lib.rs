@@ -94,6 +94,8 @@ pub use slurm_core::secret::Secret;
 pub use slurm_core::state::JobState;
 pub use slurm_core::task::Task;
 pub use slurm_core::variable::VariableName;
+#[cfg(feature = "ssh")]
+pub use slurmfile::SshSection;
 pub use slurmfile::{CallbackSettings, Compress, Environment, Slurmfile};
 
 #[doc = include_str!("task_attribute.md")]

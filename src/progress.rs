@@ -33,6 +33,12 @@ impl ProgressMode {
     /// Every mode.
     pub const ALL: &'static [Self] = &[Self::Auto, Self::Bar, Self::Plain, Self::Off];
 
+    /// Returns whether what takes long is shown as a bar.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn is_a_bar(self) -> bool {
+        self == Self::Bar || self == Self::Auto && std::io::stderr().is_terminal()
+    }
+
     /// Returns the name, as on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -11,12 +11,12 @@ use slurm_core::options::{self, OptionSet, OptionSpec, OptionValue, Release, Sou
 use slurm_core::spec::{Argument, Spec, Work};
 use slurm_core::task::TaskEntry;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Submission};
 use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{Error, Result, SubmitError};
 use crate::explain::{ExplainedArray, Explanation, explained};
-use crate::host::{Content, NewDir, NewFile};
+use crate::host::{Content, Host, NewDir, NewFile};
 use crate::job::{Job, JobHandle};
 use crate::script::Script;
 
@@ -223,15 +223,43 @@ pub(crate) fn submit<R>(
     prepared: Prepared,
     decode: fn(&[u8]) -> Result<R, CodecError>,
 ) -> Result<Job<R>> {
-    let dir = prepared.dir.path();
-    tell_of_secrets(&prepared);
-    Files::of(cluster, std::slice::from_ref(&prepared))?.write(dir, &[])?;
-    let id =
-        cluster.backend().enqueue(&prepared).inspect_err(|error| give_up(cluster, dir, error))?;
-    note(cluster, &prepared.dir, &[id]);
-    let handle = prepared.handle(id);
-    cluster.callbacks().on_submitted(&handle, &prepared.explanation);
-    Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
+    let mut jobs = submit_all(cluster, vec![prepared], decode);
+    jobs.pop().unwrap_or_else(|| Err(unanswered().into()))
+}
+
+/// Does so for several at once.
+pub(crate) fn submit_all<R>(
+    cluster: &Cluster,
+    batch: Vec<Prepared>,
+    decode: fn(&[u8]) -> Result<R, CodecError>,
+) -> Vec<Result<Job<R>>> {
+    let files: Vec<Result<Files<'_>>> = batch
+        .iter()
+        .map(|prepared| {
+            tell_of_secrets(prepared);
+            Files::of(cluster, std::slice::from_ref(prepared))
+        })
+        .collect();
+    let submissions: Vec<Submission<'_>> = batch
+        .iter()
+        .zip(&files)
+        .filter_map(|(prepared, files)| Some(files.as_ref().ok()?.submission(prepared, &[], true)))
+        .collect();
+    let mut ids = cluster.backend().submit(&submissions).into_iter();
+    drop(submissions);
+    let files: Vec<Result<()>> = files.into_iter().map(|files| files.map(drop)).collect();
+    let job = |(prepared, files): (Prepared, Result<()>)| {
+        files?;
+        let id = ids.next().ok_or_else(unanswered)??;
+        let handle = prepared.handle(id);
+        cluster.callbacks().on_submitted(&handle, &prepared.explanation);
+        Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
+    };
+    batch.into_iter().zip(files).map(job).collect()
+}
+
+pub(crate) fn unanswered() -> SubmitError {
+    SubmitError::Supervisor { message: "it says nothing about the job".to_owned() }
 }
 
 /// Logs what `explain` warns of.
@@ -265,15 +293,19 @@ impl<'a> Files<'a> {
         Ok(Self { cluster, holds_secrets, spec, scripts: scripts.collect(), json })
     }
 
-    /// Creates the directory with the files and what else there is.
-    pub(crate) fn write(&self, dir: &Path, others: &[NewFile<'_>]) -> Result<()> {
-        let base = self.cluster.job_base_dir();
+    /// Returns the submission that creates the directory with the files and what else there is.
+    pub(crate) fn submission<'s>(
+        &'s self,
+        prepared: &'s Prepared,
+        others: &[NewFile<'s>],
+        noted: bool,
+    ) -> Submission<'s> {
+        let (base, dir) = (self.cluster.job_base_dir(), prepared.dir.path());
         let below = dir.strip_prefix(base).unwrap_or(dir);
         let new = NewDir { base, below, mode: self.cluster.permissions().job_dir };
         let mut files = self.list();
         files.extend_from_slice(others);
-        let host = self.cluster.backend().host();
-        Ok(host.create_dir_with(&new, &files).map_err(SubmitError::from)?)
+        Submission { prepared, new: Some((new, files)), noted }
     }
 
     /// Returns the permissions of a file with arguments.
@@ -298,23 +330,26 @@ impl<'a> Files<'a> {
 }
 
 /// Removes the directory of a job that was refused.
-pub(crate) fn give_up(cluster: &Cluster, dir: &Path, error: &SubmitError) {
+pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
     // Whatever may still become a job keeps its files.
-    let decided = !matches!(error, SubmitError::Unknown { .. } | SubmitError::NoJobId { .. });
-    if decided && let Err(leftover) = cluster.backend().host().remove_dir(dir) {
+    let open = match error {
+        SubmitError::Unknown { .. } | SubmitError::NoJobId { .. } => true,
+        SubmitError::Host(error) => error.leaves_open(),
+        _ => false,
+    };
+    if !open && let Err(leftover) = host.remove_dir(dir) {
         log::warn!("the directory of a refused job is left behind: {leftover}");
     }
 }
 
 /// Notes the ids of a submission in its directory.
-pub(crate) fn note(cluster: &Cluster, dir: &JobDir, ids: &[JobId]) {
+pub(crate) fn note(host: &dyn Host, dir: &JobDir, ids: &[JobId]) {
     let Some((job_id, further)) = ids.split_first() else { return };
     let note = Submitted { job_id: *job_id, further: further.to_vec() };
     // The job exists; that its id cannot be noted makes it harder to find, not less of a job.
-    let noted = serde_json::to_vec(&note).map_err(|error| error.to_string()).and_then(|note| {
-        let host = cluster.backend().host();
-        host.write(&dir.submitted(), &note).map_err(|error| error.to_string())
-    });
+    let noted = serde_json::to_vec(&note)
+        .map_err(|error| error.to_string())
+        .and_then(|note| host.write(&dir.submitted(), &note).map_err(|error| error.to_string()));
     if let Err(error) = noted {
         log::warn!("the id of job {job_id} could not be noted: {error}");
     }

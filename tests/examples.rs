@@ -31,6 +31,19 @@ fn hello_prints_the_sum_and_the_node() {
 }
 
 #[test]
+fn a_sweep_finds_the_least_point() {
+    let text = output_of(&built().join("sweep"), &[]);
+    assert_eq!(text, "441 points; the smallest value is 0.000 at (1, 1)\n");
+}
+
+#[test]
+fn as_many_calls_are_made_as_are_asked_for() {
+    let text = output_of(&built().join("million"), &["--calls", "10000"]);
+    let expected = "of 10000 numbers, 6171 takes the most steps: 261\n";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
 fn monte_carlo_comes_close_to_pi() {
     let text = output_of(&built().join("monte_carlo"), &[]);
     let pi: f64 = text.split_whitespace().last().unwrap().parse().unwrap();
@@ -113,7 +126,11 @@ const FAILURES: &[(&str, &[&str])] = &[
     ("an exit", &["ended without a result, with exit code 3", "I am off"]),
     ("a wait that is too short", &["did not end within 0.05 s; it goes on"]),
     ("a cancelled job", &["was cancelled"]),
-    ("a job whose input failed", &["cannot run: job 5 (errors::divide) failed: panicked at"]),
+    (
+        "an item of an array",
+        &["item 1 of job 4_1 (errors::divide on ", "panicked at examples/errors.rs:"],
+    ),
+    ("a job whose input failed", &["cannot run: job 7 (errors::divide) failed: panicked at"]),
 ];
 
 fn check_failures(text: &str) {

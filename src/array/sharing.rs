@@ -46,13 +46,16 @@ pub(crate) fn parts(elements: u64, most: u64) -> Vec<u64> {
 /// may have at least one.
 pub(crate) fn throttles(parts: &[u64], most: u64) -> Vec<u64> {
     let elements: u64 = parts.iter().sum();
-    let mut shares: Vec<u64> = parts
-        .iter()
-        .map(|part| (u128::from(most) * u128::from(*part) / u128::from(elements.max(1))) as u64)
-        .collect();
+    // One for each, and of what is left as much as it is large.
+    let left = most.saturating_sub(parts.len() as u64);
+    let share = |part: &u64| {
+        let share = u128::from(left) * u128::from(*part) / u128::from(elements.max(1));
+        1 + share as u64
+    };
+    let mut shares: Vec<u64> = parts.iter().map(share).collect();
     let rest = most.saturating_sub(shares.iter().sum()) as usize;
     shares.iter_mut().take(rest).for_each(|share| *share += 1);
-    shares.iter().map(|share| (*share).max(1)).collect()
+    shares
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::ArrayRef;
 use super::handle::{ArrayHandle, ArrayPart};
 use super::sharing::{self, Chunk};
 use crate::arg::CallArguments;
+use crate::backend::Submission;
 use crate::builder::{CallOptions, given};
 use crate::cluster::Cluster;
 use crate::edges::Edge;
@@ -404,10 +405,15 @@ pub(crate) fn submit(
         mode: written.arguments_mode(),
         synced: true,
     }));
-    written.write(first.dir.path(), &files)?;
+    let alone = parts.submissions.len() == 1;
     let mut ids: Vec<JobId> = Vec::new();
     for part in &parts.submissions {
-        match backend.enqueue(part) {
+        let submission = if ids.is_empty() {
+            written.submission(part, &files, alone)
+        } else {
+            Submission { prepared: part, new: None, noted: false }
+        };
+        match backend.submit(&[submission]).pop().unwrap_or_else(|| Err(submit::unanswered())) {
             Ok(id) => ids.push(id),
             Err(error) => {
                 for id in ids {
@@ -415,12 +421,14 @@ pub(crate) fn submit(
                         log::warn!("array {id} of a refused submission goes on: {left}");
                     }
                 }
-                submit::give_up(cluster, first.dir.path(), &error);
+                submit::give_up(backend.host(), first.dir.path(), &error);
                 return Err(error.into());
             }
         }
     }
-    submit::note(cluster, &first.dir, &ids);
+    if !alone {
+        submit::note(backend.host(), &first.dir, &ids);
+    }
     for (part, id) in parts.submissions.iter().zip(&ids) {
         cluster.callbacks().on_submitted(&part.handle(*id), &part.explanation);
     }

@@ -18,9 +18,9 @@ use slurm_core::state::JobState;
 
 use crate::array::Limits;
 use crate::error::{Error, SubmitError};
-use crate::host::Host;
+use crate::host::{Host, NewDir, NewFile};
 use crate::script::Launcher;
-use crate::submit::Prepared;
+use crate::submit::{self, Prepared};
 
 /// Who runs the jobs.
 pub(crate) trait Backend: fmt::Debug + Send + Sync {
@@ -42,8 +42,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Returns the release of the Slurm behind it, if there is one that says so; asked at most once.
     fn release(&self) -> Option<Release>;
 
-    /// Makes a job of a submission whose files are written.
-    fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError>;
+    /// Makes jobs of submissions: writes their directories, hands them over and notes their ids. The
+    /// answers are in the order of the submissions.
+    ///
+    /// A submission that was refused leaves no directory; what may still become a job keeps its files.
+    fn submit(&self, batch: &[Submission<'_>]) -> Vec<Result<JobId, SubmitError>>;
 
     /// Returns what is known of these jobs.
     fn survey(&self, asked: &[Asked]) -> Result<Survey, Error>;
@@ -66,6 +69,29 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Returns how often to look.
     fn cadence(&self) -> Cadence;
+}
+
+/// A submission, or one of the arrays of one.
+#[derive(Debug)]
+pub(crate) struct Submission<'a> {
+    pub(crate) prepared: &'a Prepared,
+    /// The directory with its files; none for a further array, whose directory is there.
+    pub(crate) new: Option<(NewDir<'a>, Vec<NewFile<'a>>)>,
+    /// Whether its id is all that is to be noted.
+    pub(crate) noted: bool,
+}
+
+impl Submission<'_> {
+    /// Does what comes after the answer of whoever takes the job.
+    pub(crate) fn conclude(&self, host: &dyn Host, answer: &Result<JobId, SubmitError>) {
+        match answer {
+            Ok(id) if self.noted => submit::note(host, &self.prepared.dir, &[*id]),
+            Err(error) if self.new.is_some() => {
+                submit::give_up(host, self.prepared.dir.path(), error);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What a backend is asked about.
@@ -174,6 +200,8 @@ pub(crate) struct Cadence {
     pub(crate) survey: (Duration, Duration),
     /// How long the result of an ended job may take to become visible.
     pub(crate) file_grace: Duration,
+    /// How long it may take where the job's exit code says that there is a result.
+    pub(crate) written_grace: Duration,
     /// How long a job that lost its node may take to come back into the queue.
     pub(crate) return_grace: Duration,
     /// How long a job may be unknown everywhere before it counts as lost.

@@ -83,6 +83,35 @@ impl<T: Task> JobBuilder<T> {
         submit::submit(cluster, prepared, T::decode_output)
     }
 
+    /// Submits several calls at once, and returns a job or an error for each, in their order.
+    pub(crate) fn submit_all(
+        builders: Vec<Self>,
+        cluster: &Cluster,
+    ) -> Vec<Result<Job<T::Output>>> {
+        let prepare = |builder: Self| {
+            crate::init::check_may_submit()?;
+            let prepared = builder.prepare(cluster, !cluster.is_dry_run())?;
+            if cluster.is_dry_run() {
+                return Err(Error::DryRun(Box::new(prepared.explanation)));
+            }
+            Ok(prepared)
+        };
+        let mut batch = Vec::new();
+        let mut refused = Vec::new();
+        for (index, builder) in builders.into_iter().enumerate() {
+            match prepare(builder) {
+                Ok(prepared) => batch.push(prepared),
+                Err(error) => refused.push((index, error)),
+            }
+        }
+        let mut jobs = submit::submit_all(cluster, batch, T::decode_output);
+        for (index, error) in refused {
+            // In ascending order, so each lands where it belongs.
+            jobs.insert(index, Err(error));
+        }
+        jobs
+    }
+
     /// Returns what [`submit`](Self::submit) would submit.
     ///
     /// # Errors

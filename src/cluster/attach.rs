@@ -74,7 +74,9 @@ impl Cluster {
 
     /// The id of a submission whose client may have died before it could note it.
     fn id_in(&self, dir: &JobDir, pre_id: &PreId) -> Result<JobId> {
-        if let Some(note) = self.backend().host().read(&dir.submitted(), 0)? {
+        // One that is empty is being written.
+        let note = self.backend().host().read(&dir.submitted(), 0)?;
+        if let Some(note) = note.filter(|note| !note.is_empty()) {
             let note: Submitted =
                 serde_json::from_slice(&note).map_err(|error| damaged(&dir.submitted(), &error))?;
             return Ok(note.job_id);

@@ -12,11 +12,19 @@ use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
 use crate::backend::slurm::Slurm;
 use crate::callback::Callbacks;
+#[cfg(feature = "ssh")]
+use crate::error::HostError;
 use crate::error::{Error, Result};
+#[cfg(feature = "ssh")]
+use crate::host::ssh::{HostKeyPolicy, Ssh};
 use crate::host::{Binary, LocalHost};
+#[cfg(feature = "ssh")]
+use crate::host::{Manner, SshHost};
 use crate::permissions::{self, Permissions};
 use crate::poll::Poller;
 use crate::progress::ProgressMode;
+#[cfg(feature = "ssh")]
+use crate::slurmfile::Compress;
 use crate::slurmfile::{self, Environment};
 
 /// Who runs the jobs.
@@ -28,17 +36,20 @@ pub enum BackendKind {
     Local,
     /// The Slurm of this host.
     Slurm,
+    /// The Slurm of another host, over SSH.
+    Ssh,
 }
 
 impl BackendKind {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Local, Self::Slurm];
+    pub const ALL: &'static [Self] = &[Self::Local, Self::Slurm, Self::Ssh];
 
     /// Returns the name, as on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
             Self::Slurm => "slurm",
+            Self::Ssh => "ssh",
         }
     }
 }
@@ -56,7 +67,8 @@ impl FromStr for BackendKind {
         let known = Self::ALL.iter().find(|kind| kind.as_str() == text);
         known.copied().ok_or_else(|| Error::Config {
             message: format!("`{text}` is no backend"),
-            hint: "the backends are `local` (embedded) and `slurm` (of this host)".to_owned(),
+            hint: "the backends are `local` (embedded), `slurm` (of this host) and `ssh` (of another one)"
+                .to_owned(),
         })
     }
 }
@@ -69,6 +81,10 @@ pub struct ClusterBuilder {
     job_base_dir: Option<PathBuf>,
     runner_binary: Option<PathBuf>,
     environment: Environment,
+    #[cfg(feature = "ssh")]
+    ssh: Option<Ssh>,
+    #[cfg(feature = "ssh")]
+    host_key_policy: Option<HostKeyPolicy>,
     local_cpus: Option<u32>,
     local_gpus: Option<u32>,
     script_permissions: Option<u32>,
@@ -154,31 +170,32 @@ impl ClusterBuilder {
         self
     }
 
-    /// Returns the cluster. Nothing is started, read or written yet.
+    /// Sets where the cluster is and how it is reached, and that it is reached over SSH.
+    #[cfg(feature = "ssh")]
+    pub fn ssh(mut self, settings: impl Into<Ssh>) -> Self {
+        self.ssh = Some(settings.into());
+        self.backend(BackendKind::Ssh)
+    }
+
+    /// Sets what happens with a host key that is not known, whatever the other settings say.
+    #[cfg(feature = "ssh")]
+    pub fn host_key_policy(mut self, policy: HostKeyPolicy) -> Self {
+        self.host_key_policy = Some(policy);
+        self
+    }
+
+    /// Returns the cluster. Over SSH, this connects to it; otherwise nothing is started, read or written
+    /// yet.
     ///
     /// # Errors
     /// If there is no home directory and no job base directory was set, or this program cannot find
-    /// its own file.
+    /// its own file, or the host cannot be reached.
     pub fn build(self) -> Result<Cluster> {
         let variable = || std::env::var_os("SLURM_SDK_JOB_BASE_DIR").filter(|dir| !dir.is_empty());
-        let given = self.job_base_dir.or_else(|| variable().map(PathBuf::from));
-        let base = match given.or_else(|| self.environment.job_base_dir.clone()) {
-            Some(dir) => expand_home(&dir)?,
-            None => home()?.join("slurm_jobs"),
-        };
-        let base = std::path::absolute(&base).map_err(|error| Error::Config {
-            message: format!("the job base directory {} cannot be used: {error}", base.display()),
-            hint: "give an absolute path".to_owned(),
-        })?;
-        if base.to_str().is_none_or(|text| text.contains(|c: char| c.is_control() || c == '%')) {
-            return Err(Error::Config {
-                message: format!("the job base directory {} cannot be used", base.display()),
-                hint: "Slurm needs a path in UTF-8 without control characters and without `%`"
-                    .to_owned(),
-            });
-        }
-        let given = self.runner_binary.or_else(|| self.environment.runner_binary.clone());
-        let binary = match given {
+        let given = self.job_base_dir.clone().or_else(|| variable().map(PathBuf::from));
+        let given = given.or_else(|| self.environment.job_base_dir.clone());
+        let program = self.runner_binary.clone().or_else(|| self.environment.runner_binary.clone());
+        let binary = match program {
             Some(path) => Binary::at(&expand_home(&path)?),
             None => Binary::running().map_err(|error| Error::Config {
                 message: format!("this program cannot find its own file: {error}"),
@@ -190,11 +207,17 @@ impl ClusterBuilder {
             self.job_dir_permissions.or(self.environment.job_dir_permissions),
         )?;
         let callbacks = Callbacks::new(&self.environment.callbacks)?;
-        let capacity = Capacity::of_this_machine(self.local_cpus, self.local_gpus);
         let backend: Arc<dyn Backend> =
             match self.backend.or(self.environment.backend).unwrap_or_default() {
-                BackendKind::Local => Arc::new(Local::new(base, capacity)),
-                BackendKind::Slurm => Arc::new(Slurm::new(Box::new(LocalHost), base)),
+                BackendKind::Local => {
+                    let capacity = Capacity::of_this_machine(self.local_cpus, self.local_gpus);
+                    Arc::new(Local::new(base_dir_here(given)?, capacity))
+                }
+                BackendKind::Slurm => {
+                    let base = base_dir_here(given)?;
+                    Arc::new(Slurm::new(BackendKind::Slurm, Box::new(LocalHost), base))
+                }
+                BackendKind::Ssh => self.over_ssh(given)?,
             };
         Ok(Cluster {
             inner: Arc::new(Inner {
@@ -211,6 +234,74 @@ impl ClusterBuilder {
             }),
         })
     }
+
+    #[cfg(feature = "ssh")]
+    fn over_ssh(&self, job_base_dir: Option<PathBuf>) -> Result<Arc<dyn Backend>> {
+        let settings = self.ssh.clone().or_else(|| self.environment.ssh.settings());
+        let mut settings = settings.ok_or_else(|| Error::Config {
+            message: "nobody has said at which host the cluster is reached".to_owned(),
+            hint: "set `host` in the section [default.cluster.ssh] of the Slurmfile".to_owned(),
+        })?;
+        if let Some(policy) = self.host_key_policy {
+            settings = settings.host_key_policy(policy);
+        }
+        let manner = Manner {
+            compress: self.environment.compress != Some(Compress::Never),
+            bar: self.progress.is_a_bar(),
+        };
+        let host = SshHost::connect(settings, manner).map_err(|error| match error {
+            HostError::Ssh(error) => Error::Ssh(error),
+            other => other.into(),
+        })?;
+        let home = &host.facts().home;
+        // `~` is the home directory there.
+        let base = match job_base_dir {
+            None => home.join("slurm_jobs"),
+            Some(dir) => dir.strip_prefix("~").map_or_else(|_| dir.clone(), |rest| home.join(rest)),
+        };
+        if !base.is_absolute() {
+            return Err(Error::Config {
+                message: format!(
+                    "the job base directory {} cannot be used on another host",
+                    base.display()
+                ),
+                hint: "give an absolute path, or one that begins with `~/`".to_owned(),
+            });
+        }
+        Ok(Arc::new(Slurm::new(BackendKind::Ssh, Box::new(host), checked(base)?)))
+    }
+
+    #[cfg(not(feature = "ssh"))]
+    #[allow(clippy::unused_self, reason = "as with the feature")]
+    fn over_ssh(&self, _: Option<PathBuf>) -> Result<Arc<dyn Backend>> {
+        Err(Error::Config {
+            message: "this program was built without SSH".to_owned(),
+            hint: "build it with the feature `ssh` of slurm-sdk".to_owned(),
+        })
+    }
+}
+
+fn base_dir_here(given: Option<PathBuf>) -> Result<PathBuf> {
+    let base = match given {
+        Some(dir) => expand_home(&dir)?,
+        None => home()?.join("slurm_jobs"),
+    };
+    let base = std::path::absolute(&base).map_err(|error| Error::Config {
+        message: format!("the job base directory {} cannot be used: {error}", base.display()),
+        hint: "give an absolute path".to_owned(),
+    })?;
+    checked(base)
+}
+
+fn checked(base: PathBuf) -> Result<PathBuf> {
+    if base.to_str().is_none_or(|text| text.contains(|c: char| c.is_control() || c == '%')) {
+        return Err(Error::Config {
+            message: format!("the job base directory {} cannot be used", base.display()),
+            hint: "Slurm needs a path in UTF-8 without control characters and without `%`"
+                .to_owned(),
+        });
+    }
+    Ok(base)
 }
 
 fn permissions_of(script: Option<u32>, job_dir: Option<u32>) -> Result<Permissions> {
@@ -233,7 +324,7 @@ pub(crate) fn backend_variable() -> Result<Option<BackendKind>> {
     let Ok(name) = std::env::var("SLURM_SDK_BACKEND") else { return Ok(None) };
     let wrong = |_| Error::Config {
         message: format!("SLURM_SDK_BACKEND is `{name}`, which is no backend"),
-        hint: "set it to `local` or `slurm`, or unset it".to_owned(),
+        hint: "set it to `local`, `slurm` or `ssh`, or unset it".to_owned(),
     };
     name.parse().map(Some).map_err(wrong)
 }

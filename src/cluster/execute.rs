@@ -62,7 +62,7 @@ impl Cluster {
     }
 
     fn run(&self, command: CommandLine) -> Result<CommandOutput> {
-        let command = command.within(LIMIT);
+        let command = command.within(LIMIT).once();
         if let Some(reason) = command.refusal() {
             let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, reason);
             return Err(HostError::Start { command: command.to_string(), source }.into());

@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
+use slurm_core::task::Task;
 
 use crate::backend::Backend;
+use crate::builder::JobBuilder;
 use crate::callback::Callbacks;
 use crate::error::Result;
 use crate::host::Binary;
+use crate::job::Job;
 use crate::permissions::Permissions;
 use crate::poll::Poller;
 use crate::progress::ProgressMode;
@@ -72,6 +75,26 @@ impl Cluster {
         Self::builder().backend(BackendKind::Slurm).build()
     }
 
+    /// Returns the Slurm of another host, reached over SSH: a name, an alias of `~/.ssh/config`, or
+    /// settings as [`Ssh`](crate::Ssh) has them.
+    ///
+    /// ```no_run
+    /// use slurm::{Cluster, Ssh};
+    ///
+    /// # fn main() -> slurm::Result<()> {
+    /// let cluster = Cluster::ssh("login.example.org")?;
+    /// let other = Cluster::ssh(Ssh::to("login.example.org").user("me").port(2222))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or its key is not what it should be, or it does not let the user in.
+    #[cfg(feature = "ssh")]
+    pub fn ssh(settings: impl Into<crate::Ssh>) -> Result<Self> {
+        Self::builder().ssh(settings).build()
+    }
+
     /// Returns the cluster that the environment names: the Slurmfile that `SLURMFILE` names or the
     /// nearest one at or above the current directory, its environment `SLURM_ENV`, and above that
     /// `SLURM_SDK_BACKEND` (`local` or `slurm`) and `SLURM_SDK_JOB_BASE_DIR`.
@@ -87,6 +110,30 @@ impl Cluster {
         ClusterBuilder::default()
     }
 
+    /// Submits several calls of a task, and returns a job or an error for each, in their order: that one
+    /// is refused keeps no other from being submitted.
+    ///
+    /// Over SSH all of them take a few round trips together, where one by one each takes one.
+    ///
+    /// ```no_run
+    /// # #[slurm::task]
+    /// # fn train(seed: u64) -> f64 { seed as f64 }
+    /// # fn main() -> slurm::Result<()> {
+    /// # let cluster = slurm::Cluster::local()?;
+    /// let jobs = cluster.submit_all((0..100).map(|seed| train::job(seed).time("10")));
+    /// for job in jobs {
+    ///     println!("{}", job?.result()?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn submit_all<T: Task>(
+        &self,
+        calls: impl IntoIterator<Item = JobBuilder<T>>,
+    ) -> Vec<Result<Job<T::Output>>> {
+        JobBuilder::submit_all(calls.into_iter().collect(), self)
+    }
+
     /// Returns the directory below which every job has its own.
     pub fn job_base_dir(&self) -> &Path {
         self.inner.backend.job_base_dir()
@@ -94,7 +141,7 @@ impl Cluster {
 
     /// Returns the kind of backend that runs the jobs.
     pub fn backend_kind(&self) -> BackendKind {
-        if self.inner.backend.name() == "slurm" { BackendKind::Slurm } else { BackendKind::Local }
+        self.inner.backend.name().parse().unwrap_or_default()
     }
 
     /// Returns whether [`submit`](crate::JobBuilder::submit) only explains.

@@ -19,6 +19,7 @@ pub(crate) struct CommandLine {
     arguments: Vec<String>,
     variables: Vec<(&'static str, &'static str)>,
     limit: Duration,
+    once: bool,
 }
 
 /// What a command left behind.
@@ -43,6 +44,7 @@ impl CommandLine {
             arguments: Vec::new(),
             variables: Vec::new(),
             limit: LIMIT,
+            once: false,
         }
     }
 
@@ -66,6 +68,17 @@ impl CommandLine {
     pub(crate) fn within(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// Says that it must not run twice, whatever becomes of its answer.
+    pub(crate) fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    #[cfg(feature = "ssh")]
+    pub(super) fn may_run_twice(&self) -> bool {
+        !self.once
     }
 
     /// Says why it cannot be run, if it cannot.
@@ -92,6 +105,33 @@ impl CommandLine {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let child = command.spawn().map_err(|error| self.cannot_start(error))?;
         self.collect(child)
+    }
+
+    #[cfg(feature = "ssh")]
+    pub(super) fn program(&self) -> &str {
+        &self.program
+    }
+
+    #[cfg(feature = "ssh")]
+    pub(super) fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    #[cfg(feature = "ssh")]
+    pub(super) fn variables(&self) -> &[(&'static str, &'static str)] {
+        &self.variables
+    }
+
+    #[cfg(feature = "ssh")]
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Returns the command with `most` in the place of the usual limit; a shorter one stays.
+    #[cfg(feature = "ssh")]
+    pub(super) fn with_limit(&self, most: Duration) -> Self {
+        let limit = if self.limit == LIMIT { most } else { self.limit.min(most) };
+        Self { limit, ..self.clone() }
     }
 
     fn collect(&self, mut child: Child) -> Result<Output, HostError> {
@@ -195,26 +235,28 @@ fn scrub(command: &mut Command) {
     }
 }
 
+/// What the names of variables begin with that change what Slurm's commands do.
+pub(super) const SCRUBBED_PREFIXES: &[&str] = &[
+    "SLURM_",
+    "SLURMD_",
+    "SLURMCTLD_",
+    "SBATCH_",
+    "SRUN_",
+    "SQUEUE_",
+    "SACCT_",
+    "SCANCEL_",
+    "SINFO_",
+    "SALLOC_",
+    "PMI_",
+    "PMIX_",
+    "OMPI_",
+];
+
 /// Returns whether a variable must not reach Slurm's commands or a job.
 pub(crate) fn is_scrubbed(name: &str) -> bool {
-    const PREFIXES: &[&str] = &[
-        "SLURM_",
-        "SLURMD_",
-        "SLURMCTLD_",
-        "SBATCH_",
-        "SRUN_",
-        "SQUEUE_",
-        "SACCT_",
-        "SCANCEL_",
-        "SINFO_",
-        "SALLOC_",
-        "PMI_",
-        "PMIX_",
-        "OMPI_",
-    ];
     name != "SLURM_CONF"
         && !name.starts_with("SLURM_SDK_")
-        && PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        && SCRUBBED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ impl Host for LocalHost {
 }
 
 /// 128 bits of a BLAKE3 hash.
-const HASH_DIGITS: usize = 32;
+pub(super) const HASH_DIGITS: usize = 32;
 
 /// Where the content hash of a file is noted, under what tells a changed file from the same one.
 fn index_entry(job_base_dir: &Path, metadata: &fs::Metadata) -> PathBuf {

@@ -1,11 +1,13 @@
 //! Where commands run and files lie.
 //!
-//! A [`Host`] is the machine from which jobs are submitted: this one ([`LocalHost`]). The drivers above
-//! it are written against the trait alone.
+//! A [`Host`] is the machine from which jobs are submitted: this one ([`LocalHost`]), or one behind an SSH
+//! connection (`SshHost`). The drivers above it are written against the trait alone.
 
 mod command;
 mod folder;
 mod local;
+#[cfg(feature = "ssh")]
+mod remote;
 #[cfg(feature = "ssh")]
 pub(crate) mod ssh;
 
@@ -15,9 +17,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use command::Output;
+#[cfg(feature = "ssh")]
+use command::SCRUBBED_PREFIXES;
 pub(crate) use command::{CommandLine, is_scrubbed};
 pub(crate) use folder::Folder;
+#[cfg(feature = "ssh")]
+use local::HASH_DIGITS;
 pub(crate) use local::LocalHost;
+#[cfg(feature = "ssh")]
+pub(crate) use remote::{Manner, SshHost};
 
 /// A machine on which commands run and files lie.
 pub(crate) trait Host: fmt::Debug + Send + Sync {
@@ -31,6 +39,23 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// A base that belongs to another user or that everybody may write to is refused, and so is a
     /// symbolic link or another user's directory below it.
     fn create_dir_with(&self, dir: &NewDir<'_>, files: &[NewFile<'_>]) -> Result<(), HostError>;
+
+    /// Makes submissions: for each order its directory, and then its command, which is not repeated
+    /// whatever happens. The answers are in the order of the orders.
+    ///
+    /// # Errors
+    /// [`HostError::File`] and [`HostError::Unsafe`]: the directory could not be made, nothing of it is left,
+    /// and the command did not run. Where [the outcome is open](HostError::leaves_open), the command may have
+    /// run. After any other error it did not, and the directory is there.
+    fn submit(&self, orders: &[Order<'_>]) -> Vec<Result<Submitted, HostError>> {
+        let submit = |order: &Order<'_>| {
+            if let Some((dir, files)) = order.new {
+                self.create_dir_with(dir, files)?;
+            }
+            self.run(&order.command).map(|output| Submitted { output, noted: None })
+        };
+        orders.iter().map(submit).collect()
+    }
 
     /// Writes a file whole or not at all.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError>;
@@ -59,6 +84,40 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
 
     /// Puts the binary below `job_base_dir`, once per content, and returns where it is.
     fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError>;
+
+    /// Returns how long a question takes at least.
+    fn round_trip(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// A submission: a directory, and the command that makes a job of it.
+#[derive(Debug)]
+pub(crate) struct Order<'a> {
+    pub(crate) dir: &'a Path,
+    /// The same directory with its files, if it is not there yet.
+    pub(crate) new: Option<(&'a NewDir<'a>, &'a [NewFile<'a>])>,
+    /// Which of the commands it is that are run for this directory.
+    pub(crate) number: u32,
+    pub(crate) command: CommandLine,
+    /// Where the job's id should be noted, if that costs nothing.
+    pub(crate) note: Option<Note<'a>>,
+}
+
+/// A file of the directory with the number that the command printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Note<'a> {
+    pub(crate) name: &'a str,
+    /// What stands before and after the number.
+    pub(crate) around: (&'a str, &'a str),
+}
+
+/// What became of an [`Order`].
+#[derive(Debug)]
+pub(crate) struct Submitted {
+    pub(crate) output: Output,
+    /// The number that was noted.
+    pub(crate) noted: Option<String>,
 }
 
 /// A program of this machine that is to run in jobs.
@@ -97,6 +156,15 @@ pub(crate) enum Look {
     File { path: PathBuf, offset: u64 },
     /// The names in a directory.
     Dir { path: PathBuf },
+}
+
+#[cfg(feature = "ssh")]
+impl Look {
+    fn path(&self) -> &Path {
+        match self {
+            Self::File { path, .. } | Self::Dir { path } => path,
+        }
+    }
 }
 
 /// What was found there.
@@ -200,6 +268,39 @@ pub enum HostError {
         /// How long it was waited for.
         limit: Duration,
     },
+    /// The host could not be reached over SSH.
+    #[cfg(feature = "ssh")]
+    #[error(transparent)]
+    Ssh(Box<ssh::SshError>),
+    /// The connection to the host was lost, or the shell on it does not answer.
+    #[error("the connection to {host} was lost: {reason}")]
+    Lost {
+        /// The host.
+        host: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The program cannot run on the host.
+    #[error("{} needs {needs}, but {host} has {has}", program.display())]
+    Unfit {
+        /// The program.
+        program: PathBuf,
+        /// What it needs.
+        needs: String,
+        /// The host.
+        host: String,
+        /// What the host has instead.
+        has: String,
+        /// The commands that build one that fits.
+        fixes: String,
+    },
+}
+
+#[cfg(feature = "ssh")]
+impl From<ssh::SshError> for HostError {
+    fn from(error: ssh::SshError) -> Self {
+        Self::Ssh(Box::new(error))
+    }
 }
 
 impl HostError {
@@ -213,6 +314,11 @@ impl HostError {
             Self::File { source, .. } | Self::Start { source, .. } => format!("{self}: {source}"),
             _ => self.to_string(),
         }
+    }
+
+    /// Returns whether what was to be done may have been done.
+    pub(crate) fn leaves_open(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Lost { .. })
     }
 
     /// Returns what can be done about it, if anything is known.
@@ -234,11 +340,15 @@ impl HostError {
                 path.display()
             ),
             Self::CommandMissing { program, .. } => format!(
-                "`which {program}` should find Slurm's command: log in to a login node, load the cluster's Slurm module, or use --backend local"
+                "`which {program}` should find Slurm's command: log in to a login node, load the cluster's Slurm module, or use --backend local; over SSH, set slurm_bin_dir or login_shell"
             ),
             Self::Timeout { .. } => {
                 "the Slurm controller may be overloaded or down: try `sinfo`".to_owned()
             }
+            #[cfg(feature = "ssh")]
+            Self::Ssh(error) => return error.hint(),
+            Self::Lost { host, .. } => format!("does `ssh {host} true` work?"),
+            Self::Unfit { fixes, .. } => fixes.clone(),
             Self::Start { .. } => return None,
         })
     }

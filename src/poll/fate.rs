@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use slurm_core::state::JobState;
+
 use crate::backend::{Cadence, Sighting};
 
 /// What has been seen of a job, or of an element of an array.
@@ -54,13 +56,20 @@ impl Fate {
         self.absent_since = None;
     }
 
+    /// Returns whether it has ended, as far as was seen.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// Returns the end, if there is one and its time of grace is over.
     pub(crate) fn settle(&self, cadence: &Cadence) -> Option<End> {
         let over = |since: Instant, grace| since.elapsed() >= grace;
         if let Some((sighting, since)) = &self.ended {
-            let returns = sighting.state.may_return();
-            let grace =
-                cadence.file_grace.max(if returns { cadence.return_grace } else { Duration::ZERO });
+            let or_none = |applies, grace| if applies { grace } else { Duration::ZERO };
+            let grace = cadence
+                .file_grace
+                .max(or_none(sighting.state.may_return(), cadence.return_grace))
+                .max(or_none(sighting.tells_of_result(), cadence.written_grace));
             over(*since, grace).then(|| End::Seen(sighting.clone()))
         } else {
             let lost = self.absent_since.is_some_and(|since| over(since, cadence.lost_after));
@@ -75,8 +84,46 @@ impl Sighting {
         self.state.is_terminal() || self.waits_in_vain()
     }
 
+    /// Returns whether the runner has said that it wrote what the job came to. A task that ends the process
+    /// by itself may say the same.
+    fn tells_of_result(&self) -> bool {
+        let codes = [slurm_runner::exit::DONE, slurm_runner::exit::FAILED].map(i32::from);
+        let by_itself = matches!(self.state, JobState::Completed | JobState::Failed);
+        let exit = self.exit.filter(|exit| exit.signal == 0);
+        by_itself && exit.is_some_and(|exit| codes.contains(&exit.code))
+    }
+
     /// Returns whether the job waits for a job that did not end as it should have.
     pub(crate) fn waits_in_vain(&self) -> bool {
         self.state.is_pending() && self.reason.as_deref() == Some("DependencyNeverSatisfied")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Exit;
+
+    #[test]
+    fn a_result_that_was_written_is_waited_for() {
+        let cadence = Cadence {
+            files: (Duration::ZERO, Duration::ZERO),
+            survey: (Duration::ZERO, Duration::ZERO),
+            file_grace: Duration::ZERO,
+            written_grace: Duration::from_secs(3600),
+            return_grace: Duration::ZERO,
+            lost_after: Duration::ZERO,
+        };
+        let is_given_up = |state, code, signal| {
+            let exit = Some(Exit { code, signal });
+            let mut fate = Fate::default();
+            fate.take_in(Some(&Sighting { state, reason: None, nodes: None, exit }), false);
+            fate.settle(&cadence).is_some()
+        };
+        assert!(!is_given_up(JobState::Completed, 0, 0));
+        assert!(!is_given_up(JobState::Failed, 1, 0));
+        assert!(is_given_up(JobState::Failed, 7, 0), "no code of the runner");
+        assert!(is_given_up(JobState::Failed, 0, 9), "killed");
+        assert!(is_given_up(JobState::Cancelled, 0, 0), "not by itself");
     }
 }

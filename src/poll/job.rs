@@ -74,6 +74,12 @@ impl Subject for JobWatch {
     }
 
     fn looks(&self, looks: &mut Vec<Look>) {
+        // Listing the directory makes NFS look whether the file is there by now.
+        if self.notes().fate.has_ended()
+            && let Some(dir) = self.result.parent()
+        {
+            looks.push(Look::Dir { path: dir.to_owned() });
+        }
         looks.push(Look::File { path: self.result.clone(), offset: 0 });
     }
 
@@ -127,6 +133,7 @@ mod tests {
         files: (Duration::ZERO, Duration::ZERO),
         survey: (Duration::ZERO, Duration::ZERO),
         file_grace: Duration::ZERO,
+        written_grace: Duration::ZERO,
         return_grace: Duration::ZERO,
         // Any absence that lasts is long enough.
         lost_after: Duration::from_nanos(1),

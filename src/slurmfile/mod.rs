@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `discover` | where a Slurmfile is looked for |
 //! | `parse`, `sections` | from TOML to settings, with the place of everything that is wrong |
+//! | `ssh` | the section about SSH |
 
 mod discover;
 mod parse;
 mod sections;
+#[cfg(feature = "ssh")]
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +21,8 @@ use slurm_core::variable::VariableName;
 
 pub(crate) use discover::chosen;
 pub use sections::CallbackSettings;
+#[cfg(feature = "ssh")]
+pub use ssh::SshSection;
 
 use crate::cluster::BackendKind;
 use crate::error::{Error, Result};
@@ -32,7 +37,7 @@ pub(crate) const DEFAULT_ENVIRONMENT: &str = "default";
 ///
 /// ```toml
 /// [default.cluster]
-/// backend = "slurm"                  # or "local", the embedded backend
+/// backend = "slurm"                  # or "local", the embedded backend, or "ssh"
 /// job_base_dir = "/scratch/me/jobs"  # `~` is the home directory
 ///
 /// [default.submit]                   # any option of the attribute, which beats what stands here
@@ -83,6 +88,9 @@ pub struct Environment {
     pub script_permissions: Option<u32>,
     /// The permission bits of job directories.
     pub job_dir_permissions: Option<u32>,
+    /// How the cluster is reached over SSH.
+    #[cfg(feature = "ssh")]
+    pub ssh: SshSection,
     /// Options of every job.
     pub submit: OptionSet,
     /// Lines of shell that every job runs before the task.
@@ -210,6 +218,10 @@ impl Environment {
         self.runner_binary = over.runner_binary.clone().or(self.runner_binary);
         self.script_permissions = over.script_permissions.or(self.script_permissions);
         self.job_dir_permissions = over.job_dir_permissions.or(self.job_dir_permissions);
+        #[cfg(feature = "ssh")]
+        {
+            self.ssh = self.ssh.under(&over.ssh);
+        }
         self.submit.overlay(&over.submit);
         self.compress = over.compress.or(self.compress);
         self.callbacks.retain(|own| over.callbacks.iter().all(|other| other.name != own.name));

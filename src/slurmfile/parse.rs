@@ -18,7 +18,7 @@ pub(super) const SECTIONS: &[&str] =
     &["cluster", "submit", "packaging", "callbacks", "setup", "env"];
 /// The settings of `cluster`.
 pub(super) const CLUSTER_KEYS: &[&str] =
-    &["backend", "job_base_dir", "script_permissions", "job_dir_permissions"];
+    &["backend", "job_base_dir", "script_permissions", "job_dir_permissions", "ssh"];
 
 /// Reads all environments, or tells everything that is wrong.
 pub(super) fn environments(
@@ -101,7 +101,9 @@ impl<'a> Reader<'a> {
                     let Some(text) = self.text(value, "a backend") else { continue };
                     match text.parse() {
                         Ok(kind) => environment.backend = Some(kind),
-                        Err(_) => self.unknown(value.span(), "backend", &text, &["local", "slurm"]),
+                        Err(_) => {
+                            self.unknown(value.span(), "backend", &text, &["local", "slurm", "ssh"])
+                        }
                     }
                 }
                 "job_base_dir" => {
@@ -116,6 +118,14 @@ impl<'a> Reader<'a> {
                 "runner_binary" => {
                     self.problem(name.span(), "`runner_binary` stands in `packaging`");
                 }
+                #[cfg(feature = "ssh")]
+                "ssh" => {
+                    if let Some(table) = self.table(value, "`ssh`") {
+                        environment.ssh = self.ssh(table);
+                    }
+                }
+                #[cfg(not(feature = "ssh"))]
+                "ssh" => self.problem(name.span(), "this program was built without SSH"),
                 other => {
                     self.unknown(name.span(), "setting", other, CLUSTER_KEYS);
                 }

@@ -4,6 +4,8 @@
 PACKAGES=(
     slurm-wlm slurmdbd slurm-wlm-basic-plugins munge mariadb-server
     openssh-server openssh-client procps
+    # Login shells that are no POSIX shells.
+    tcsh fish
 )
 
 install_packages() {

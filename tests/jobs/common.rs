@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
-use slurm::{BackendKind, Cluster, Error, Job, JobError, JobErrorKind};
+use slurm::{BackendKind, Cluster, ClusterBuilder, Error, Job, JobError, JobErrorKind, Ssh};
 use tempfile::TempDir;
 
 /// No step of a test takes longer than this on a machine that works.
@@ -12,6 +12,36 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) fn cluster_is_missing() -> bool {
     std::env::var_os("SLURM_SDK_TEST_CLUSTER").is_none()
+}
+
+pub(crate) fn variable(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: eval \"$(tests/cluster/up)\""))
+}
+
+/// The SSH server of the test cluster.
+pub(crate) fn login_node() -> Ssh {
+    Ssh::to("127.0.0.1")
+        .port(variable("SLURM_SDK_TEST_SSH_PORT").parse().unwrap())
+        .user(variable("SLURM_SDK_TEST_USER"))
+        .identity_file(variable("SLURM_SDK_TEST_SSH_KEY"))
+        .known_hosts_file(variable("SLURM_SDK_TEST_SSH_KNOWN_HOSTS"))
+        .no_prompts()
+}
+
+/// The same in a Slurmfile, for another process.
+pub(crate) fn slurmfile(dir: &Path) -> PathBuf {
+    let path = dir.join("Slurmfile");
+    let text = format!(
+        "[default.cluster.ssh]\nhost = '127.0.0.1'\nport = {}\nuser = '{}'\nidentity_file = '{}'\n\
+         known_hosts_file = '{}'\nprompts = false\nhost_key_policy = 'reject'\n",
+        variable("SLURM_SDK_TEST_SSH_PORT"),
+        variable("SLURM_SDK_TEST_USER"),
+        variable("SLURM_SDK_TEST_SSH_KEY"),
+        variable("SLURM_SDK_TEST_SSH_KNOWN_HOSTS"),
+    );
+    std::fs::write(&path, text).unwrap();
+    path
 }
 
 /// A cluster with a job base directory of its own.
@@ -26,13 +56,13 @@ impl Site {
         // Below home: every node of a cluster sees it, and so do the users that jobs run as.
         let parent = std::env::home_dir().expect("a home directory");
         let base = tempfile::Builder::new().prefix("slurm-sdk-test-").tempdir_in(parent).unwrap();
-        let cluster = Cluster::builder()
-            .backend(kind)
-            .job_base_dir(base.path())
-            .local_cpus(4)
-            .build()
-            .unwrap();
+        let cluster = builder_of(kind).job_base_dir(base.path()).local_cpus(4).build().unwrap();
         Self { cluster, base, kind }
+    }
+
+    /// A builder of other clusters of the same kind.
+    pub(crate) fn builder(&self) -> ClusterBuilder {
+        builder_of(self.kind)
     }
 
     /// A path that jobs and the test both see.
@@ -55,11 +85,23 @@ impl Site {
     }
 }
 
+fn builder_of(kind: BackendKind) -> ClusterBuilder {
+    match kind {
+        BackendKind::Ssh => Cluster::builder().ssh(login_node()),
+        _ => Cluster::builder().backend(kind),
+    }
+}
+
 pub(crate) type Body = fn(&Site);
 
 /// One test for each backend with the same body.
+pub(crate) fn on_all(name: &str, body: Body) -> [Trial; 3] {
+    [BackendKind::Local, BackendKind::Slurm, BackendKind::Ssh].map(|kind| on(kind, name, body))
+}
+
+/// One test for each backend whose files lie on this machine.
 pub(crate) fn on_both(name: &str, body: Body) -> [Trial; 2] {
-    [on(BackendKind::Local, name, body), on(BackendKind::Slurm, name, body)]
+    [BackendKind::Local, BackendKind::Slurm].map(|kind| on(kind, name, body))
 }
 
 pub(crate) fn on(kind: BackendKind, name: &str, body: Body) -> Trial {
@@ -68,7 +110,7 @@ pub(crate) fn on(kind: BackendKind, name: &str, body: Body) -> Trial {
         body(&site);
         Ok::<(), Failed>(())
     });
-    if kind == BackendKind::Slurm && cluster_is_missing() {
+    if kind != BackendKind::Local && cluster_is_missing() {
         trial.with_kind("no cluster: run tests/cluster/up").with_ignored_flag(true)
     } else {
         trial

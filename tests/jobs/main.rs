@@ -8,15 +8,20 @@ mod arrays;
 mod common;
 mod faults;
 mod local;
+mod logger;
 mod on_slurm;
+mod over_ssh;
+mod proxy;
 mod roles;
 mod security;
 mod shared;
+mod sshd;
 mod tasks;
 
 use libtest_mimic::Arguments;
 
 fn main() {
+    logger::install();
     roles::play_without_init();
     slurm::init().expect("the tasks of this program are sound");
     roles::play();
@@ -28,6 +33,8 @@ fn main() {
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());
     trials.extend(security::trials());
+    trials.extend(over_ssh::trials());
+    trials.extend(over_ssh::counting_trials());
     if common::cluster_is_missing() {
         eprintln!(
             "no cluster is up, so tests named `slurm::…` are ignored: eval \"$(tests/cluster/up)\""

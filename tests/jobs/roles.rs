@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use slurm::{Cluster, Job, JobHandle};
+use slurm::{BackendKind, Cluster, Job, JobHandle};
 
 use crate::tasks::{add, exit_with, wait_for};
 
@@ -36,6 +36,9 @@ pub(crate) fn run_program(
         .env(ARGUMENT, argument)
         .env("SLURM_SDK_BACKEND", site.kind.as_str())
         .env("SLURM_SDK_JOB_BASE_DIR", site.base.path());
+    if site.kind == BackendKind::Ssh {
+        command.env("SLURMFILE", crate::common::slurmfile(site.base.path()));
+    }
     adjust(&mut command);
     let Output { stdout, stderr, .. } = command.output().unwrap();
     let text = String::from_utf8(stdout).unwrap();
@@ -45,6 +48,13 @@ pub(crate) fn run_program(
         String::from_utf8_lossy(&stderr)
     );
     text.trim_end().to_owned()
+}
+
+/// Runs this program in a role that panics if something is not as it should be.
+pub(crate) fn run_alone(role: &str, argument: &str) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let output = command.env(ROLE, role).env(ARGUMENT, argument).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 pub(crate) fn play_without_init() {
@@ -57,6 +67,10 @@ pub(crate) fn play_without_init() {
 pub(crate) fn play() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let argument = std::env::var(ARGUMENT).unwrap_or_default();
+    if role == "requests" {
+        crate::over_ssh::count(&argument);
+        std::process::exit(0);
+    }
     let cluster = Cluster::from_env().unwrap();
     match role.as_str() {
         "add" => println!("{:?}", add::job(20, 22).submit(&cluster).and_then(|job| job.result())),

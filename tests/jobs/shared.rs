@@ -7,45 +7,42 @@ use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
 use slurm::{BackendKind, Error, FailureKind, JobState, Json};
 
-use crate::common::{Site, error_of, kind_of, on_both, result_of, until};
+use crate::common::{Site, error_of, kind_of, on_all, result_of, until};
 use crate::roles;
 use crate::tasks::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_both("a_value_comes_back", a_value_comes_back),
-        on_both("borrowed_parameters_are_lent", borrowed_parameters_are_lent),
-        on_both("json_carries_what_the_encoding_cannot", json_carries_what_the_encoding_cannot),
-        on_both("an_error_comes_back_with_its_sources", an_error_comes_back_with_its_sources),
-        on_both("a_panic_comes_back_with_its_place", a_panic_comes_back_with_its_place),
-        on_both("a_value_that_cannot_be_encoded_is_a_failure", a_value_that_cannot_be_encoded),
-        on_both("a_task_that_exits_the_process_has_died", a_task_that_exits_has_died),
-        on_both("a_task_that_aborts_has_died", a_task_that_aborts_has_died),
-        on_both("what_a_job_prints_can_be_read", what_a_job_prints_can_be_read),
-        on_both("a_task_knows_its_job", a_task_knows_its_job),
-        on_both("several_processes_are_one_job", several_processes_are_one_job),
-        on_both("a_running_job_can_be_cancelled", a_running_job_can_be_cancelled),
-        on_both("a_task_that_watches_may_end_by_itself", a_task_that_watches_may_end_by_itself),
-        on_both("a_wait_that_runs_out_leaves_the_job_alone", a_wait_that_runs_out),
-        on_both("a_result_can_be_an_argument", a_result_can_be_an_argument),
-        on_both("a_failed_upstream_is_told_at_once", a_failed_upstream_is_told_at_once),
-        on_both("a_job_outlives_the_client_that_submitted_it", a_job_outlives_the_client),
-        on_both("another_process_can_cancel", another_process_can_cancel),
-        on_both("a_job_is_found_by_each_of_its_names", a_job_is_found_by_each_of_its_names),
-        on_both("a_job_may_not_submit_itself", a_job_may_not_submit),
-        on_both("a_job_has_the_submitters_environment", a_job_has_the_environment),
-        on_both("options_say_where_they_come_from", options_say_where_they_come_from),
-        on_both("a_dry_run_writes_nothing", a_dry_run_writes_nothing),
-        on_both(
-            "wrong_options_are_all_named_and_nothing_is_submitted",
-            wrong_options_are_all_named,
-        ),
-        on_both("a_program_may_be_replaced_while_it_runs", a_program_may_be_replaced),
-        on_both("a_short_wait_beside_a_long_one_is_short", a_short_wait_beside_a_long_one),
-        on_both("a_late_failure_of_one_process_is_the_jobs", a_late_failure_of_one_process),
-        on_both("files_that_cannot_be_opened_are_told", files_that_cannot_be_opened),
-        on_both("a_job_of_another_cluster_is_refused", a_job_of_another_cluster),
-        on_both("hostile_text_in_options_changes_nothing", hostile_text_changes_nothing),
+        on_all("a_value_comes_back", a_value_comes_back),
+        on_all("borrowed_parameters_are_lent", borrowed_parameters_are_lent),
+        on_all("json_carries_what_the_encoding_cannot", json_carries_what_the_encoding_cannot),
+        on_all("an_error_comes_back_with_its_sources", an_error_comes_back_with_its_sources),
+        on_all("a_panic_comes_back_with_its_place", a_panic_comes_back_with_its_place),
+        on_all("a_value_that_cannot_be_encoded_is_a_failure", a_value_that_cannot_be_encoded),
+        on_all("a_task_that_exits_the_process_has_died", a_task_that_exits_has_died),
+        on_all("a_task_that_aborts_has_died", a_task_that_aborts_has_died),
+        on_all("what_a_job_prints_can_be_read", what_a_job_prints_can_be_read),
+        on_all("a_task_knows_its_job", a_task_knows_its_job),
+        on_all("several_processes_are_one_job", several_processes_are_one_job),
+        on_all("a_running_job_can_be_cancelled", a_running_job_can_be_cancelled),
+        on_all("a_task_that_watches_may_end_by_itself", a_task_that_watches_may_end_by_itself),
+        on_all("a_wait_that_runs_out_leaves_the_job_alone", a_wait_that_runs_out),
+        on_all("a_result_can_be_an_argument", a_result_can_be_an_argument),
+        on_all("a_failed_upstream_is_told_at_once", a_failed_upstream_is_told_at_once),
+        on_all("a_job_outlives_the_client_that_submitted_it", a_job_outlives_the_client),
+        on_all("another_process_can_cancel", another_process_can_cancel),
+        on_all("a_job_is_found_by_each_of_its_names", a_job_is_found_by_each_of_its_names),
+        on_all("a_job_may_not_submit_itself", a_job_may_not_submit),
+        on_all("a_job_has_the_submitters_environment", a_job_has_the_environment),
+        on_all("options_say_where_they_come_from", options_say_where_they_come_from),
+        on_all("a_dry_run_writes_nothing", a_dry_run_writes_nothing),
+        on_all("wrong_options_are_all_named_and_nothing_is_submitted", wrong_options_are_all_named),
+        on_all("a_program_may_be_replaced_while_it_runs", a_program_may_be_replaced),
+        on_all("a_short_wait_beside_a_long_one_is_short", a_short_wait_beside_a_long_one),
+        on_all("a_late_failure_of_one_process_is_the_jobs", a_late_failure_of_one_process),
+        on_all("files_that_cannot_be_opened_are_told", files_that_cannot_be_opened),
+        on_all("a_job_of_another_cluster_is_refused", a_job_of_another_cluster),
+        on_all("hostile_text_in_options_changes_nothing", hostile_text_changes_nothing),
     ]
     .into_iter()
     .flatten()
@@ -63,7 +60,7 @@ fn a_value_comes_back(site: &Site) {
 
 fn borrowed_parameters_are_lent(site: &Site) {
     let config = Config { name: "c".to_owned(), rates: vec![0.5] };
-    let job = describe::job(&config, "label", &[1, 2, 3], Path::new("/data"))
+    let job = describe::job(&config, "label", [1, 2, 3], Path::new("/data"))
         .submit(&site.cluster)
         .unwrap();
     assert_eq!(result_of(&job), "label c [0.5] [1, 2, 3] /data");
@@ -269,12 +266,7 @@ fn options_say_where_they_come_from(site: &Site) {
 
 fn a_dry_run_writes_nothing(site: &Site) {
     let base = site.path("dry");
-    let dry = slurm::Cluster::builder()
-        .backend(site.kind)
-        .job_base_dir(&base)
-        .dry_run(true)
-        .build()
-        .unwrap();
+    let dry = site.builder().job_base_dir(&base).dry_run(true).build().unwrap();
     let error = add::job(1, 2).submit(&dry).unwrap_err();
     assert!(matches!(error, Error::DryRun(_)), "{error:?}");
     assert!(!base.exists());

@@ -1,21 +1,17 @@
-//! Logging in, in every way that servers know.
+//! Logging in with keys, of the agent and in files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libtest_mimic::Trial;
-use log::Level;
-use slurm::error::SshError;
-use slurm::ssh::{Prompt, PromptKind};
-use slurm::{HostKeyPolicy, Ssh};
+use slurm::ssh::PromptKind;
 
-use crate::common::{Agent, Site, code, error_of, on_servers, password, run, user};
-use crate::logs;
+use crate::common::{Agent, Site, error_of, on_servers, password, run, user};
+use crate::people::{Person, attempts, to};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -44,61 +40,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             no_answer,
         ),
         on_servers("login::batch_mode_of_the_configuration_asks_nobody", batch_mode),
-        on_servers("login::several_questions_of_the_server_are_asked_with_their_echo", keyboard),
-        on_servers("login::a_wrong_code_is_asked_for_again_and_then_refused", wrong_code),
-        on_servers("login::time_in_which_a_person_types_does_not_count", slow_typist),
-        on_servers("login::a_password_works_and_is_gone_afterwards", stored_password),
-        on_servers("login::a_password_answers_the_one_hidden_question_for_it", stored_answer),
-        on_servers("login::a_password_is_asked_for", typed_password),
-        on_servers("login::a_wrong_password_is_refused", wrong_password),
-        on_servers("login::a_server_that_does_not_answer_is_given_up", slow_server),
-        on_servers("login::a_key_and_then_a_code", two_factors),
-        on_servers("login::a_key_that_needs_a_code_too_is_said", half_of_two_factors),
-        on_servers("login::a_method_that_is_switched_off_is_not_tried", switched_off),
-        on_servers("login::a_banner_is_logged_without_its_escape_sequences", banner),
     ]
-}
-
-/// Settings for a server whose key is known.
-fn to(site: &Site, server: &str) -> Ssh {
-    site.know(server, "host_ed25519");
-    site.server(server).host_key_policy(HostKeyPolicy::Reject)
-}
-
-/// The attempts of a login that failed, one a line.
-fn attempts(settings: &Ssh) -> String {
-    match error_of(settings) {
-        SshError::Authentication { attempts, .. } => {
-            attempts.iter().map(|attempt| format!("{attempt}\n")).collect()
-        }
-        other => panic!("expected a refused login, found {other:?}"),
-    }
-}
-
-/// What was asked, and answers.
-#[derive(Clone, Default)]
-struct Person {
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Person {
-    /// Settings in which this person answers what `answer` says.
-    fn answers(
-        &self,
-        settings: Ssh,
-        answer: impl Fn(&Prompt<'_>) -> String + Send + Sync + 'static,
-    ) -> Ssh {
-        let asked = Arc::clone(&self.asked);
-        settings.prompter(move |prompt: &Prompt<'_>| {
-            let echo = if prompt.echo { "shown" } else { "hidden" };
-            asked.lock().unwrap().push(format!("{}|{}|{echo}", prompt.instruction, prompt.text));
-            Some(answer(prompt))
-        })
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
 }
 
 fn key_types(site: &Site) {
@@ -330,125 +272,4 @@ fn batch_mode(site: &Site) {
     let settings = person.answers(to(site, "password"), |_| password());
     assert_eq!(attempts(&settings), "password: there is nobody to ask\n");
     assert_eq!(person.asked(), [""; 0]);
-}
-
-fn answer(prompt: &Prompt<'_>) -> String {
-    if prompt.text.contains("code") { code() } else { password() }
-}
-
-fn keyboard(site: &Site) {
-    let person = Person::default();
-    let report = person.answers(to(site, "keyboard"), answer).check().unwrap();
-    assert_eq!(report.method, "keyboard-interactive");
-    let who = format!("{}@127.0.0.1", user());
-    assert_eq!(
-        person.asked(),
-        [
-            format!("|({who}) Take the token.\nPassword: |hidden"),
-            format!("|({who}) One-time code: |shown")
-        ]
-    );
-}
-
-fn wrong_code(site: &Site) {
-    let person = Person::default();
-    let settings = person.answers(to(site, "keyboard"), |_| "0".to_owned());
-    let tried = attempts(&settings);
-    assert!(
-        tried.starts_with("keyboard-interactive: the server did not accept the answers\n"),
-        "{tried}"
-    );
-    assert_eq!(person.asked().len(), 6, "two questions, three times");
-    let silent = attempts(&to(site, "keyboard"));
-    assert_eq!(silent, "keyboard-interactive: there is nobody to ask\n");
-}
-
-fn slow_typist(site: &Site) {
-    let settings = to(site, "keyboard").connect_timeout(Duration::from_millis(3000));
-    let settings = Person::default().answers(settings, |prompt| {
-        std::thread::sleep(Duration::from_millis(1600));
-        answer(prompt)
-    });
-    settings.check().unwrap();
-}
-
-fn stored_password(site: &Site) {
-    let settings = to(site, "password").password(password());
-    let clone = settings.clone();
-    assert!(format!("{settings:?}").contains("password: set"), "{settings:?}");
-    assert_eq!(settings.check().unwrap().method, "password");
-    for settings in [settings, clone] {
-        assert!(format!("{settings:?}").contains("password: not set"), "{settings:?}");
-        assert_eq!(attempts(&settings), "password: there is nobody to ask\n");
-    }
-}
-
-fn stored_answer(site: &Site) {
-    let settings = to(site, "pam").password(password());
-    assert_eq!(settings.check().unwrap().method, "keyboard-interactive");
-    // It answers no other question.
-    let person = Person::default();
-    let settings = person.answers(to(site, "keyboard").password(password()), answer);
-    settings.check().unwrap();
-    let code = format!("|({}@127.0.0.1) One-time code: |shown", user());
-    assert_eq!(person.asked(), [code]);
-}
-
-fn typed_password(site: &Site) {
-    let person = Person::default();
-    let settings = person.answers(to(site, "password"), |_| password());
-    assert_eq!(settings.check().unwrap().method, "password");
-    assert_eq!(person.asked(), [format!("|{}@127.0.0.1's password: |hidden", user())]);
-}
-
-fn wrong_password(site: &Site) {
-    let settings = to(site, "password").password("wrong");
-    let tried = attempts(&settings);
-    assert!(tried.starts_with("password (as set): "), "{tried}");
-}
-
-fn slow_server(site: &Site) {
-    for method in ["password", "keyboard-interactive"] {
-        site.configure(&format!("PreferredAuthentications {method}"));
-        let before = Instant::now();
-        let limit = Duration::from_millis(1500);
-        let error = error_of(&to(site, "slow").password(password()).connect_timeout(limit));
-        assert!(matches!(error, SshError::Timeout { .. }), "{method}: {error:?}");
-        assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
-    }
-}
-
-fn two_factors(site: &Site) {
-    let person = Person::default();
-    let settings = to(site, "twofactor").identity_file(site.copy_of_key("id_ed25519"));
-    let report = person.answers(settings, answer).check().unwrap();
-    assert_eq!(report.method, "keyboard-interactive");
-    assert_eq!(person.asked().len(), 2);
-}
-
-fn half_of_two_factors(site: &Site) {
-    let file = site.copy_of_key("id_ed25519");
-    let tried = attempts(&to(site, "twofactor").identity_file(&file));
-    let expected = format!(
-        "publickey ({}): accepted, but the server wants another method too\n\
-         keyboard-interactive: there is nobody to ask\n",
-        file.display()
-    );
-    assert_eq!(tried, expected);
-}
-
-fn switched_off(site: &Site) {
-    site.configure("PasswordAuthentication no");
-    let tried = attempts(&to(site, "password").password(password()));
-    assert_eq!(tried, "password: not tried: not supported, or switched off\n");
-    site.configure("PreferredAuthentications publickey\nPasswordAuthentication yes");
-    let tried = attempts(&to(site, "password").password(password()));
-    assert_eq!(tried, "password: not tried: not supported, or switched off\n");
-}
-
-fn banner(site: &Site) {
-    to(site, "noisy").identity_file(site.copy_of_key("id_ed25519")).check().unwrap();
-    let said = logs::at(Level::Info);
-    let banner = "says: Welcome.\n\u{fffd}[2JAuthorized users alone.";
-    assert!(said.iter().any(|line| line.ends_with(banner)), "{said:?}");
 }

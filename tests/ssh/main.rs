@@ -3,12 +3,14 @@
 //! The servers are those that `tests/sshd/up` starts; without them the tests that need one are ignored, and
 //! say so.
 
+mod answers;
 mod common;
 mod configuration;
 mod host_keys;
 mod limits;
 mod login;
 mod logs;
+mod people;
 mod proxies;
 mod roles;
 mod secrets;
@@ -19,6 +21,7 @@ fn main() {
     logs::collect();
     roles::play();
     let mut trials = Vec::new();
+    trials.extend(answers::trials());
     trials.extend(configuration::trials());
     trials.extend(host_keys::trials());
     trials.extend(limits::trials());

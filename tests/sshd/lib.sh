@@ -16,6 +16,8 @@ SERVICES=(password keyboard slow)
 NETWORK=slurm-sdk-jump
 JUMP_HOST=10.199.27.2
 OUR_HOST=10.199.27.1
+# What is sent there goes to the jump host, which passes nothing on.
+SINK=10.199.28.1
 
 # What PAM of the servers with passwords asks for, and takes.
 PASSWORD='correct horse'

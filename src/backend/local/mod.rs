@@ -30,7 +30,7 @@ use slurm_core::options::{OptionSet, Release};
 
 use self::client::Client;
 use self::protocol::{Reply, Request, Status};
-use super::{Asked, Backend, Cadence, Indices, Survey};
+use super::{Asked, Backend, Cadence, Indices, Submission, Survey};
 use crate::array::Limits;
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, LocalHost};
@@ -83,6 +83,18 @@ fn unexpected(reply: &Reply) -> Error {
     SubmitError::Supervisor { message }.into()
 }
 
+impl Local {
+    fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {
+        let request = Request::Submit(Box::new(request::job(prepared, self.capacity)?));
+        let message = match self.client.ask(&request) {
+            Ok(Reply::Submitted(id)) => return Ok(id),
+            Ok(Reply::Refused(message)) | Err(message) => message,
+            Ok(other) => format!("it answered {other:?}"),
+        };
+        Err(SubmitError::Supervisor { message })
+    }
+}
+
 impl Backend for Local {
     fn name(&self) -> &'static str {
         "local"
@@ -109,14 +121,16 @@ impl Backend for Local {
         None
     }
 
-    fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {
-        let request = Request::Submit(Box::new(request::job(prepared, self.capacity)?));
-        let message = match self.client.ask(&request) {
-            Ok(Reply::Submitted(id)) => return Ok(id),
-            Ok(Reply::Refused(message)) | Err(message) => message,
-            Ok(other) => format!("it answered {other:?}"),
+    fn submit(&self, batch: &[Submission<'_>]) -> Vec<Result<JobId, SubmitError>> {
+        let submit = |submission: &Submission<'_>| {
+            if let Some((dir, files)) = &submission.new {
+                LocalHost.create_dir_with(dir, files)?;
+            }
+            let answer = self.enqueue(submission.prepared);
+            submission.conclude(&LocalHost, &answer);
+            answer
         };
-        Err(SubmitError::Supervisor { message })
+        batch.iter().map(submit).collect()
     }
 
     fn survey(&self, asked: &[Asked]) -> Result<Survey, Error> {
@@ -171,6 +185,7 @@ impl Backend for Local {
             survey: (milliseconds(20), milliseconds(500)),
             // The result is renamed into place before the process ends, on this machine's own file system.
             file_grace: Duration::ZERO,
+            written_grace: Duration::ZERO,
             return_grace: Duration::ZERO,
             lost_after: milliseconds(2_000),
         }

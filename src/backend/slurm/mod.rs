@@ -14,16 +14,18 @@ use once_cell::sync::OnceCell;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::options::{OptionSet, Release};
 
-use super::{Asked, Backend, Cadence, Indices, Survey, written};
+use super::{Asked, Backend, Cadence, Indices, Submission, Survey, written};
 use crate::array::Limits;
+use crate::cluster::BackendKind;
 use crate::error::{Error, SubmitError};
 use crate::host::{CommandLine, Host, Output};
 use crate::script::Launcher;
-use crate::submit::{self, Prepared};
+use crate::submit;
 
 /// A Slurm whose commands run on `host`.
 #[derive(Debug)]
 pub(crate) struct Slurm {
+    kind: BackendKind,
     host: Box<dyn Host>,
     job_base_dir: PathBuf,
     release: OnceCell<Option<Release>>,
@@ -34,8 +36,8 @@ pub(crate) struct Slurm {
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
 
 impl Slurm {
-    pub(crate) fn new(host: Box<dyn Host>, job_base_dir: PathBuf) -> Self {
-        Self { host, job_base_dir, release: OnceCell::new(), limits: OnceCell::new() }
+    pub(crate) fn new(kind: BackendKind, host: Box<dyn Host>, job_base_dir: PathBuf) -> Self {
+        Self { kind, host, job_base_dir, release: OnceCell::new(), limits: OnceCell::new() }
     }
 
     /// Runs a command that only asks.
@@ -66,7 +68,7 @@ fn refused(command: &CommandLine, output: &Output) -> Error {
 
 impl Backend for Slurm {
     fn name(&self) -> &'static str {
-        "slurm"
+        self.kind.as_str()
     }
 
     fn host(&self) -> &dyn Host {
@@ -92,8 +94,8 @@ impl Backend for Slurm {
         })
     }
 
-    fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {
-        sbatch::submit(self, prepared)
+    fn submit(&self, batch: &[Submission<'_>]) -> Vec<Result<JobId, SubmitError>> {
+        sbatch::submit(self, batch)
     }
 
     fn survey(&self, asked: &[Asked]) -> Result<Survey, Error> {
@@ -133,10 +135,19 @@ impl Backend for Slurm {
 
     fn cadence(&self) -> Cadence {
         let milliseconds = Duration::from_millis;
+        // What is far away is asked less often.
+        let away = self.host.round_trip();
+        let (first, last) = if away.is_zero() {
+            (milliseconds(4), milliseconds(500))
+        } else {
+            (away.max(milliseconds(50)), milliseconds(2_000))
+        };
         Cadence {
-            files: (milliseconds(4), milliseconds(500)),
-            survey: (milliseconds(500), milliseconds(15_000)),
+            files: (first, last),
+            survey: (milliseconds(500).max(away * 2), milliseconds(15_000)),
             file_grace: milliseconds(2_000),
+            // NFS may keep a new file from other hosts for as long as it caches a directory: 60 s.
+            written_grace: milliseconds(65_000),
             // A requeued job is held back for about 121 s before it may start again, but it shows as
             // pending from the start.
             return_grace: milliseconds(10_000),

@@ -6,19 +6,71 @@ use std::time::{Duration, Instant};
 use slurm_core::ids::JobId;
 
 use super::{Slurm, queue};
-use crate::backend::Backend;
+use crate::backend::{Backend, Submission};
 use crate::error::{Error, HostError, Refusal, SubmitError, limit_in};
-use crate::host::{CommandLine, Output};
+use crate::host::{CommandLine, Note, Order, Output, Submitted};
 use crate::submit::Prepared;
 
 /// How long a job is looked for whose sbatch left open whether it exists.
 const SEARCH: Duration = Duration::from_secs(30);
 
-/// Calls sbatch once. After an answer that leaves open whether the job exists, it is looked for by its
-/// submission's id and adopted if it is there; sbatch is not called again.
-pub(super) fn submit(slurm: &Slurm, prepared: &Prepared) -> Result<JobId, SubmitError> {
-    let command = command(prepared);
-    let doubt = match slurm.host().run(&command) {
+/// The same where sbatch may still be trying, which it does for about two minutes.
+const LONG_SEARCH: Duration = Duration::from_secs(180);
+
+/// Writes the directories and calls sbatch once for each. After an answer that leaves open whether the job
+/// exists, it is looked for by its submission's id and adopted if it is there; sbatch is not called again.
+pub(super) fn submit(slurm: &Slurm, batch: &[Submission<'_>]) -> Vec<Result<JobId, SubmitError>> {
+    let orders: Vec<Order<'_>> = batch
+        .iter()
+        .map(|submission| Order {
+            dir: submission.prepared.dir.path(),
+            new: submission.new.as_ref().map(|(dir, files)| (dir, files.as_slice())),
+            number: submission.prepared.part,
+            command: command(submission.prepared),
+            note: submission.noted.then_some(Note { name: "submitted.json", around: NOTE }),
+        })
+        .collect();
+    let answers = slurm.host().submit(&orders);
+    let answers = batch.iter().zip(&orders).zip(answers);
+    answers
+        .map(|((submission, order), answer)| conclude(slurm, submission, order, answer))
+        .collect()
+}
+
+/// What stands around the id in the note.
+const NOTE: (&str, &str) = ("{\"job_id\":", "}");
+
+fn conclude(
+    slurm: &Slurm,
+    submission: &Submission<'_>,
+    order: &Order<'_>,
+    answer: Result<Submitted, HostError>,
+) -> Result<JobId, SubmitError> {
+    let host = slurm.host();
+    let (answer, noted) = match answer {
+        Ok(Submitted { output, noted }) => (Ok(output), noted),
+        // Without a directory there is nothing to clean up.
+        Err(error @ (HostError::File { .. } | HostError::Unsafe { .. })) => {
+            return Err(error.into());
+        }
+        Err(error) => (Err(error), None),
+    };
+    let id = id_of(slurm, submission.prepared, &order.command, answer);
+    if id.as_ref().ok().map(ToString::to_string) != noted || noted.is_none() {
+        submission.conclude(host, &id);
+    }
+    id
+}
+
+fn id_of(
+    slurm: &Slurm,
+    prepared: &Prepared,
+    command: &CommandLine,
+    answer: Result<Output, HostError>,
+) -> Result<JobId, SubmitError> {
+    let still_tries = matches!(answer, Err(HostError::Lost { .. }));
+    let search = if still_tries { LONG_SEARCH } else { SEARCH };
+    let doubt = match answer {
         Ok(output) => match (job_id(&output.stdout), output.status.success()) {
             // Also if it, or what a site has put around it, failed afterwards.
             (Some(id), _) => return Ok(id),
@@ -38,7 +90,7 @@ pub(super) fn submit(slurm: &Slurm, prepared: &Prepared) -> Result<JobId, Submit
                 format!("sbatch ended with {}: {message}", output.status)
             }
         },
-        Err(error @ HostError::Timeout { .. }) => error.to_string(),
+        Err(error) if error.leaves_open() => error.to_string(),
         Err(error) => return Err(error.into()),
     };
     log::warn!("looking for the job, as sbatch left open whether it exists: {doubt}");
@@ -48,9 +100,9 @@ pub(super) fn submit(slurm: &Slurm, prepared: &Prepared) -> Result<JobId, Submit
         if let Some(id) = found(slurm, prepared) {
             return Ok(id);
         }
-        if began.elapsed() >= SEARCH {
+        if began.elapsed() >= search {
             let pre_id = prepared.pre_id.to_string();
-            return Err(SubmitError::Unknown { message: doubt, pre_id, searched: SEARCH });
+            return Err(SubmitError::Unknown { message: doubt, pre_id, searched: search });
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_secs(5));

@@ -17,7 +17,6 @@ use super::stream::Stream;
 use super::{Report, SshError};
 
 /// An authenticated session. The way to the host, a proxy command too, ends with it.
-#[allow(dead_code, reason = "for the host that runs commands over it")]
 pub(crate) struct Connection {
     /// Blocking, with `command_timeout` as its time limit.
     ///
@@ -26,8 +25,6 @@ pub(crate) struct Connection {
     pub(crate) session: Session,
     /// What the session talks through, to wait on.
     pub(crate) stream: Stream,
-    /// How long a command may take.
-    pub(crate) command_timeout: Duration,
     /// How often the session sends a sign of life.
     pub(crate) keepalive: Option<Duration>,
     /// What was agreed on.
@@ -72,8 +69,7 @@ pub(crate) fn connect(settings: &Ssh) -> Result<Connection, SshError> {
         key.key_type,
         key.fingerprint
     );
-    let command_timeout = settings.command_timeout;
-    Ok(Connection { session, stream, command_timeout, keepalive: target.keepalive, report })
+    Ok(Connection { session, stream, keepalive: target.keepalive, report })
 }
 
 fn report(target: &Target, key: &HostKey, method: String, session: &Session) -> Report {

@@ -28,8 +28,8 @@ mod terminal;
 
 pub use auth::Attempt;
 pub use check::Report;
-#[allow(unused_imports, reason = "for the host that runs commands over it")]
 pub(crate) use connect::{Connection, connect};
 pub use error::{HostKeyError, HostKeyProblem, KeyPlace, SshError};
 pub use prompt::{Prompt, PromptKind, Prompter};
 pub use settings::{HostKeyPolicy, Ssh};
+pub(crate) use stream::Stream;

@@ -40,8 +40,10 @@ pub struct Ssh {
     pub(super) config_file: Option<PathBuf>,
     pub(super) known_hosts_file: Option<PathBuf>,
     pub(super) connect_timeout: Option<Duration>,
-    pub(super) command_timeout: Duration,
+    pub(in crate::host) command_timeout: Duration,
     pub(super) keepalive: Option<Duration>,
+    pub(in crate::host) slurm_bin_dir: Option<String>,
+    pub(in crate::host) login_shell: bool,
 }
 
 impl Ssh {
@@ -66,6 +68,8 @@ impl Ssh {
             connect_timeout: None,
             command_timeout: Duration::from_secs(180),
             keepalive: None,
+            slurm_bin_dir: None,
+            login_shell: false,
         }
     }
 
@@ -154,6 +158,37 @@ impl Ssh {
         self.keepalive = Some(interval);
         self
     }
+
+    /// Sets the directory on the host that holds sbatch and the others, where the `PATH` of a shell that is
+    /// no login shell lacks it.
+    pub fn slurm_bin_dir(mut self, dir: impl Into<String>) -> Self {
+        self.slurm_bin_dir = Some(dir.into());
+        self
+    }
+
+    /// Runs everything on the host below a login shell, `bash -l`, which reads `/etc/profile` and the user's
+    /// own profile: some sites set the `PATH` to Slurm only there.
+    pub fn login_shell(mut self, login_shell: bool) -> Self {
+        self.login_shell = login_shell;
+        self
+    }
+
+    /// Returns the host as it was given.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl From<&str> for Ssh {
+    fn from(host: &str) -> Self {
+        Self::to(host)
+    }
+}
+
+impl From<String> for Ssh {
+    fn from(host: String) -> Self {
+        Self::to(host)
+    }
 }
 
 impl fmt::Debug for Ssh {
@@ -170,6 +205,8 @@ impl fmt::Debug for Ssh {
             .field("connect_timeout", &self.connect_timeout)
             .field("command_timeout", &self.command_timeout)
             .field("keepalive", &self.keepalive)
+            .field("slurm_bin_dir", &self.slurm_bin_dir)
+            .field("login_shell", &self.login_shell)
             .finish_non_exhaustive()
     }
 }

@@ -117,6 +117,18 @@ fn tried(attempts: &[Attempt]) -> String {
 }
 
 impl SshError {
+    /// Returns whether another attempt, a moment later, may go better.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Address { .. }
+                | Self::Connect { .. }
+                | Self::Timeout { .. }
+                | Self::Proxy { .. }
+                | Self::Protocol { .. }
+        )
+    }
+
     /// Returns what can be done about it, if anything is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -1,0 +1,503 @@
+//! Reading and writing.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::host::SshHost;
+use super::shell::{Part, Script, printf_format, utf8};
+use crate::host::{Content, Found, HostError, Look, NewDir, NewFile};
+
+impl SshHost {
+    pub(super) fn read_file(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError> {
+        let mut script = Script::new();
+        script.add(format!("f 0 {} ", offset.saturating_add(1))).path(path)?;
+        self.one_file("read", &script, path)
+    }
+
+    pub(super) fn read_last(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError> {
+        let mut script = Script::new();
+        script.add(format!("l 0 {length} ")).path(path)?;
+        self.one_file("read", &script, path)
+    }
+
+    fn one_file(
+        &self,
+        what: &str,
+        script: &Script,
+        path: &Path,
+    ) -> Result<Option<Vec<u8>>, HostError> {
+        let answer = self.ask(what, script)?;
+        let mut content = None;
+        for part in answer.parts() {
+            match part.kind {
+                b'y' => content = Some(part.content.to_vec()),
+                _ => content = of_error("read", path, part.content)?.then(Vec::new),
+            }
+        }
+        Ok(content)
+    }
+
+    pub(super) fn look_at(
+        &self,
+        looks: &[Look],
+    ) -> Result<Vec<Result<Found, HostError>>, HostError> {
+        let mut script = Script::new();
+        let texts: Vec<&str> =
+            looks.iter().map(|look| utf8(look.path())).collect::<Result<_, _>>()?;
+        // Said once: it is most of what has to be sent for a thousand jobs.
+        let common = common_folder(&texts);
+        script.add("P=").word(common).add("\n");
+        for (index, (look, text)) in looks.iter().zip(&texts).enumerate() {
+            let rest = &text[common.len()..];
+            match look {
+                Look::File { offset, .. } => {
+                    script.add(format!("f {index} {} \"$P\"", offset.saturating_add(1)));
+                    add_fresh(&mut script, rest);
+                }
+                Look::Dir { .. } => {
+                    script.add(format!("n {index} \"$P\"")).word(rest);
+                }
+            }
+            script.add("\n");
+        }
+        let answer = self.ask("look", &script)?;
+        let mut found: Vec<Result<Found, HostError>> =
+            looks.iter().map(|_| Ok(Found::Nothing)).collect();
+        for part in answer.parts() {
+            let Some(index) = part.name.parse::<usize>().ok().filter(|at| *at < looks.len()) else {
+                continue;
+            };
+            found[index] = match part.kind {
+                b'y' => Ok(Found::Bytes(part.content.to_vec())),
+                b'n' => Ok(Found::Names(names(part.content))),
+                _ => of_error("read", looks[index].path(), part.content).map(|_| Found::Nothing),
+            };
+        }
+        Ok(found)
+    }
+
+    pub(super) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
+        let temporary = slurm_core::durable::temporary_beside(path);
+        let mut script = Script::new();
+        script.add("t w\nd=").path(&temporary)?.add("\n(LC_ALL=C; export LC_ALL; ");
+        add_bytes(&mut script, "\"$d\"", bytes);
+        script.add(" || exit 1; sync \"$d\" && mv -f -- \"$d\" ").path(path)?;
+        script.add(") 2>&1; s=$?\n");
+        end_script(&mut script, "rm -f -- \"$d\" </dev/null");
+        let answer = self.ask("write", &script)?;
+        verdict(&answer.parts(), |_| ("write", path.to_owned()))
+    }
+
+    pub(super) fn create_dir(
+        &self,
+        dir: &NewDir<'_>,
+        files: &[NewFile<'_>],
+    ) -> Result<(), HostError> {
+        let files = self.upload_spooled(dir, files)?;
+        let path = dir.base.join(dir.below);
+        let mut script = Script::new();
+        script.add("t w\n");
+        add_directory(&mut script, dir, &files, None, None)?;
+        end_script(&mut script, "");
+        let answer = self.ask("create", &script)?;
+        verdict(&answer.parts(), |step| blame(&path, &files, step))
+    }
+
+    pub(super) fn remove(&self, dir: &Path) -> Result<(), HostError> {
+        let mut script = Script::new();
+        script.add("t w; LC_ALL=C rm -rf -- ").path(dir)?.add(" 2>&1 </dev/null; t \"s$?\"");
+        let answer = self.ask("remove", &script)?;
+        verdict(&answer.parts(), |_| ("remove", dir.to_owned()))
+    }
+
+    pub(super) fn local_spool_dir(&self) -> Result<PathBuf, HostError> {
+        let dir = self.spool.get_or_try_init(|| {
+            use std::os::unix::fs::DirBuilderExt;
+            let name = format!("slurm-sdk-{:016x}", fastrand::u64(..));
+            let dir = std::env::temp_dir().join(name);
+            let made = std::fs::DirBuilder::new().mode(0o700).create(&dir);
+            made.map(|()| dir.clone()).map_err(|error| HostError::file("create", &dir, error))
+        })?;
+        Ok(dir.clone())
+    }
+}
+
+impl Drop for SshHost {
+    fn drop(&mut self) {
+        if let Some(spool) = self.spool.get() {
+            let _ = std::fs::remove_dir_all(spool);
+        }
+    }
+}
+
+/// Ends a script whose status is in `s`. After a failure, bytes may be left on its standard input, so
+/// that shell is not used any more.
+fn end_script(script: &mut Script, cleanup: &str) {
+    script.add("t \"s$s\"\n");
+    let cleanup = if cleanup.is_empty() { "" } else { cleanup };
+    let leave = if script.has_payload() { "t .; exit" } else { ":" };
+    script.add("if [ \"$s\" != 0 ]; then ");
+    if !cleanup.is_empty() {
+        script.add(cleanup).add("; ");
+    }
+    script.add(leave).add("; fi");
+}
+
+/// Text and small files go with the script; a process for each of them would cost more than their bytes.
+const WITH_SCRIPT: usize = 32 << 10;
+
+/// Adds a command that creates the file `target`, a word of shell, if nothing has that name.
+fn add_bytes(script: &mut Script, target: &str, bytes: &[u8]) {
+    if bytes.len() <= WITH_SCRIPT {
+        script.add("printf ").word(&printf_format(bytes)).add(format!(" >{target}"));
+    } else {
+        script.add(format!("head -c {} >{target}", bytes.len())).payload(bytes);
+    }
+}
+
+/// A file of a directory that is to be created.
+#[derive(Clone, Debug)]
+pub(super) enum Piece<'a> {
+    Bytes(&'a [u8]),
+    /// It lies on the host already, and is to be moved.
+    There(PathBuf),
+    Dir,
+}
+
+/// A [`NewFile`] whose content is where it can be had.
+#[derive(Clone, Debug)]
+pub(super) struct Ready<'a> {
+    pub(super) name: &'a str,
+    pub(super) piece: Piece<'a>,
+    pub(super) mode: Option<u32>,
+    pub(super) synced: bool,
+}
+
+impl<'a> Ready<'a> {
+    pub(super) fn new(file: &NewFile<'a>) -> Option<Self> {
+        let piece = match file.content {
+            Content::Bytes(bytes) => Piece::Bytes(bytes),
+            Content::Dir => Piece::Dir,
+            Content::Spooled(_) => return None,
+        };
+        Some(Self { name: file.name, piece, mode: file.mode, synced: file.synced })
+    }
+
+    pub(super) fn there(file: &NewFile<'a>, path: PathBuf) -> Self {
+        let piece = Piece::There(path);
+        Self { name: file.name, piece, mode: file.mode, synced: file.synced }
+    }
+
+    /// How many bytes have to be sent for it.
+    pub(super) fn size(&self) -> usize {
+        match &self.piece {
+            Piece::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether its bytes do not go with the script.
+    pub(super) fn is_payload(&self) -> bool {
+        self.size() > WITH_SCRIPT
+    }
+}
+
+/// What is done to the files of several directories in one go, as each program takes its time to start:
+/// for every directory by its number, as words of shell.
+#[derive(Debug, Default)]
+pub(super) struct Later {
+    pub(super) modes: BTreeMap<u32, Vec<(usize, String)>>,
+    pub(super) synced: Vec<(usize, String)>,
+}
+
+/// Adds commands that go to a job base directory and down from it, as the functions of `folder.rs` do: through
+/// directories of the user's own that not everybody may write to, and never through a link. What
+/// is then done with names alone, is done there.
+pub(super) fn add_way(script: &mut Script, base: &Path, down: &[&str]) -> Result<(), HostError> {
+    script.add("[ -d ").path(base)?.add(" ] || mkdir -p -- ").path(base)?;
+    script.add(" </dev/null || exit 11\ncd -P -- ").path(base)?.add(" || exit 6\n");
+    add_check(script, base);
+    let mut path = base.to_owned();
+    for name in down {
+        path.push(name);
+        script.add("[ -d ./").word(name).add(" ] || mkdir -- ./").word(name);
+        script
+            .add(" </dev/null || [ -d ./")
+            .word(name)
+            .add(" ] || exit 11\nh ")
+            .word(name)
+            .add("\n");
+        add_check(script, &path);
+    }
+    Ok(())
+}
+
+/// Each directory is looked at once in the life of a shell.
+fn add_check(script: &mut Script, path: &Path) {
+    script.add("case $C in *").word(&checked(path)).add("*) ;; *) g;; esac\n");
+}
+
+/// Adds that the directories on a way are known to be safe.
+pub(super) fn add_checked(script: &mut Script, base: &Path, down: &[&str]) {
+    let mut path = base.to_owned();
+    script.add("C=$C").word(&checked(&path));
+    for name in down {
+        path.push(name);
+        script.word(&checked(&path));
+    }
+}
+
+fn checked(path: &Path) -> String {
+    format!("|{}|", path.display())
+}
+
+/// The names on the way to a directory, and its own.
+fn way<'a>(dir: &NewDir<'a>) -> Result<(Vec<&'a str>, &'a str), HostError> {
+    utf8(dir.below)?;
+    let mut down: Vec<&str> = dir.below.iter().filter_map(|name| name.to_str()).collect();
+    let none = || HostError::file("create", dir.base, io::Error::other("it is the base itself"));
+    let name = down.pop().ok_or_else(none)?;
+    Ok((down, name))
+}
+
+/// Says which of the permissions that the umask leaves a directory with `mode` takes from its files.
+fn narrower(mode: u32) -> String {
+    let bits = [("g", 0o040, 0o020, 0o010), ("o", 0o004, 0o002, 0o001)];
+    let clauses = bits.iter().filter_map(|(who, read, write, enter)| {
+        let mut lacking = String::new();
+        for (bit, letter) in [(read, 'r'), (write, 'w'), (enter, 'x')] {
+            if mode & bit == 0 {
+                lacking.push(letter);
+            }
+        }
+        (!lacking.is_empty()).then(|| format!("{who}-{lacking}"))
+    });
+    clauses.collect::<Vec<_>>().join(",")
+}
+
+/// Adds a command that creates a directory with `files`, or leaves nothing behind; its status is in `s`, and tells the
+/// step that failed. With a `claim`, it is the second attempt: what the first one may have made is taken
+/// over, once a claim of this name shows that nobody else will submit it.
+pub(super) fn add_directory(
+    script: &mut Script,
+    new: &NewDir<'_>,
+    files: &[Ready<'_>],
+    claim: Option<&str>,
+    later: Option<(usize, &mut Later)>,
+) -> Result<(), HostError> {
+    let dir = &new.base.join(new.below);
+    let (down, leaf) = way(new)?;
+    script.add("d=").path(dir)?.add("\n(LC_ALL=C; export LC_ALL\n");
+    add_way(script, new.base, &down)?;
+    if let Some(clauses) = new.mode.map(narrower).filter(|clauses| !clauses.is_empty()) {
+        script.add("umask ").word(&clauses).add("\n");
+    }
+    script.add("u=$(umask)\n");
+    // Not -p: a directory that exists already is somebody else's submission.
+    let again = if claim.is_some() { "[ -d ./$e ] || " } else { "" };
+    let mode = new.mode.map_or_else(String::new, |mode| format!("-m {mode:o} "));
+    script.add("e=").word(leaf).add("\n").add(again.replace("./$e", "\"./$e\""));
+    script.add(format!("mkdir {mode}-- \"./$e\" </dev/null || "));
+    script
+        .add(again.replace("./$e", "\"./$e\""))
+        .add("exit 12\nh \"$e\"\n[ -O . ] || exit 4\nd=.\n");
+    // Beside it first, in a second attempt: the job may run already and read the file itself.
+    let suffix = claim.map(|_| format!(".{:016x}", fastrand::u64(..)));
+    let target = |name: &str| format!("{name}{}", suffix.as_deref().unwrap_or_default());
+    let mut modes = Vec::new();
+    let mut synced = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let name = target(file.name);
+        let mut at = Script::new();
+        at.add("\"$d\"/").word(&name);
+        let at = at.text().to_owned();
+        match &file.piece {
+            Piece::Bytes(bytes) => {
+                if file.mode.is_some() {
+                    script.add("umask 077; ");
+                }
+                add_bytes(script, &at, bytes);
+                if file.mode.is_some() {
+                    script
+                        .add(format!("; s=$?; umask \"$u\"; [ $s = 0 ] || exit {}\n", 20 + index));
+                } else {
+                    script.add(format!(" || exit {}\n", 20 + index));
+                }
+            }
+            Piece::There(path) if claim.is_none() => {
+                script.add("mv -- ").path(path)?;
+                script.add(format!(" {at} </dev/null || exit {}\n", 20 + index));
+            }
+            // Its bytes were synced when they came; it is moved once it is sure that nobody else does.
+            Piece::There(_) => continue,
+            Piece::Dir => {
+                script
+                    .add("[ -d \"$d\"/")
+                    .word(file.name)
+                    .add(" ] || mkdir -- \"$d\"/")
+                    .word(file.name);
+                script.add(format!(" </dev/null || exit {}\n", 20 + index));
+                continue;
+            }
+        }
+        if let Some(mode) = file.mode {
+            modes.push((mode, name.clone()));
+        }
+        if file.synced {
+            synced.push(name);
+        }
+    }
+    let absolute = |name: &str| format!("{}/{}", dir.display(), name);
+    let words = |path: &str| Script::new().word(path).text().to_owned();
+    if let Some((number, later)) = later {
+        for (mode, name) in modes {
+            later.modes.entry(mode).or_default().push((number, words(&absolute(&name))));
+        }
+        later.synced.extend(synced.iter().map(|name| (number, words(&absolute(name)))));
+        if !synced.is_empty() {
+            later.synced.push((number, words(utf8(dir)?)));
+        }
+    } else {
+        for (mode, name) in modes {
+            script.add(format!("chmod {mode:o} \"$d\"/")).word(&name);
+            script.add(" </dev/null || exit 13\n");
+        }
+        if !synced.is_empty() {
+            script.add("sync \"$d\"");
+            for name in &synced {
+                script.add(" \"$d\"/").word(name);
+            }
+            script.add(" </dev/null || exit 14\n");
+        }
+    }
+    if let Some(claim) = claim {
+        // Before anything that the job may read is touched.
+        script.add("printf '' >\"$d\"/").word(claim).add(" 2>/dev/null || exit 10\n");
+        for file in files {
+            match &file.piece {
+                Piece::Dir => continue,
+                Piece::There(path) => {
+                    script.add("[ ! -e ").path(path)?.add(" ] || mv -f -- ").path(path)?;
+                }
+                Piece::Bytes(_) => {
+                    script.add("mv -f -- \"$d\"/").word(&target(file.name));
+                }
+            }
+            script.add(" \"$d\"/").word(file.name).add(" </dev/null || exit 15\n");
+        }
+    }
+    script.add(") 2>&1; s=$?\nif [ $s = 0 ]; then ");
+    add_checked(script, new.base, &down);
+    script.add("; fi\n");
+    if claim.is_none() {
+        // Only what was created here: not somebody else's directory.
+        script.add("if [ $s != 0 ] && [ $s -gt 12 ]; then rm -rf -- \"$d\" </dev/null; fi\n");
+    }
+    Ok(())
+}
+
+/// What a step of [`add_directory`] was about.
+pub(super) fn blame(dir: &Path, files: &[Ready<'_>], step: usize) -> (&'static str, PathBuf) {
+    match step {
+        11 => ("create", dir.parent().unwrap_or(dir).to_owned()),
+        20.. if step - 20 < files.len() => ("write", dir.join(files[step - 20].name)),
+        12 => ("create", dir.to_owned()),
+        6 => ("use", dir.parent().unwrap_or(dir).to_owned()),
+        _ => ("write", dir.to_owned()),
+    }
+}
+
+/// Reads the last part, which tells the status, and the error before it.
+pub(super) fn verdict(
+    parts: &[Part<'_>],
+    blame: impl Fn(usize) -> (&'static str, PathBuf),
+) -> Result<(), HostError> {
+    let status =
+        parts.iter().find(|part| part.kind == b's').and_then(|part| part.name.parse().ok());
+    if status == Some(0) {
+        return Ok(());
+    }
+    let said = parts.iter().find(|part| part.kind == b'w').map_or(&b""[..], |part| part.content);
+    Err(error_of(status.unwrap_or(0), said, blame))
+}
+
+/// The error of a step that failed.
+pub(super) fn error_of(
+    step: usize,
+    said: &[u8],
+    blame: impl Fn(usize) -> (&'static str, PathBuf),
+) -> HostError {
+    let reason = match step {
+        3 => "everybody may write to it",
+        4 => "it belongs to another user",
+        5 => "it is a symbolic link",
+        _ => {
+            let (action, path) = blame(step);
+            return HostError::file(action, &path, io_error(said));
+        }
+    };
+    let path = PathBuf::from(String::from_utf8_lossy(said).trim());
+    HostError::Unsafe { path, reason }
+}
+
+/// The longest folder that all paths lie in, with its slash.
+fn common_folder<'a>(paths: &[&'a str]) -> &'a str {
+    let Some((first, rest)) = paths.split_first() else { return "" };
+    let mut common = first.rfind('/').map_or("", |at| &first[..=at]);
+    for path in rest {
+        while !path.starts_with(common) {
+            let shorter = common.trim_end_matches('/');
+            common = shorter.rfind('/').map_or("", |at| &shorter[..=at]);
+        }
+    }
+    common
+}
+
+/// Adds a path as a pattern that only it matches: the shell then reads its directory, which makes a network file
+/// system look at what is there now. To ask for the file itself may be answered from what was seen before.
+fn add_fresh(script: &mut Script, path: &str) {
+    match path.char_indices().next_back() {
+        Some((at, last)) if last.is_ascii_alphanumeric() => {
+            script.word(&path[..at]).add(format!("[{last}]"));
+        }
+        _ => {
+            script.word(path);
+        }
+    }
+}
+
+fn names(bytes: &[u8]) -> Vec<String> {
+    let names = bytes.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
+}
+
+/// Reads what a program said; `Ok(false)` if it says that the file does not exist.
+fn of_error(action: &'static str, path: &Path, said: &[u8]) -> Result<bool, HostError> {
+    let error = io_error(said);
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(false),
+        _ => Err(HostError::file(action, path, error)),
+    }
+}
+
+/// An error of the system, from the words that programs have for it in the C locale.
+pub(super) fn io_error(said: &[u8]) -> io::Error {
+    const WORDS: &[(&str, io::ErrorKind)] = &[
+        ("Permission denied", io::ErrorKind::PermissionDenied),
+        ("Operation not permitted", io::ErrorKind::PermissionDenied),
+        ("Read-only file system", io::ErrorKind::ReadOnlyFilesystem),
+        ("No space left on device", io::ErrorKind::StorageFull),
+        ("Disk quota exceeded", io::ErrorKind::QuotaExceeded),
+        ("No such file or directory", io::ErrorKind::NotFound),
+        // As dash puts it.
+        ("nonexistent", io::ErrorKind::NotFound),
+        ("Not a directory", io::ErrorKind::NotADirectory),
+        ("File exists", io::ErrorKind::AlreadyExists),
+    ];
+    let text = String::from_utf8_lossy(said);
+    let text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let kind = WORDS.iter().find(|(words, _)| text.contains(words));
+    let text = if text.is_empty() { "it failed without a word".to_owned() } else { text };
+    io::Error::new(kind.map_or(io::ErrorKind::Other, |(_, kind)| *kind), text)
+}

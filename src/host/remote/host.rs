@@ -1,0 +1,230 @@
+//! The host itself: connections and what is asked over them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use once_cell::sync::OnceCell;
+
+use super::link::{Link, Lost, Pending};
+use super::shell::{Marker, Part, Script, parts, prelude, start_command};
+use crate::host::HostError;
+use crate::host::ssh::{self, Ssh};
+
+/// The login node of a cluster, over SSH.
+pub(crate) struct SshHost {
+    pub(super) settings: Ssh,
+    link: Mutex<Option<Arc<Link>>>,
+    pub(super) facts: Facts,
+    pub(super) manner: Manner,
+    pub(super) spool: OnceCell<PathBuf>,
+    /// The fastest answer so far, in microseconds.
+    fastest: AtomicU64,
+}
+
+impl fmt::Debug for SshHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SshHost").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// How files are brought to the host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// Whether they are compressed where that helps.
+    pub(crate) compress: bool,
+    /// Whether a bar on standard error shows how far that is.
+    pub(crate) bar: bool,
+}
+
+/// What the host said about itself when it was reached.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// The user's home directory.
+    pub(crate) home: PathBuf,
+    /// As `uname -m` prints it.
+    pub(super) machine: String,
+    /// The C library, as `getconf GNU_LIBC_VERSION` or `ldd --version` print it.
+    pub(super) libc: String,
+    /// Programs that are there.
+    pub(super) tools: Vec<String>,
+}
+
+/// How long a host that cannot be reached is tried for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it is tried for when a job may have been submitted whose id is not known.
+pub(super) const LONG_PATIENCE: Duration = Duration::from_secs(180);
+
+impl SshHost {
+    /// Connects to the host.
+    pub(crate) fn connect(settings: Ssh, manner: Manner) -> Result<Self, HostError> {
+        let (link, facts) = open(&settings)?;
+        Ok(Self {
+            settings,
+            link: Mutex::new(Some(Arc::new(link))),
+            facts,
+            manner,
+            spool: OnceCell::new(),
+            fastest: AtomicU64::new(u64::MAX),
+        })
+    }
+
+    /// Returns how long a question takes at least, as far as that is known.
+    pub(super) fn fastest_answer(&self) -> Duration {
+        match self.fastest.load(Ordering::Relaxed) {
+            u64::MAX => Duration::from_millis(20),
+            micros => Duration::from_micros(micros),
+        }
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(super) fn link(&self, patience: Duration) -> Result<Arc<Link>, HostError> {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = link.as_ref().filter(|link| link.is_alive()) {
+            return Ok(Arc::clone(link));
+        }
+        *link = None;
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(250);
+        loop {
+            match open(&self.settings) {
+                Ok((fresh, _)) => {
+                    log::info!("connected to {} again", self.settings.host());
+                    return Ok(Arc::clone(link.insert(Arc::new(fresh))));
+                }
+                Err(error) if !may_pass(&error) || began.elapsed() + pause > patience => {
+                    return Err(error);
+                }
+                Err(error) => log::warn!("will try again: {error}"),
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    pub(super) fn lost(&self, reason: &str) -> HostError {
+        HostError::Lost { host: self.settings.host().to_owned(), reason: reason.to_owned() }
+    }
+
+    /// Asks something that may be asked twice.
+    pub(super) fn ask(&self, what: &str, script: &Script) -> Result<Answer, HostError> {
+        let mut attempts = 0;
+        loop {
+            let link = self.link(PATIENCE)?;
+            let began = Instant::now();
+            match self.start(&link, what, script).wait(&link) {
+                Ok(answer) => {
+                    let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    self.fastest.fetch_min(took, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Err(lost) => {
+                    attempts += 1;
+                    if attempts == ATTEMPTS {
+                        return Err(self.lost(&lost.reason));
+                    }
+                    log::warn!("will ask {} again: {}", self.settings.host(), lost.reason);
+                }
+            }
+        }
+    }
+
+    /// Asks something that may not be asked again once the host may have heard it.
+    pub(super) fn ask_once(&self, what: &str, script: &Script) -> Result<Answer, HostError> {
+        for _ in 0..ATTEMPTS {
+            let link = self.link(PATIENCE)?;
+            match self.start(&link, what, script).wait(&link) {
+                Ok(answer) => return Ok(answer),
+                Err(lost) if lost.sent => return Err(self.lost(&lost.reason)),
+                Err(_) => {}
+            }
+        }
+        Err(self.lost("it breaks again and again"))
+    }
+
+    /// Sends a request without waiting for its answer.
+    pub(super) fn start(&self, link: &Link, what: &str, script: &Script) -> Asked {
+        log::debug!(target: REQUESTS, "{what}");
+        Asked(link.start(script.request(link.marker())))
+    }
+}
+
+/// The log's target for requests: each is one round trip.
+const REQUESTS: &str = "slurm::ssh";
+
+/// A request that keeps breaking the connection is not repeated for ever.
+const ATTEMPTS: u32 = 4;
+
+/// A request that was sent.
+pub(super) struct Asked(Pending);
+
+impl Asked {
+    pub(super) fn wait(self, link: &Link) -> Result<Answer, Lost> {
+        let bytes = self.0.wait()?;
+        Ok(Answer { bytes, marker: link.marker().clone() })
+    }
+}
+
+/// What the shell answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) bytes: Vec<u8>,
+    marker: Marker,
+}
+
+impl Answer {
+    pub(super) fn of(bytes: Vec<u8>, link: &Link) -> Self {
+        Self { bytes, marker: link.marker().clone() }
+    }
+
+    pub(super) fn parts(&self) -> Vec<Part<'_>> {
+        parts(&self.marker, &self.bytes)
+    }
+
+    /// Returns the content of the only part.
+    pub(super) fn first(&self) -> Option<Part<'_>> {
+        self.parts().first().copied()
+    }
+}
+
+fn open(settings: &Ssh) -> Result<(Link, Facts), HostError> {
+    let connection = ssh::connect(settings)?;
+    let marker = Marker::new();
+    let hello = prelude(&marker, settings.slurm_bin_dir.as_deref());
+    let (link, said) =
+        Link::open(connection, marker, start_command(settings.login_shell), hello).map_err(
+            |lost| HostError::Lost { host: settings.host().to_owned(), reason: lost.reason },
+        )?;
+    let answer = Answer::of(said, &link);
+    let text = answer.first().map(|part| String::from_utf8_lossy(part.content).into_owned());
+    let text = text.unwrap_or_default();
+    let mut lines = text.lines().map(|line| line.trim().to_owned());
+    let mut line = || lines.next().unwrap_or_default();
+    let facts = Facts {
+        home: PathBuf::from(line()),
+        machine: line(),
+        libc: line(),
+        tools: line().split_whitespace().map(base_name).collect(),
+    };
+    log::debug!("connected to {}: {facts:?}", settings.host());
+    Ok((link, facts))
+}
+
+fn base_name(path: &str) -> String {
+    Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Returns whether another attempt may go better.
+fn may_pass(error: &HostError) -> bool {
+    match error {
+        HostError::Ssh(error) => error.may_pass(),
+        _ => true,
+    }
+}

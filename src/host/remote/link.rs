@@ -1,0 +1,338 @@
+//! One connection, shared by everybody who asks something of the host.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use ssh2::{BlockDirections, Session};
+
+use super::lane::{Flight, Lane, Opening, Step};
+use super::shell::{Marker, Request};
+use crate::host::ssh::{Connection, Stream};
+
+/// An authenticated connection and the thread that serves it.
+///
+/// Each *lane* is a channel with a shell behind it that takes one request after the other. A request
+/// costs one round trip. There are as many lanes as are needed at once, up to [`LANES`] or what the
+/// server allows, so a command that hangs keeps no other one waiting.
+#[derive(Debug)]
+pub(super) struct Link {
+    orders: mpsc::Sender<Flight>,
+    wake: UnixStream,
+    alive: Arc<AtomicBool>,
+    marker: Marker,
+}
+
+/// What became of a request without an answer.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// What had come of the answer.
+    pub(super) partial: Vec<u8>,
+    /// Whether the host may have received any of the request.
+    pub(super) sent: bool,
+    pub(super) reason: String,
+}
+
+/// An answer, or why there is none.
+pub(super) type Reply = Result<Vec<u8>, Lost>;
+
+/// A request that is on its way.
+#[derive(Debug)]
+pub(super) struct Pending(mpsc::Receiver<Reply>);
+
+/// OpenSSH's servers allow ten unless they are told otherwise.
+const LANES: usize = 4;
+
+/// How long a shell may take to come up.
+const START: Duration = Duration::from_secs(60);
+
+impl Pending {
+    pub(super) fn wait(self) -> Reply {
+        let ended = |_| Lost {
+            partial: Vec::new(),
+            sent: true,
+            reason: "the connection was closed".to_owned(),
+        };
+        self.0.recv().map_err(ended)?
+    }
+}
+
+impl Link {
+    /// Starts to serve `connection`: the first shell is started with `command` and told `prelude`,
+    /// whose answer comes back.
+    pub(super) fn open(
+        connection: Connection,
+        marker: Marker,
+        command: String,
+        prelude: Vec<u8>,
+    ) -> Result<(Self, Vec<u8>), Lost> {
+        let failed =
+            |error: io::Error| Lost { partial: Vec::new(), sent: false, reason: error.to_string() };
+        let (wake, woken) = UnixStream::pair().map_err(failed)?;
+        wake.set_nonblocking(true).and_then(|()| woken.set_nonblocking(true)).map_err(failed)?;
+        let (orders, taken) = mpsc::channel();
+        let (hello, said) = mpsc::channel();
+        let alive = Arc::new(AtomicBool::new(true));
+        connection.session.set_blocking(false);
+        let mut driver = Driver {
+            keepalive: connection.keepalive,
+            stream: connection.stream,
+            session: connection.session,
+            woken,
+            orders: taken,
+            waiting: VecDeque::new(),
+            lanes: Vec::new(),
+            opening: None,
+            most: LANES,
+            command,
+            prelude,
+            hello: Some(hello),
+            marker: marker.clone(),
+            heard: Instant::now(),
+            scratch: vec![0; 256 << 10],
+        };
+        let ended = Arc::clone(&alive);
+        thread::Builder::new()
+            .name("slurm-ssh".to_owned())
+            .spawn(move || {
+                let reason = driver.run();
+                ended.store(false, Ordering::SeqCst);
+                driver.end(&reason);
+            })
+            .map_err(failed)?;
+        let facts = Pending(said).wait()?;
+        Ok((Self { orders, wake, alive, marker }, facts))
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn marker(&self) -> &Marker {
+        &self.marker
+    }
+
+    /// Sends a request without waiting for the answer.
+    pub(super) fn start(&self, request: Request) -> Pending {
+        let (reply, pending) = mpsc::channel();
+        // If the thread has ended, both ends of the reply are gone and `wait` says so.
+        let _ = self.orders.send(Flight::new(request, reply));
+        // Full is fine as well: it will wake.
+        let _ = (&self.wake).write(&[0]);
+        Pending(pending)
+    }
+}
+
+struct Driver {
+    session: Session,
+    stream: Stream,
+    woken: UnixStream,
+    orders: mpsc::Receiver<Flight>,
+    waiting: VecDeque<Flight>,
+    lanes: Vec<Lane>,
+    opening: Option<Opening>,
+    most: usize,
+    command: String,
+    prelude: Vec<u8>,
+    hello: Option<mpsc::Sender<Reply>>,
+    marker: Marker,
+    keepalive: Option<Duration>,
+    heard: Instant,
+    scratch: Vec<u8>,
+}
+
+impl Driver {
+    /// Serves until the connection is lost or nobody needs it any more, and returns why.
+    fn run(&mut self) -> String {
+        self.opening = Some(Opening::new());
+        loop {
+            if !self.take_orders() {
+                return "the connection is not needed any more".to_owned();
+            }
+            match self.work() {
+                Ok(true) => {}
+                Ok(false) => {
+                    if let Err(reason) = self.check_time().and_then(|()| self.wait()) {
+                        return reason;
+                    }
+                }
+                Err(reason) => return reason,
+            }
+        }
+    }
+
+    /// Returns whether anybody may still want something.
+    fn take_orders(&mut self) -> bool {
+        loop {
+            match self.orders.try_recv() {
+                Ok(flight) => self.waiting.push_back(flight),
+                Err(mpsc::TryRecvError::Empty) => return true,
+                Err(mpsc::TryRecvError::Disconnected) => {
+                    let busy = self.lanes.iter().any(|lane| !lane.flights.is_empty());
+                    return busy || !self.waiting.is_empty() || self.hello.is_some();
+                }
+            }
+        }
+    }
+
+    /// Does what can be done without waiting, and returns whether that was anything.
+    fn work(&mut self) -> Result<bool, String> {
+        let mut progress = self.open_lane()?;
+        let mut ended = None;
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            match lane.work(&mut self.scratch) {
+                Step::Progress => progress = true,
+                Step::Idle => {}
+                Step::Ended(reason) => ended = ended.or(Some((index, reason))),
+            }
+        }
+        if let Some((index, reason)) = ended {
+            progress = true;
+            let lane = self.lanes.remove(index);
+            let was_ready = lane.ready;
+            lane.end(&reason);
+            if !was_ready {
+                // It does not give another shell; there may be one that works.
+                if self.lanes.is_empty() {
+                    return Err(reason);
+                }
+                self.most = self.lanes.len();
+            }
+        }
+        Ok(self.assign() || progress)
+    }
+
+    fn open_lane(&mut self) -> Result<bool, String> {
+        let Some(opening) = &mut self.opening else { return Ok(false) };
+        match opening.work(&self.session, &self.command) {
+            Ok(None) => Ok(false),
+            Ok(Some(channel)) => {
+                self.opening = None;
+                let (reply, _) = mpsc::channel();
+                let reply = self.hello.take().unwrap_or(reply);
+                let prelude = Request::raw(self.prelude.clone(), START);
+                self.lanes.push(Lane::new(channel, &self.marker, Flight::new(prelude, reply)));
+                Ok(true)
+            }
+            Err(error) if self.lanes.is_empty() => Err(format!("no shell: {error}")),
+            Err(error) => {
+                log::debug!(
+                    "{} channels at once are all that this server gives: {error}",
+                    self.lanes.len()
+                );
+                self.opening = None;
+                self.most = self.lanes.len();
+                Ok(true)
+            }
+        }
+    }
+
+    /// Gives what waits to lanes that are free, and returns whether there is more to do now.
+    fn assign(&mut self) -> bool {
+        let mut progress = false;
+        while let Some(flight) = self.waiting.front() {
+            let bulk = flight.request.bulk;
+            let free = self.lanes.iter().position(|lane| lane.ready && lane.flights.is_empty());
+            let next = free.or_else(|| {
+                let follows = |lane: &Lane| match &*lane.flights.iter().collect::<Vec<_>>() {
+                    [before] => lane.ready && before.request.bulk,
+                    _ => false,
+                };
+                self.lanes.iter().position(|lane| bulk && follows(lane))
+            });
+            match next {
+                Some(index) => {
+                    let flight = self.waiting.pop_front();
+                    self.lanes[index].flights.extend(flight);
+                    self.lanes[index].moved = Instant::now();
+                    progress = true;
+                }
+                None => {
+                    if self.opening.is_none() && self.lanes.len() < self.most {
+                        self.opening = Some(Opening::new());
+                        progress = true;
+                    }
+                    break;
+                }
+            }
+        }
+        progress
+    }
+
+    /// Gives up if something has not happened in time.
+    fn check_time(&mut self) -> Result<(), String> {
+        for lane in &self.lanes {
+            if let Some(flight) = lane.flights.front()
+                && lane.moved.elapsed() > flight.request.quiet
+            {
+                return Err(format!("no answer for {} s", flight.request.quiet.as_secs()));
+            }
+        }
+        if self.opening.as_ref().is_some_and(|opening| opening.began.elapsed() > START) {
+            return Err(format!("no shell within {} s", START.as_secs()));
+        }
+        if let Some(keepalive) = self.keepalive {
+            match self.session.keepalive_send() {
+                Err(error) if !would_block(&error) => return Err(error.to_string()),
+                _ => {}
+            }
+            let patience = (keepalive * 3).max(Duration::from_secs(5));
+            if self.heard.elapsed() > patience {
+                return Err(format!("no sign of life for {} s", patience.as_secs()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the socket can be used, somebody asks for something, or it is time for a look.
+    fn wait(&mut self) -> Result<(), String> {
+        let mut wanted = PollFlags::IN;
+        if matches!(
+            self.session.block_directions(),
+            BlockDirections::Outbound | BlockDirections::Both
+        ) {
+            wanted |= PollFlags::OUT;
+        }
+        let mut ready =
+            [PollFd::new(&self.stream, wanted), PollFd::new(&self.woken, PollFlags::IN)];
+        let limit = Timespec { tv_sec: 1, tv_nsec: 0 };
+        match poll(&mut ready, Some(&limit)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+        let [socket, woken] = ready.map(|fd| !fd.revents().is_empty());
+        if socket {
+            self.heard = Instant::now();
+        }
+        if woken {
+            let mut buffer = [0; 64];
+            while matches!((&self.woken).read(&mut buffer), Ok(1..)) {}
+        }
+        Ok(())
+    }
+
+    /// Tells everybody who waits.
+    fn end(&mut self, reason: &str) {
+        log::debug!("an SSH connection has ended: {reason}");
+        let lost = |partial, sent| Lost { partial, sent, reason: reason.to_owned() };
+        if let Some(hello) = self.hello.take() {
+            let _ = hello.send(Err(lost(Vec::new(), false)));
+        }
+        for lane in self.lanes.drain(..) {
+            lane.end(reason);
+        }
+        for flight in self.waiting.drain(..).chain(self.orders.try_iter()) {
+            let _ = flight.reply.send(Err(lost(Vec::new(), false)));
+        }
+    }
+}
+
+pub(super) fn would_block(error: &ssh2::Error) -> bool {
+    // LIBSSH2_ERROR_EAGAIN
+    error.code() == ssh2::ErrorCode::Session(-37)
+}

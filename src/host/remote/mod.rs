@@ -1,0 +1,79 @@
+//! A machine behind an SSH connection.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `host` | [`SshHost`]: connections, and asking again when one was lost |
+//! | `link`, `lane` | one connection with its thread; one channel with its shell |
+//! | `shell`, `prelude.sh` | what is said to the shell, and how answers are taken apart |
+//! | `files`, `commands` | reading and writing, and running commands |
+//! | `submit` | directories, sbatch and the note of the id, in one round trip |
+//! | `stage`, `binary` | the binary goes up; whether it can run there |
+
+mod binary;
+mod commands;
+mod files;
+mod host;
+mod lane;
+mod link;
+mod shell;
+mod stage;
+mod submit;
+
+pub(crate) use host::{Manner, SshHost};
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{
+    Binary, CommandLine, Found, Host, HostError, Look, NewDir, NewFile, Order, Output, Submitted,
+};
+
+impl Host for SshHost {
+    fn run(&self, command: &CommandLine) -> Result<Output, HostError> {
+        self.run_there(command)
+    }
+
+    fn create_dir_with(&self, dir: &NewDir<'_>, files: &[NewFile<'_>]) -> Result<(), HostError> {
+        self.create_dir(dir, files)
+    }
+
+    fn submit(&self, orders: &[Order<'_>]) -> Vec<Result<Submitted, HostError>> {
+        self.submit_there(orders)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
+        self.write_file(path, bytes)
+    }
+
+    fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError> {
+        self.read_file(path, offset)
+    }
+
+    fn look(&self, looks: &[Look]) -> Result<Vec<Result<Found, HostError>>, HostError> {
+        self.look_at(looks)
+    }
+
+    fn read_end(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError> {
+        self.read_last(path, length)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> Result<(), HostError> {
+        self.remove(dir)
+    }
+
+    fn spool_dir(&self, _job_base_dir: &Path) -> Result<PathBuf, HostError> {
+        self.local_spool_dir()
+    }
+
+    fn staging_path(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
+        stage::staging_path(binary, job_base_dir)
+    }
+
+    fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
+        self.stage_there(binary, job_base_dir)
+    }
+
+    fn round_trip(&self) -> Duration {
+        self.fastest_answer()
+    }
+}

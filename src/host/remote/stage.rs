@@ -1,0 +1,279 @@
+//! Large files go up in pieces.
+//!
+//! Each piece says where it belongs, so pieces may follow each other without waiting and be sent again after
+//! a lost connection. The file is put in its place when all of it is there and its hash is right.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest, Sha256};
+use slurm_core::layout::binary_folder;
+
+use super::binary::Needs;
+use super::files::{add_way, verdict};
+use super::host::{Asked, SshHost};
+use super::link::Link;
+use super::shell::Script;
+use crate::host::{Binary, Content, HASH_DIGITS, HostError, NewDir, NewFile};
+
+/// A multiple of the megabyte in which `dd` counts.
+const PIECE: usize = 4 << 20;
+
+/// So many pieces are under way at once.
+const UNDER_WAY: usize = 3;
+
+/// How often a connection may be lost on the way.
+const ATTEMPTS: u32 = 10;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(super) fn staging_path(binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
+    Ok(staged_as(binary, job_base_dir, &read(binary)?))
+}
+
+fn read(binary: &Binary) -> Result<Vec<u8>, HostError> {
+    std::fs::read(&binary.path).map_err(|error| HostError::file("read", &binary.path, error))
+}
+
+fn staged_as(binary: &Binary, job_base_dir: &Path, program: &[u8]) -> PathBuf {
+    let hash = blake3::hash(program).to_hex();
+    binary_folder(job_base_dir, &hash[..HASH_DIGITS]).join(&binary.name)
+}
+
+impl SshHost {
+    pub(super) fn stage_there(
+        &self,
+        binary: &Binary,
+        job_base_dir: &Path,
+    ) -> Result<PathBuf, HostError> {
+        let program = read(binary)?;
+        let staged = staged_as(binary, job_base_dir, &program);
+        let needs = Needs::of(&program);
+        let mut script = Script::new();
+        script.add("p=").path(&staged)?.add(format!(
+            "\nif [ -f \"$p\" ] && ! [ -L \"$p\" ] && [ -O \"$p\" ] && [ -x \"$p\" ] && [ \"$(wc -c <\"$p\")\" -eq {} ]; then t y; fi\n",
+            program.len()
+        ));
+        if let Some(loader) = &needs.loader {
+            script.add("[ ! -e ").word(loader).add(" ] || t l\n");
+        }
+        let answer = self.ask("check the binary", &script)?;
+        let says = |kind| answer.parts().iter().any(|part| part.kind == kind);
+        if says(b'y') {
+            return Ok(staged);
+        }
+        needs.check(&binary.path, self.settings.host(), self.facts(), says(b'l'))?;
+        let bar = self.bar(program.len() as u64, &binary.name);
+        let folder = staged.parent().and_then(Path::file_name).unwrap_or_default();
+        let folder = folder.to_string_lossy();
+        self.put(&mut program.as_slice(), job_base_dir, &[".bin"], &binary.name, &bar, |script| {
+            script.add("chmod 555 \"$p\" || exit 13\nsync \"$p\" || exit 14\n");
+            add_way(script, job_base_dir, &[".bin", &folder])?;
+            script.add("mv -f -- \"$p\" ./").word(&binary.name);
+            Ok(())
+        })?;
+        bar.finish_and_clear();
+        Ok(staged)
+    }
+
+    /// Brings a spooled file to the host, beside the directory that it will be moved into.
+    pub(super) fn upload(
+        &self,
+        file: &NewFile<'_>,
+        dir: &NewDir<'_>,
+    ) -> Result<PathBuf, HostError> {
+        let Content::Spooled(spooled) = file.content else { return Ok(dir.base.join(file.name)) };
+        let reading = |error| HostError::file("read", spooled, error);
+        let mut source = File::open(spooled).map_err(reading)?;
+        let size = source.metadata().map_err(reading)?.len();
+        let bar = self.bar(size, file.name);
+        let part = self.put(&mut source, dir.base, &[".spool"], file.name, &bar, |script| {
+            script.add("sync \"$p\"");
+            Ok(())
+        })?;
+        bar.finish_and_clear();
+        // It is used up, and would only take space.
+        let _ = std::fs::remove_file(spooled);
+        Ok(part)
+    }
+
+    fn bar(&self, size: u64, name: &str) -> ProgressBar {
+        // It draws nothing if standard error is no terminal.
+        if !self.manner.bar || size < PIECE as u64 / 4 {
+            return ProgressBar::hidden();
+        }
+        let template = "{msg} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}";
+        let style = ProgressStyle::with_template(template);
+        let bar = ProgressBar::new(size);
+        bar.set_message(format!("{name} to {}", self.settings.host()));
+        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+
+    /// Creates a file below `base` with some other name and, once its hash is right, does what `finish` adds
+    /// to the script, in which it is `$p`. Returns where it was created.
+    fn put(
+        &self,
+        source: &mut dyn Read,
+        base: &Path,
+        down: &[&str],
+        name: &str,
+        bar: &ProgressBar,
+        finish: impl Fn(&mut Script) -> Result<(), HostError>,
+    ) -> Result<PathBuf, HostError> {
+        let name = format!(".{name}.{:016x}.part", fastrand::u64(..));
+        let part = &down.iter().fold(base.to_owned(), |path, name| path.join(name)).join(&name);
+        let mut script = Script::new();
+        script.add("t w; (LC_ALL=C; export LC_ALL\n");
+        add_way(&mut script, base, down)?;
+        // What was left behind by uploads that never ended.
+        script.add("find . -maxdepth 1 -name '.*.part' -mtime +1 -delete\n");
+        script.add("umask 077; printf '' >| ./").word(&name);
+        script.add(") 2>&1 </dev/null; t \"s$?\"");
+        let answer = self.ask("begin to upload", &script)?;
+        verdict(&answer.parts(), |_| ("write", part.to_owned()))?;
+
+        let hash = self.pieces(source, part, bar)?;
+
+        let mut script = Script::new();
+        script.add("t w; p=").path(part)?;
+        script.add("; (LC_ALL=C; export LC_ALL; h=$(sha256sum <\"$p\") || exit 2; case $h in ");
+        script.word(&hash).add("*) ;; *) exit 9;; esac\n");
+        finish(&mut script)?;
+        script.add(") 2>&1 </dev/null; s=$?; [ $s = 0 ] || rm -f -- \"$p\" </dev/null; t \"s$s\"");
+        script.quiet(Duration::from_secs(600));
+        let answer = self.ask("end the upload", &script)?;
+        let parts = answer.parts();
+        if parts.iter().any(|part| part.kind == b's' && part.name == "9") {
+            return Err(HostError::file(
+                "write",
+                part,
+                std::io::Error::other("what arrived has another SHA-256 than what was sent"),
+            ));
+        }
+        verdict(&parts, |_| ("write", part.to_owned()))?;
+        Ok(part.clone())
+    }
+
+    /// Sends all pieces and returns the SHA-256 of the whole.
+    fn pieces(
+        &self,
+        source: &mut dyn Read,
+        part: &Path,
+        bar: &ProgressBar,
+    ) -> Result<String, HostError> {
+        let mut hasher = Sha256::new();
+        // The first that is there on the host; whether it is here as well shows when it is tried.
+        let there = |tool: &&&str| self.facts().tools.iter().any(|known| known == **tool);
+        let mut tool =
+            ["zstd", "gzip"].iter().find(there).copied().filter(|_| self.manner.compress);
+        let mut buffer = Vec::with_capacity(PIECE);
+        let mut offset = 0;
+        let mut under_way: VecDeque<Piece> = VecDeque::new();
+        let mut link = self.link(PATIENCE)?;
+        let mut losses = 0;
+        let mut at_end = false;
+        while !at_end || !under_way.is_empty() {
+            while !at_end && under_way.len() < UNDER_WAY {
+                buffer.clear();
+                let read = (&mut *source).take(PIECE as u64).read_to_end(&mut buffer);
+                read.map_err(|error| HostError::file("read", part, error))?;
+                if buffer.is_empty() {
+                    at_end = true;
+                    break;
+                }
+                hasher.update(&buffer);
+                let script = piece(part, &buffer, offset, &mut tool)?;
+                let asked = self.start(&link, "upload a piece", &script);
+                let size = buffer.len() as u64;
+                under_way.push_back(Piece {
+                    script,
+                    size,
+                    asked: Some((asked, Arc::clone(&link))),
+                });
+                offset += size;
+            }
+            let Some(mut first) = under_way.pop_front() else { continue };
+            let (asked, over) = match first.asked.take() {
+                Some(asked) => asked,
+                None => (self.start(&link, "upload a piece", &first.script), Arc::clone(&link)),
+            };
+            match asked.wait(&over) {
+                Ok(answer) => {
+                    verdict(&answer.parts(), |_| ("write", part.to_owned()))?;
+                    bar.inc(first.size);
+                }
+                Err(lost) => {
+                    losses += 1;
+                    if losses > ATTEMPTS {
+                        return Err(self.lost(&lost.reason));
+                    }
+                    log::warn!("will send a piece again: {}", lost.reason);
+                    link = self.link(PATIENCE)?;
+                    under_way.push_front(first);
+                }
+            }
+        }
+        Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// A piece that was sent, and may have to be sent again.
+struct Piece {
+    script: Script,
+    size: u64,
+    asked: Option<(Asked, Arc<Link>)>,
+}
+
+/// Writes one piece to its place. Pieces that do not become smaller go as they are, and so do the next ones.
+fn piece(
+    part: &Path,
+    bytes: &[u8],
+    offset: u64,
+    tool: &mut Option<&'static str>,
+) -> Result<Script, HostError> {
+    let packed = tool.and_then(|tool| Some((pack(bytes, tool)?, format!("| {tool} -dc "))));
+    if packed.is_none() {
+        *tool = None;
+    }
+    let at = offset >> 20;
+    let mut script = Script::new();
+    let (count, unpack) = match &packed {
+        Some((packed, unpack)) => (packed.len(), unpack.as_str()),
+        None => (bytes.len(), ""),
+    };
+    script.add(format!("t w; head -c {count} {unpack}| LC_ALL=C dd of=")).path(part)?;
+    script.add(format!(
+        " bs=1048576 seek={at} conv=notrunc iflag=fullblock 2>&1 >/dev/null; s=$?; t \"s$s\""
+    ));
+    // What is left of the piece would be taken for the next request.
+    script.add("; if [ $s != 0 ]; then t .; exit; fi");
+    script.payload(packed.as_ref().map_or(bytes, |(packed, _)| packed.as_slice())).bulk();
+    Ok(script)
+}
+
+/// Compresses, fast; `None` if that does not help, or cannot be done here.
+///
+/// By a program, because a library would be slow in a program that is built for debugging.
+fn pack(bytes: &[u8], tool: &str) -> Option<Vec<u8>> {
+    let mut command = Command::new(tool);
+    command.args(["-1", "-c"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let (mut stdin, mut stdout) = (child.stdin.take()?, child.stdout.take()?);
+    let mut packed = Vec::with_capacity(bytes.len() / 2);
+    let (wrote, read) = thread::scope(|scope| {
+        // Moved, so that it is closed at the end.
+        let wrote = scope.spawn(move || stdin.write_all(bytes));
+        let read = stdout.read_to_end(&mut packed);
+        (wrote.join().map(|wrote| wrote.is_ok()), read)
+    });
+    let ended = child.wait().is_ok_and(|status| status.success());
+    let whole = ended && read.is_ok() && wrote.unwrap_or(false);
+    (whole && packed.len() < bytes.len() / 10 * 9).then_some(packed)
+}

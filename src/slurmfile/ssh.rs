@@ -1,0 +1,253 @@
+//! The section `cluster.ssh`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::parse::Reader;
+use crate::host::ssh::{HostKeyPolicy, Ssh};
+
+/// How the cluster is reached over SSH, as the section `cluster.ssh` says it; what it does not say comes from
+/// the user's OpenSSH configuration. Everything has the meaning of the method of [`Ssh`] of
+/// the same name. There is no password here: it would be in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SshSection {
+    /// A name, an address or an alias of `~/.ssh/config`.
+    pub host: Option<String>,
+    /// The user to log in as.
+    pub user: Option<String>,
+    /// The port.
+    pub port: Option<u16>,
+    /// Files with private keys: `identity_file`, one or a list.
+    pub identity_files: Vec<PathBuf>,
+    /// What happens with a host key that is not known.
+    pub host_key_policy: Option<HostKeyPolicy>,
+    /// The OpenSSH configuration to read.
+    pub config_file: Option<PathBuf>,
+    /// The user's file of known hosts.
+    pub known_hosts_file: Option<PathBuf>,
+    /// How long each step of connecting may take.
+    pub connect_timeout: Option<Duration>,
+    /// How long a command may take.
+    pub command_timeout: Option<Duration>,
+    /// How often a sign of life is sent; zero means never.
+    pub keepalive: Option<Duration>,
+    /// Whether a person may be asked for passphrases, passwords and codes.
+    pub prompts: Option<bool>,
+    /// The directory with Slurm's commands.
+    pub slurm_bin_dir: Option<String>,
+    /// Whether everything runs below a login shell.
+    pub login_shell: Option<bool>,
+}
+
+/// Every key, in the order of the documentation.
+const KEYS: &[&str] = &[
+    "host",
+    "user",
+    "port",
+    "identity_file",
+    "host_key_policy",
+    "config_file",
+    "known_hosts_file",
+    "connect_timeout",
+    "command_timeout",
+    "keepalive",
+    "prompts",
+    "slurm_bin_dir",
+    "login_shell",
+];
+
+impl SshSection {
+    /// Returns the settings, if a host is named.
+    pub fn settings(&self) -> Option<Ssh> {
+        let mut ssh = Ssh::to(self.host.as_deref()?);
+        macro_rules! pass {
+            ($($field:ident),*) => {
+                $(if let Some(value) = self.$field.clone() { ssh = ssh.$field(value); })*
+            };
+        }
+        pass!(user, port, host_key_policy, connect_timeout, command_timeout, keepalive);
+        pass!(slurm_bin_dir, login_shell);
+        for file in &self.identity_files {
+            ssh = ssh.identity_file(of_home(file));
+        }
+        if let Some(file) = &self.config_file {
+            ssh = ssh.config_file(of_home(file));
+        }
+        if let Some(file) = &self.known_hosts_file {
+            ssh = ssh.known_hosts_file(of_home(file));
+        }
+        Some(if self.prompts == Some(false) { ssh.no_prompts() } else { ssh })
+    }
+
+    /// Returns this section with what `over` says in its place.
+    pub(super) fn under(mut self, over: &Self) -> Self {
+        macro_rules! over {
+            ($($field:ident),*) => {
+                $(if over.$field.is_some() { self.$field.clone_from(&over.$field); })*
+            };
+        }
+        over!(host, user, port, host_key_policy, config_file, known_hosts_file, connect_timeout);
+        over!(command_timeout, keepalive, prompts, slurm_bin_dir, login_shell);
+        if !over.identity_files.is_empty() {
+            self.identity_files.clone_from(&over.identity_files);
+        }
+        self
+    }
+}
+
+/// `~` is the home directory of this machine, where these files are.
+fn of_home(file: &Path) -> PathBuf {
+    match (file.strip_prefix("~"), std::env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => file.to_owned(),
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn ssh(&mut self, table: &DeTable<'a>) -> SshSection {
+        let mut section = SshSection::default();
+        for (name, value) in table {
+            let file = |reader: &mut Self| reader.text(value, "a file").map(PathBuf::from);
+            match name.get_ref().as_ref() {
+                "host" => section.host = self.text(value, "a host"),
+                "user" => section.user = self.text(value, "a user"),
+                "port" => section.port = self.number(value, "a port"),
+                "identity_file" => section.identity_files = self.files(value),
+                "host_key_policy" => {
+                    let Some(text) = self.text(value, "a policy") else { continue };
+                    match text.parse() {
+                        Ok(policy) => section.host_key_policy = Some(policy),
+                        Err(_) => {
+                            let known = ["auto", "warn", "reject"];
+                            self.unknown(value.span(), "policy", &text, &known);
+                        }
+                    }
+                }
+                "config_file" => section.config_file = file(self),
+                "known_hosts_file" => section.known_hosts_file = file(self),
+                "connect_timeout" => section.connect_timeout = self.seconds(value),
+                "command_timeout" => section.command_timeout = self.seconds(value),
+                "keepalive" => section.keepalive = self.seconds(value),
+                "prompts" => section.prompts = self.boolean(value),
+                "slurm_bin_dir" => section.slurm_bin_dir = self.text(value, "a directory"),
+                "login_shell" => section.login_shell = self.boolean(value),
+                "password" => {
+                    let message = "a password does not belong into a file; it is asked for";
+                    self.problem(name.span(), message);
+                }
+                other => self.unknown(name.span(), "setting", other, KEYS),
+            }
+        }
+        section
+    }
+
+    fn files(&mut self, value: &Spanned<DeValue<'a>>) -> Vec<PathBuf> {
+        match value.get_ref() {
+            DeValue::Array(items) => {
+                items.iter().filter_map(|item| self.text(item, "a file")).map(Into::into).collect()
+            }
+            _ => self.text(value, "a file").map(PathBuf::from).into_iter().collect(),
+        }
+    }
+
+    fn number<N: std::str::FromStr>(
+        &mut self,
+        value: &Spanned<DeValue<'a>>,
+        what: &str,
+    ) -> Option<N> {
+        let number = match value.get_ref() {
+            DeValue::Integer(number) if number.radix() == 10 => {
+                number.as_str().replace('_', "").parse().ok()
+            }
+            _ => None,
+        };
+        if number.is_none() {
+            self.problem(value.span(), format!("{what} is a whole number"));
+        }
+        number
+    }
+
+    fn seconds(&mut self, value: &Spanned<DeValue<'a>>) -> Option<Duration> {
+        self.number(value, "a time in seconds").map(Duration::from_secs)
+    }
+
+    fn boolean(&mut self, value: &Spanned<DeValue<'a>>) -> Option<bool> {
+        match value.get_ref() {
+            DeValue::Boolean(set) => Some(*set),
+            _ => {
+                self.problem(value.span(), "this is `true` or `false`");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::BackendKind;
+    use crate::error::Error;
+    use crate::slurmfile::Slurmfile;
+
+    #[test]
+    fn every_setting_can_be_said_and_overridden() {
+        let values = [
+            "'login'",
+            "'me'",
+            "22",
+            "['~/a', '/b']",
+            "'reject'",
+            "'/c'",
+            "'/k'",
+            "5",
+            "60",
+            "0",
+            "false",
+            "'/opt/slurm/bin'",
+            "true",
+        ];
+        let lines: Vec<_> =
+            KEYS.iter().zip(values).map(|(key, value)| format!("{key} = {value}")).collect();
+        let text = format!(
+            "[default.cluster]\nbackend = 'ssh'\n[default.cluster.ssh]\n{}\n[b.cluster.ssh]\nhost = 'other'\nidentity_file = '/d'\n",
+            lines.join("\n")
+        );
+        let file = Slurmfile::parse(&text, "Slurmfile").unwrap();
+        let environment = file.environment("default").unwrap();
+        assert_eq!(environment.backend, Some(BackendKind::Ssh));
+        let shown = format!("{:?}", environment.ssh.settings().unwrap());
+        for part in
+            ["login", "\"me\"", "22", "/a\"", "/b", "Reject", "/c", "/k", "5s", "60s", "Some(0ns)"]
+        {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+        for part in ["/opt/slurm/bin", "login_shell: true"] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+        let other = file.environment("b").unwrap().ssh;
+        assert_eq!(other.host.as_deref(), Some("other"));
+        assert_eq!((other.identity_files, other.port), (vec![PathBuf::from("/d")], Some(22)));
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_places() {
+        let text = "[default.cluster.ssh]\nprot = 1\nport = 70000\nhost_key_policy = 'none'\npassword = 'x'\nlogin_shell = 1\n";
+        let Err(Error::Slurmfile(error)) = Slurmfile::parse(text, "Slurmfile") else {
+            panic!("not refused")
+        };
+        let told = error.to_string();
+        for part in [
+            "2:1: unknown setting `prot`; did you mean `port`?",
+            "3:8: a port is a whole number",
+            "4:19: unknown policy `none`",
+            "5:1: a password does not belong into a file",
+            "6:15: this is `true` or `false`",
+        ] {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What the library logs, for tests that count, and for people: `SLURM_SDK_TEST_LOG=1`.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use log::{LevelFilter, Log, Metadata, Record};
+
+struct Logger(Mutex<Vec<String>>);
+
+static LOGGER: Logger = Logger(Mutex::new(Vec::new()));
+
+impl Log for Logger {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if std::env::var_os("SLURM_SDK_TEST_LOG").is_some() {
+            static BEGAN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+            let began = BEGAN.get_or_init(Instant::now).elapsed();
+            eprintln!("{:7.3} {} {}", began.as_secs_f64(), record.target(), record.args());
+        }
+        if record.target() == "slurm::ssh" {
+            LOGGER.0.lock().unwrap().push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+pub(crate) fn install() {
+    log::set_logger(&LOGGER).unwrap();
+    log::set_max_level(LevelFilter::Debug);
+}
+
+/// Returns the requests that were made since the last call, each a round trip.
+pub(crate) fn requests() -> Vec<String> {
+    std::mem::take(&mut LOGGER.0.lock().unwrap())
+}

@@ -1,0 +1,144 @@
+//! A TCP proxy before a server, with a long way to it and a knife.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Bytes to and from the server that may still pass; the connection is cut in the midst of the next.
+    left: Mutex<[Option<u64>; 2]>,
+    /// Nothing passes in either direction, and nobody is told.
+    frozen: AtomicBool,
+    sent: AtomicU64,
+    /// Bytes that fell victim to the frost.
+    swallowed: AtomicU64,
+    connections: AtomicUsize,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+impl Proxy {
+    /// Starts a proxy that delivers bytes after `delay` in each direction, at any rate.
+    pub(crate) fn new(server: SocketAddr, delay: Duration) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared::default());
+        let of_thread = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(server) else { continue };
+                of_thread.connections.fetch_add(1, Ordering::SeqCst);
+                for stream in [&client, &server] {
+                    stream.set_nodelay(true).unwrap();
+                    of_thread.open.lock().unwrap().push(stream.try_clone().unwrap());
+                }
+                carry(&client, &server, delay, Arc::clone(&of_thread), true);
+                carry(&server, &client, delay, Arc::clone(&of_thread), false);
+            }
+        });
+        Self { port, shared }
+    }
+
+    /// Cuts all connections once this many more bytes have gone to the server.
+    pub(crate) fn cut_after(&self, bytes: u64) {
+        self.shared.left.lock().unwrap()[0] = Some(bytes);
+    }
+
+    /// Cuts all connections once this many more bytes have come from the server.
+    pub(crate) fn cut_after_received(&self, bytes: u64) {
+        self.shared.left.lock().unwrap()[1] = Some(bytes);
+    }
+
+    /// Cuts all connections now; new ones pass.
+    pub(crate) fn cut(&self) {
+        self.shared.cut();
+    }
+
+    /// Lets nothing pass any more, without a word, until it is thawed; connections of before stay dead.
+    pub(crate) fn freeze(&self, frozen: bool) {
+        self.shared.frozen.store(frozen, Ordering::SeqCst);
+    }
+
+    /// How many bytes have gone to the server.
+    pub(crate) fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes have been lost in the frost.
+    pub(crate) fn swallowed(&self) -> u64 {
+        self.shared.swallowed.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Shared {
+    fn cut(&self) {
+        *self.left.lock().unwrap() = [None; 2];
+        for stream in self.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// How many of `bytes` may pass, and whether the cut comes then.
+    fn pass(&self, bytes: usize, up: bool) -> (usize, bool) {
+        match &mut self.left.lock().unwrap()[usize::from(!up)] {
+            Some(left) if *left <= bytes as u64 => (*left as usize, true),
+            Some(left) => {
+                *left -= bytes as u64;
+                (bytes, false)
+            }
+            None => (bytes, false),
+        }
+    }
+}
+
+/// Carries bytes one way.
+fn carry(from: &TcpStream, to: &TcpStream, delay: Duration, shared: Arc<Shared>, up: bool) {
+    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+    let (sender, arriving) = mpsc::channel::<(Instant, Vec<u8>)>();
+    let of_reader = Arc::clone(&shared);
+    thread::spawn(move || {
+        let mut buffer = vec![0; 256 << 10];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            let _ = sender.send((Instant::now() + delay, buffer[..read].to_vec()));
+            if of_reader.frozen.load(Ordering::SeqCst) {
+                of_reader.swallowed.fetch_add(read as u64, Ordering::SeqCst);
+                // This connection has been forgotten by the network.
+                loop {
+                    thread::park();
+                }
+            }
+        }
+    });
+    thread::spawn(move || {
+        for (due, bytes) in arriving {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            if shared.frozen.load(Ordering::SeqCst) {
+                loop {
+                    thread::park();
+                }
+            }
+            let (pass, cut) = shared.pass(bytes.len(), up);
+            shared.sent.fetch_add(if up { pass as u64 } else { 0 }, Ordering::SeqCst);
+            let written = to.write_all(&bytes[..pass]);
+            if cut {
+                shared.cut();
+            }
+            if written.is_err() || cut {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
