@@ -9,7 +9,7 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, OptionSet, OptionSpec, OptionValue, Release, Source, Walltime};
 use slurm_core::spec::{Argument, Spec, Work};
-use slurm_core::task::TaskEntry;
+use slurm_core::task::{TaskEntry, TaskKind};
 
 use crate::backend::Backend;
 use crate::cluster::Cluster;
@@ -19,6 +19,7 @@ use crate::explain::{ExplainedArray, Explanation, explained};
 use crate::host::{Content, NewFile};
 use crate::job::{Job, JobHandle};
 use crate::script::Script;
+use crate::workflow;
 
 /// A submission that is ready: everything is decided and nothing is written.
 #[derive(Debug)]
@@ -32,6 +33,10 @@ pub(crate) struct Prepared {
     pub(crate) dir: JobDir,
     pub(crate) options: OptionSet,
     pub(crate) spec: Vec<u8>,
+    /// The settings of the cluster inside of a workflow.
+    pub(crate) workflow: Option<Vec<u8>>,
+    /// The workflow's job that submits it.
+    pub(crate) within: Option<JobId>,
     pub(crate) explanation: Explanation,
 }
 
@@ -62,6 +67,8 @@ pub(crate) struct Call<'a> {
     pub(crate) dir: JobDir,
     pub(crate) edges: Vec<Edge>,
     pub(crate) part: Option<Part>,
+    /// The directory of the workflow that this one goes on with.
+    pub(crate) resumed: Option<PathBuf>,
 }
 
 /// One Slurm array of a submission.
@@ -78,7 +85,7 @@ pub(crate) fn prepare(
     mut options: OptionSet,
     binary: &Path,
 ) -> Result<Prepared> {
-    let Call { entry, spec, dir, edges: after, part } = call;
+    let Call { entry, spec, dir, edges: after, part, resumed } = call;
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
     add_defaults(&mut options, entry, &pre_id, &dir, part.is_some())?;
@@ -122,8 +129,18 @@ pub(crate) fn prepare(
         parameter: entry.parameters.first().map_or("", |parameter| parameter.name),
         source: CodecError::Encode { reason: error.to_string() },
     })?;
+    let workflow = match entry.kind {
+        TaskKind::Workflow => {
+            let state_dir = resumed.unwrap_or_else(|| dir.path().to_owned());
+            let settings = workflow::Settings::new(cluster, binary, state_dir);
+            let text = serde_json::to_vec_pretty(&settings);
+            Some(text.map_err(|error| Error::Options { problems: vec![error.to_string()] })?)
+        }
+        _ => None,
+    };
+    let within = cluster.workflow().and_then(|flow| flow.job);
     let (part, first) = part.map_or((0, 0), |part| (part.number, part.first));
-    Ok(Prepared { entry, pre_id, part, first, dir, options, spec, explanation })
+    Ok(Prepared { entry, pre_id, part, first, dir, options, spec, workflow, within, explanation })
 }
 
 /// Refuses options that the cluster's Slurm does not have, and warns of those that it may not have.
@@ -215,6 +232,7 @@ pub(crate) struct Files<'a> {
     spec: &'a [u8],
     scripts: Vec<(String, &'a [u8])>,
     json: Vec<u8>,
+    workflow: Option<&'a [u8]>,
 }
 
 impl<'a> Files<'a> {
@@ -227,7 +245,8 @@ impl<'a> Files<'a> {
         let json = serde_json::to_vec_pretty(&parts.first().map(|part| &part.explanation))
             .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
         let spec = parts.first().map_or(&[][..], |part| &part.spec);
-        Ok(Self { spec, scripts: scripts.collect(), json })
+        let workflow = parts.first().and_then(|part| part.workflow.as_deref());
+        Ok(Self { spec, scripts: scripts.collect(), json, workflow })
     }
 
     pub(crate) fn list(&self) -> Vec<NewFile<'_>> {
@@ -241,6 +260,9 @@ impl<'a> Files<'a> {
         let scripts = self.scripts.iter();
         files.extend(scripts.map(|(name, text)| file(name, text, Some(SCRIPT_MODE), false)));
         files.push(file("job.json", &self.json, None, false));
+        // Variables of the Slurmfile are in it.
+        let settings = self.workflow.into_iter();
+        files.extend(settings.map(|text| file(workflow::SETTINGS_FILE, text, Some(0o600), true)));
         files
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 
-use super::{Cluster, Inner};
+use super::{Cluster, Inner, Submitter};
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
 use crate::backend::slurm::Slurm;
@@ -182,6 +182,7 @@ impl ClusterBuilder {
                 staged: OnceCell::new(),
                 environment: self.environment,
                 dry_run: self.dry_run,
+                submitter: Submitter::default(),
                 progress: self.progress,
             }),
         })

@@ -7,11 +7,14 @@
 mod arrays;
 mod common;
 mod faults;
+mod graph;
 mod local;
 mod on_slurm;
+mod requeue;
 mod roles;
 mod shared;
 mod tasks;
+mod workflow;
 
 use libtest_mimic::Arguments;
 
@@ -25,6 +28,9 @@ fn main() {
     trials.extend(faults::trials());
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());
+    trials.extend(requeue::trials());
+    trials.extend(workflow::trials());
+    trials.extend(graph::trials());
     if common::cluster_is_missing() {
         eprintln!(
             "no cluster is up, so tests named `slurm::…` are ignored: eval \"$(tests/cluster/up)\""

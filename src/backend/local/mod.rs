@@ -104,6 +104,7 @@ impl Backend for Local {
         let request = Request::Submit(Box::new(request::job(prepared, self.capacity)?));
         let message = match self.client.ask(&request) {
             Ok(Reply::Submitted(id)) => return Ok(id),
+            Ok(Reply::NoRoom(message)) => return Err(SubmitError::NoRoom { message }),
             Ok(Reply::Refused(message)) | Err(message) => message,
             Ok(other) => format!("it answered {other:?}"),
         };
@@ -155,6 +156,10 @@ impl Backend for Local {
         Ok(self.find(&request)?.map(|status| status.id))
     }
 
+    fn machine(&self) -> Option<(u32, u32)> {
+        Some((self.capacity.cpus, self.capacity.gpus))
+    }
+
     fn cadence(&self) -> Cadence {
         let milliseconds = Duration::from_millis;
         Cadence {
@@ -164,6 +169,7 @@ impl Backend for Local {
             file_grace: Duration::ZERO,
             return_grace: Duration::ZERO,
             lost_after: milliseconds(2_000),
+            on_the_way: milliseconds(2_000),
         }
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
         time_limit: submit::time_limit(options).map(|limit| limit.as_secs()),
         warning: signal.map(|signal| (signal.number().into(), signal.seconds().into())),
         dependency: text(options, "dependency").map(str::to_owned),
+        within: prepared.within,
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| !is_scrubbed(name))
