@@ -1,7 +1,7 @@
 //! The side of slurm-sdk that runs inside the job.
 //!
 //! The batch script ends in `exec BINARY __slurm run SPEC`, so this is the batch step itself: signals
-//! reach it and its exit code is the job's. [`role`] loads the spec, finds the task, calls it and writes
+//! reach it and its exit code is the job's. [`run`] loads the spec, finds the task, calls it and writes
 //! the outcome; the process then ends with one of the codes in [`exit`].
 //!
 //! Files per run: one read (the spec), one written (the outcome, through a temporary file, synced
