@@ -7,16 +7,19 @@
 mod arrays;
 mod common;
 mod faults;
+mod graph;
 mod local;
 mod logger;
 mod on_slurm;
 mod over_ssh;
 mod proxy;
+mod requeue;
 mod roles;
 mod security;
 mod shared;
 mod sshd;
 mod tasks;
+mod workflow;
 
 use libtest_mimic::Arguments;
 
@@ -35,6 +38,9 @@ fn main() {
     trials.extend(security::trials());
     trials.extend(over_ssh::trials());
     trials.extend(over_ssh::counting_trials());
+    trials.extend(requeue::trials());
+    trials.extend(workflow::trials());
+    trials.extend(graph::trials());
     if common::cluster_is_missing() {
         eprintln!(
             "no cluster is up, so tests named `slurm::…` are ignored: eval \"$(tests/cluster/up)\""
