@@ -34,7 +34,10 @@ pub fn as_completed<'a>(jobs: &[&'a dyn Submitted]) -> Result<AsCompleted<'a>> {
     let watched: Vec<Watched<'a>> = jobs.iter().map(|job| job.watched()).collect();
     let watches = watched
         .iter()
-        .map(|watched| watched.cluster.poller().watch(watched.subject.clone()))
+        .map(|watched| {
+            watched.cluster.check_is_real("one of several")?;
+            watched.cluster.poller().watch(watched.subject.clone())
+        })
         .collect::<Result<_>>()?;
     Ok(AsCompleted { open: watched.into_iter().enumerate().collect(), _watches: watches })
 }

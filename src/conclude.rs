@@ -12,7 +12,7 @@ use slurm_core::segment::{HEADER, RecordKind, Records};
 use slurm_core::spec::ReadError;
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Indices, Sighting, written};
+use crate::backend::{Asked, Indices, NO_ROOM, Sighting, written};
 use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
@@ -71,18 +71,21 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
     let End::Seen(sighting) = end else {
         return JobError { kind: JobErrorKind::Lost, job: report(job, None) };
     };
-    let kind = match &sighting.state {
+    let reason = sighting.reason.as_deref().unwrap_or_default();
+    let no_room = reason.strip_prefix(NO_ROOM).map(|reason| reason.trim_start_matches(": "));
+    let kind = match (&sighting.state, no_room) {
         _ if sighting.waits_in_vain() => {
             JobErrorKind::DependencyFailed { upstream: job.upstream() }
         }
-        JobState::OutOfMemory => JobErrorKind::OutOfMemory,
-        JobState::Timeout | JobState::Deadline => JobErrorKind::TimedOut,
-        JobState::Cancelled if sighting.reason.as_deref() == Some("DependencyNeverSatisfied") => {
+        (JobState::Cancelled, Some(reason)) => JobErrorKind::NoRoom { reason: reason.to_owned() },
+        (JobState::OutOfMemory, _) => JobErrorKind::OutOfMemory,
+        (JobState::Timeout | JobState::Deadline, _) => JobErrorKind::TimedOut,
+        (JobState::Cancelled, _) if reason == "DependencyNeverSatisfied" => {
             JobErrorKind::DependencyFailed { upstream: job.upstream() }
         }
-        JobState::Cancelled | JobState::Revoked => JobErrorKind::Cancelled,
-        JobState::Preempted => JobErrorKind::Preempted,
-        JobState::NodeFail | JobState::BootFail => JobErrorKind::NodeFailed,
+        (JobState::Cancelled | JobState::Revoked, _) => JobErrorKind::Cancelled,
+        (JobState::Preempted, _) => JobErrorKind::Preempted,
+        (JobState::NodeFail | JobState::BootFail, _) => JobErrorKind::NodeFailed,
         _ if job.has_started() => JobErrorKind::Died,
         _ => JobErrorKind::NotStarted,
     };
@@ -186,6 +189,7 @@ pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> Jo
         FailureKind::Signature | FailureKind::UnknownTask | FailureKind::Version => {
             JobErrorKind::VersionMismatch { reason: failure.message }
         }
+        FailureKind::Requeue => JobErrorKind::NotRequeued { reason: failure.message },
         FailureKind::Spec => JobErrorKind::Corrupt { reason: failure.message },
         _ => JobErrorKind::Failed(Box::new(failure)),
     };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use slurm_core::registry::Registry;
 
+use crate::cluster::{Cluster, Submitter};
 use crate::error::{Error, Result};
 use crate::script::INSIDE_JOB;
 
@@ -46,6 +47,9 @@ fn run_role(arguments: &[OsString]) -> u8 {
     if let Some((path, first)) = slurm_runner::invocation(arguments) {
         return slurm_runner::run(path, first);
     }
+    if let Some(code) = slurm_runner::requeue(arguments) {
+        return code;
+    }
     match arguments {
         [role, dir] if role == "supervise" => crate::backend::local::supervise(Path::new(dir)),
         _ => {
@@ -56,7 +60,12 @@ fn run_role(arguments: &[OsString]) -> u8 {
 }
 
 /// Refuses what would make a job submit itself for ever.
-pub(crate) fn check_may_submit() -> Result<()> {
+pub(crate) fn check_may_submit(cluster: &Cluster) -> Result<()> {
+    match cluster.submitter() {
+        Submitter::Workflow(flow) if flow.job.is_some() => return Ok(()),
+        Submitter::Plan { .. } => return Ok(()),
+        Submitter::Client | Submitter::Workflow(_) => {}
+    }
     if let Some(pre_id) = std::env::var_os(INSIDE_JOB) {
         return Err(Error::InsideJob { pre_id: pre_id.to_string_lossy().into_owned() });
     }

@@ -55,6 +55,7 @@ mod entry_point;
 pub mod error;
 mod explain;
 mod fuzz;
+mod graph;
 mod host;
 mod init;
 mod job;
@@ -62,9 +63,11 @@ mod permissions;
 mod poll;
 mod printable;
 mod progress;
+mod requeue;
 mod script;
 mod slurmfile;
 mod submit;
+mod workflow;
 
 pub use arg::{Arg, IntoArg};
 pub use array::{
@@ -78,6 +81,7 @@ pub use completed::{AsCompleted, as_completed, wait_any};
 pub use edges::{Edge, Submitted};
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
 pub use explain::{ExplainedArray, ExplainedOption, Explanation};
+pub use graph::{Graph, GraphEdge, GraphNode, Plan};
 #[cfg(feature = "ssh")]
 pub use host::ssh::{HostKeyPolicy, Ssh};
 pub use init::init;
@@ -90,6 +94,7 @@ pub use slurm_core::full_id::{FullJobId, JobPart, JobStep};
 pub use slurm_core::ids::{JobId, PreId};
 pub use slurm_core::options;
 pub use slurm_core::outcome::{Failure, FailureKind, RunReport};
+pub use slurm_core::requeue::{OnTimeout, Requeue};
 pub use slurm_core::secret::Secret;
 pub use slurm_core::state::JobState;
 pub use slurm_core::task::Task;
@@ -97,9 +102,13 @@ pub use slurm_core::variable::VariableName;
 #[cfg(feature = "ssh")]
 pub use slurmfile::SshSection;
 pub use slurmfile::{CallbackSettings, Compress, Environment, Slurmfile};
+pub use workflow::Workflow;
 
 #[doc = include_str!("task_attribute.md")]
 pub use slurm_macros::task;
+
+#[doc = include_str!("workflow_attribute.md")]
+pub use slurm_macros::workflow;
 
 #[doc = include_str!("main_attribute.md")]
 pub use slurm_macros::main;
@@ -129,8 +138,9 @@ pub mod __private {
     pub use slurm_core::options::{ConstInput, OptionInput};
     pub use slurm_core::outcome::Failure;
     pub use slurm_core::registry::{Registered, TASK_NAMES};
+    pub use slurm_core::requeue::{OnTimeout, TaskRequeue};
     pub use slurm_core::task::{
-        Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskOption,
+        Arguments, Codec, ErrorOf, Parameter, Task, TaskArgument, TaskEntry, TaskKind, TaskOption,
         TaskOutput, TaskResult, TaskValue, ViaDebug, ViaDisplay, ViaError, ViaLocalError,
         encode_output,
     };
@@ -142,6 +152,8 @@ pub mod __private {
         MainError, ReportDebug, ReportDisplay, ReportError, ReportLocalError, main_plain,
         main_with_cluster,
     };
+    pub use crate::graph::plan_from_environment;
+    pub use crate::workflow::Workflow;
 }
 
 /// The examples of the README compile.

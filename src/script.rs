@@ -67,7 +67,10 @@ impl Script<'_> {
         let mut run = format!("{} __slurm run {}", word(self.binary), word(&self.dir.spec()));
         // What becomes the result once all of several processes have succeeded, and what it becomes.
         let (mut value, mut result) = (word(&self.dir.value()), word(&self.dir.result()));
+        let mut requeue = word(&self.dir.requeue());
         if let Some(first) = self.first {
+            // Elements share the directory.
+            requeue += "-${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID";
             let _ = write!(run, " {first}");
             let element = format!("/$(({first} + SLURM_ARRAY_TASK_ID))");
             value = word(&self.dir.path().join("values")) + &element;
@@ -81,7 +84,12 @@ impl Script<'_> {
                 text,
                 "trap : USR1 USR2\n\
                  srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} \\\n\
-                 \x20   && mv -f {value} {result}\n",
+                 \x20   && exec mv -f {value} {result}\n\
+                 code=$?\n\
+                 [ ! -e {requeue} ] || exec {} __slurm requeue {} $code\n\
+                 exit $code\n",
+                word(self.binary),
+                word(&self.dir.spec()),
             ),
         };
         text

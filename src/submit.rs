@@ -9,7 +9,7 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, OptionSet, OptionSpec, OptionValue, Release, Source, Walltime};
 use slurm_core::spec::{Argument, Spec, Work};
-use slurm_core::task::TaskEntry;
+use slurm_core::task::{TaskEntry, TaskKind};
 
 use crate::backend::{Backend, Submission};
 use crate::cluster::Cluster;
@@ -19,6 +19,7 @@ use crate::explain::{ExplainedArray, Explanation, explained};
 use crate::host::{Content, Host, NewDir, NewFile};
 use crate::job::{Job, JobHandle};
 use crate::script::Script;
+use crate::workflow;
 
 /// A submission that is ready: everything is decided and nothing is written.
 #[derive(Debug)]
@@ -32,6 +33,10 @@ pub(crate) struct Prepared {
     pub(crate) dir: JobDir,
     pub(crate) options: OptionSet,
     pub(crate) spec: Vec<u8>,
+    /// The settings of the cluster inside of a workflow.
+    pub(crate) workflow: Option<Vec<u8>>,
+    /// The workflow's job that submits it.
+    pub(crate) within: Option<JobId>,
     pub(crate) explanation: Explanation,
     pub(crate) holds_secrets: bool,
 }
@@ -80,6 +85,8 @@ pub(crate) struct Call<'a> {
     /// The parameters whose arguments hold a secret.
     pub(crate) secrets: Vec<&'static str>,
     pub(crate) part: Option<Part>,
+    /// The directory of the workflow that this one goes on with.
+    pub(crate) resumed: Option<PathBuf>,
 }
 
 /// One Slurm array of a submission.
@@ -96,7 +103,7 @@ pub(crate) fn prepare(
     mut options: OptionSet,
     binary: &Path,
 ) -> Result<Prepared> {
-    let Call { entry, spec, dir, edges: after, part, secrets } = call;
+    let Call { entry, spec, dir, edges: after, part, secrets, resumed } = call;
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
     add_defaults(&mut options, entry, &pre_id, &dir, part.is_some())?;
@@ -140,10 +147,31 @@ pub(crate) fn prepare(
         parameter: entry.parameters.first().map_or("", |parameter| parameter.name),
         source: CodecError::Encode { reason: error.to_string() },
     })?;
+    let workflow = match entry.kind {
+        TaskKind::Workflow => {
+            let state_dir = resumed.unwrap_or_else(|| dir.path().to_owned());
+            let settings = workflow::Settings::new(cluster, binary, state_dir);
+            let text = serde_json::to_vec_pretty(&settings);
+            Some(text.map_err(|error| Error::Options { problems: vec![error.to_string()] })?)
+        }
+        _ => None,
+    };
+    let within = cluster.workflow().and_then(|flow| flow.job);
     let (part, first) = part.map_or((0, 0), |part| (part.number, part.first));
     let holds_secrets = false;
-    let mut prepared =
-        Prepared { entry, pre_id, part, first, dir, options, spec, explanation, holds_secrets };
+    let mut prepared = Prepared {
+        entry,
+        pre_id,
+        part,
+        first,
+        dir,
+        options,
+        spec,
+        workflow,
+        within,
+        explanation,
+        holds_secrets,
+    };
     let file = prepared.dir.spec();
     prepared.note_secrets(&secrets, &file);
     Ok(prepared)
@@ -277,6 +305,7 @@ pub(crate) struct Files<'a> {
     spec: &'a [u8],
     scripts: Vec<(String, &'a [u8])>,
     json: Vec<u8>,
+    workflow: Option<&'a [u8]>,
 }
 
 impl<'a> Files<'a> {
@@ -289,8 +318,9 @@ impl<'a> Files<'a> {
         let json = serde_json::to_vec_pretty(&parts.first().map(|part| &part.explanation))
             .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
         let spec = parts.first().map_or(&[][..], |part| &part.spec);
+        let workflow = parts.first().and_then(|part| part.workflow.as_deref());
         let holds_secrets = parts.iter().any(|part| part.holds_secrets);
-        Ok(Self { cluster, holds_secrets, spec, scripts: scripts.collect(), json })
+        Ok(Self { cluster, holds_secrets, spec, scripts: scripts.collect(), json, workflow })
     }
 
     /// Returns the submission that creates the directory with the files and what else there is.
@@ -325,6 +355,9 @@ impl<'a> Files<'a> {
         let mode = Some(self.cluster.permissions().script);
         files.extend(scripts.map(|(name, text)| file(name, text, mode, false)));
         files.push(file("job.json", &self.json, None, false));
+        // Variables of the Slurmfile are in it.
+        let settings = self.workflow.into_iter();
+        files.extend(settings.map(|text| file(workflow::SETTINGS_FILE, text, Some(0o600), true)));
         files
     }
 }

@@ -51,6 +51,39 @@ fn monte_carlo_comes_close_to_pi() {
 }
 
 #[test]
+fn a_pipeline_passes_results_on_and_failures_too() {
+    let text = output_of(&built().join("pipeline"), &[]);
+    let mut lines = text.lines();
+    assert!(lines.next().unwrap().starts_with("y = 2.000 x + "), "{text}");
+    let failure = lines.next().unwrap();
+    assert!(failure.contains("(pipeline::fit) failed: 1 points do not make a line"), "{text}");
+}
+
+#[test]
+fn a_workflow_trains_in_several_runs_until_one_model_is_left() {
+    let text = output_of(&built().join("workflow"), &[]);
+    let expected = "rate 0.3 reached a loss of 0.000008 in 6 epochs";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("2 models are left") && text.contains("1 models are left"), "{text}");
+}
+
+#[test]
+fn a_graph_is_drawn_before_and_after() {
+    let program = built().join("graph");
+    let text = output_of(&program, &[]);
+    assert!(text.starts_with("6 jobs, at most 4.3 core hours; there may be more"), "{text}");
+    assert!(text.contains("    n5[\"compare<br>job 6, completed\"]:::completed\n"), "{text}");
+    let dir = tempfile::tempdir().unwrap();
+    output_of(&program, &["--write", dir.path().to_str().unwrap()]);
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    assert!(
+        read("plan.dot").starts_with("digraph jobs {\n") && read("run.dot").contains("n1 -> n2;")
+    );
+    let json: serde_json::Value = serde_json::from_str(&read("run.json")).unwrap();
+    assert_eq!(json["nodes"].as_array().unwrap().len(), 6);
+}
+
+#[test]
 fn a_custom_command_line_reaches_the_task() {
     let program = built().join("custom_cli");
     assert_eq!(output_of(&program, &["--words", "3"]), "[1, 2, 3]\n");

@@ -272,6 +272,20 @@ impl JobContext {
         Ok(path)
     }
 
+    /// Returns the directory for what the task leaves to its next run, creating it if needed.
+    ///
+    /// It is the same in every run of the job, and one of its own for each item of an array. Write a checkpoint under another name and rename it, as
+    /// the run may end in the middle.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn checkpoint_dir(&self) -> io::Result<PathBuf> {
+        let mut path = self.dir.checkpoint();
+        path.extend(self.item.map(|item| item.to_string()));
+        std::fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+
     /// Returns the variables by which `torch.distributed`, and libraries that follow it, find their peers:
     /// `MASTER_ADDR`, `MASTER_PORT`, `WORLD_SIZE`, `RANK`, `LOCAL_RANK`, `LOCAL_WORLD_SIZE`, `NODE_RANK`.
     ///

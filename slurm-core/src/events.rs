@@ -38,6 +38,15 @@ pub enum EventKind {
         /// The file that standard error goes to.
         stderr: Option<PathBuf>,
     },
+    /// The run asks to be run again.
+    Requeued {
+        /// The job, as the node knows it.
+        job_id: Option<JobId>,
+        /// How often it had been restarted before.
+        restart_count: u32,
+        /// Why.
+        reason: String,
+    },
     /// The outcome is written.
     Finished {
         /// The exit code of the process.

@@ -12,7 +12,13 @@
 //!     events.jsonl              what happened, a line each             runner
 //!     result                    frame: value or failure                runner, at the end
 //!     value                     of several processes: the outcome of the first, until all have ended
+//!     requeue                   a run's wish to be run again           runner
+//!     workflow.json             of a workflow: its cluster             client, before sbatch
+//!     journal.jsonl             of a workflow: what it has submitted   workflow
+//!     tasks/{task}/{pre_id}/    of a workflow: its jobs                workflow
+//!     shared/                   of a workflow: files of its jobs       its jobs
 //!     output/                   the task's own files                   task
+//!     checkpoint/               what it leaves to its next run         task
 //!
 //! {task}/{pre_id}/            the submission of an array, beside spec, job.json, script.sh, submitted.json
 //!     items                     the arguments of all calls             client, before sbatch
@@ -117,6 +123,25 @@ impl JobDir {
     /// Returns where the first of several processes puts its outcome until all have ended well.
     pub fn value(&self) -> PathBuf {
         self.0.join("value")
+    }
+
+    /// Returns the path of the note by which a run asks to be run again.
+    pub fn requeue(&self) -> PathBuf {
+        self.0.join("requeue")
+    }
+
+    /// Returns the path of that note of an element of an array, given the array and the index; without one,
+    /// that of the job.
+    pub fn requeue_of(&self, element: Option<(JobId, u32)>) -> PathBuf {
+        match element {
+            None => self.requeue(),
+            Some((array, index)) => self.0.join(format!("requeue-{array}_{index}")),
+        }
+    }
+
+    /// Returns the path of the directory for what a task leaves to its next run.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.0.join("checkpoint")
     }
 
     /// Returns the path of the directory for the task's own files.

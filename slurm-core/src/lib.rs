@@ -14,6 +14,7 @@
 //! | [`layout`] | where the files of a job lie |
 //! | [`durable`] | writes that are whole or absent |
 //! | [`events`] | the diary of a job |
+//! | [`requeue`] | running a job again under the same id |
 //! | [`task`], [`registry`] | tasks and how a binary finds its own |
 //! | [`context`] | what a running task can ask about its job |
 //!
@@ -56,6 +57,8 @@ pub mod layout;
 pub mod outcome;
 #[cfg(feature = "runtime")]
 pub mod registry;
+#[cfg(feature = "runtime")]
+pub mod requeue;
 #[cfg(feature = "runtime")]
 pub mod secret;
 #[cfg(feature = "runtime")]

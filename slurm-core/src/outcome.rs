@@ -90,6 +90,8 @@ pub enum FailureKind {
     Signature,
     /// The spec was written in another format version.
     Version,
+    /// The function asked to be run again, and the job could not be requeued.
+    Requeue,
 }
 
 impl Failure {

@@ -134,6 +134,8 @@ mod tests {
             output: "()",
             options: &[],
             extra: &[],
+            kind: crate::task::TaskKind::Task,
+            requeue: crate::requeue::TaskRequeue { on_timeout: None, max_requeues: None },
             run: |_, _| Ok(Vec::new()),
         }
     }

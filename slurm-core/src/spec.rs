@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{self, CodecError};
 use crate::frame::{Frame, FrameError, FrameKind};
 use crate::ids::PreId;
+use crate::requeue::RequeuePolicy;
 
 /// Everything that the runner has to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub struct Spec {
     pub upstream: Vec<Upstream>,
     /// The time limit that was asked for, in seconds. Slurm tells a job its end time only from 23.02.
     pub time_limit: Option<u64>,
+    /// Whether and how the job may be requeued.
+    pub requeue: RequeuePolicy,
 }
 
 /// What a job does.

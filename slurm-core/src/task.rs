@@ -9,6 +9,7 @@ use crate::codec::{self, CodecError};
 use crate::context::JobContext;
 use crate::options::OptionInput;
 use crate::outcome::{Failure, FailureKind};
+use crate::requeue::{Requeue, TaskRequeue};
 
 /// A function that can run as a job.
 ///
@@ -48,6 +49,10 @@ pub struct TaskEntry {
     pub options: &'static [TaskOption],
     /// Raw flags from `extra = […]`.
     pub extra: &'static [&'static str],
+    /// Whether it submits jobs itself.
+    pub kind: TaskKind,
+    /// What the attribute says about requeueing.
+    pub requeue: TaskRequeue,
     /// Decodes the arguments, calls the function and encodes what it returned.
     pub run: fn(&JobContext, Arguments<'_>) -> Result<Vec<u8>, Failure>,
 }
@@ -57,6 +62,16 @@ impl TaskEntry {
     pub fn short_name(&self) -> &'static str {
         self.name.rsplit("::").next().unwrap_or(self.name)
     }
+}
+
+/// What the function of a task may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TaskKind {
+    /// It computes.
+    Task,
+    /// It submits jobs, too.
+    Workflow,
 }
 
 /// A parameter of a task.
@@ -314,10 +329,12 @@ pub trait TaskError: fmt::Debug {}
 impl<E: fmt::Debug> TaskError for E {}
 
 fn failure_of(error: &(dyn std::error::Error + 'static)) -> Failure {
-    let mut failure = Failure::new(FailureKind::Error, error.to_string());
+    let asks = Requeue::is_in(error);
+    let kind = if asks { FailureKind::Requeue } else { FailureKind::Error };
+    let mut failure = Failure::new(kind, error.to_string());
     failure.debug = Some(format!("{error:?}").into());
     let mut next = error.source();
-    while let Some(source) = next {
+    while let Some(source) = next.filter(|source| !Requeue::is_mark(*source)) {
         failure.sources.push(source.to_string());
         next = source.source();
     }

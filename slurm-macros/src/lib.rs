@@ -24,7 +24,15 @@ use proc_macro::TokenStream;
 /// See `slurm::task`.
 #[proc_macro_attribute]
 pub fn task(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    task::expand(arguments.into(), &item.into()).into()
+    task::expand(arguments.into(), &item.into(), task::Kind::Task).into()
+}
+
+/// Makes a workflow of a function: a task that submits jobs from inside of its own job.
+///
+/// See `slurm::workflow`.
+#[proc_macro_attribute]
+pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    task::expand(arguments.into(), &item.into(), task::Kind::Workflow).into()
 }
 
 /// Makes `main` the entry point of a program whose tasks run as jobs.

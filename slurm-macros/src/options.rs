@@ -23,6 +23,9 @@ pub(crate) struct Options {
     pub(crate) constants: Vec<(&'static str, TokenStream)>,
     /// Raw flags.
     pub(crate) extra: Vec<String>,
+    /// Whether the job is requeued at its time limit, if the attribute says.
+    pub(crate) on_timeout: Option<bool>,
+    pub(crate) max_requeues: Option<u32>,
 }
 
 /// What an argument is about.
@@ -30,6 +33,8 @@ enum Key {
     Crate,
     Name,
     Extra,
+    OnTimeout,
+    MaxRequeues,
     Option(&'static OptionSpec),
 }
 
@@ -42,6 +47,8 @@ impl Options {
             options: Vec::new(),
             constants: Vec::new(),
             extra: Vec::new(),
+            on_timeout: None,
+            max_requeues: None,
         };
         let mut set = OptionSet::new();
         let mut seen = Vec::new();
@@ -62,6 +69,8 @@ impl Options {
                 Key::Crate => options.krate = krate(&argument, errors).unwrap_or(options.krate),
                 Key::Name => options.name = task_name(&argument, errors),
                 Key::Extra => options.extra = extra(&argument, errors),
+                Key::OnTimeout => options.on_timeout = on_timeout(&argument, errors),
+                Key::MaxRequeues => options.max_requeues = max_requeues(&argument, errors),
                 Key::Option(option) => {
                     if let Some(Value { kind: ValueKind::Path, tokens }) = &argument.value {
                         options.constants.push((option.key, tokens.clone()));
@@ -94,6 +103,8 @@ impl Key {
         let key = match (text, find(text.trim_start_matches('-'))) {
             ("crate", _) => Ok(Self::Crate),
             ("name", _) => Ok(Self::Name),
+            ("on_timeout", _) => Ok(Self::OnTimeout),
+            ("max_requeues", _) => Ok(Self::MaxRequeues),
             // A text is the value of sbatch's own `--extra`; a list holds whole flags.
             ("extra", Some(option)) if is_plain_text(&argument) => Ok(Self::Option(option)),
             ("extra", _) => Ok(Self::Extra),
@@ -116,6 +127,8 @@ impl Key {
             Self::Crate => "crate",
             Self::Name => "name",
             Self::Extra => "extra",
+            Self::OnTimeout => "on_timeout",
+            Self::MaxRequeues => "max_requeues",
             Self::Option(option) => option.key,
         }
     }
@@ -167,6 +180,29 @@ fn task_name(argument: &Argument, errors: &mut Errors) -> Option<String> {
         return None;
     }
     Some(name.clone())
+}
+
+fn on_timeout(argument: &Argument, errors: &mut Errors) -> Option<bool> {
+    match argument.value.as_ref().map(|value| &value.kind) {
+        Some(ValueKind::Text(text)) if text == "requeue" => return Some(true),
+        Some(ValueKind::Text(text)) if text == "fail" => return Some(false),
+        _ => {}
+    }
+    let message = "expected `on_timeout = \"requeue\"` or `\"fail\"`";
+    errors.over(place(argument, argument.value.as_ref()), message);
+    None
+}
+
+fn max_requeues(argument: &Argument, errors: &mut Errors) -> Option<u32> {
+    let times = match argument.value.as_ref().map(|value| &value.kind) {
+        Some(ValueKind::Integer(text)) => text.parse().ok(),
+        _ => None,
+    };
+    if times.is_none() {
+        let message = "expected how often the job may be requeued, such as `max_requeues = 3`";
+        errors.over(place(argument, argument.value.as_ref()), message);
+    }
+    times
 }
 
 fn is_plain_text(argument: &Argument) -> bool {

@@ -7,10 +7,11 @@ use syn::{PathArguments, Type};
 
 use crate::errors::Errors;
 use crate::function::{Function, Input, Pattern};
+use crate::task::Kind;
 
 /// The parameters of a task and its return type.
 pub(crate) struct Signature {
-    /// Whether the first parameter is the job's context.
+    /// Whether the first parameter is passed by the job: its context, or the workflow.
     pub(crate) takes_context: bool,
     pub(crate) parameters: Vec<Parameter>,
     /// `None` for `()`.
@@ -38,24 +39,30 @@ pub(crate) struct Output {
 
 impl Signature {
     /// Returns the signature of `function`, with refused types left out.
-    pub(crate) fn of(function: &Function, errors: &mut Errors) -> Self {
+    pub(crate) fn of(function: &Function, kind: Kind, errors: &mut Errors) -> Self {
         let mut takes_context = false;
         let mut parameters = Vec::new();
         for (position, input) in function.inputs.iter().enumerate() {
             let (Some(ty), false) = (&input.ty, input.is_receiver()) else { continue };
-            let stored = match (is_context(ty), position) {
-                (Some(true), 0) => {
-                    takes_context = true;
-                    continue;
-                }
-                (Some(_), _) => {
-                    let message = "the job's context has to be the first parameter, `&JobContext`";
-                    errors.over(ty, message);
+            let injected = Injected::of(ty);
+            if position == 0 && injected == Some(Injected::by(kind)) {
+                takes_context = true;
+                continue;
+            }
+            let stored = match injected {
+                Some(injected) => {
+                    errors.over(ty, injected.refusal(kind));
+                    takes_context |= position == 0;
                     None
                 }
-                (None, _) => stored(ty, errors),
+                None => stored(ty, errors),
             };
             parameters.push(Parameter::new(position, input, ty, stored));
+        }
+        if kind == Kind::Workflow && !takes_context {
+            let message =
+                "a workflow takes `&Workflow` as its first parameter, to which it submits";
+            errors.over(&function.name, message);
         }
         let output = function.output.as_ref().and_then(|ty| Output::new(ty, errors));
         Self { takes_context, parameters, output }
@@ -161,13 +168,53 @@ fn is_owned(tokens: &TokenStream, errors: &mut Errors) -> bool {
     false
 }
 
-/// Returns whether `ty` is `&JobContext`, or `None` if it has nothing to do with that.
-fn is_context(ty: &Type) -> Option<bool> {
-    match peel(ty) {
-        Type::Reference(reference) => {
-            is_named(&reference.elem, "JobContext").then_some(reference.mutability.is_none())
+/// What a job can pass to the function by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Injected {
+    Context,
+    Workflow,
+    /// One of the two, but not by a shared reference.
+    Misplaced(&'static str),
+}
+
+impl Injected {
+    fn by(kind: Kind) -> Self {
+        match kind {
+            Kind::Task => Self::Context,
+            Kind::Workflow => Self::Workflow,
         }
-        ty => is_named(ty, "JobContext").then_some(false),
+    }
+
+    /// Returns what `ty` is, if it is one of them.
+    fn of(ty: &Type) -> Option<Self> {
+        let known = [("JobContext", Self::Context), ("Workflow", Self::Workflow)];
+        match peel(ty) {
+            Type::Reference(reference) => {
+                let (name, it) =
+                    known.into_iter().find(|(name, _)| is_named(&reference.elem, name))?;
+                Some(if reference.mutability.is_none() { it } else { Self::Misplaced(name) })
+            }
+            ty => {
+                let (name, _) = known.into_iter().find(|(name, _)| is_named(ty, name))?;
+                Some(Self::Misplaced(name))
+            }
+        }
+    }
+
+    /// Returns why it cannot stand where it stands.
+    fn refusal(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Self::Context | Self::Misplaced("JobContext"), Kind::Task) => {
+                "the job's context has to be the first parameter, `&JobContext`"
+            }
+            (Self::Context | Self::Misplaced("JobContext"), Kind::Workflow) => {
+                "a workflow has its job's context already: call `context()` of the `&Workflow`"
+            }
+            (_, Kind::Task) => {
+                "a task cannot submit jobs: make it a workflow with `#[slurm::workflow]`"
+            }
+            (_, Kind::Workflow) => "the workflow has to be the first parameter, `&Workflow`",
+        }
     }
 }
 

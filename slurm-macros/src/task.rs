@@ -16,8 +16,15 @@ mod entry;
 mod map;
 mod run;
 
+/// Which attribute it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Task,
+    Workflow,
+}
+
 /// Returns `item` as it is, and beside it what makes it a task.
-pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream {
+pub(crate) fn expand(arguments: TokenStream, item: &TokenStream, kind: Kind) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(arguments, &mut errors);
     let function = match syn::parse2::<Function>(item.clone()) {
@@ -31,8 +38,8 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
 
     let mut refusals = Errors::default();
     valid::check(&function, &mut refusals);
-    let signature = Signature::of(&function, &mut refusals);
-    let task = Task::new(&function, &signature, &options);
+    let signature = Signature::of(&function, kind, &mut refusals);
+    let task = Task::new(&function, &signature, &options, kind);
     let generated = if function.is_method() {
         TokenStream::new()
     } else if refusals.is_empty() {
@@ -49,16 +56,22 @@ struct Task<'a> {
     signature: &'a Signature,
     options: &'a Options,
     krate: &'a TokenStream,
+    kind: Kind,
     /// The function's name, at its place but as an identifier that the macro wrote, whose lints are
     /// not the user's.
     name: Ident,
 }
 
 impl<'a> Task<'a> {
-    fn new(function: &'a Function, signature: &'a Signature, options: &'a Options) -> Self {
+    fn new(
+        function: &'a Function,
+        signature: &'a Signature,
+        options: &'a Options,
+        kind: Kind,
+    ) -> Self {
         let mut name = function.name.clone();
         name.set_span(at(name.span()));
-        Self { function, signature, options, krate: &options.krate, name }
+        Self { function, signature, options, krate: &options.krate, kind, name }
     }
 
     /// Returns everything that makes the function a task.
@@ -155,20 +168,44 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Returns the function that binds arguments.
+    /// Returns the function that binds arguments and, for a workflow, the one that plans.
     fn job(&self, body: &TokenStream) -> TokenStream {
         let Self { function, krate, name, .. } = self;
+        let private = self.private();
         let vis = visibility(&function.vis);
         let plain = plain_name(&function.name);
         let doc =
             format!("Returns a job that will call [`{plain}`](fn@{name}) with these arguments.");
         let deprecation = attributes::select(&function.attrs, &[DEPRECATION]);
         let is_generic = !function.generics.params.is_empty();
-        let parameters = self.signature.parameters.iter().map(|parameter| {
-            let name = parameter.name_of_argument();
-            match &parameter.stored {
-                Some(ty) if !is_generic => quote!(#name: impl #krate::IntoArg<#ty>),
-                _ => quote!(#name: impl ::core::marker::Sized),
+        let parameters: Vec<_> = self
+            .signature
+            .parameters
+            .iter()
+            .map(|parameter| {
+                let name = parameter.name_of_argument();
+                match &parameter.stored {
+                    Some(ty) if !is_generic => quote!(#name: impl #krate::IntoArg<#ty>),
+                    _ => quote!(#name: impl ::core::marker::Sized),
+                }
+            })
+            .collect();
+        let plan = (self.kind == Kind::Workflow).then(|| {
+            let names = self.signature.parameters.iter().map(Parameter::name_of_argument);
+            let doc = format!(
+                "Returns what [`{plain}`](fn@{name}) would submit with these arguments, to the cluster \
+                 that the environment names. Nothing is submitted."
+            );
+            quote! {
+                #[doc = #doc]
+                ///
+                /// # Errors
+                /// If a call or the Slurmfile is wrong, or the function fails.
+                #[allow(dead_code)]
+                #deprecation
+                #vis fn plan(#(#parameters),*) -> #krate::Result<#krate::Plan> {
+                    #private::plan_from_environment(Self::job(#(#names),*))
+                }
             }
         });
         quote! {
@@ -178,6 +215,8 @@ impl<'a> Task<'a> {
                 #vis fn job(#(#parameters),*) -> #krate::JobBuilder<#name> {
                     #body
                 }
+
+                #plan
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use slurm_core::context::StopFlag;
 use slurm_core::events::{Event, EventKind};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, FailureKind};
@@ -11,6 +12,7 @@ use slurm_core::task::{Arguments, TaskEntry};
 
 use crate::arguments::Resolver;
 use crate::panics::PanicLog;
+use crate::requeue::Requeueing;
 use crate::run::{context, tell, watch_signals};
 use crate::writer::Writer;
 use crate::{environment, exit};
@@ -23,7 +25,12 @@ pub(crate) fn call(
     dir: JobDir,
     writer: &Arc<Writer>,
 ) -> u8 {
-    let stop = watch_signals();
+    let stop = StopFlag::default();
+    let requeueing = Arc::new(Requeueing::new(spec.requeue.clone(), dir.clone(), stop.clone()));
+    let at_timeout = (Arc::clone(&requeueing), Arc::clone(writer));
+    watch_signals(&stop, move || {
+        at_timeout.0.requeue_in_time(Some((Arc::clone(&at_timeout.1), entry)));
+    });
     let panics = PanicLog::default();
     let on_abort = Arc::clone(writer);
     panics.install(move |failure| {
@@ -47,6 +54,16 @@ pub(crate) fn call(
         catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))))
             .unwrap_or_else(|payload| Err(panics.failure(payload.as_ref())))
     });
+    requeueing.decide();
+    let ending = match ending {
+        Err(failure) if failure.kind == FailureKind::Requeue => {
+            match requeueing.ask(&failure.message) {
+                Ok(code) => return code,
+                Err(refusal) => Err(refusal),
+            }
+        }
+        ending => ending,
+    };
     let code = if ending.is_ok() { exit::DONE } else { exit::FAILED };
     let ending = match ending {
         Ok(value) => Ending::Value(value),

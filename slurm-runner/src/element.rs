@@ -19,6 +19,7 @@ use slurm_core::task::{Arguments, TaskEntry};
 
 use crate::arguments::Resolver;
 use crate::panics::PanicLog;
+use crate::requeue::Requeueing;
 use crate::run::{context, tell, watch_signals};
 use crate::{environment, exit};
 
@@ -39,7 +40,11 @@ pub(crate) fn element(
     first: u64,
     started_at: u64,
 ) -> u8 {
-    let stop = watch_signals();
+    let stop = StopFlag::default();
+    let requeueing = Arc::new(Requeueing::new(spec.requeue.clone(), dir.clone(), stop.clone()));
+    let at_timeout = Arc::clone(&requeueing);
+    // The next run makes the calls that this one does not finish.
+    watch_signals(&stop, move || at_timeout.requeue_in_time(None));
     let context = context(spec, dir.clone(), stop.clone());
     let number = first + u64::from(context.array_index().unwrap_or(0));
     let run = environment::report(started_at);
@@ -54,7 +59,8 @@ pub(crate) fn element(
         }
     };
     let panics = PanicLog::default();
-    let mut work = Work { spec, entry, context, reader, panics, output: None, stop };
+    let asked = Mutex::default();
+    let mut work = Work { spec, entry, context, reader, panics, output: None, stop, asked };
     let share = items.shares.of_element(number);
     if work.context.world_size() > 1 {
         return together(&work, dir, number, &share, run);
@@ -74,7 +80,20 @@ pub(crate) fn element(
         }
     });
     let share: Vec<u64> = share.into_iter().filter(|index| !done.contains(index)).collect();
-    let ended = work.all(&share, items.threads.max(1) as usize);
+    let mut ended = work.all(&share, items.threads.max(1) as usize);
+    requeueing.decide();
+    let asked = std::mem::take(&mut *work.asked.lock().unwrap_or_else(PoisonError::into_inner));
+    if let Some((_, first)) = asked.first() {
+        match requeueing.ask(&first.message) {
+            Ok(code) => return code,
+            Err(refusal) => {
+                tell(&refusal);
+                let written =
+                    asked.iter().try_for_each(|(index, _)| output.item(*index, Err(&refusal)));
+                ended = written.and(ended).map(|_| Ended::Badly);
+            }
+        }
+    }
     let run = RunReport {
         finished_at: environment::now_micros(),
         peak_memory_kib: environment::peak_memory_kib(),
@@ -116,6 +135,8 @@ struct Work<'a> {
     panics: PanicLog,
     output: Option<Arc<Output>>,
     stop: StopFlag,
+    /// The items that want another run.
+    asked: Mutex<Vec<(u64, Failure)>>,
 }
 
 #[derive(Debug)]
@@ -148,6 +169,15 @@ impl Work<'_> {
             while !self.stop.is_last() {
                 let Some(index) = share.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
                 let ending = self.one(*index, &mut context, &resolver);
+                if let Err(failure) = &ending
+                    && failure.kind == FailureKind::Requeue
+                {
+                    // The others that have begun finish; the rest is for the next run.
+                    next.store(share.len(), Ordering::Relaxed);
+                    let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+                    asked.push((*index, failure.clone()));
+                    return;
+                }
                 if let Err(failure) = &ending {
                     failed.store(true, Ordering::Relaxed);
                     // The hook has printed a panic already.

@@ -19,6 +19,9 @@ pub const OUTCOME: u8 = 113;
 /// The job was asked to stop before all calls of an element were made.
 pub const STOPPED: u8 = 114;
 
+/// The run asks to be run again, so there is no outcome yet.
+pub const REQUEUE: u8 = 115;
+
 /// Returns what one of the runner's own codes says, for a job that left no outcome.
 pub fn describe(code: u8) -> Option<&'static str> {
     Some(match code {
@@ -27,6 +30,7 @@ pub fn describe(code: u8) -> Option<&'static str> {
         VERSION => "the binary and the job's spec do not fit each other",
         OUTCOME => "the runner could not write the outcome (disk full, quota, or no permission?)",
         STOPPED => "the element was asked to stop before it had made all of its calls",
+        REQUEUE => "it asked to be requeued, and was told to end meanwhile",
         _ => return None,
     })
 }

@@ -5,7 +5,7 @@
 //! the outcome; the process then ends with one of the codes in [`exit`].
 //!
 //! Files per run: one read (the spec), one written (the outcome, through a temporary file, synced
-//! twice), two lines appended to the diary. No Slurm command is called.
+//! twice), two lines appended to the diary. No Slurm command is called, except to requeue the job.
 
 // A library neither prints nor ends the process, and nothing from outside may make it panic.
 #![warn(
@@ -23,8 +23,10 @@ mod element;
 mod environment;
 pub mod exit;
 mod panics;
+mod requeue;
 mod run;
 mod signals;
 mod writer;
 
+pub use requeue::role as requeue;
 pub use run::{invocation, run};

@@ -88,13 +88,11 @@ pub(crate) fn context(spec: &Spec, dir: JobDir, stop: StopFlag) -> JobContext {
     JobContext::from_environment(variable, dir, stop).with_submission(spec.pre_id.clone(), deadline)
 }
 
-/// Returns the flag that signals set.
-pub(crate) fn watch_signals() -> StopFlag {
-    let stop = StopFlag::default();
-    if let Err(error) = signals::install(stop.clone()) {
+/// Sets `stop` when a signal asks for it, and calls `warned` when it was only a warning.
+pub(crate) fn watch_signals(stop: &StopFlag, warned: impl Fn() + Send + 'static) {
+    if let Err(error) = signals::install(stop.clone(), warned) {
         tell(&Failure::new(FailureKind::Error, format!("signals will not be noticed: {error}")));
     }
-    stop
 }
 
 #[allow(clippy::print_stderr, reason = "standard error of the job is where a person looks first")]

@@ -25,8 +25,9 @@ impl Writer {
         let RunReport { rank, restart_count, .. } = environment::report(started_at);
         let several = environment::number("SLURM_NTASKS").is_some_and(|tasks| tasks > 1);
         if several && rank == 0 && restart_count > 0 {
-            // The failure of the run before must not stand in the way of this one's outcome.
+            // What the run before left must not stand in the way of this one's outcome.
             let _ = fs::remove_file(dir.result());
+            let _ = fs::remove_file(dir.value());
         }
         Self { dir: dir.clone(), started_at, entered_at: AtomicU64::new(0), several }
     }

@@ -11,10 +11,12 @@ use super::sharing::Chunk;
 use super::submit::{self, Settings};
 use crate::arg::CallArguments;
 use crate::builder::CallOptions;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Submitter};
 use crate::edges::Edge;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
+use crate::submit::new_pre_id;
+use crate::{graph, workflow};
 
 /// Many calls of a task, with the options for each element of the Slurm array that will make them;
 /// [`submit`](Self::submit) makes it a [`JobArray`].
@@ -25,7 +27,7 @@ use crate::explain::Explanation;
 #[must_use = "a builder does nothing until it is submitted"]
 pub struct ArrayBuilder<'a, T> {
     items: Box<dyn Iterator<Item = CallArguments> + 'a>,
-    options: CallOptions,
+    pub(crate) options: CallOptions,
     settings: Settings,
     task: PhantomData<fn() -> T>,
 }
@@ -140,12 +142,17 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// [`Error::Item`] if an item cannot be sent; otherwise as [`JobBuilder::submit`](crate::JobBuilder::submit).
     /// Nothing is submitted then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
     pub fn submit(self, cluster: &Cluster) -> Result<JobArray<T::Output>> {
-        crate::init::check_may_submit()?;
+        crate::init::check_may_submit(cluster)?;
         let Self { items, options, settings, .. } = self;
         let dry = cluster.is_dry_run();
+        if let Submitter::Plan { planner, .. } = cluster.submitter() {
+            let spooled = submit::spool(cluster, items, false)?;
+            return graph::submit_array::<T>(planner, cluster, &spooled, options, &settings);
+        }
         let spooled = submit::spool(cluster, items, !dry)?;
         if dry {
-            let mut parts = submit::prepare::<T>(cluster, &spooled, options, &settings, false)?;
+            let mut parts =
+                submit::prepare::<T>(cluster, &spooled, options, &settings, new_pre_id(), false)?;
             return Err(match parts.submissions.drain(..).next() {
                 Some(first) => Error::DryRun(Box::new(first.explanation)),
                 None => Error::Options { problems: vec!["there are no items".to_owned()] },
@@ -154,7 +161,11 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         if spooled.count() == 0 {
             return Ok(JobArray::empty(cluster, T::entry(), T::decode_output));
         }
-        let parts = submit::prepare::<T>(cluster, &spooled, options, &settings, true)?;
+        if let Submitter::Workflow(flow) = cluster.submitter() {
+            return workflow::submit_array::<T>(flow, cluster, &spooled, options, &settings);
+        }
+        let parts =
+            submit::prepare::<T>(cluster, &spooled, options, &settings, new_pre_id(), true)?;
         let handle = submit::submit(cluster, &parts, Some(&spooled))?;
         Ok(JobArray::new(cluster, handle, T::decode_output, Some(parts.explanation())))
     }
@@ -165,7 +176,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// As `submit`, as far as it can be known without submitting.
     pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
         let spooled = submit::spool(cluster, self.items, false)?;
-        submit::prepare::<T>(cluster, &spooled, self.options, &self.settings, false)
+        submit::prepare::<T>(cluster, &spooled, self.options, &self.settings, new_pre_id(), false)
             .map(|parts| parts.explanation())
     }
 }

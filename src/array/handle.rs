@@ -195,6 +195,7 @@ impl<T> JobArray<T> {
     /// # Errors
     /// If the backend cannot be asked.
     pub fn refresh(&self) -> Result<Progress> {
+        self.cluster.check_is_real(&self.handle.task)?;
         self.cluster.poller().refresh(&self.subject())?;
         Ok(self.progress())
     }

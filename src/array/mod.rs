@@ -33,4 +33,6 @@ pub use retry::ArrayName;
 pub use state::Progress;
 
 pub(crate) use reference::ArrayRef;
-pub(crate) use submit::Limits;
+pub(crate) use submit::{
+    Limits, Parts, Settings as ArraySettings, Spooled, enqueue, prepare, submit,
+};

@@ -107,6 +107,7 @@ impl<T> JobArray<T> {
     }
 
     pub(super) fn watched(&self) -> Result<Watch> {
+        self.cluster.check_is_real(&self.handle.task)?;
         self.cluster.poller().watch(self.watch.clone())
     }
 

@@ -8,6 +8,7 @@ use slurm_core::layout::JobDir;
 use slurm_core::options::{self, OptionSet, OptionValue, Source};
 use slurm_core::registry::Registry;
 use slurm_core::spec::{Items, Shares, Spec, Work};
+use slurm_core::state::JobState;
 use slurm_core::task::Task;
 
 use super::handle::ArrayPart;
@@ -31,7 +32,7 @@ impl<T> JobArray<T> {
     /// [`max_attempts`](super::ArrayBuilder::max_attempts) allows; otherwise as
     /// [`submit`](super::ArrayBuilder::submit).
     pub fn retry_failed(&self) -> Result<usize> {
-        crate::init::check_may_submit()?;
+        crate::init::check_may_submit(&self.cluster)?;
         let (failed, attempts) = {
             let state = self.watch.state();
             (state.failed(), state.attempts.len())
@@ -72,7 +73,7 @@ impl<T> JobArray<T> {
         let per_element = Chunk::Each.per_element(count, &most, || 1);
         let shares = Shares { selected: Some(failed), count, per_element };
         let pre_id = new_pre_id();
-        let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
+        let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
         let max_running = max_running(explanation);
         let max_attempts = self.handle.max_attempts;
         let settings = Settings { max_running, max_attempts, ..Settings::default() };
@@ -147,7 +148,13 @@ impl Cluster {
                 found: handle.task,
             });
         }
-        let array = JobArray::new(self, handle, T::decode_output, None);
+        let mut array = JobArray::new(self, handle, T::decode_output, None);
+        self.follow(&mut array)?;
+        Ok(array)
+    }
+
+    /// Makes the attempts known that came after the first one.
+    fn follow<V>(&self, array: &mut JobArray<V>) -> Result<()> {
         let dir = JobDir::at(&array.handle.dir);
         for attempt in 1.. {
             let Some(handle) = self.json::<ArrayHandle>(&dir.retry(attempt))? else { break };
@@ -158,16 +165,26 @@ impl Cluster {
             state.leave(items.shares.selected.as_deref().unwrap_or_default());
             state.begin(again.handle.attempt(items.shares.selected));
         }
-        Ok(array)
+        Ok(())
     }
 
     fn array_handle(&self, task: &str, pre_id: &PreId) -> Result<ArrayHandle> {
-        let dir = JobDir::new(self.job_base_dir(), task, pre_id);
+        let dir = JobDir::new(&self.jobs_dir(), task, pre_id);
         let unknown = || Error::NoSuchJob {
             wanted: pre_id.to_string(),
             place: format!("as an array of `{task}` in {}", self.job_base_dir().display()),
         };
         let explanation: Explanation = self.json(&dir.job_json())?.ok_or_else(unknown)?;
+        self.handle_of_array(&dir, &explanation)
+    }
+
+    /// Returns the handle of the array that `explanation` describes, whose submission is in `dir`.
+    fn handle_of_array(&self, dir: &JobDir, explanation: &Explanation) -> Result<ArrayHandle> {
+        let pre_id = &explanation.pre_id;
+        let unknown = || Error::NoSuchJob {
+            wanted: pre_id.to_string(),
+            place: format!("as an array in {}", dir.path().display()),
+        };
         let array = explanation.array.as_ref().ok_or_else(unknown)?;
         let note: Option<Submitted> = self.json(&dir.submitted())?;
         let ids = match note {
@@ -195,8 +212,28 @@ impl Cluster {
             items: array.items,
             items_per_element: array.items_per_element,
             max_attempts: Settings::default().max_attempts,
-            task: explanation.task,
+            task: explanation.task.clone(),
         })
+    }
+
+    /// Returns the state of the array in `dir` as a whole, with the items of all attempts; `None` if it is not
+    /// known.
+    pub(crate) fn array_state(&self, dir: &Path) -> Result<Option<JobState>> {
+        let explanation: Option<Explanation> = self.json(&JobDir::at(dir).job_json())?;
+        let Some(explanation) = explanation else { return Ok(None) };
+        let handle = match self.handle_of_array(&JobDir::at(dir), &explanation) {
+            Err(Error::NoSuchJob { .. }) => return Ok(None),
+            other => other?,
+        };
+        let mut array = JobArray::<()>::new(self, handle, |_| Ok(()), None);
+        self.follow(&mut array)?;
+        let progress = array.refresh()?;
+        Ok(Some(match progress.items - progress.ended() {
+            0 if progress.failed == 0 => JobState::Completed,
+            0 => JobState::Failed,
+            _ if progress.running > 0 => JobState::Running,
+            _ => JobState::Pending,
+        }))
     }
 
     /// Reads a file that describes a submission.

@@ -70,6 +70,23 @@ impl Spooled {
     pub(crate) fn count(&self) -> u64 {
         self.table.count
     }
+
+    /// Returns a hash of the items, by which a workflow knows them again.
+    pub(crate) fn digest(&self) -> Result<blake3::Hash> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"items");
+        if let Some(path) = &self.file {
+            let hashed = std::fs::File::open(path).and_then(|file| {
+                hasher.update_reader(file)?;
+                Ok(())
+            });
+            hashed.map_err(|error| HostError::file("read", path, error))?;
+        }
+        for array in &self.arrays {
+            hasher.update(array.pre_id.as_str().as_bytes());
+        }
+        Ok(hasher.finalize())
+    }
 }
 
 impl Drop for Spooled {
@@ -190,6 +207,27 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// Returns the submission's id.
+    pub(crate) fn pre_id(&self) -> &PreId {
+        &self.submissions[0].pre_id
+    }
+
+    /// Returns the handle of the array whose parts have these ids.
+    pub(crate) fn handle(&self, ids: &[JobId]) -> ArrayHandle {
+        let first = &self.submissions[0];
+        let part = |(id, elements): (&JobId, &u64)| ArrayPart { job_id: *id, elements: *elements };
+        ArrayHandle {
+            pre_id: first.pre_id.clone(),
+            task: first.entry.name.to_owned(),
+            signature: first.entry.signature,
+            dir: first.dir.path().to_owned(),
+            parts: ids.iter().zip(&self.elements).map(part).collect(),
+            items: self.shares.count,
+            items_per_element: self.shares.per_element,
+            max_attempts: self.max_attempts,
+        }
+    }
+
     pub(crate) fn explanation(&self) -> Explanation {
         self.submissions[0].explanation.clone()
     }
@@ -201,6 +239,7 @@ pub(crate) fn prepare<T: Task>(
     spooled: &Spooled,
     mut options: CallOptions,
     settings: &Settings,
+    pre_id: PreId,
     stage: bool,
 ) -> Result<Parts> {
     let entry = T::entry();
@@ -208,7 +247,8 @@ pub(crate) fn prepare<T: Task>(
         default_cpus(&mut options, entry, settings.threads);
     }
     let refuse = |problems| Error::Options { problems };
-    let plain = options.merged(cluster, entry, &[]).map_err(refuse)?;
+    let mut plain = options.merged(cluster, entry, &[]).map_err(refuse)?;
+    let requeue = options.requeue_policy(cluster, entry, &mut plain)?;
     let several = submit::takes_several_processes(&plain);
     let count = spooled.count();
     if count == 0 {
@@ -216,8 +256,7 @@ pub(crate) fn prepare<T: Task>(
     }
     let per_element = per_element(cluster, spooled, &plain, settings, several)?;
     let shares = Shares { selected: None, count, per_element };
-    let pre_id = submit::new_pre_id();
-    let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
+    let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
     let items = Items {
         file: dir.items(),
         count,
@@ -227,7 +266,7 @@ pub(crate) fn prepare<T: Task>(
     };
     let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
     let time_limit = submit::time_limit(&plain).map(|limit| limit.as_secs());
-    let spec = Spec { pre_id, work: Work::Items(items), upstream, time_limit };
+    let spec = Spec { pre_id, work: Work::Items(items), upstream, time_limit, requeue };
     let edges = |part, parts| edges_of(part, parts, spooled, &options.edges, settings, per_element);
     let mut parts = split(cluster, entry, &options, &spec, &dir, edges, settings, stage)?;
     parts.submissions.iter_mut().take(1).for_each(|part| {
@@ -267,7 +306,8 @@ pub(crate) fn split(
         let array = options::lookup("array").map_err(|error| refuse(error.to_string()))?;
         merged.set(array, array.parse(&value)?, Source::CallSite);
         let part = Some(Part { number: number as u32, first });
-        let call = Call { entry, spec, dir: dir.clone(), edges, secrets: Vec::new(), part };
+        let call =
+            Call { entry, spec, dir: dir.clone(), edges, secrets: Vec::new(), part, resumed: None };
         submissions.push(submit::prepare(cluster, call, merged, binary)?);
         first += size;
     }
@@ -391,7 +431,6 @@ pub(crate) fn submit(
     parts: &Parts,
     spooled: Option<&Spooled>,
 ) -> Result<ArrayHandle> {
-    let backend = cluster.backend();
     let first = &parts.submissions[0];
     let written = Files::of(cluster, &parts.submissions)?;
     submit::tell_of_secrets(first);
@@ -405,13 +444,38 @@ pub(crate) fn submit(
         mode: written.arguments_mode(),
         synced: true,
     }));
+    let ids = hand_over(cluster, parts, &[], Some((&written, &files)))?;
+    Ok(parts.handle(&ids))
+}
+
+/// Hands the parts to the backend that are not `known` to it, and notes the ids of all. Their directory is
+/// there already.
+pub(crate) fn enqueue(
+    cluster: &Cluster,
+    parts: &Parts,
+    known: &[Option<JobId>],
+) -> Result<Vec<JobId>> {
+    hand_over(cluster, parts, known, None)
+}
+
+fn hand_over(
+    cluster: &Cluster,
+    parts: &Parts,
+    known: &[Option<JobId>],
+    new: Option<(&Files<'_>, &[NewFile<'_>])>,
+) -> Result<Vec<JobId>> {
+    let backend = cluster.backend();
+    let first = &parts.submissions[0];
     let alone = parts.submissions.len() == 1;
     let mut ids: Vec<JobId> = Vec::new();
-    for part in &parts.submissions {
-        let submission = if ids.is_empty() {
-            written.submission(part, &files, alone)
-        } else {
-            Submission { prepared: part, new: None, noted: false }
+    for (number, part) in parts.submissions.iter().enumerate() {
+        if let Some(id) = known.get(number).copied().flatten() {
+            ids.push(id);
+            continue;
+        }
+        let submission = match new.filter(|_| number == 0) {
+            Some((written, others)) => written.submission(part, others, alone),
+            None => Submission { prepared: part, new: None, noted: false },
         };
         match backend.submit(&[submission]).pop().unwrap_or_else(|| Err(submit::unanswered())) {
             Ok(id) => ids.push(id),
@@ -426,21 +490,11 @@ pub(crate) fn submit(
             }
         }
     }
-    if !alone {
+    if !alone || new.is_none() {
         submit::note(backend.host(), &first.dir, &ids);
     }
     for (part, id) in parts.submissions.iter().zip(&ids) {
         cluster.callbacks().on_submitted(&part.handle(*id), &part.explanation);
     }
-    let sizes = ids.iter().zip(&parts.elements);
-    Ok(ArrayHandle {
-        pre_id: first.pre_id.clone(),
-        task: first.entry.name.to_owned(),
-        signature: first.entry.signature,
-        dir: first.dir.path().to_owned(),
-        parts: sizes.map(|(id, elements)| ArrayPart { job_id: *id, elements: *elements }).collect(),
-        items: parts.shares.count,
-        items_per_element: parts.shares.per_element,
-        max_attempts: parts.max_attempts,
-    })
+    Ok(ids)
 }

@@ -67,6 +67,16 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Returns how many elements of an array with these options can run at the same time, at least 1.
     fn slots(&self, options: &OptionSet) -> u64;
 
+    /// Returns the CPUs and GPUs that it gives out, if it is the embedded one.
+    fn machine(&self) -> Option<(u32, u32)> {
+        None
+    }
+
+    /// Returns why a job that waits can never run while `workflow` does, if that is certain.
+    fn no_room_beside(&self, _job: JobId, _workflow: JobId) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
     /// Returns how often to look.
     fn cadence(&self) -> Cadence;
 }
@@ -170,6 +180,9 @@ pub(crate) struct Sighting {
     pub(crate) exit: Option<Exit>,
 }
 
+/// How the reason of a job begins that was given up because workflows hold what it needs.
+pub(crate) const NO_ROOM: &str = "no room";
+
 /// How the process of a job ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Exit {
@@ -206,6 +219,8 @@ pub(crate) struct Cadence {
     pub(crate) return_grace: Duration,
     /// How long a job may be unknown everywhere before it counts as lost.
     pub(crate) lost_after: Duration,
+    /// How long after its client's death a submission may still arrive.
+    pub(crate) on_the_way: Duration,
 }
 
 #[cfg(test)]

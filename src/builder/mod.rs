@@ -5,19 +5,23 @@ mod setters;
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::path::PathBuf;
 
+use slurm_core::ids::PreId;
 use slurm_core::layout::JobDir;
 use slurm_core::options::OptionInput;
 use slurm_core::spec::{Spec, Work};
 use slurm_core::task::Task;
 
 use crate::arg::CallArguments;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Submitter};
 use crate::edges::Edge;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
+use crate::graph;
 use crate::job::Job;
 use crate::submit::{self, Call, Prepared};
+use crate::workflow;
 
 pub(crate) use options::{CallOptions, given};
 
@@ -29,7 +33,9 @@ pub(crate) use options::{CallOptions, given};
 #[must_use = "a builder does nothing until it is submitted"]
 pub struct JobBuilder<T> {
     call: CallArguments,
-    options: CallOptions,
+    pub(crate) options: CallOptions,
+    /// The directory of the workflow that this one goes on with.
+    pub(crate) resumed: Option<PathBuf>,
     task: PhantomData<fn() -> T>,
 }
 
@@ -44,7 +50,7 @@ impl<T: Task> JobBuilder<T> {
     /// Returns the builder of a job that makes `call`; the attribute macro's part.
     #[doc(hidden)]
     pub fn new(call: CallArguments) -> Self {
-        Self { call, options: CallOptions::default(), task: PhantomData }
+        Self { call, options: CallOptions::default(), resumed: None, task: PhantomData }
     }
 
     /// Sets the option `key`, with `_` or `-`, to `value`.
@@ -75,8 +81,15 @@ impl<T: Task> JobBuilder<T> {
     /// [`Error::Argument`] and [`Error::Options`] if the call is wrong; [`Error::Submit`] if it was refused.
     /// No job exists then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
     pub fn submit(self, cluster: &Cluster) -> Result<Job<T::Output>> {
-        crate::init::check_may_submit()?;
-        let prepared = self.prepare(cluster, !cluster.is_dry_run())?;
+        crate::init::check_may_submit(cluster)?;
+        match cluster.submitter() {
+            Submitter::Workflow(flow) if !cluster.is_dry_run() => {
+                return workflow::submit(flow, cluster, self);
+            }
+            Submitter::Plan { planner, .. } => return graph::submit(planner, cluster, self),
+            Submitter::Client | Submitter::Workflow(_) => {}
+        }
+        let prepared = self.prepare(cluster, !cluster.is_dry_run(), submit::new_pre_id())?;
         if cluster.is_dry_run() {
             return Err(Error::DryRun(Box::new(prepared.explanation)));
         }
@@ -88,9 +101,14 @@ impl<T: Task> JobBuilder<T> {
         builders: Vec<Self>,
         cluster: &Cluster,
     ) -> Vec<Result<Job<T::Output>>> {
+        if !matches!(cluster.submitter(), Submitter::Client) {
+            // A journal has its order.
+            return builders.into_iter().map(|builder| builder.submit(cluster)).collect();
+        }
         let prepare = |builder: Self| {
-            crate::init::check_may_submit()?;
-            let prepared = builder.prepare(cluster, !cluster.is_dry_run())?;
+            crate::init::check_may_submit(cluster)?;
+            let stage = !cluster.is_dry_run();
+            let prepared = builder.prepare(cluster, stage, submit::new_pre_id())?;
             if cluster.is_dry_run() {
                 return Err(Error::DryRun(Box::new(prepared.explanation)));
             }
@@ -117,11 +135,16 @@ impl<T: Task> JobBuilder<T> {
     /// # Errors
     /// As `submit`, as far as it can be known without submitting.
     pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
-        self.prepare(cluster, false).map(|prepared| prepared.explanation)
+        self.prepare(cluster, false, submit::new_pre_id()).map(|prepared| prepared.explanation)
+    }
+
+    /// Returns what the call consists of.
+    pub(crate) fn call(&self) -> &CallArguments {
+        &self.call
     }
 
     /// Decides everything; with `stage`, also puts the binary in its place.
-    fn prepare(self, cluster: &Cluster, stage: bool) -> Result<Prepared> {
+    pub(crate) fn prepare(self, cluster: &Cluster, stage: bool, pre_id: PreId) -> Result<Prepared> {
         let entry = T::entry();
         let CallArguments { arguments, mut edges, arrays, items, error, secrets } = self.call;
         if let Some(error) = error {
@@ -130,17 +153,19 @@ impl<T: Task> JobBuilder<T> {
         edges.extend(items.iter().flat_map(|(array, index)| array.item_edges(*index)));
         edges.extend(self.options.edges.iter().cloned());
         let merged = self.options.merged(cluster, entry, &edges);
-        let options = merged.map_err(|problems| Error::Options { problems })?;
+        let mut options = merged.map_err(|problems| Error::Options { problems })?;
+        let requeue = self.options.requeue_policy(cluster, entry, &mut options)?;
         let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()? };
-        let pre_id = submit::new_pre_id();
         let spec = Spec {
             pre_id: pre_id.clone(),
             work: Work::Call(arguments),
             upstream: arrays.iter().map(|array| array.upstream.clone()).collect(),
             time_limit: submit::time_limit(&options).map(|limit| limit.as_secs()),
+            requeue,
         };
-        let dir = JobDir::new(cluster.job_base_dir(), entry.name, &pre_id);
-        let call = Call { entry, spec: &spec, dir, edges, secrets, part: None };
+        let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
+        let resumed = self.resumed;
+        let call = Call { entry, spec: &spec, dir, edges, secrets, part: None, resumed };
         submit::prepare(cluster, call, options, binary)
     }
 }

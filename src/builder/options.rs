@@ -1,16 +1,20 @@
 //! What the builders of jobs and of arrays have in common.
 
 use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
+use slurm_core::requeue::{RequeuePolicy, TaskRequeue};
 use slurm_core::task::{TaskEntry, TaskValue};
 
 use crate::cluster::Cluster;
 use crate::edges::{self, Edge};
+use crate::error::{Error, Result};
+use crate::{requeue, workflow};
 
 /// The options of a call site, what it waits for, and what is wrong with them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct CallOptions {
     pub(crate) options: OptionSet,
     pub(crate) edges: Vec<Edge>,
+    pub(crate) requeue: TaskRequeue,
     pub(crate) problems: Vec<String>,
 }
 
@@ -51,8 +55,24 @@ impl CallOptions {
                 "`array` cannot be set: a job is one call; `map` makes an array of many".to_owned(),
             );
         }
+        // It may add options, of which the others then have to be friends.
+        problems.extend(requeue::policy(entry, self.requeue, &mut merged, cluster.backend()).err());
+        problems.extend(workflow::problem(entry, &merged));
         problems.extend(merged.conflicts().iter().map(ToString::to_string));
         if problems.is_empty() { Ok(merged) } else { Err(problems) }
+    }
+}
+
+impl CallOptions {
+    /// Returns how the job with the merged options may be requeued.
+    pub(crate) fn requeue_policy(
+        &self,
+        cluster: &Cluster,
+        entry: &TaskEntry,
+        merged: &mut OptionSet,
+    ) -> Result<RequeuePolicy> {
+        let policy = requeue::policy(entry, self.requeue, merged, cluster.backend());
+        policy.map_err(|problem| Error::Options { problems: vec![problem] })
     }
 }
 

@@ -36,7 +36,7 @@ impl Cluster {
         let handle = match job.into() {
             JobRef::Handle(handle) => *handle,
             JobRef::PreId(pre_id) => {
-                let dir = JobDir::new(self.job_base_dir(), entry.name, &pre_id);
+                let dir = JobDir::new(&self.jobs_dir(), entry.name, &pre_id);
                 self.handle_in(&dir, pre_id.as_str())?
             }
             JobRef::Id(id) => match self.backend().dir_of(id)? {
@@ -73,7 +73,7 @@ impl Cluster {
     }
 
     /// The id of a submission whose client may have died before it could note it.
-    fn id_in(&self, dir: &JobDir, pre_id: &PreId) -> Result<JobId> {
+    pub(crate) fn id_in(&self, dir: &JobDir, pre_id: &PreId) -> Result<JobId> {
         // One that is empty is being written.
         let note = self.backend().host().read(&dir.submitted(), 0)?;
         if let Some(note) = note.filter(|note| !note.is_empty()) {

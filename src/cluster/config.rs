@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 
-use super::{Cluster, Inner};
+use super::{Cluster, Inner, Submitter};
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
 use crate::backend::slurm::Slurm;
@@ -206,7 +206,7 @@ impl ClusterBuilder {
             self.script_permissions.or(self.environment.script_permissions),
             self.job_dir_permissions.or(self.environment.job_dir_permissions),
         )?;
-        let callbacks = Callbacks::new(&self.environment.callbacks)?;
+        let callbacks = Arc::new(Callbacks::new(&self.environment.callbacks)?);
         let backend: Arc<dyn Backend> =
             match self.backend.or(self.environment.backend).unwrap_or_default() {
                 BackendKind::Local => {
@@ -230,6 +230,7 @@ impl ClusterBuilder {
                 permissions,
                 callbacks,
                 dry_run: self.dry_run,
+                submitter: Submitter::default(),
                 progress: self.progress,
             }),
         })

@@ -15,12 +15,14 @@ use crate::backend::Backend;
 use crate::builder::JobBuilder;
 use crate::callback::Callbacks;
 use crate::error::Result;
+use crate::graph::Planner;
 use crate::host::Binary;
 use crate::job::Job;
 use crate::permissions::Permissions;
 use crate::poll::Poller;
 use crate::progress::ProgressMode;
 use crate::slurmfile::Environment;
+use crate::workflow::Flow;
 
 pub(crate) use config::backend_variable;
 pub use config::{BackendKind, ClusterBuilder};
@@ -42,9 +44,28 @@ struct Inner {
     staged: OnceCell<PathBuf>,
     environment: Environment,
     permissions: Permissions,
-    callbacks: Callbacks,
+    callbacks: Arc<Callbacks>,
     dry_run: bool,
     progress: ProgressMode,
+    submitter: Submitter,
+}
+
+/// Who submits, and what that means for a submission.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Submitter {
+    /// A program outside of any job.
+    #[default]
+    Client,
+    /// A workflow, whose journal knows its jobs.
+    Workflow(Arc<Flow>),
+    /// A workflow that is only asked what it would submit.
+    Plan {
+        planner: Arc<Planner>,
+        /// Where the directory of the workflow would be.
+        dir: PathBuf,
+        /// Its place in the graph.
+        within: Option<String>,
+    },
 }
 
 impl fmt::Debug for Cluster {
@@ -173,6 +194,50 @@ impl Cluster {
 
     pub(crate) fn poller(&self) -> &Poller {
         &self.inner.poller
+    }
+
+    pub(crate) fn submitter(&self) -> &Submitter {
+        &self.inner.submitter
+    }
+
+    /// Returns the directory below which the jobs submitted through this have theirs.
+    pub(crate) fn jobs_dir(&self) -> PathBuf {
+        match &self.inner.submitter {
+            Submitter::Client => self.job_base_dir().to_owned(),
+            Submitter::Workflow(flow) => flow.children_dir(),
+            Submitter::Plan { dir, .. } => dir.join("tasks"),
+        }
+    }
+
+    /// Returns this cluster as the workflow `flow` sees it; its jobs run `binary`, which is staged already.
+    pub(crate) fn for_workflow(&self, flow: Arc<Flow>, binary: Option<PathBuf>) -> Self {
+        self.with_submitter(Submitter::Workflow(flow), binary)
+    }
+
+    /// Returns this cluster for another submitter, whose jobs run `binary`, which is staged already.
+    pub(crate) fn with_submitter(&self, submitter: Submitter, binary: Option<PathBuf>) -> Self {
+        let once = |path: &OnceCell<PathBuf>| {
+            let path = binary.as_ref().or(path.get());
+            path.cloned().map_or_else(OnceCell::new, OnceCell::with_value)
+        };
+        let Inner { backend, binary: program, environment, permissions, callbacks, .. } =
+            self.inner.as_ref();
+        Self {
+            inner: Arc::new(Inner {
+                backend: Arc::clone(backend),
+                poller: Poller::new(Arc::clone(backend)),
+                binary: program.clone(),
+                binary_path: once(&self.inner.binary_path),
+                staged: once(&self.inner.staged),
+                environment: environment.clone(),
+                permissions: *permissions,
+                callbacks: Arc::clone(callbacks),
+                dry_run: self.inner.dry_run,
+                // A log is no terminal; the workflow's own output is for what it has to say.
+                progress: self.inner.progress,
+                submitter,
+            }),
+        }
     }
 
     /// Returns where the job will find the binary.

@@ -38,6 +38,17 @@ pub enum JobErrorKind {
     Cancelled,
     /// It had to give way to another job.
     Preempted,
+    /// It asked to be run again, and could not be requeued: it was as often as `max_requeues` allows, or
+    /// Slurm refused.
+    NotRequeued {
+        /// Why not.
+        reason: String,
+    },
+    /// It could only run once the workflow that waits for it has ended; it was cancelled.
+    NoRoom {
+        /// What is lacking.
+        reason: String,
+    },
     /// A node failed or did not boot.
     NodeFailed,
     /// A job that it depends on did not end as it should have, so it can never run.
@@ -136,6 +147,12 @@ impl fmt::Display for JobError {
             JobErrorKind::TimedOut => f.write_str("reached its time limit")?,
             JobErrorKind::Cancelled => f.write_str("was cancelled")?,
             JobErrorKind::Preempted => f.write_str("was preempted")?,
+            JobErrorKind::NotRequeued { reason } => {
+                write!(f, "asked to be requeued, and cannot be: {reason}")?;
+            }
+            JobErrorKind::NoRoom { reason } => {
+                write!(f, "has no room to run beside the workflow that waits for it: {reason}")?;
+            }
             JobErrorKind::NodeFailed => f.write_str("lost its node")?,
             JobErrorKind::DependencyFailed { upstream } if upstream.is_empty() => {
                 f.write_str("cannot run: a job that it depends on did not end as it should have")?;
@@ -202,6 +219,12 @@ impl JobError {
             }
             JobErrorKind::OutOfMemory => "ask for more with `mem` or `mem_per_cpu`".to_owned(),
             JobErrorKind::TimedOut => "ask for more with `time`".to_owned(),
+            JobErrorKind::NotRequeued { .. } => {
+                format!("raise `max_requeues` if it makes progress; what it has left is in {dir}")
+            }
+            JobErrorKind::NoRoom { .. } => {
+                "ask for less, or run the workflow in another partition".to_owned()
+            }
             JobErrorKind::Cancelled | JobErrorKind::DependencyFailed { .. } => return None,
             JobErrorKind::Preempted | JobErrorKind::NodeFailed => {
                 "submit it again, or let Slurm restart it with `requeue`".to_owned()

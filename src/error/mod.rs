@@ -128,6 +128,23 @@ pub enum Error {
         /// Its own words.
         message: String,
     },
+    /// A task asks for its job to be requeued; `?` makes it of a [`Requeue`](crate::Requeue).
+    #[error(transparent)]
+    Requeue(#[from] slurm_core::requeue::Requeue),
+    /// The job is only planned, so there is nothing that it could tell.
+    #[error("the job of `{task}` is only planned and has no result")]
+    Planned {
+        /// The job's task.
+        task: String,
+    },
+    /// A workflow cannot be planned.
+    #[error("`{task}` cannot be planned: {reason}")]
+    PlanFailed {
+        /// The workflow.
+        task: String,
+        /// Why not.
+        reason: String,
+    },
     /// Nothing was submitted, because `--dry-run` asked for that.
     #[error("dry run: nothing was submitted")]
     DryRun(Box<crate::Explanation>),
@@ -164,7 +181,7 @@ impl Error {
                 "put #[slurm::main] on main, or call slurm::init() as its first statement"
             }
             Self::InsideJob { .. } => {
-                "return the value and submit from the program that waits for it"
+                "make the task a workflow with #[slurm::workflow], or submit from the program that waits for it"
             }
             Self::Registry(error) => error.hint(),
             Self::Argument { source, .. } => source.hint(),
@@ -182,6 +199,9 @@ impl Error {
             | Self::Options { .. }
             | Self::OtherTask { .. }
             | Self::Command { .. }
+            | Self::Requeue(_)
+            | Self::Planned { .. }
+            | Self::PlanFailed { .. }
             | Self::DryRun(_) => {
                 return None;
             }

@@ -46,6 +46,12 @@ pub enum SubmitError {
         /// What happened.
         message: String,
     },
+    /// The job could only run once the workflow that submits it has ended.
+    #[error("there is no room for the job beside the workflow that submits it: {message}")]
+    NoRoom {
+        /// What is lacking.
+        message: String,
+    },
     /// The embedded backend cannot do what an option asks.
     #[error("the embedded backend cannot honour `{option}`: {message}")]
     Unsupported {
@@ -181,6 +187,10 @@ impl SubmitError {
             Self::Supervisor { .. } => {
                 Some("see supervisor.log below .local in the job base directory".to_owned())
             }
+            Self::NoRoom { .. } => Some(
+                "ask for less, or let the embedded backend give out more CPUs (local_cpus)"
+                    .to_owned(),
+            ),
             Self::Unsupported { .. } => Some("use --backend slurm for it".to_owned()),
         }
     }

@@ -21,6 +21,7 @@ use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::poll::{JobWatch, Subject, Verdict};
+use crate::workflow;
 
 pub use handle::{JobHandle, JobRef};
 
@@ -86,6 +87,7 @@ impl<T> Job<T> {
     /// # Errors
     /// If the backend cannot be asked, or does not know the job.
     pub fn state(&self) -> Result<JobState> {
+        self.check_is_real()?;
         if let Some(verdict) = self.watch.verdict() {
             return verdict.map(conclude::state_of);
         }
@@ -100,6 +102,15 @@ impl<T> Job<T> {
                 wanted: id.to_string(),
                 place: "to the queue or the accounting any more".to_owned(),
             }),
+        }
+    }
+
+    /// Returns whether the job has ended, or is not known any more.
+    pub(crate) fn has_ended(&self) -> Result<bool> {
+        match self.state() {
+            Ok(state) => Ok(state.is_terminal()),
+            Err(Error::NoSuchJob { .. }) => Ok(true),
+            Err(error) => Err(error),
         }
     }
 
@@ -140,12 +151,15 @@ impl<T> Job<T> {
         }
     }
 
-    /// Cancels the job; one that has ended already stays as it is.
+    /// Cancels the job; one that has ended already stays as it is. With a workflow go the jobs that it has
+    /// submitted and that have not ended, also if the workflow itself has.
     ///
     /// # Errors
     /// If the backend cannot be asked.
     pub fn cancel(&self) -> Result<()> {
-        self.cluster.backend().cancel(self.id(), None)
+        self.check_is_real()?;
+        self.cluster.backend().cancel(self.id(), None)?;
+        workflow::cancel_children(&self.cluster, self.id(), &self.handle.dir)
     }
 
     /// Returns what was submitted: the options with where each came from, and the script.
@@ -171,7 +185,13 @@ impl<T> Job<T> {
         self.watch.clone()
     }
 
+    /// Refuses what only a job can tell, of one that is only planned.
+    pub(crate) fn check_is_real(&self) -> Result<()> {
+        self.cluster.check_is_real(&self.handle.task)
+    }
+
     fn verdict(&self, limit: Option<Duration>) -> Result<&Verdict> {
+        self.check_is_real()?;
         if let Some(verdict) = self.watch.verdict() {
             return verdict;
         }
@@ -179,8 +199,7 @@ impl<T> Job<T> {
         let poller = self.cluster.poller();
         let _watch = poller.watch(self.watch.clone())?;
         let waited = limit.unwrap_or_default();
-        let verdict = poller
-            .wait(deadline, || self.watch.verdict())
+        let verdict = workflow::wait(&self.cluster, self.id(), &self.watch, deadline)
             .unwrap_or(Err(Error::StillRunning { id: self.id(), waited }));
         if let Ok(verdict) = &verdict {
             let ended =

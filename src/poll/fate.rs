@@ -113,6 +113,7 @@ mod tests {
             written_grace: Duration::from_secs(3600),
             return_grace: Duration::ZERO,
             lost_after: Duration::ZERO,
+            on_the_way: Duration::ZERO,
         };
         let is_given_up = |state, code, signal| {
             let exit = Some(Exit { code, signal });

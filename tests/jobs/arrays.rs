@@ -6,32 +6,32 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
-use slurm::{BackendKind, Cluster, Error, JobArray, JobError, JobState};
+use slurm::{BackendKind, Error, JobArray, JobError, JobState};
 
-use crate::common::{PATIENCE, Site, error_of, on, on_both, result_of, until};
+use crate::common::{PATIENCE, Site, error_of, on, on_all, result_of, until};
 use crate::tasks::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let both = [
-        on_both("arrays::an_array_gives_a_value_for_each_item", a_value_for_each_item),
-        on_both("arrays::an_item_may_be_a_tuple_of_what_a_call_takes", an_item_may_be_a_tuple),
-        on_both("arrays::without_items_nothing_is_submitted", without_items_nothing_is_submitted),
-        on_both("arrays::a_bad_item_is_named_and_nothing_is_submitted", a_bad_item_is_named),
-        on_both("arrays::items_fail_one_by_one", items_fail_one_by_one),
-        on_both("arrays::an_element_makes_the_calls_of_its_chunk", an_element_makes_its_chunk),
-        on_both("arrays::an_element_keeps_what_it_finished", an_element_keeps_what_it_finished),
-        on_both("arrays::items_come_in_the_order_in_which_they_end", items_come_as_they_end),
-        on_both("arrays::what_failed_can_be_tried_again", what_failed_can_be_tried_again),
-        on_both("arrays::some_items_can_be_cancelled", some_items_can_be_cancelled),
-        on_both("arrays::no_more_elements_run_than_may", no_more_elements_run_than_may),
-        on_both("arrays::all_values_can_be_an_argument", all_values_can_be_an_argument),
-        on_both("arrays::arrays_follow_each_other_item_by_item", arrays_follow_item_by_item),
-        on_both("arrays::a_failed_item_is_told_to_who_waits_for_it", a_failed_item_is_told),
-        on_both("arrays::an_array_is_found_by_another_process", an_array_is_found),
-        on_both("arrays::jobs_and_arrays_are_given_as_they_end", jobs_and_arrays_as_they_end),
-        on_both("arrays::an_element_may_be_several_processes", an_element_of_several_processes),
-        on_both("arrays::what_an_element_prints_can_be_read", what_an_element_prints),
-        on_both("arrays::a_dry_run_of_an_array_writes_nothing", a_dry_run_writes_nothing),
+        on_all("arrays::an_array_gives_a_value_for_each_item", a_value_for_each_item),
+        on_all("arrays::an_item_may_be_a_tuple_of_what_a_call_takes", an_item_may_be_a_tuple),
+        on_all("arrays::without_items_nothing_is_submitted", without_items_nothing_is_submitted),
+        on_all("arrays::a_bad_item_is_named_and_nothing_is_submitted", a_bad_item_is_named),
+        on_all("arrays::items_fail_one_by_one", items_fail_one_by_one),
+        on_all("arrays::an_element_makes_the_calls_of_its_chunk", an_element_makes_its_chunk),
+        on_all("arrays::an_element_keeps_what_it_finished", an_element_keeps_what_it_finished),
+        on_all("arrays::items_come_in_the_order_in_which_they_end", items_come_as_they_end),
+        on_all("arrays::what_failed_can_be_tried_again", what_failed_can_be_tried_again),
+        on_all("arrays::some_items_can_be_cancelled", some_items_can_be_cancelled),
+        on_all("arrays::no_more_elements_run_than_may", no_more_elements_run_than_may),
+        on_all("arrays::all_values_can_be_an_argument", all_values_can_be_an_argument),
+        on_all("arrays::arrays_follow_each_other_item_by_item", arrays_follow_item_by_item),
+        on_all("arrays::a_failed_item_is_told_to_who_waits_for_it", a_failed_item_is_told),
+        on_all("arrays::an_array_is_found_by_another_process", an_array_is_found),
+        on_all("arrays::jobs_and_arrays_are_given_as_they_end", jobs_and_arrays_as_they_end),
+        on_all("arrays::an_element_may_be_several_processes", an_element_of_several_processes),
+        on_all("arrays::what_an_element_prints_can_be_read", what_an_element_prints),
+        on_all("arrays::a_dry_run_of_an_array_writes_nothing", a_dry_run_writes_nothing),
     ];
     let mut trials: Vec<Trial> = both.into_iter().flatten().collect();
     trials.push(on(
@@ -254,12 +254,7 @@ fn a_failed_item_is_told(site: &Site) {
 
 fn an_array_is_found(site: &Site) {
     let array = square::map(0..3).submit(&site.cluster).unwrap();
-    let again = Cluster::builder()
-        .backend(site.kind)
-        .job_base_dir(site.base.path())
-        .local_cpus(4)
-        .build()
-        .unwrap();
+    let again = site.builder().job_base_dir(site.base.path()).local_cpus(4).build().unwrap();
     let by_id = again.attach_array::<square>(array.pre_id()).unwrap();
     assert_eq!(by_id.results().unwrap(), [0, 1, 4]);
     assert_eq!(by_id.handle().parts, array.handle().parts);
@@ -301,12 +296,7 @@ fn what_an_element_prints(site: &Site) {
 }
 
 fn a_dry_run_writes_nothing(site: &Site) {
-    let cluster = Cluster::builder()
-        .backend(site.kind)
-        .job_base_dir(site.base.path())
-        .dry_run(true)
-        .build()
-        .unwrap();
+    let cluster = site.builder().job_base_dir(site.base.path()).dry_run(true).build().unwrap();
     let error = square::map(0..3).submit(&cluster).unwrap_err();
     let Error::DryRun(explanation) = error else { panic!("{error:?}") };
     assert!(explanation.to_string().contains("3 items in 3 elements, 1 each"), "{explanation}");

@@ -7,17 +7,17 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 use slurm::error::{HostError, JobErrorKind, SubmitError};
-use slurm::{BackendKind, Cluster, Error};
+use slurm::{BackendKind, Error};
 
-use crate::common::{Site, kind_of, on, on_both, result_of};
+use crate::common::{Site, kind_of, on, on_all, result_of};
 use crate::roles;
 use crate::tasks::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = [
-        on_both("a_job_whose_program_is_none_never_starts", a_program_that_is_none),
-        on_both("an_unwritable_base_directory_is_named", an_unwritable_base_directory),
-        on_both("a_result_that_was_damaged_is_corrupt", a_damaged_result),
+        on_all("a_job_whose_program_is_none_never_starts", a_program_that_is_none),
+        on_all("an_unwritable_base_directory_is_named", an_unwritable_base_directory),
+        on_all("a_result_that_was_damaged_is_corrupt", a_damaged_result),
     ]
     .into_iter()
     .flatten()
@@ -34,12 +34,8 @@ fn a_program_that_is_none(site: &Site) {
     let program = site.path("program");
     fs::write(&program, [0x7f, b'E', b'L', b'F', 0, 0]).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let cluster = Cluster::builder()
-        .backend(site.kind)
-        .job_base_dir(site.base.path())
-        .runner_binary(&program)
-        .build()
-        .unwrap();
+    let cluster =
+        site.builder().job_base_dir(site.base.path()).runner_binary(&program).build().unwrap();
     let job = add::job(1, 2).submit(&cluster).unwrap();
     let error = crate::common::error_of(&job);
     assert_eq!(error.kind, JobErrorKind::NotStarted, "{error}");
@@ -49,7 +45,7 @@ fn a_program_that_is_none(site: &Site) {
 fn an_unwritable_base_directory(site: &Site) {
     let base = site.path("file");
     fs::write(&base, "not a directory").unwrap();
-    let cluster = Cluster::builder().backend(site.kind).job_base_dir(&base).build().unwrap();
+    let cluster = site.builder().job_base_dir(&base).build().unwrap();
     let error = add::job(1, 2).submit(&cluster).unwrap_err();
     assert!(
         matches!(&error, Error::Host(HostError::File { path, .. }) if path.starts_with(&base)),
@@ -152,7 +148,7 @@ fn a_full_disk(site: &Site) {
         mount(&["-t", "tmpfs", "-o", "size=128k,mode=0755", "tmpfs"]),
         "this test makes a small file system and has to run as root"
     );
-    let cluster = Cluster::builder().backend(site.kind).job_base_dir(&small).build().unwrap();
+    let cluster = site.builder().job_base_dir(&small).build().unwrap();
     let error = add::job(1, 2).submit(&cluster).unwrap_err();
     let hint = error.hint();
     let left: Vec<_> = walk(&small).into_iter().filter(|path| path.is_file()).collect();

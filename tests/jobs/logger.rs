@@ -5,9 +5,12 @@ use std::time::Instant;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-struct Logger(Mutex<Vec<String>>);
+struct Logger {
+    requests: Mutex<Vec<String>>,
+    all: Mutex<String>,
+}
 
-static LOGGER: Logger = Logger(Mutex::new(Vec::new()));
+static LOGGER: Logger = Logger { requests: Mutex::new(Vec::new()), all: Mutex::new(String::new()) };
 
 impl Log for Logger {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -21,8 +24,10 @@ impl Log for Logger {
             eprintln!("{:7.3} {} {}", began.as_secs_f64(), record.target(), record.args());
         }
         if record.target() == "slurm::ssh" {
-            LOGGER.0.lock().unwrap().push(record.args().to_string());
+            self.requests.lock().unwrap().push(record.args().to_string());
         }
+        let line = format!("{} {}: {}\n", record.level(), record.target(), record.args());
+        self.all.lock().unwrap().push_str(&line);
     }
 
     fn flush(&self) {}
@@ -30,10 +35,15 @@ impl Log for Logger {
 
 pub(crate) fn install() {
     log::set_logger(&LOGGER).unwrap();
-    log::set_max_level(LevelFilter::Debug);
+    log::set_max_level(LevelFilter::Trace);
 }
 
 /// Returns the requests that were made since the last call, each a round trip.
 pub(crate) fn requests() -> Vec<String> {
-    std::mem::take(&mut LOGGER.0.lock().unwrap())
+    std::mem::take(&mut LOGGER.requests.lock().unwrap())
+}
+
+/// Returns everything that this process has logged, at every level.
+pub(crate) fn logged() -> String {
+    LOGGER.all.lock().unwrap().clone()
 }

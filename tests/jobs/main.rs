@@ -7,16 +7,19 @@
 mod arrays;
 mod common;
 mod faults;
+mod graph;
 mod local;
 mod logger;
 mod on_slurm;
 mod over_ssh;
 mod proxy;
+mod requeue;
 mod roles;
 mod security;
 mod shared;
 mod sshd;
 mod tasks;
+mod workflow;
 
 use libtest_mimic::Arguments;
 
@@ -25,7 +28,6 @@ fn main() {
     roles::play_without_init();
     slurm::init().expect("the tasks of this program are sound");
     roles::play();
-    security::capture_the_log();
     let mut trials = Vec::new();
     trials.extend(shared::trials());
     trials.extend(arrays::trials());
@@ -35,6 +37,9 @@ fn main() {
     trials.extend(security::trials());
     trials.extend(over_ssh::trials());
     trials.extend(over_ssh::counting_trials());
+    trials.extend(requeue::trials());
+    trials.extend(workflow::trials());
+    trials.extend(graph::trials());
     if common::cluster_is_missing() {
         eprintln!(
             "no cluster is up, so tests named `slurm::…` are ignored: eval \"$(tests/cluster/up)\""

@@ -70,7 +70,7 @@ fn a_time_limit_ends_a_job(site: &Site) {
 }
 
 /// A directory with programs that stand before Slurm's own and call them.
-fn wrapper(site: &Site, program: &str, script: &str) -> PathBuf {
+pub(crate) fn wrapper(site: &Site, program: &str, script: &str) -> PathBuf {
     let dir = site.path("wrappers");
     fs::create_dir_all(&dir).unwrap();
     let real = which(program);

@@ -6,7 +6,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
@@ -17,32 +16,33 @@ use slurm::{
     Secret, Slurmfile,
 };
 
-use crate::common::{Site, error_of, on, on_both, result_of, until};
+use crate::common::{Site, error_of, on, on_all, on_both, result_of, until};
 use crate::roles;
 use crate::tasks::{add, exit_with};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = [
-        on_both("security::scripts_and_directories_have_their_permissions", permissions),
-        on_both(
+        on_all("security::scripts_and_directories_have_their_permissions", permissions),
+        on_all(
             "security::specs_and_results_are_no_wider_than_their_directory",
             no_wider_than_the_directory,
         ),
-        on_both("security::no_value_shows_anywhere", no_value_shows_anywhere),
-        on_both("security::a_spec_with_a_secret_is_for_its_owner_alone", a_spec_with_a_secret),
-        on_both("security::callbacks_are_called_and_can_do_no_harm", callbacks),
-        on_both("security::hostile_names_change_neither_state_nor_terminal", hostile_names),
-        on_both("security::a_hostile_base_directory_is_only_a_path", a_hostile_base_directory),
-        on_both("security::what_a_task_prints_is_harmless_in_errors", hostile_output),
-        on_both("security::a_nul_is_an_error_everywhere", a_nul_is_an_error),
-        on_both("security::commands_are_words_unless_they_are_asked_to_be_shell", commands),
-        on_both("security::a_variable_reaches_the_job_letter_by_letter", hostile_variables),
-        on_both("security::variables_need_not_be_text", variables_need_not_be_text),
-        on_both("security::a_base_that_everybody_may_write_to_is_refused", an_open_base),
+        on_all("security::no_value_shows_anywhere", no_value_shows_anywhere),
+        on_all("security::a_spec_with_a_secret_is_for_its_owner_alone", a_spec_with_a_secret),
+        on_all("security::callbacks_are_called_and_can_do_no_harm", callbacks),
+        on_all("security::hostile_names_change_neither_state_nor_terminal", hostile_names),
+        on_all("security::a_hostile_base_directory_is_only_a_path", a_hostile_base_directory),
+        on_all("security::what_a_task_prints_is_harmless_in_errors", hostile_output),
+        on_all("security::a_nul_is_an_error_everywhere", a_nul_is_an_error),
+        on_all("security::commands_are_words_unless_they_are_asked_to_be_shell", commands),
+        on_all("security::a_variable_reaches_the_job_letter_by_letter", hostile_variables),
+        on_all("security::a_base_that_everybody_may_write_to_is_refused", an_open_base),
     ]
     .into_iter()
     .flatten()
     .collect();
+    // A job that is submitted over SSH has the variables of that host.
+    trials.extend(on_both("security::variables_need_not_be_text", variables_need_not_be_text));
     let local = |name, body| on(BackendKind::Local, name, body);
     trials.push(local("security::a_base_of_another_user_is_refused", a_base_of_another_user));
     trials.push(local("security::links_of_another_user_lead_nowhere", links_of_another_user));
@@ -50,36 +50,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// What this process has logged, at every level.
-static LOGGED: Mutex<String> = Mutex::new(String::new());
-
-struct Capturing;
-
-impl log::Log for Capturing {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let line = format!("{} {}: {}\n", record.level(), record.target(), record.args());
-        LOGGED.lock().unwrap().push_str(&line);
-    }
-
-    fn flush(&self) {}
-}
-
-pub(crate) fn capture_the_log() {
-    log::set_logger(&Capturing).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-}
-
 fn mode(path: impl AsRef<Path>) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 fn tight(site: &Site) -> Cluster {
-    Cluster::builder()
-        .backend(site.kind)
+    site.builder()
         .job_base_dir(site.base.path())
         .script_permissions(0o700)
         .job_dir_permissions(0o700)
@@ -149,7 +125,7 @@ fn no_value_shows_anywhere(site: &Site) {
     assert_eq!(result_of(&job), result);
     let explanation = job.explain().unwrap();
     shown.extend(format!("{job:?} {:?} {explanation} {explanation:?}", job.handle()).into_bytes());
-    shown.extend(LOGGED.lock().unwrap().bytes());
+    shown.extend(crate::logger::logged().bytes());
     let mut files = 0;
     for path in files_below(site.base.path()) {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -187,10 +163,10 @@ fn a_spec_with_a_secret(site: &Site) {
         "{warnings:?}"
     );
     assert_eq!(result_of(&job), 12);
-    let logged = LOGGED.lock().unwrap().clone();
+    let logged = crate::logger::logged();
     assert!(logged.contains("the argument `token` holds a secret"), "{logged}");
     assert!(!logged.contains("hunter2-51c9"));
-    if site.kind == BackendKind::Slurm {
+    if site.kind != BackendKind::Local {
         let tokens = ["one", "three"].map(|token| Secret::new(token.to_owned()));
         let array = length_of::map(tokens).submit(&site.cluster).unwrap();
         assert_eq!(mode(array.handle().dir.join("items")), 0o600);
@@ -245,7 +221,7 @@ fn callbacks(site: &Site) {
         file.display()
     );
     let environment = Slurmfile::parse(&text, "Slurmfile").unwrap().environment("default").unwrap();
-    let builder = Cluster::builder().environment(environment).backend(site.kind);
+    let builder = site.builder().environment(environment);
     let cluster = builder.job_base_dir(site.base.path()).build().unwrap();
     let good = add::job(1, 2).submit(&cluster).unwrap();
     assert_eq!((result_of(&good), result_of(&good)), (3, 3));
@@ -260,7 +236,7 @@ fn callbacks(site: &Site) {
              submitted {bad} jobs::tasks::exit_with\nended {bad} FAILED\n"
         )
     );
-    let logged = LOGGED.lock().unwrap().clone();
+    let logged = crate::logger::logged();
     assert!(logged.contains("the callback `fails` failed in on_submitted: no network"), "{logged}");
     assert!(logged.contains("the callback `fails` panicked in on_ended: a bug in it"), "{logged}");
 }
@@ -303,7 +279,7 @@ fn hostile_names(site: &Site) {
 fn a_hostile_base_directory(site: &Site) {
     let marker = site.path("marker");
     let base = site.path("it's $(touch marker) `touch marker`; touch marker #\" & ü");
-    let cluster = Cluster::builder().backend(site.kind).job_base_dir(&base).build().unwrap();
+    let cluster = site.builder().job_base_dir(&base).build().unwrap();
     let job = add::job(1, 2).chdir(site.base.path().to_str().unwrap()).submit(&cluster).unwrap();
     assert_eq!(result_of(&job), 3);
     assert!(!marker.exists() && job.job_dir().starts_with(&base));
@@ -357,8 +333,8 @@ fn a_nul_is_an_error(site: &Site) {
         let error = Slurmfile::parse(&format!("[default]\n{wrong}\n"), "Slurmfile").unwrap_err();
         assert!(error.to_string().contains("NUL"), "{error}");
     }
-    let error = Cluster::builder()
-        .backend(site.kind)
+    let error = site
+        .builder()
         .job_base_dir(site.base.path())
         .runner_binary("/tmp/a\0b")
         .build()
@@ -506,7 +482,7 @@ fn hostile_variables(site: &Site) {
     let quoted: String = text.chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect();
     let file = format!("[default.env]\nHOSTILE = \"{quoted}\"\n");
     let environment = Slurmfile::parse(&file, "Slurmfile").unwrap().environment("default").unwrap();
-    let builder = Cluster::builder().environment(environment).backend(site.kind);
+    let builder = site.builder().environment(environment);
     let cluster = builder.job_base_dir(site.base.path()).build().unwrap();
     let job = crate::tasks::variable::job("HOSTILE").submit(&cluster).unwrap();
     assert_eq!(result_of(&job).as_deref(), Some(text.as_str()));

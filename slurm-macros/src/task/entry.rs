@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use slurm_core::options::OptionValue;
 use syn::spanned::Spanned as _;
 
-use super::{Task, at};
+use super::{Kind, Task, at};
 use crate::function::plain_name;
 use crate::{attributes, text};
 
@@ -49,6 +49,11 @@ impl Task<'_> {
             }
         });
         let extra = &self.options.extra;
+        let requeue = self.requeue();
+        let kind = match self.kind {
+            Kind::Task => quote!(Task),
+            Kind::Workflow => quote!(Workflow),
+        };
         quote! {
             #(#checks)*
 
@@ -62,9 +67,27 @@ impl Task<'_> {
                 output: #output,
                 options: &[#(#options,)* #(#constants,)*],
                 extra: &[#(#extra),*],
+                kind: #private::TaskKind::#kind,
+                requeue: #requeue,
                 run: __slurm_run,
             };
         }
+    }
+
+    /// Returns what the attribute says about requeueing.
+    fn requeue(&self) -> TokenStream {
+        let private = self.private();
+        let option = quote!(::core::option::Option);
+        let on_timeout = match self.options.on_timeout {
+            Some(true) => quote!(#option::Some(#private::OnTimeout::Requeue)),
+            Some(false) => quote!(#option::Some(#private::OnTimeout::Fail)),
+            None => quote!(#option::None),
+        };
+        let max = match self.options.max_requeues {
+            Some(max) => quote!(#option::Some(#max)),
+            None => quote!(#option::None),
+        };
+        quote!(#private::TaskRequeue { on_timeout: #on_timeout, max_requeues: #max })
     }
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::{Task, at};
+use super::{Kind, Task, at};
 use crate::function::plain_name;
 
 impl Task<'_> {
@@ -47,7 +47,21 @@ impl Task<'_> {
                 };
             }
         });
-        let context = signature.takes_context.then(|| quote_spanned!(mixed=> context,));
+        let context = signature.takes_context.then(|| match self.kind {
+            Kind::Task => quote_spanned!(mixed=> context,),
+            Kind::Workflow => quote_spanned!(mixed=> &workflow,),
+        });
+        // After the arguments, so that a workflow which cannot be called touches nothing.
+        let enter = (self.kind == Kind::Workflow).then(|| {
+            quote_spanned! {mixed=>
+                let workflow = match #private::Workflow::enter(context) {
+                    ::core::result::Result::Ok(workflow) => workflow,
+                    ::core::result::Result::Err(failure) => {
+                        return ::core::result::Result::Err(failure);
+                    }
+                };
+            }
+        });
         let pass = signature.parameters.iter().enumerate().map(|(index, parameter)| {
             let argument = variable(index);
             if parameter.is_lent { quote!(&#argument) } else { quote!(#argument) }
@@ -79,6 +93,7 @@ impl Task<'_> {
                 mut arguments: #private::Arguments<'_>,
             ) -> ::core::result::Result<::std::vec::Vec<::core::primitive::u8>, #private::Failure> {
                 #(#take)*
+                #enter
                 let returned = #name(#context #(#pass),*);
                 #finish
             }

@@ -36,6 +36,14 @@ impl Capacity {
         self.cpus <= free.cpus && self.memory_mib <= free.memory_mib && self.gpus <= free.gpus
     }
 
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus.saturating_add(other.cpus),
+            memory_mib: self.memory_mib.saturating_add(other.memory_mib),
+            gpus: self.gpus.saturating_add(other.gpus),
+        }
+    }
+
     pub(crate) fn less(self, used: Self) -> Self {
         Self {
             cpus: self.cpus.saturating_sub(used.cpus),

@@ -88,6 +88,7 @@ impl Local {
         let request = Request::Submit(Box::new(request::job(prepared, self.capacity)?));
         let message = match self.client.ask(&request) {
             Ok(Reply::Submitted(id)) => return Ok(id),
+            Ok(Reply::NoRoom(message)) => return Err(SubmitError::NoRoom { message }),
             Ok(Reply::Refused(message)) | Err(message) => message,
             Ok(other) => format!("it answered {other:?}"),
         };
@@ -178,6 +179,10 @@ impl Backend for Local {
         Ok(self.find(&request)?.map(|status| status.id))
     }
 
+    fn machine(&self) -> Option<(u32, u32)> {
+        Some((self.capacity.cpus, self.capacity.gpus))
+    }
+
     fn cadence(&self) -> Cadence {
         let milliseconds = Duration::from_millis;
         Cadence {
@@ -188,6 +193,7 @@ impl Backend for Local {
             written_grace: Duration::ZERO,
             return_grace: Duration::ZERO,
             lost_after: milliseconds(2_000),
+            on_the_way: milliseconds(2_000),
         }
     }
 }

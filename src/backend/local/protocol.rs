@@ -40,6 +40,8 @@ pub(super) enum Reply {
     Done,
     /// It cannot be done, and why.
     Refused(String),
+    /// The job could only run once the workflow that submits it has ended, and why.
+    NoRoom(String),
 }
 
 /// A job as it is submitted.
@@ -69,6 +71,8 @@ pub(super) struct JobRequest {
     pub(super) warning: Option<(i32, u64)>,
     /// In sbatch's grammar.
     pub(super) dependency: Option<String>,
+    /// The workflow's job that submits it.
+    pub(super) within: Option<JobId>,
     /// The environment of the submitter.
     pub(super) environment: Vec<Variable>,
 }

@@ -62,6 +62,7 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
         time_limit: submit::time_limit(options).map(|limit| limit.as_secs()),
         warning: signal.map(|signal| (signal.number().into(), signal.seconds().into())),
         dependency: text(options, "dependency").map(str::to_owned),
+        within: prepared.within,
         environment: std::env::vars_os()
             .filter(|(name, _)| !name.to_str().is_some_and(is_scrubbed))
             .map(|(name, value)| (SystemText(name), SystemText(value)))

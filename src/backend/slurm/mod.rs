@@ -4,6 +4,7 @@
 //! exists), survey 1 (squeue) or 2 (and sacct, if jobs have left the queue), cancel 1, find 1 or 2.
 
 mod queue;
+mod room;
 mod sbatch;
 mod size;
 
@@ -133,6 +134,10 @@ impl Backend for Slurm {
         size::slots(self, options)
     }
 
+    fn no_room_beside(&self, job: JobId, workflow: JobId) -> Result<Option<String>, Error> {
+        room::none_beside(self, job, workflow)
+    }
+
     fn cadence(&self) -> Cadence {
         let milliseconds = Duration::from_millis;
         // What is far away is asked less often.
@@ -152,6 +157,8 @@ impl Backend for Slurm {
             // pending from the start.
             return_grace: milliseconds(10_000),
             lost_after: milliseconds(60_000),
+            // sbatch itself goes on trying for longer, but not without the job that started it.
+            on_the_way: milliseconds(10_000),
         }
     }
 }

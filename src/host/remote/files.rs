@@ -80,7 +80,14 @@ impl SshHost {
     pub(super) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
         let temporary = slurm_core::durable::temporary_beside(path);
         let mut script = Script::new();
-        script.add("t w\nd=").path(&temporary)?.add("\n(LC_ALL=C; export LC_ALL; ");
+        script
+            .add("t w\nd=")
+            .path(&temporary)?
+            .add("\n(LC_ALL=C; export LC_ALL\nv=$(stat -Lc %A -- ");
+        // No wider than the directory that it lies in.
+        script.path(path.parent().unwrap_or(path))?.add(" </dev/null)\n");
+        script.add("case $v in ????---*) umask g-rwx;; ?????-*) umask g-w;; esac\n");
+        script.add("case $v in ???????---*) umask o-rwx;; ????????-*) umask o-w;; esac\n");
         add_bytes(&mut script, "\"$d\"", bytes);
         script.add(" || exit 1; sync \"$d\" && mv -f -- \"$d\" ").path(path)?;
         script.add(") 2>&1; s=$?\n");
@@ -262,7 +269,7 @@ fn way<'a>(dir: &NewDir<'a>) -> Result<(Vec<&'a str>, &'a str), HostError> {
 }
 
 /// Says which of the permissions that the umask leaves a directory with `mode` takes from its files.
-fn narrower(mode: u32) -> String {
+pub(super) fn narrower(mode: u32) -> String {
     let bits = [("g", 0o040, 0o020, 0o010), ("o", 0o004, 0o002, 0o001)];
     let clauses = bits.iter().filter_map(|(who, read, write, enter)| {
         let mut lacking = String::new();

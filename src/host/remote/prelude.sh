@@ -1,6 +1,7 @@
 unset TMOUT CDPATH
 set -C
 C=
+U=$(umask)
 for v in $(env | sed -n 's/^\([A-Z][A-Z0-9_]*\)=.*/\1/p'); do
 case $v in SLURM_CONF|SLURM_SDK_*) ;; @SCRUBBED@) unset "$v";; esac
 done

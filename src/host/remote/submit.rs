@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::commands::{SLACK, add_command, ended, outcome, split_status};
-use super::files::{Later, Ready, add_directory, blame, error_of};
+use super::files::{Later, Ready, add_directory, blame, error_of, narrower};
 use super::host::{Answer, LONG_PATIENCE, SshHost};
 use super::shell::{Part, Script};
 use crate::host::{CommandLine, Host, HostError, NewDir, NewFile, Order, Submitted};
@@ -281,7 +281,8 @@ fn script(batch: &[&mut Case<'_>]) -> Result<Script, HostError> {
         limit = limit.max(command.limit());
         script.add(format!("if [ $S{index} = 0 ]; then t g{index}\nd=")).path(dir)?.add("\n");
         if !case.sent {
-            script.add("if printf '' 2>/dev/null >\"$d\"/").word(&case.claim()).add("; then\n");
+            script.add("umask 077; printf '' 2>/dev/null >\"$d\"/").word(&case.claim());
+            script.add("; s=$?; umask \"$U\"; if [ $s = 0 ]; then\n");
         }
         script.add("b \"$d\"/").word(&case.claim()).words([case.token.as_str(), command.program()]);
         add_command(&mut script, command)?;
@@ -289,9 +290,14 @@ fn script(batch: &[&mut Case<'_>]) -> Result<Script, HostError> {
         if let Some(note) = note {
             // Before the answer, which nobody may be there to take. In one write of a few bytes: a reader
             // finds them all, or an empty file.
-            script.add("if [ \"$i\" ]; then printf '%s%s%s' ").word(note.around.0);
+            let mode = case.order.new.and_then(|(dir, _)| dir.mode);
+            script.add("if [ \"$i\" ]; then ");
+            if let Some(clauses) = mode.map(narrower).filter(|clauses| !clauses.is_empty()) {
+                script.add("umask ").word(&clauses).add("; ");
+            }
+            script.add("printf '%s%s%s' ").word(note.around.0);
             script.add(" \"$i\" ").word(note.around.1).add(" 2>/dev/null >\"$d\"/").word(note.name);
-            script.add(" && y=$i; fi\n");
+            script.add(" && y=$i; umask \"$U\"; fi\n");
         }
         script.add("p; [ -z \"$y\" ] || t \"i$y\"\n");
         if !case.sent {

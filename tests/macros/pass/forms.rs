@@ -42,6 +42,11 @@ pub(crate) fn lent(
     (format!("{text} {sum} {rest:?}"), path.to_owned())
 }
 
+#[slurm::task(on_timeout = "requeue", max_requeues = 3)]
+fn long(ctx: &JobContext) -> Result<(), slurm::Requeue> {
+    if ctx.stop_requested() { Err(slurm::Requeue::new()) } else { Ok(()) }
+}
+
 #[slurm::task]
 const fn constant(x: u8) -> u8 {
     x + 1
@@ -79,6 +84,7 @@ fn original() -> i32 {
 
 fn main() {
     let _ = nothing::job();
+    let _ = long::job();
     let _ = owned::job(Config::default(), 7, vec!["a".to_owned()], (1, [0; 4]));
     let _ = owned::job(&Config::default(), 7, vec![], (1, [0; 4]));
     let _ = lent::job(

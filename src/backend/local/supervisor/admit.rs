@@ -50,6 +50,7 @@ impl Scheduler {
                 return;
             }
         }
+        self.stuck_since = None;
     }
 
     /// Returns those that wait, in their order, and what is there for them.
@@ -76,6 +77,7 @@ impl Scheduler {
             dependency::judge(dependency, &self.jobs, is_first)
         });
         let granted = job.request.needs.granted_of(self.whole);
+        let job_within = job.request.within;
         match verdict {
             Verdict::Never => {
                 self.end(id, JobState::Cancelled, Some(NEVER_SATISFIED.to_owned()), None);
@@ -89,6 +91,9 @@ impl Scheduler {
                 Some(gpus) => self.start_one(id, granted, gpus, free, starts),
                 None => {
                     self.set_reason(id, "Resources");
+                    if let Some(reason) = self.is_stuck(id, job_within) {
+                        self.end(id, JobState::Cancelled, Some(reason), None);
+                    }
                     ControlFlow::Break(())
                 }
             },
@@ -100,6 +105,7 @@ impl Scheduler {
         let is_first = || self.is_first_of_name(id, &array.request.name);
         let judged = correspond::judge(array, &self.jobs, *starts as usize, is_first);
         let granted = array.request.needs.granted_of(self.whole);
+        let array_within = array.request.within;
         let mut room = array.max_running.map_or(u32::MAX, |most| {
             let running = self.jobs.live(array).filter(|job| job.run.is_some()).count();
             most.saturating_sub(running as u32)
@@ -126,6 +132,11 @@ impl Scheduler {
                 }
             };
             self.set_array_reason(id, reason);
+            if let Some(reason) = self.is_stuck(id, array_within)
+                && let Some(pending) = self.jobs.array(id).map(|array| array.pending.clone())
+            {
+                self.end_pending(id, &pending, JobState::Cancelled, Some(&reason));
+            }
             return ControlFlow::Break(());
         }
         self.set_array_reason(id, "Dependency");

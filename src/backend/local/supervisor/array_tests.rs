@@ -58,6 +58,7 @@ impl Machine {
         fs::create_dir(&dir).unwrap();
         fs::write(dir.join("script.sh"), script).unwrap();
         JobRequest {
+            within: None,
             pre_id: PreId::new(1_800_000_000, self.submissions),
             part: 0,
             array: None,

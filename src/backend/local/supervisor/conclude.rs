@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome};
+use slurm_core::requeue::RequeueNote;
 use slurm_core::segment::{HEADER, RecordKind, Records};
 use slurm_core::spec::{Spec, Work};
 use slurm_core::state::JobState;
@@ -19,6 +20,10 @@ impl Scheduler {
     pub(super) fn conclude(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(run) = &job.run else { return };
+        if asks_for_another_run(job) {
+            self.requeue(id);
+            return;
+        }
         let known: Option<Vec<Exit>> = run.processes.iter().map(|process| process.exit).collect();
         let bad =
             known.as_ref().and_then(|exits| exits.iter().find(|exit| **exit != Exit::default()));
@@ -39,6 +44,18 @@ impl Scheduler {
         let exit = bad.copied().or(known.map(|_| Exit::default()));
         self.end(id, state, None, exit);
     }
+}
+
+/// Returns whether the run of a job that has ended left the wish to be run again, and may have it.
+pub(super) fn asks_for_another_run(job: &LocalJob) -> bool {
+    let dir = JobDir::at(&job.request.dir);
+    let note = dir.requeue_of(job.element.map(|element| (element.array, element.index)));
+    let told = job.run.as_ref().and_then(|run| run.ending.as_ref()).map(|(state, _)| state);
+    // The segment of an element may have items that are finished.
+    let has_outcome = job.element.is_none() && dir.result().exists();
+    told != Some(&JobState::Cancelled)
+        && RequeueNote::read(&note, job.restarts).is_some()
+        && !has_outcome
 }
 
 /// Returns how a job ended whose processes have all ended, nobody knows how.

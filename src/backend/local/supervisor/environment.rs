@@ -45,6 +45,9 @@ pub(super) fn slurm_variables(
         ("SLURM_SUBMIT_DIR", request.working_dir.display().to_string()),
         ("SLURM_JOB_START_TIME", start.to_string()),
     ];
+    if job.restarts > 0 {
+        variables.push(("SLURM_RESTART_COUNT", job.restarts.to_string()));
+    }
     if let Some(limit) = request.time_limit {
         variables.push(("SLURM_JOB_END_TIME", start.saturating_add(limit).to_string()));
     }
@@ -65,8 +68,8 @@ pub(super) fn slurm_variables(
     variables
 }
 
-/// The environments of submitters, for as long as their jobs wait, or have elements that may have to be
-/// started: files that only this user can read.
+/// The environments of submitters, until their jobs have ended, as any of them may have to be started
+/// again: files that only this user can read.
 ///
 /// They are named by submission and not by job, so that a supervisor whose directory was removed does
 /// not take the files of the one that followed it there.
@@ -80,10 +83,10 @@ pub(super) struct Environments {
 type Variables = Arc<Vec<Variable>>;
 
 impl Environments {
-    /// Opens the directory, and removes all but the environments of `waiting` submissions.
-    pub(super) fn open(dir: PathBuf, waiting: &BTreeSet<SubmissionKey>) -> io::Result<Self> {
+    /// Opens the directory, and removes all but the environments of `unfinished` submissions.
+    pub(super) fn open(dir: PathBuf, unfinished: &BTreeSet<SubmissionKey>) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-        let names: BTreeSet<String> = waiting.iter().map(SubmissionKey::file_name).collect();
+        let names: BTreeSet<String> = unfinished.iter().map(SubmissionKey::file_name).collect();
         for entry in fs::read_dir(&dir)?.flatten() {
             if entry.file_name().to_str().is_none_or(|name| !names.contains(name)) {
                 // One that stays is looked at again by the next supervisor.

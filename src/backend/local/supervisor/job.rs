@@ -27,6 +27,8 @@ pub(super) struct LocalJob {
     /// Seconds since the Unix epoch.
     pub(super) ended_at: Option<u64>,
     pub(super) exit: Option<Exit>,
+    /// How often it was requeued.
+    pub(super) restarts: u32,
     /// From its start to its end.
     pub(super) run: Option<Run>,
 }
@@ -118,6 +120,7 @@ impl LocalJob {
             started_at: None,
             ended_at: None,
             exit: None,
+            restarts: 0,
             run: None,
         }
     }
@@ -126,6 +129,13 @@ impl LocalJob {
     pub(super) fn number(&self) -> Option<u64> {
         let first = self.request.array?.first;
         self.element.map(|element| first.saturating_add(element.index.into()))
+    }
+
+    /// Puts the job back among those that wait, with `restarts` runs behind it.
+    pub(super) fn wait_again(&mut self, restarts: u32) {
+        self.restarts = restarts;
+        (self.state, self.reason, self.started_at) = (JobState::Pending, None, None);
+        self.run = None;
     }
 
     pub(super) fn has_ended(&self) -> bool {

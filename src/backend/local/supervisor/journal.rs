@@ -56,6 +56,12 @@ pub(super) enum Entry {
         at: u64,
         state: JobState,
     },
+    /// Its run has ended, and it waits for the next one.
+    Requeued {
+        id: JobId,
+        /// How often it was requeued, with this time.
+        restarts: u32,
+    },
     Ended {
         id: JobId,
         at: u64,
@@ -190,6 +196,7 @@ impl Entry {
             | Self::Started { id, .. }
             | Self::Spawned { id, .. }
             | Self::Ending { id, .. }
+            | Self::Requeued { id, .. }
             | Self::Ended { id, .. }
             | Self::EndedTogether { id, .. } => *id,
         }
@@ -231,7 +238,7 @@ mod tests {
             "script": "/d/script.sh", "working_dir": "/", "stdout": "o", "stderr": "e",
             "append": false, "needs": Capacity { cpus: 1, memory_mib: 1, gpus: 1 }, "tasks": 1,
             "cpus_per_task": 1, "time_limit": null, "warning": null, "dependency": null,
-            "environment": [["TOKEN", "secret"]],
+            "within": null, "environment": [["TOKEN", "secret"]],
         });
         Entry::Submitted { id: id(number), request: serde_json::from_value(request).unwrap() }
     }

@@ -18,6 +18,7 @@ mod jobs;
 mod journal;
 mod process;
 mod replay;
+mod room;
 mod scheduler;
 mod serve;
 mod take_over;

@@ -40,6 +40,10 @@ pub(super) fn apply(jobs: &mut Jobs, entry: Entry) -> Result<(), String> {
             let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
             run_of(job).ending = Some((state, at));
         }
+        Entry::Requeued { restarts, .. } => {
+            let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
+            job.wait_again(restarts);
+        }
         Entry::Ended { at, state, reason, exit, .. } => {
             jobs.end(id, End { state, reason, exit }, at);
         }
@@ -81,6 +85,9 @@ fn of_job(job: &LocalJob) -> Vec<Entry> {
     if job.element.is_none() {
         let request = Box::new(JobRequest::clone(&job.request));
         entries.push(Entry::Submitted { id, request });
+    }
+    if job.restarts > 0 {
+        entries.push(Entry::Requeued { id, restarts: job.restarts });
     }
     if let Some(run) = &job.run {
         let (granted, gpus) = (Some(run.granted), run.gpus.clone());

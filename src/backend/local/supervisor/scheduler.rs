@@ -39,6 +39,8 @@ pub(super) struct Scheduler {
     last_id: u32,
     pub(super) journal: Journal,
     pub(super) environments: Environments,
+    /// One in the queue that seems never to get its resources, and since when.
+    pub(super) stuck_since: Option<(JobId, Instant)>,
     pub(super) events: Sender<Event>,
 }
 
@@ -47,14 +49,14 @@ impl Scheduler {
         let (journal, jobs, last_id) = Journal::open(&place.journal())?;
         let unfinished = || jobs.values().filter(|job| !job.has_ended());
         let arrays = || jobs.arrays().filter(|array| !jobs.has_array_ended(array));
-        let waiting = unfinished().filter(|job| job.run.is_none()).map(|job| job.request.key());
-        let waiting = waiting.chain(arrays().map(|array| array.request.key())).collect();
+        let open = unfinished().map(|job| job.request.key());
+        let open = open.chain(arrays().map(|array| array.request.key())).collect();
         let submitted = jobs.values().filter(|job| job.element.is_none());
         let submitted = submitted.map(|job| (job.request.key(), job.id));
         let submitted_arrays = jobs.arrays().map(|array| (array.request.key(), array.id));
         let mut scheduler = Self {
             whole,
-            environments: Environments::open(place.environments(), &waiting)?,
+            environments: Environments::open(place.environments(), &open)?,
             unfinished: unfinished().map(|job| job.id).collect(),
             pending_arrays: arrays().map(|array| array.id).collect(),
             more: false,
@@ -62,6 +64,7 @@ impl Scheduler {
             jobs,
             last_id,
             journal,
+            stuck_since: None,
             events,
         };
         for id in scheduler.unfinished.clone() {
@@ -91,7 +94,7 @@ impl Scheduler {
         });
         let arrays = self.pending_arrays.iter().filter_map(|id| self.jobs.array(*id));
         let arrays = arrays.filter_map(|array| array.dependency.as_ref().and_then(of_dependency));
-        jobs.chain(arrays).min()
+        jobs.chain(arrays).chain(self.stuck_alarm()).min()
     }
 
     /// Whether [`Scheduler::tidy`] has something to do.
@@ -129,6 +132,9 @@ impl Scheduler {
         let Some(id) = self.last_id.checked_add(1).and_then(JobId::new) else {
             return Reply::Refused("all job ids are used up".to_owned());
         };
+        if let Some(reason) = self.no_room_for(&request) {
+            return Reply::NoRoom(reason);
+        }
         let environment = std::mem::take(&mut request.environment);
         let entry = match request.array {
             None => Entry::Submitted { id, request: Box::new(request) },
@@ -217,10 +223,6 @@ impl Scheduler {
                 }
             })
         });
-        // Other elements need it too.
-        if job.element.is_none() {
-            self.environments.forget(&job.request.key());
-        }
         match started {
             Ok(processes) => {
                 run.processes = processes;
@@ -252,6 +254,18 @@ impl Scheduler {
             // As `srun --kill-on-bad-exit`: the others would wait for it for ever.
             self.stop(id, JobState::Failed);
         }
+    }
+
+    /// Puts a job back into the queue whose run asks for it.
+    pub(super) fn requeue(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let restarts = job.restarts + 1;
+        if let Err(error) = self.journal.append(&Entry::Requeued { id, restarts }) {
+            let reason = format!("that it is requeued cannot be noted: {error}");
+            self.end(id, JobState::Failed, Some(reason), None);
+            return;
+        }
+        job.wait_again(restarts);
     }
 
     pub(super) fn end(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
-use super::conclude::{publish_value, state_by_files};
+use super::conclude::{asks_for_another_run, publish_value, state_by_files};
 use super::job::{Alarms, LocalJob, Process};
 use super::scheduler::{KILL_WAIT, Scheduler};
 use super::{identity, process};
@@ -17,6 +17,10 @@ impl Scheduler {
         find_processes(job);
         let Some(run) = &mut job.run else { return };
         if run.processes.iter().all(|process| process.ended) {
+            if asks_for_another_run(job) {
+                self.requeue(id);
+                return;
+            }
             let natural = state_by_files(job);
             let told = job.run.as_ref().and_then(|run| run.ending.clone()).map(|(state, _)| state);
             // One that was told to end but had just finished by itself has finished.

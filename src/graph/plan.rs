@@ -1,0 +1,257 @@
+//! What a workflow would submit.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use slurm_core::context::JobContext;
+use slurm_core::ids::JobId;
+use slurm_core::spec::Argument;
+use slurm_core::task::{Arguments, Task, TaskEntry, TaskKind};
+
+use super::{Graph, GraphEdge, read};
+use crate::array::{self, ArraySettings, JobArray, Spooled};
+use crate::builder::{CallOptions, JobBuilder};
+use crate::cluster::{Cluster, ClusterBuilder, Submitter};
+use crate::error::{Error, Result};
+use crate::explain::Explanation;
+use crate::job::{Job, JobHandle};
+use crate::submit;
+
+/// What a workflow would submit, as far as that can be known without running its jobs.
+///
+/// `pipeline::plan(…)` and [`JobBuilder::plan`] call the workflow's function in this process, with a
+/// [`Workflow`](crate::Workflow) that notes what is submitted and submits nothing. Where the function asks
+/// for a result, or anything else that only a job can tell, it gets [`Error::Planned`]; a function that
+/// returns it with `?` ends there, and so does the plan.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The workflow and its jobs, without states.
+    pub graph: Graph,
+    /// The task of the first job whose result was asked for: what comes after that may be missing.
+    pub stopped_at: Option<String>,
+}
+
+impl Plan {
+    /// Returns what the jobs of the plan ask for, and how many cannot be counted; see
+    /// [`Graph::core_hours`].
+    pub fn core_hours(&self) -> (f64, usize) {
+        self.graph.core_hours()
+    }
+
+    /// Returns the graph in the language of Graphviz.
+    pub fn to_dot(&self) -> String {
+        self.graph.to_dot()
+    }
+
+    /// Returns the graph in the language of Mermaid.
+    pub fn to_mermaid(&self) -> String {
+        self.graph.to_mermaid()
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (hours, uncounted) = self.core_hours();
+        write!(f, "{} jobs, at most {hours:.1} core hours", self.graph.nodes.len())?;
+        if uncounted > 0 {
+            write!(f, ", not counting {uncounted} without a time limit or a number of CPUs")?;
+        }
+        match &self.stopped_at {
+            Some(task) => write!(f, "; there may be more once `{task}` has a result"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<T: Task> JobBuilder<T> {
+    /// Returns what the workflow would submit to `cluster`, and submits nothing. The function is called in
+    /// this process; what it does beside submitting, it does.
+    ///
+    /// # Errors
+    /// If the call or one of those in the workflow is wrong, or the function fails for another reason than that
+    /// there are no results.
+    pub fn plan(self, cluster: &Cluster) -> Result<Plan> {
+        let planner = Arc::new(Planner::default());
+        let base = cluster.job_base_dir().join(".plan");
+        let cluster = cluster.for_planning(Arc::clone(&planner), base, None);
+        submit(&planner, &cluster, self)?;
+        let notes = std::mem::take(&mut *planner.lock());
+        Ok(Plan { graph: notes.graph, stopped_at: notes.stopped_at })
+    }
+}
+
+/// Plans on the cluster that the environment names; what the macro's `plan` calls.
+pub fn plan_from_environment<T: Task>(call: JobBuilder<T>) -> Result<Plan> {
+    call.plan(&ClusterBuilder::from_env()?.build()?)
+}
+
+/// Takes the notes of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Planner(Mutex<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    graph: Graph,
+    stopped_at: Option<String>,
+    /// Workflows around what is being planned.
+    depth: usize,
+}
+
+/// A workflow that submits itself without end would never be planned.
+const DEEPEST: usize = 32;
+
+thread_local! {
+    /// The cluster of the workflow that is being planned by this thread.
+    static PLANNED: RefCell<Option<Cluster>> = const { RefCell::new(None) };
+}
+
+/// Returns the cluster for a workflow that is called to plan.
+pub(crate) fn planned_cluster() -> Option<Cluster> {
+    PLANNED.with_borrow(Clone::clone)
+}
+
+impl Planner {
+    fn lock(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the plan needs what only a job can tell.
+    pub(crate) fn stop_at(&self, task: &str) -> Error {
+        self.lock().stopped_at.get_or_insert_with(|| task.to_owned());
+        Error::Planned { task: task.to_owned() }
+    }
+}
+
+/// Notes a submission and, of a workflow, what that would submit.
+pub(crate) fn submit<T: Task>(
+    planner: &Arc<Planner>,
+    cluster: &Cluster,
+    call: JobBuilder<T>,
+) -> Result<Job<T::Output>> {
+    let entry = T::entry();
+    let arguments = call.call().arguments.clone();
+    let prepared = call.prepare(cluster, false, submit::new_pre_id())?;
+    let explanation = prepared.explanation;
+    let job_id = note(planner, cluster, &explanation, entry);
+    if entry.kind == TaskKind::Workflow {
+        let id = explanation.pre_id.to_string();
+        let inner = cluster.for_planning(Arc::clone(planner), explanation.dir.clone(), Some(id));
+        call_workflow(planner, inner, entry, &arguments)?;
+    }
+    let handle = JobHandle {
+        pre_id: explanation.pre_id.clone(),
+        job_id,
+        task: entry.name.to_owned(),
+        signature: entry.signature,
+        dir: explanation.dir.clone(),
+    };
+    Ok(Job::new(cluster.clone(), handle, T::decode_output, Some(explanation)))
+}
+
+/// Notes the submission of an array. Of an array of workflows, it is not told what they would submit.
+pub(crate) fn submit_array<T: Task>(
+    planner: &Planner,
+    cluster: &Cluster,
+    spooled: &Spooled,
+    options: CallOptions,
+    settings: &ArraySettings,
+) -> Result<JobArray<T::Output>> {
+    let entry = T::entry();
+    if spooled.count() == 0 {
+        return Ok(JobArray::empty(cluster, entry, T::decode_output));
+    }
+    let pre_id = submit::new_pre_id();
+    let parts = array::prepare::<T>(cluster, spooled, options, settings, pre_id, false)?;
+    let explanation = parts.explanation();
+    let job_id = note(planner, cluster, &explanation, entry);
+    let handle = parts.handle(&vec![job_id; parts.submissions.len()]);
+    Ok(JobArray::new(cluster, handle, T::decode_output, Some(explanation)))
+}
+
+/// Adds a node, and gives the job a number within the plan.
+fn note(
+    planner: &Planner,
+    cluster: &Cluster,
+    explanation: &Explanation,
+    entry: &TaskEntry,
+) -> JobId {
+    let mut notes = planner.lock();
+    let within = match cluster.submitter() {
+        Submitter::Plan { within, .. } => within.as_deref(),
+        _ => None,
+    };
+    let node = read::node(explanation, None, within, entry.kind == TaskKind::Workflow);
+    let taken = explanation.arguments.iter().filter(|(_, size)| size.is_none()).count();
+    for (position, edge) in explanation.after.iter().enumerate() {
+        let from = edge.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        notes.graph.edges.push(GraphEdge {
+            from,
+            to: node.id.clone(),
+            kind: edge.kind.clone(),
+            carries_result: position < taken,
+        });
+    }
+    notes.graph.nodes.push(node);
+    let number = u32::try_from(notes.graph.nodes.len()).unwrap_or(u32::MAX);
+    JobId::new(number).unwrap_or(FIRST)
+}
+
+const FIRST: JobId = match JobId::new(1) {
+    Some(id) => id,
+    None => unreachable!(),
+};
+
+/// Calls the function of a workflow, which submits to `cluster`.
+fn call_workflow(
+    planner: &Planner,
+    cluster: Cluster,
+    entry: &TaskEntry,
+    arguments: &[Argument],
+) -> Result<()> {
+    let inline = |argument: &Argument| match argument {
+        Argument::Inline(bytes) => Some(bytes.clone()),
+        _ => None,
+    };
+    let Some(encoded) = arguments.iter().map(inline).collect::<Option<Vec<_>>>() else {
+        // An argument is the result of another job.
+        planner.stop_at(entry.name);
+        return Ok(());
+    };
+    if planner.lock().depth == DEEPEST {
+        return Err(Error::PlanFailed {
+            task: entry.name.to_owned(),
+            reason: format!("{DEEPEST} workflows lie within each other"),
+        });
+    }
+    planner.lock().depth += 1;
+    let stopped_before = planner.lock().stopped_at.is_some();
+    let slices: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
+    let context = JobContext::outside(cluster.jobs_dir());
+    let outer = PLANNED.replace(Some(cluster));
+    let called = catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))));
+    PLANNED.set(outer);
+    planner.lock().depth -= 1;
+    let reason = match called {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(failure)) => failure.to_string(),
+        Err(_) => "it panicked".to_owned(),
+    };
+    // That there was no result is the likely reason.
+    if stopped_before || planner.lock().stopped_at.is_some() {
+        return Ok(());
+    }
+    Err(Error::PlanFailed { task: entry.name.to_owned(), reason })
+}
+
+impl Cluster {
+    /// Returns this cluster for a plan, with jobs of the workflow `within` below `dir`.
+    fn for_planning(&self, planner: Arc<Planner>, dir: PathBuf, within: Option<String>) -> Self {
+        // No job runs, so it does not matter which program it would run.
+        let binary = Some(PathBuf::from("planned"));
+        self.with_submitter(Submitter::Plan { planner, dir, within }, binary)
+    }
+}

@@ -1,0 +1,150 @@
+//! The graph of a workflow from its directory: its journal, and the `job.json` of each of its jobs.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use slurm_core::ids::JobId;
+use slurm_core::layout::JobDir;
+use slurm_core::outcome::{Ending, Outcome};
+use slurm_core::state::JobState;
+
+use super::{Graph, GraphEdge, GraphNode, cost};
+use crate::backend::Asked;
+use crate::cluster::Cluster;
+use crate::edges::Edge;
+use crate::error::Result;
+use crate::explain::Explanation;
+use crate::job::Job;
+use crate::workflow;
+
+impl<T> Job<T> {
+    /// Returns the graph of what the job has submitted so far, with the states as of now, if it is a
+    /// workflow; of another job, the job itself and what it waits for.
+    ///
+    /// Reads the files of each job, and asks the backend once.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or the backend not be asked.
+    pub fn graph(&self) -> Result<Graph> {
+        self.check_is_real()?;
+        let mut reader = Reader {
+            cluster: self.cluster(),
+            graph: Graph::default(),
+            ids: HashMap::new(),
+            after: Vec::new(),
+        };
+        reader.add(&self.dir(), Some(self.id()), None)?;
+        reader.finish()
+    }
+}
+
+struct Reader<'a> {
+    cluster: &'a Cluster,
+    graph: Graph,
+    /// The ids of the nodes by the directories of their jobs.
+    ids: HashMap<PathBuf, String>,
+    /// What each node waits for.
+    after: Vec<(String, Edge, bool)>,
+}
+
+impl Reader<'_> {
+    /// Adds the job in `dir` and, of a workflow, its jobs.
+    fn add(&mut self, dir: &JobDir, job: Option<JobId>, within: Option<&str>) -> Result<()> {
+        let host = self.cluster.backend().host();
+        let text = host.read(&dir.job_json(), 0)?.unwrap_or_default();
+        // One that was not written to its end was not submitted either.
+        let Ok(explanation) = serde_json::from_slice::<Explanation>(&text) else { return Ok(()) };
+        let state_dir = workflow::state_dir_of(self.cluster, dir.path())?;
+        let node = node(&explanation, job, within, state_dir.is_some());
+        let id = node.id.clone();
+        self.ids.insert(dir.path().to_owned(), id.clone());
+        self.graph.nodes.push(node);
+        let taken = explanation.arguments.iter().filter(|(_, size)| size.is_none()).count();
+        // Those whose results it takes come first.
+        for (position, edge) in explanation.after.into_iter().enumerate() {
+            self.after.push((id.clone(), edge, position < taken));
+        }
+        let Some(state_dir) = state_dir else { return Ok(()) };
+        for (dir, jobs) in workflow::children_of(self.cluster, &state_dir)? {
+            self.add(&dir, jobs.first().copied(), Some(&id))?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Graph> {
+        for (to, edge, carries_result) in std::mem::take(&mut self.after) {
+            let from = self.upstream(&edge);
+            self.graph.edges.push(GraphEdge { from, to, kind: edge.kind, carries_result });
+        }
+        let dirs: HashMap<String, PathBuf> = self.ids.drain().map(|(dir, id)| (id, dir)).collect();
+        let mut open = Vec::new();
+        for node in &mut self.graph.nodes {
+            let dir = dirs.get(&node.id).map_or(Path::new(""), PathBuf::as_path);
+            node.state = match node.items {
+                None => state_in(self.cluster, dir)?,
+                Some(_) => self.cluster.array_state(dir)?,
+            };
+            open.extend(node.job.filter(|_| node.state.is_none()).map(Asked::job));
+        }
+        if open.is_empty() {
+            return Ok(self.graph);
+        }
+        let mut seen = self.cluster.backend().survey(&open)?.seen;
+        for node in self.graph.nodes.iter_mut().filter(|node| node.state.is_none()) {
+            node.state = node.job.and_then(|job| seen.remove(&job)).map(|seen| seen.state);
+        }
+        Ok(self.graph)
+    }
+
+    /// Returns the node of a job that is waited for, which need not be one of the workflow.
+    fn upstream(&mut self, edge: &Edge) -> String {
+        if let Some(id) = self.ids.get(&edge.dir) {
+            return id.clone();
+        }
+        let id = format!("job-{}", edge.job);
+        self.ids.insert(edge.dir.clone(), id.clone());
+        self.graph.nodes.push(GraphNode {
+            id: id.clone(),
+            job: Some(edge.job),
+            task: edge.task.clone(),
+            state: None,
+            within: None,
+            items: edge.items,
+            elements: None,
+            is_workflow: false,
+            cpus: None,
+            time_limit: None,
+        });
+        id
+    }
+}
+
+/// Returns the node of a job that is described.
+pub(super) fn node(
+    explanation: &Explanation,
+    job: Option<JobId>,
+    within: Option<&str>,
+    is_workflow: bool,
+) -> GraphNode {
+    GraphNode {
+        id: explanation.pre_id.to_string(),
+        job,
+        task: explanation.task.clone(),
+        state: None,
+        within: within.map(str::to_owned),
+        items: explanation.array.as_ref().map(|array| array.items),
+        elements: explanation.array.as_ref().map(|array| array.elements),
+        is_workflow,
+        cpus: cost::cpus(explanation),
+        time_limit: cost::time_limit(explanation),
+    }
+}
+
+/// Returns how a job ended that has left an outcome.
+fn state_in(cluster: &Cluster, dir: &Path) -> Result<Option<JobState>> {
+    let result = cluster.backend().host().read(&JobDir::at(dir).result(), 0)?;
+    Ok(result.map(|bytes| match Outcome::from_bytes(&bytes) {
+        Ok((Outcome { ending: Ending::Value(_), .. }, _)) => JobState::Completed,
+        _ => JobState::Failed,
+    }))
+}

@@ -1,0 +1,112 @@
+//! Arrays that a journal knows: one entry for all of their items.
+
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::layout::JobDir;
+use slurm_core::task::Task;
+
+use super::Flow;
+use super::journal::{Child, Claim, Entry, Key};
+use super::submit::{leaves_open, search};
+use crate::array::{
+    ArraySettings, JobArray, Parts, Spooled, enqueue, prepare, submit as submit_parts,
+};
+use crate::builder::CallOptions;
+use crate::cluster::Cluster;
+use crate::error::{Error, Result};
+use crate::submit;
+
+/// Submits items, or returns the array that an earlier run of the workflow made of them.
+pub(crate) fn submit_array<T: Task>(
+    flow: &Flow,
+    cluster: &Cluster,
+    spooled: &Spooled,
+    options: CallOptions,
+    settings: &ArraySettings,
+) -> Result<JobArray<T::Output>> {
+    let entry = T::entry();
+    let key = Key::of_digest(entry.name, entry.signature, &spooled.digest()?);
+    let claim = flow.journal.claim(&key);
+    let call = Call { flow, cluster, spooled, options, settings, claim: &claim };
+    let array = call.submit::<T>();
+    if array.is_err() {
+        flow.journal.release(&claim);
+    }
+    array
+}
+
+struct Call<'a> {
+    flow: &'a Flow,
+    cluster: &'a Cluster,
+    spooled: &'a Spooled,
+    options: CallOptions,
+    settings: &'a ArraySettings,
+    claim: &'a Claim,
+}
+
+impl Call<'_> {
+    fn submit<T: Task>(self) -> Result<JobArray<T::Output>> {
+        let Self { flow, cluster, claim, .. } = self;
+        let host = cluster.backend().host();
+        let Some(child) = &claim.child else {
+            let parts = self.prepare::<T>(submit::new_pre_id())?;
+            flow.journal.intend(claim, parts.pre_id())?;
+            return self.submit_new::<T>(parts);
+        };
+        let dir = JobDir::new(&flow.children_dir(), T::entry().name, &child.pre_id);
+        if child.job_ids.is_empty() && host.read(&dir.script(), 0)?.is_none() {
+            // Nothing was submitted, but some of the files may be there.
+            host.remove_dir(dir.path())?;
+            let parts = self.prepare::<T>(child.pre_id.clone())?;
+            return self.submit_new::<T>(parts);
+        }
+        if child.job_ids.is_empty() && host.read(&dir.submitted(), 0)?.is_none() {
+            self.complete::<T>(child)?;
+        }
+        let array = cluster.attach_array::<T>(&child.pre_id)?;
+        if child.is_inherited {
+            // A resumed workflow runs again what failed. What was tried too often stays as it is.
+            array.refresh()?;
+            match array.retry_failed() {
+                Ok(_) | Err(Error::Attempts { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(array)
+    }
+
+    fn prepare<T: Task>(&self, pre_id: PreId) -> Result<Parts> {
+        let options = self.options.clone();
+        prepare::<T>(self.cluster, self.spooled, options, self.settings, pre_id, true)
+    }
+
+    fn submit_new<T: Task>(&self, parts: Parts) -> Result<JobArray<T::Output>> {
+        let pre_id = parts.pre_id().clone();
+        let submitted = submit_parts(self.cluster, &parts, Some(self.spooled));
+        match &submitted {
+            Ok(handle) => self.note(pre_id, handle.parts.iter().map(|part| part.job_id).collect()),
+            Err(error) if leaves_open(error) => {}
+            Err(_) => self.flow.journal.note(&Entry::Refused { pre_id }),
+        }
+        let explanation = Some(parts.explanation());
+        Ok(JobArray::new(self.cluster, submitted?, T::decode_output, explanation))
+    }
+
+    /// Finds the Slurm arrays of a submission during which the workflow died, and submits those that are
+    /// missing.
+    fn complete<T: Task>(&self, child: &Child) -> Result<()> {
+        let parts = self.prepare::<T>(child.pre_id.clone())?;
+        let mut known = Vec::new();
+        for number in 0..parts.submissions.len() {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            let find = || self.cluster.backend().id_of(&child.pre_id, number);
+            known.push(search(self.cluster, child, find)?);
+        }
+        let ids = enqueue(self.cluster, &parts, &known)?;
+        self.note(child.pre_id.clone(), ids);
+        Ok(())
+    }
+
+    fn note(&self, pre_id: PreId, job_ids: Vec<JobId>) {
+        self.flow.journal.note(&Entry::Submitted { pre_id, job_ids });
+    }
+}

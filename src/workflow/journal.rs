@@ -1,0 +1,390 @@
+//! What a workflow has submitted: a JSON object a line, appended and synced as things happen.
+//!
+//! A call is known by its task, its arguments and its number among calls with both the same. Before a
+//! submission stands an *intent*, with the submission's id; after it, the job's id. So whenever the
+//! workflow dies, its next run knows of every job that may exist.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use slurm_core::codec;
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::spec::Argument;
+
+use crate::error::{Error, HostError, Result};
+
+/// The name of the file in the workflow's directory.
+pub(crate) const FILE: &str = "journal.jsonl";
+
+/// What a call is known by, apart from its number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Key {
+    task: String,
+    /// A hash of the types and the arguments.
+    arguments: String,
+}
+
+/// A line of the journal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Entry {
+    /// A submission is about to be made.
+    Intent {
+        key: Key,
+        /// The number of the call among those with the same key.
+        number: usize,
+        pre_id: PreId,
+        /// Seconds since the Unix epoch.
+        at: u64,
+    },
+    /// It was made.
+    Submitted { pre_id: PreId, job_ids: Vec<JobId> },
+    /// It was refused, so there is no job, and the next such call has its number.
+    Refused { pre_id: PreId },
+    /// A workflow that resumes this one has looked which jobs to drop.
+    Resumed { by: PreId },
+    /// The job ended without a value before a resumed workflow came to it, and does not count any more.
+    Dropped { pre_id: PreId },
+}
+
+/// A job that may exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Child {
+    pub(crate) pre_id: PreId,
+    /// One, or those of the Slurm arrays that an array takes; none if they are not known.
+    pub(crate) job_ids: Vec<JobId>,
+    /// Seconds since the Unix epoch.
+    at: u64,
+    /// Of the workflow that this one resumes.
+    pub(crate) is_inherited: bool,
+}
+
+/// A call's place in the journal.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    key: Key,
+    number: usize,
+    /// The job of an earlier run.
+    pub(crate) child: Option<Child>,
+}
+
+/// The journal of a workflow, open at its end.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    /// What ends without a line break was cut.
+    torn: bool,
+    calls: HashMap<Key, Vec<Call>>,
+    resumed_by: Vec<PreId>,
+    places: HashMap<PreId, (Key, usize)>,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    /// Made in this run, or on its way.
+    is_made: bool,
+    child: Option<Child>,
+}
+
+impl Key {
+    /// Returns the key of a call, with `arrays` of whose values arguments are.
+    ///
+    /// # Errors
+    /// If the arguments together are too large.
+    pub(crate) fn new<'a>(
+        task: &str,
+        signature: u64,
+        arguments: &[Argument],
+        arrays: impl Iterator<Item = &'a PreId>,
+    ) -> Result<Self> {
+        let bytes = codec::encode(arguments)
+            .map_err(|source| Error::Argument { parameter: "all together", source })?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"call").update(&bytes);
+        for pre_id in arrays {
+            hasher.update(pre_id.as_str().as_bytes());
+        }
+        Ok(Self::of_digest(task, signature, &hasher.finalize()))
+    }
+
+    /// Returns the key of a call with the arguments whose hash is `digest`.
+    pub(crate) fn of_digest(task: &str, signature: u64, digest: &blake3::Hash) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&signature.to_le_bytes()).update(digest.as_bytes());
+        Self { task: task.to_owned(), arguments: hasher.finalize().to_hex()[..32].to_owned() }
+    }
+}
+
+impl Child {
+    fn new(pre_id: &PreId, at: u64) -> Self {
+        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), at, is_inherited: false }
+    }
+
+    /// Returns how long ago it was about to be submitted.
+    pub(crate) fn age(&self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        now.saturating_sub(Duration::from_secs(self.at))
+    }
+}
+
+impl Journal {
+    /// Opens the journal of the workflow in `dir`, which is made if there is none.
+    pub(super) fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join(FILE);
+        let opened = (|| {
+            fs::create_dir_all(dir)?;
+            let text = match fs::read(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                other => other?,
+            };
+            let file = OpenOptions::new().append(true).create(true).open(&path)?;
+            if text.is_empty() {
+                // So that a crash of the file server cannot take the whole file back.
+                File::open(dir)?.sync_all()?;
+            }
+            let torn = !text.is_empty() && !text.ends_with(b"\n");
+            let (calls, places) = (HashMap::new(), HashMap::new());
+            let mut state = State { file, torn, calls, resumed_by: Vec::new(), places };
+            for entry in entries(&text) {
+                state.apply(&entry);
+            }
+            Ok(state)
+        })();
+        match opened {
+            Ok(state) => Ok(Self { path, state: Mutex::new(state) }),
+            Err(source) => Err(HostError::file("open", &path, source).into()),
+        }
+    }
+
+    /// Gives a call its place, with the job that an earlier run made of it.
+    pub(super) fn claim(&self, key: &Key) -> Claim {
+        let mut state = self.lock();
+        let calls = state.calls.entry(key.clone()).or_default();
+        let number = calls.iter().position(|call| !call.is_made).unwrap_or_else(|| {
+            calls.push(Call::default());
+            calls.len() - 1
+        });
+        let call = &mut calls[number];
+        call.is_made = true;
+        Claim { key: key.clone(), number, child: call.child.clone() }
+    }
+
+    /// Gives the place back: the call came to nothing.
+    pub(super) fn release(&self, claim: &Claim) {
+        if let Some(call) = self.lock().call(&claim.key, claim.number) {
+            call.is_made = false;
+        }
+    }
+
+    /// Notes that the call is about to be submitted as `pre_id`.
+    pub(super) fn intend(&self, claim: &Claim, pre_id: &PreId) -> Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.append(&Entry::Intent {
+            key: claim.key.clone(),
+            number: claim.number,
+            pre_id: pre_id.clone(),
+            at: now.as_secs(),
+        })
+    }
+
+    /// Notes what became of an intent.
+    pub(super) fn append(&self, entry: &Entry) -> Result<()> {
+        let mut state = self.lock();
+        let written = state.append(entry);
+        written.map_err(|source| Error::from(HostError::file("write", &self.path, source)))?;
+        state.apply(entry);
+        Ok(())
+    }
+
+    /// Notes what became of an intent, if that is possible: by the intent alone the next run finds the job,
+    /// if there is one.
+    pub(super) fn note(&self, entry: &Entry) {
+        if let Err(error) = self.append(entry) {
+            log::warn!("the workflow's journal lacks a line: {error}");
+        }
+    }
+
+    /// Returns whether the submission `by` has looked which jobs to drop.
+    pub(super) fn is_resumed_by(&self, by: &PreId) -> bool {
+        self.lock().resumed_by.contains(by)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn append(&mut self, entry: &Entry) -> io::Result<()> {
+        let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
+        serde_json::to_writer(&mut line, entry)?;
+        line.push(b'\n');
+        self.torn = true;
+        self.file.write_all(&line)?;
+        self.torn = false;
+        self.file.sync_data()
+    }
+
+    fn call(&mut self, key: &Key, number: usize) -> Option<&mut Call> {
+        self.calls.get_mut(key)?.get_mut(number)
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Intent { key, number, pre_id, at } => {
+                let calls = self.calls.entry(key.clone()).or_default();
+                // A line before this one may have been lost.
+                while calls.len() <= *number {
+                    calls.push(Call::default());
+                }
+                let child = Child::new(pre_id, *at);
+                calls[*number].child = Some(child);
+                self.places.insert(pre_id.clone(), (key.clone(), *number));
+            }
+            Entry::Submitted { pre_id, job_ids } => {
+                if let Some(Some(child)) = self.child(pre_id) {
+                    child.job_ids.clone_from(job_ids);
+                }
+            }
+            Entry::Refused { pre_id } | Entry::Dropped { pre_id } => {
+                if let Some(child) = self.child(pre_id) {
+                    *child = None;
+                }
+            }
+            Entry::Resumed { by } => {
+                self.resumed_by.push(by.clone());
+                let children =
+                    self.calls.values_mut().flatten().filter_map(|call| call.child.as_mut());
+                children.for_each(|child| child.is_inherited = true);
+            }
+        }
+    }
+
+    fn child(&mut self, pre_id: &PreId) -> Option<&mut Option<Child>> {
+        let (key, number) = self.places.get(pre_id).cloned()?;
+        self.call(&key, number).map(|call| &mut call.child)
+    }
+}
+
+/// Returns the jobs that a journal's entries tell of, with their tasks; not those that were refused.
+pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
+    let mut children: Vec<(String, Child)> = Vec::new();
+    for entry in entries {
+        let found = |children: &[(String, Child)], of: &PreId| {
+            children.iter().position(|(_, child)| child.pre_id == *of)
+        };
+        match entry {
+            Entry::Intent { key, pre_id, at, .. } if found(&children, pre_id).is_none() => {
+                let child = Child::new(pre_id, *at);
+                children.push((key.task.clone(), child));
+            }
+            Entry::Submitted { pre_id, job_ids } => {
+                if let Some(at) = found(&children, pre_id) {
+                    children[at].1.job_ids.clone_from(job_ids);
+                }
+            }
+            Entry::Refused { pre_id } => children.retain(|(_, child)| child.pre_id != *pre_id),
+            Entry::Intent { .. } | Entry::Resumed { .. } | Entry::Dropped { .. } => {}
+        }
+    }
+    children
+}
+
+/// Reads a journal. A line that was cut is passed over: what it would have told had not happened yet, or
+/// is found by the line before it.
+pub(crate) fn entries(text: &[u8]) -> Vec<Entry> {
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        Key::new("t", 1, &[Argument::Inline(text.as_bytes().to_vec())], [].into_iter()).unwrap()
+    }
+
+    fn id(number: u32) -> JobId {
+        JobId::new(number).unwrap()
+    }
+
+    fn pre_id(number: u32) -> PreId {
+        PreId::new(1_700_000_000, number)
+    }
+
+    fn submit(journal: &Journal, key: &Key, number: u32) {
+        let claim = journal.claim(key);
+        assert_eq!(claim.child, None);
+        journal.intend(&claim, &pre_id(number)).unwrap();
+        journal
+            .append(&Entry::Submitted { pre_id: pre_id(number), job_ids: vec![id(number)] })
+            .unwrap();
+    }
+
+    fn found(journal: &Journal, key: &Key) -> Option<(PreId, Option<JobId>)> {
+        journal.claim(key).child.map(|child| (child.pre_id, child.job_ids.first().copied()))
+    }
+
+    #[test]
+    fn the_next_run_finds_each_call_whatever_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        for (number, text) in [(1, "a"), (2, "b"), (3, "a")] {
+            submit(&journal, &key(text), number);
+        }
+        let journal = Journal::open(dir.path()).unwrap();
+        assert_eq!(found(&journal, &key("b")), Some((pre_id(2), Some(id(2)))));
+        assert_eq!(found(&journal, &key("a")), Some((pre_id(1), Some(id(1)))));
+        assert_eq!(found(&journal, &key("a")), Some((pre_id(3), Some(id(3)))));
+        assert_eq!(found(&journal, &key("a")), None, "that one is new");
+    }
+
+    #[test]
+    fn an_intent_without_an_id_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let claim = journal.claim(&key("a"));
+        journal.intend(&claim, &pre_id(1)).unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        assert_eq!(found(&journal, &key("a")), Some((pre_id(1), None)));
+    }
+
+    #[test]
+    fn a_refused_call_leaves_its_number_to_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let claim = journal.claim(&key("a"));
+        journal.intend(&claim, &pre_id(1)).unwrap();
+        journal.append(&Entry::Refused { pre_id: pre_id(1) }).unwrap();
+        journal.release(&claim);
+        submit(&journal, &key("a"), 2);
+        let journal = Journal::open(dir.path()).unwrap();
+        assert_eq!(found(&journal, &key("a")), Some((pre_id(2), Some(id(2)))));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_costs_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        submit(&Journal::open(dir.path()).unwrap(), &key("a"), 1);
+        let whole = fs::read(&path).unwrap();
+        let cut = [whole.as_slice(), b"{\"intent\":{\"task\":\"t\","].concat();
+        fs::write(&path, cut).unwrap();
+        submit(&Journal::open(dir.path()).unwrap(), &key("b"), 2);
+        let journal = Journal::open(dir.path()).unwrap();
+        assert_eq!(found(&journal, &key("a")), Some((pre_id(1), Some(id(1)))));
+        assert_eq!(found(&journal, &key("b")), Some((pre_id(2), Some(id(2)))));
+    }
+}

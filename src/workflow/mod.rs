@@ -1,0 +1,181 @@
+//! Functions that run as a job and submit jobs from there.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `settings` | what the cluster inside of the job needs to be the one outside |
+//! | `journal` | what was submitted, for the next run of the same workflow |
+//! | `submit`, `array` | a submission that a journal knows |
+//! | `resume` | going on where another submission stopped |
+//! | `room` | whether a job can run beside the workflow that waits for it |
+//! | `cancel` | what goes with a cancelled workflow |
+
+mod array;
+mod cancel;
+mod journal;
+mod resume;
+mod room;
+mod settings;
+mod submit;
+
+use std::fmt;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use slurm_core::context::JobContext;
+use slurm_core::outcome::{Failure, FailureKind};
+
+use crate::cluster::{Cluster, ClusterBuilder, Submitter};
+use crate::error::{Error, Result};
+use crate::graph;
+
+use self::room::Room;
+
+pub(crate) use array::submit_array;
+pub(crate) use cancel::{cancel_children, children_of};
+use journal::Journal;
+pub(crate) use resume::problem;
+pub(crate) use room::wait;
+pub(crate) use settings::{FILE as SETTINGS_FILE, Settings, state_dir_of};
+pub(crate) use submit::submit;
+
+/// The cluster as a workflow sees it, and the workflow's own job.
+///
+/// A function under [`#[slurm::workflow]`](crate::workflow) gets it as its first argument. It is a
+/// [`Cluster`]: `train::job(…).submit(flow)` submits from inside of the job. What is submitted is noted in a
+/// journal, so that the next run of a workflow that was requeued, preempted, out of time or killed is
+/// given the jobs that exist instead of submitting them again.
+pub struct Workflow {
+    cluster: Cluster,
+    context: JobContext,
+    dir: PathBuf,
+}
+
+/// What all clones of a workflow's cluster share.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    /// Where the journal, the children and the shared files lie.
+    pub(crate) dir: PathBuf,
+    pub(crate) journal: Journal,
+    /// The job that the workflow runs in, if it runs in one.
+    pub(crate) job: Option<slurm_core::ids::JobId>,
+    pub(crate) room: Room,
+}
+
+impl Flow {
+    /// Returns the directory below which the workflow's children have theirs.
+    pub(crate) fn children_dir(&self) -> PathBuf {
+        self.dir.join("tasks")
+    }
+}
+
+impl fmt::Debug for Workflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workflow").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
+}
+
+impl Deref for Workflow {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+impl Workflow {
+    /// Returns a workflow that runs in this process and not in a job, with `dir` as its directory.
+    ///
+    /// For tests of workflow functions, and for programs that want to stay on the login node: the jobs go to
+    /// `cluster`, and a later call with the same directory goes on where this one stopped.
+    ///
+    /// # Errors
+    /// If the directory or the journal in it cannot be used.
+    pub fn outside(cluster: &Cluster, dir: impl Into<PathBuf>) -> Result<Self> {
+        let dir = std::path::absolute(dir.into()).map_err(|error| Error::Config {
+            message: format!("the workflow's directory cannot be used: {error}"),
+            hint: "give an absolute path".to_owned(),
+        })?;
+        let context = JobContext::outside(&dir);
+        let cluster = cluster.for_workflow(Flow::open(dir.clone(), &context)?, None);
+        Ok(Self { cluster, context, dir })
+    }
+
+    /// Opens the cluster inside of the job; the attribute macro's part.
+    ///
+    /// # Errors
+    /// The failure with which the job ends.
+    #[doc(hidden)]
+    pub fn enter(context: &JobContext) -> Result<Self, Failure> {
+        Self::open(context).map_err(|error| {
+            let mut failure = Failure::new(FailureKind::Spec, error.to_string());
+            failure.sources.extend(error.hint());
+            failure
+        })
+    }
+
+    fn open(context: &JobContext) -> Result<Self> {
+        if let Some(cluster) = graph::planned_cluster() {
+            let dir = cluster.jobs_dir();
+            return Ok(Self { cluster, context: context.clone(), dir });
+        }
+        let settings = Settings::read(context.job_dir())?;
+        let cluster = settings.builder()?.build()?;
+        let mut dir = settings.state_dir;
+        // The items of an array share a directory.
+        dir.extend(context.item().map(|item| format!("item-{item}")));
+        let flow = Flow::open(dir.clone(), context)?;
+        let resumes = context.item().is_none() && dir != context.job_dir();
+        if let Some(pre_id) = context.pre_id().filter(|_| resumes) {
+            flow.drop_failed(&cluster, pre_id)?;
+        }
+        let cluster = cluster.for_workflow(flow, Some(settings.binary));
+        Ok(Self { cluster, context: context.clone(), dir })
+    }
+
+    /// Returns what the workflow can ask about its own job.
+    pub fn context(&self) -> &JobContext {
+        &self.context
+    }
+
+    /// Returns the directory of the workflow. It belongs to the library; use
+    /// [`shared_dir`](Self::shared_dir).
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Returns a directory for files that the workflow and its jobs share, creating it if needed. It is the
+    /// same in every run of the workflow; on a cluster, all nodes see it. In a [plan](crate::Plan) it is only
+    /// named.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn shared_dir(&self) -> std::io::Result<PathBuf> {
+        let path = self.dir().join("shared");
+        if !matches!(self.cluster.submitter(), Submitter::Plan { .. }) {
+            std::fs::create_dir_all(&path)?;
+        }
+        Ok(path)
+    }
+}
+
+impl Flow {
+    fn open(dir: PathBuf, context: &JobContext) -> Result<Arc<Self>> {
+        let journal = Journal::open(&dir)?;
+        let room = Room::default();
+        Ok(Arc::new(Self { dir, journal, job: context.job_id(), room }))
+    }
+}
+
+impl Settings {
+    fn builder(&self) -> Result<ClusterBuilder> {
+        let mut builder = Cluster::builder()
+            .backend(self.backend.parse()?)
+            .job_base_dir(&self.job_base_dir)
+            .environment(self.environment()?);
+        if let Some((cpus, gpus)) = self.local {
+            builder = builder.local_cpus(cpus).local_gpus(gpus);
+        }
+        Ok(builder)
+    }
+}

@@ -1,0 +1,142 @@
+//! What a workflow's job has to know to be a submitter like the one that submitted it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
+use slurm_core::variable::VariableName;
+
+use crate::cluster::{BackendKind, Cluster};
+use crate::error::{Error, Result};
+use crate::permissions::Permissions;
+use crate::slurmfile::Environment;
+
+/// The name of the file in the workflow's job directory.
+pub(crate) const FILE: &str = "workflow.json";
+
+const VERSION: u32 = 1;
+
+/// The settings of the cluster inside of a workflow's job. No credential is among them: the job uses the
+/// commands of the node that it runs on.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    version: u32,
+    pub(super) backend: String,
+    pub(super) job_base_dir: PathBuf,
+    /// The program that runs in the jobs, staged already.
+    pub(super) binary: PathBuf,
+    /// The directory of the workflow: the job's own, or that of the one which it resumes.
+    pub(crate) state_dir: PathBuf,
+    /// CPUs and GPUs of the embedded backend.
+    pub(super) local: Option<(u32, u32)>,
+    /// Options of the Slurmfile; `None` for one that is taken back.
+    submit: Vec<(String, Option<Setting>)>,
+    extra: Vec<String>,
+    setup: Vec<String>,
+    env: BTreeMap<VariableName, String>,
+    /// Permissions of scripts and, if they are not left to the umask, of job directories.
+    permissions: (u32, Option<u32>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Setting {
+    Flag,
+    Value(String),
+}
+
+impl Settings {
+    /// Returns the settings for a workflow that `cluster` submits.
+    pub(crate) fn new(cluster: &Cluster, binary: &Path, state_dir: PathBuf) -> Self {
+        let Environment { submit, setup, env, .. } = cluster.environment();
+        let Permissions { script, job_dir } = cluster.permissions();
+        let setting = |value: &OptionValue| match value {
+            OptionValue::Unset => None,
+            OptionValue::Flag => Some(Setting::Flag),
+            OptionValue::Value(value) => Some(Setting::Value(value.clone())),
+        };
+        Self {
+            version: VERSION,
+            backend: match cluster.backend_kind() {
+                BackendKind::Local => BackendKind::Local,
+                // Inside of a job, Slurm is that of the host.
+                _ => BackendKind::Slurm,
+            }
+            .to_string(),
+            job_base_dir: cluster.job_base_dir().to_owned(),
+            binary: binary.to_owned(),
+            state_dir,
+            local: cluster.backend().machine(),
+            submit: submit
+                .iter()
+                .map(|(spec, value, _)| (spec.key.to_owned(), setting(value)))
+                .collect(),
+            extra: submit.extras().to_vec(),
+            setup: setup.clone(),
+            env: env.clone(),
+            permissions: (script, job_dir),
+        }
+    }
+
+    /// Reads the settings in the job directory `dir` of this machine.
+    pub(super) fn read(dir: &Path) -> Result<Self> {
+        let path = dir.join(FILE);
+        let bytes = fs::read(&path).map_err(|error| unusable(&path, &error))?;
+        Self::from_bytes(&bytes).map_err(|reason| unusable(&path, &reason))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let settings: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        match settings.version {
+            VERSION => Ok(settings),
+            other => Err(format!("it is of version {other}, and this program reads {VERSION}")),
+        }
+    }
+
+    /// Returns the part of the Slurmfile that jobs are submitted with.
+    pub(super) fn environment(&self) -> Result<Environment> {
+        let mut submit = OptionSet::new();
+        let wrong = |error: String| unusable(Path::new(FILE), &error);
+        for (key, setting) in &self.submit {
+            let spec = options::lookup(key).map_err(|error| wrong(error.to_string()))?;
+            let input: OptionInput = match setting {
+                None => false.into(),
+                Some(Setting::Flag) => true.into(),
+                Some(Setting::Value(value)) => value.into(),
+            };
+            let value = spec.parse_input(input).map_err(|error| wrong(error.to_string()))?;
+            submit.set(spec, value, Source::Slurmfile);
+        }
+        for flag in &self.extra {
+            submit.extra(flag.clone()).map_err(|error| wrong(error.to_string()))?;
+        }
+        let (setup, env) = (self.setup.clone(), self.env.clone());
+        let (script_permissions, job_dir_permissions) =
+            (Some(self.permissions.0), self.permissions.1);
+        Ok(Environment {
+            submit,
+            setup,
+            env,
+            script_permissions,
+            job_dir_permissions,
+            ..Environment::default()
+        })
+    }
+}
+
+/// Returns the directory of the workflow whose job has the directory `dir`, or `None` if that job is none.
+pub(crate) fn state_dir_of(cluster: &Cluster, dir: &Path) -> Result<Option<PathBuf>> {
+    let path = dir.join(FILE);
+    let Some(bytes) = cluster.backend().host().read(&path, 0)? else { return Ok(None) };
+    let settings = Settings::from_bytes(&bytes).map_err(|reason| unusable(&path, &reason))?;
+    Ok(Some(settings.state_dir))
+}
+
+fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> Error {
+    Error::Config {
+        message: format!("the workflow's settings {} cannot be used: {reason}", path.display()),
+        hint: "submit the workflow again, with one version of the program".to_owned(),
+    }
+}

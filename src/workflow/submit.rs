@@ -1,0 +1,208 @@
+//! Submissions that a journal knows.
+
+use std::thread;
+use std::time::Duration;
+
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::layout::JobDir;
+use slurm_core::outcome::{Ending, Outcome};
+use slurm_core::task::Task;
+
+use super::Flow;
+use super::journal::{self, Child, Claim, Entry, Key};
+use crate::backend::{Asked, Survey};
+use crate::builder::JobBuilder;
+use crate::cluster::{Cluster, Submitter};
+use crate::error::{Error, HostError, Result, SubmitError};
+use crate::explain::Explanation;
+use crate::job::{Job, JobHandle};
+use crate::submit;
+
+/// Submits a call, or returns the job that an earlier run of the workflow made of it.
+pub(crate) fn submit<T: Task>(
+    flow: &Flow,
+    cluster: &Cluster,
+    call: JobBuilder<T>,
+) -> Result<Job<T::Output>> {
+    let entry = T::entry();
+    let arrays = call.call().arrays.iter().map(|array| &array.pre_id);
+    let key = Key::new(entry.name, entry.signature, &call.call().arguments, arrays)?;
+    let claim = flow.journal.claim(&key);
+    let job = submit_claimed(flow, cluster, call, &claim);
+    if job.is_err() {
+        // The program may try again; then it is the same call.
+        flow.journal.release(&claim);
+    }
+    job
+}
+
+fn submit_claimed<T: Task>(
+    flow: &Flow,
+    cluster: &Cluster,
+    call: JobBuilder<T>,
+    claim: &Claim,
+) -> Result<Job<T::Output>> {
+    let entry = T::entry();
+    let dir = |pre_id| JobDir::new(&flow.children_dir(), entry.name, pre_id);
+    if let Some(child) = &claim.child
+        && let Some(job_id) = id_of(flow, cluster, child, &dir(&child.pre_id))?
+    {
+        let handle = JobHandle {
+            pre_id: child.pre_id.clone(),
+            job_id,
+            task: entry.name.to_owned(),
+            signature: entry.signature,
+            dir: dir(&child.pre_id).path().to_owned(),
+        };
+        return Ok(Job::new(cluster.clone(), handle, T::decode_output, None));
+    }
+    let pre_id = match &claim.child {
+        Some(child) => {
+            // Its files may be there in part.
+            cluster.backend().host().remove_dir(dir(&child.pre_id).path())?;
+            child.pre_id.clone()
+        }
+        None => submit::new_pre_id(),
+    };
+    let prepared = call.prepare(cluster, true, pre_id.clone())?;
+    if claim.child.is_none() {
+        flow.journal.intend(claim, &pre_id)?;
+    }
+    let submitted = submit::submit(cluster, prepared, T::decode_output);
+    match &submitted {
+        Ok(job) => flow.journal.note(&Entry::Submitted { pre_id, job_ids: vec![job.id()] }),
+        Err(error) if leaves_open(error) => {}
+        Err(_) => flow.journal.note(&Entry::Refused { pre_id }),
+    }
+    submitted
+}
+
+/// Returns the id of the job that an intent came to, or `None` if it came to none.
+fn id_of(flow: &Flow, cluster: &Cluster, child: &Child, dir: &JobDir) -> Result<Option<JobId>> {
+    if let Some(id) = child.job_ids.first() {
+        return Ok(Some(*id));
+    }
+    // Before the directory is there, nothing is submitted.
+    if cluster.backend().host().read(&dir.script(), 0)?.is_none() {
+        return Ok(None);
+    }
+    let found = search(cluster, child, || match cluster.id_in(dir, &child.pre_id) {
+        Ok(id) => Ok(Some(id)),
+        Err(Error::NoSuchJob { .. }) => Ok(None),
+        Err(error) => Err(error),
+    })?;
+    if let Some(id) = found {
+        let (pre_id, job_ids) = (child.pre_id.clone(), vec![id]);
+        flow.journal.note(&Entry::Submitted { pre_id, job_ids });
+    }
+    Ok(found)
+}
+
+/// Looks for the job of an intent for as long as its submission may still be on the way.
+pub(super) fn search(
+    cluster: &Cluster,
+    child: &Child,
+    find: impl Fn() -> Result<Option<JobId>>,
+) -> Result<Option<JobId>> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let mut failures = 0;
+    loop {
+        // Looked at before the question, so that the last one comes after the time is over.
+        let is_over = child.age() >= cluster.backend().cadence().on_the_way;
+        match find() {
+            Ok(None) if !is_over => {}
+            Ok(found) => return Ok(found),
+            // An outage must not end the workflow at once.
+            Err(error @ (Error::Command { .. } | Error::Host(HostError::Timeout { .. })))
+                if failures < 20 =>
+            {
+                failures += 1;
+                log::warn!("will look again: {error}");
+                thread::sleep(PAUSE * failures);
+            }
+            Err(error) => return Err(error),
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Returns whether a submission failed in a way after which the job may exist.
+pub(super) fn leaves_open(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Submit(
+            SubmitError::Unknown { .. }
+                | SubmitError::NoJobId { .. }
+                | SubmitError::Supervisor { .. }
+        )
+    )
+}
+
+impl Flow {
+    /// Drops the jobs of the workflow that `by` resumes which have ended without a value, so that their calls
+    /// are made again. Once for each submission: its later runs find what it did itself.
+    pub(super) fn drop_failed(&self, cluster: &Cluster, by: &PreId) -> Result<()> {
+        if self.journal.is_resumed_by(by) {
+            return Ok(());
+        }
+        let host = cluster.backend().host();
+        let text = host.read(&self.dir.join(journal::FILE), 0)?.unwrap_or_default();
+        let children = journal::children(&journal::entries(&text));
+        let mut open = Vec::new();
+        for (task, child) in children {
+            let dir = JobDir::new(&self.children_dir(), &task, &child.pre_id);
+            // Of an array the items that failed are tried again, once the workflow comes to it.
+            if cluster.is_array(&dir)? {
+                continue;
+            }
+            let outcome = host.read(&dir.result(), 0)?;
+            let outcome = outcome.and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0));
+            match outcome.map(|outcome| outcome.ending) {
+                Some(Ending::Value(_)) => {}
+                Some(Ending::Failure(_)) => self.drop_child(child.pre_id)?,
+                None => open.extend(child.job_ids.first().map(|id| (*id, child.pre_id))),
+            }
+        }
+        let ids: Vec<Asked> = open.iter().map(|(id, _)| Asked::job(*id)).collect();
+        let survey =
+            if ids.is_empty() { Survey::default() } else { cluster.backend().survey(&ids)? };
+        for (id, pre_id) in open {
+            // One that is not known any more and has left nothing is lost; one that may be known to a source
+            // that did not answer is left for the wait to decide.
+            let lives = survey.seen.get(&id).map_or(survey.doubt.is_some(), |seen| !seen.is_end());
+            if !lives {
+                self.drop_child(pre_id)?;
+            }
+        }
+        self.journal.append(&Entry::Resumed { by: by.clone() })
+    }
+
+    fn drop_child(&self, pre_id: PreId) -> Result<()> {
+        self.journal.append(&Entry::Dropped { pre_id })
+    }
+}
+
+impl Cluster {
+    /// Returns whether the submission in `dir` is an array; one whose files are not all there is none.
+    pub(crate) fn is_array(&self, dir: &JobDir) -> Result<bool> {
+        let text = self.backend().host().read(&dir.job_json(), 0)?.unwrap_or_default();
+        let explanation = serde_json::from_slice::<Explanation>(&text);
+        Ok(explanation.is_ok_and(|explanation| explanation.array.is_some()))
+    }
+
+    /// Refuses what only a job can tell, of one of `task` that is only planned.
+    pub(crate) fn check_is_real(&self, task: &str) -> Result<()> {
+        match self.submitter() {
+            Submitter::Plan { planner, .. } => Err(planner.stop_at(task)),
+            Submitter::Client | Submitter::Workflow(_) => Ok(()),
+        }
+    }
+
+    /// Returns the workflow that this is the cluster of.
+    pub(crate) fn workflow(&self) -> Option<&Flow> {
+        match self.submitter() {
+            Submitter::Workflow(flow) => Some(flow),
+            Submitter::Client | Submitter::Plan { .. } => None,
+        }
+    }
+}

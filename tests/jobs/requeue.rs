@@ -1,0 +1,247 @@
+//! Jobs that run again under the same id.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use slurm::error::JobErrorKind;
+use slurm::{BackendKind, Error, Job, JobContext, JobState, Requeue};
+
+use crate::common::{PATIENCE, Site, kind_of, on, on_both, result_of, until};
+use crate::local::{another_client, kill_supervisor};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = [
+        on_both("a_task_that_asks_is_run_again", a_task_that_asks),
+        on_both("a_task_that_asks_too_often_fails", a_task_that_asks_too_often),
+        on_both("a_cancelled_task_that_asks_stays_cancelled", a_cancelled_task_that_asks),
+        on_both("one_process_can_ask_for_all", one_process_can_ask),
+        on_both("a_warned_task_goes_on_in_its_next_run", a_warned_task_goes_on),
+        on_both("a_job_that_may_not_be_requeued_says_so", a_job_that_may_not),
+        on_both("an_element_that_asks_is_run_again", an_element_that_asks),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let local = |name, body| on(BackendKind::Local, name, body);
+    trials.extend([
+        local("the_request_travels_in_any_error", any_error_will_do),
+        local("a_task_that_is_not_watching_is_requeued_in_time", a_task_that_does_not_watch),
+        local("what_was_requeued_survives_the_supervisor", the_supervisor_dies),
+        local("on_timeout_is_told_from_what_contradicts_it", contradictions),
+    ]);
+    trials
+}
+
+/// Notes each run in its checkpoint, and asks for another one until `wanted` have been.
+#[slurm::task(time = "5:00")]
+fn count_runs(ctx: &JobContext, wanted: usize) -> Result<(Vec<u32>, Option<String>), Requeue> {
+    println!("run {}", ctx.restart_count());
+    let file = ctx.checkpoint_dir().unwrap().join("runs");
+    let mut runs: Vec<u32> = fs::read(&file)
+        .map_or_else(|_| Vec::new(), |bytes| serde_json::from_slice(&bytes).unwrap());
+    runs.push(ctx.restart_count());
+    fs::write(&file, serde_json::to_vec(&runs).unwrap()).unwrap();
+    if runs.len() < wanted {
+        return Err(Requeue::because(format!("{} of {wanted} runs", runs.len())));
+    }
+    Ok((runs, std::env::var("HOME").ok()))
+}
+
+fn a_task_that_asks(site: &Site) {
+    let job = count_runs::job(3_usize).submit(&site.cluster).unwrap();
+    let (runs, home) = result_of(&job);
+    assert_eq!(runs, [0, 1, 2], "each run knows its number and finds what the one before left");
+    assert_eq!(home, std::env::var("HOME").ok(), "the last run has the submitter's environment");
+    assert_eq!(job.stdout().unwrap(), "run 0\nrun 1\nrun 2\n", "no run wipes out the log");
+    let diary = serde_json::to_string(&job.events()).unwrap();
+    assert!(diary.contains("1 of 3 runs") && diary.contains("2 of 3 runs"), "{diary}");
+    assert_eq!(job.report().unwrap().restart_count, 2);
+    assert_eq!(job.state().unwrap(), JobState::Completed);
+}
+
+fn a_task_that_asks_too_often(site: &Site) {
+    let job = count_runs::job(9_usize).max_requeues(1).submit(&site.cluster).unwrap();
+    let error = crate::common::error_of(&job);
+    let JobErrorKind::NotRequeued { reason } = &error.kind else { panic!("{error}") };
+    assert!(
+        reason.contains("1 time already") && reason.contains("`max_requeues` is 1"),
+        "{reason}"
+    );
+    assert!(error.hint().unwrap().contains("max_requeues"));
+}
+
+/// Asks for another run when it is told to stop.
+#[slurm::task(time = "5:00")]
+fn ask_when_told(ctx: &JobContext, ready: &Path) -> anyhow::Result<u32> {
+    use anyhow::Context;
+    while ctx.restart_count() == 0 {
+        if ctx.stop_requested() {
+            fs::write(ctx.checkpoint_dir()?.join("state"), "half way")?;
+            return Err(Requeue::new()).context("stopping");
+        }
+        if !ready.exists() {
+            fs::write(ready, "")?;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let state = fs::read_to_string(ctx.checkpoint_dir()?.join("state"))?;
+    anyhow::ensure!(state == "half way", "the checkpoint is {state:?}");
+    Ok(ctx.restart_count())
+}
+
+fn a_cancelled_task_that_asks(site: &Site) {
+    let ready = site.path("ready");
+    let job = ask_when_told::job(ready.as_path()).submit(&site.cluster).unwrap();
+    until("it watches", || ready.exists());
+    job.cancel().unwrap();
+    assert_eq!(kind_of(&job), JobErrorKind::Cancelled);
+    assert_eq!(job.state().unwrap(), JobState::Cancelled);
+}
+
+/// The last process asks in the first run; the first one gives the value in the second.
+#[slurm::task(time = "5:00", ntasks = 2)]
+fn last_one_asks(ctx: &JobContext) -> Result<u32, Box<dyn std::error::Error>> {
+    if ctx.restart_count() == 0 && ctx.rank() == 1 {
+        return Err(Requeue::because("the second process wants it").into());
+    }
+    Ok(ctx.restart_count())
+}
+
+fn one_process_can_ask(site: &Site) {
+    let job = last_one_asks::job().submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 1);
+}
+
+fn patient<T: std::fmt::Debug>(job: &Job<T>) -> slurm::Result<T> {
+    loop {
+        match job.result_within(PATIENCE) {
+            // Slurm looks at time limits every half minute or so.
+            Err(Error::StillRunning { .. }) => {}
+            other => return other,
+        }
+    }
+}
+
+fn a_warned_task_goes_on(site: &Site) {
+    let limit = match site.kind {
+        BackendKind::Local => Duration::from_secs(4),
+        _ => Duration::from_secs(60),
+    };
+    let job = ask_when_told::job(site.path("ready"))
+        .time(limit)
+        .on_timeout("requeue")
+        .submit(&site.cluster)
+        .unwrap();
+    assert_eq!(patient(&job).unwrap(), 1);
+    let options = &job.explain().unwrap().options;
+    let value = |key: &str| options.iter().find(|option| option.key == key).unwrap().value.clone();
+    assert_eq!(value("signal"), Some(format!("B:USR2@{}", limit.as_secs() / 2)));
+    assert!(options.iter().any(|option| option.key == "requeue"), "{options:?}");
+}
+
+fn a_job_that_may_not(site: &Site) {
+    let job = count_runs::job(2_usize).no_requeue(true).submit(&site.cluster).unwrap();
+    let JobErrorKind::NotRequeued { reason } = kind_of(&job) else { panic!("requeued") };
+    assert!(reason.contains("no_requeue"), "{reason}");
+}
+
+fn an_element_that_asks(site: &Site) {
+    let array = count_runs::map([1_usize, 2]).submit(&site.cluster).unwrap();
+    let runs: Vec<Vec<u32>> = array.results().unwrap().into_iter().map(|(runs, _)| runs).collect();
+    assert_eq!(runs, [vec![0], vec![0, 1]], "each has its own runs and its own checkpoint");
+    let array = count_runs::map([1_usize, 9]).max_requeues(1).submit(&site.cluster).unwrap();
+    let results = array.try_results().unwrap();
+    assert!(results[0].is_ok());
+    let Err(Error::Job(error)) = &results[1] else { panic!("{:?}", results[1]) };
+    assert!(matches!(error.kind, JobErrorKind::NotRequeued { .. }), "{error}");
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Mine {
+    #[error("not yet")]
+    Again(#[from] Requeue),
+    #[error(transparent)]
+    Other(#[from] std::io::Error),
+}
+
+#[slurm::task(on_timeout = "fail", max_requeues = 2)]
+fn by_enum(ctx: &JobContext) -> Result<u32, Mine> {
+    ctx.checkpoint_dir()?;
+    if ctx.restart_count() == 0 { Err(Requeue::new())? } else { Ok(ctx.restart_count()) }
+}
+
+#[slurm::task]
+fn by_anyhow(ctx: &JobContext) -> anyhow::Result<u32> {
+    if ctx.restart_count() == 0 { Err(Requeue::new())? } else { Ok(ctx.restart_count()) }
+}
+
+#[slurm::task]
+fn by_library(ctx: &JobContext) -> slurm::Result<u32> {
+    if ctx.restart_count() == 0 { Err(Requeue::new())? } else { Ok(ctx.restart_count()) }
+}
+
+fn any_error_will_do(site: &Site) {
+    let jobs = [
+        by_enum::job().submit(&site.cluster),
+        by_anyhow::job().submit(&site.cluster),
+        by_library::job().submit(&site.cluster),
+    ];
+    assert_eq!(jobs.map(|job| result_of(&job.unwrap())), [1, 1, 1]);
+}
+
+/// Works without looking at anything, for a minute in its first run.
+#[slurm::task(time = "5:00", on_timeout = "requeue")]
+fn work_blindly(ctx: &JobContext) -> u32 {
+    if ctx.restart_count() == 0 {
+        std::thread::sleep(Duration::from_secs(60));
+    }
+    ctx.restart_count()
+}
+
+fn a_task_that_does_not_watch(site: &Site) {
+    let limit = Duration::from_secs(3);
+    let job = work_blindly::job().time(limit).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 1);
+    let stubborn = work_blindly::job().time(limit).max_requeues(0).submit(&site.cluster).unwrap();
+    assert!(matches!(kind_of(&stubborn), JobErrorKind::NotRequeued { .. }));
+}
+
+/// Waits for the file of its run and then asks for another one, or ends at the third.
+#[slurm::task]
+fn step_by_step(ctx: &JobContext, folder: PathBuf) -> Result<u32, Requeue> {
+    fs::write(folder.join(format!("started-{}", ctx.restart_count())), "").unwrap();
+    while !folder.join(ctx.restart_count().to_string()).exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if ctx.restart_count() < 2 { Err(Requeue::new()) } else { Ok(ctx.restart_count()) }
+}
+
+fn the_supervisor_dies(site: &Site) {
+    let folder = site.path("steps");
+    fs::create_dir(&folder).unwrap();
+    let job = step_by_step::job(folder.as_path()).submit(&site.cluster).unwrap();
+    fs::write(folder.join("0"), "").unwrap();
+    until("the second run has begun", || folder.join("started-1").exists());
+    kill_supervisor(site);
+    // Asks while nobody is there to hear it.
+    fs::write(folder.join("1"), "").unwrap();
+    let found = another_client(site).attach::<step_by_step>(job.handle()).unwrap();
+    until("the third run has begun", || {
+        let _ = found.state();
+        folder.join("started-2").exists()
+    });
+    fs::write(folder.join("2"), "").unwrap();
+    assert_eq!(result_of(&found), 2);
+}
+
+fn contradictions(site: &Site) {
+    let problem =
+        |call: slurm::JobBuilder<by_anyhow>| call.explain(&site.cluster).unwrap_err().to_string();
+    let call = || by_anyhow::job().on_timeout("requeue");
+    assert!(problem(call().no_requeue(true)).contains("leave `no_requeue`"));
+    assert!(problem(call().signal("B:TERM@60")).contains("SIGUSR1 or SIGUSR2"));
+    let wrong = problem(by_anyhow::job().on_timeout("retry"));
+    assert!(wrong.contains("`retry`: expected `requeue` or `fail`"), "{wrong}");
+}
