@@ -101,7 +101,7 @@ fn a_custom_command_line_reaches_the_task() {
 fn the_slurmfile_of_the_repository_is_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Slurmfile.example.toml");
     let file = slurm::Slurmfile::open(&path).unwrap();
-    assert_eq!(file.environments().collect::<Vec<_>>(), ["default", "gpu", "laptop"]);
+    assert_eq!(file.environments().collect::<Vec<_>>(), ["default", "gpu", "laptop", "remote"]);
     let gpu = file.environment("gpu").unwrap().submit.to_args();
     assert!(gpu.contains(&"--mem=32G".to_owned()), "{gpu:?}");
     assert!(!gpu.iter().any(|flag| flag.starts_with("--mem-per-cpu")), "{gpu:?}");

@@ -190,14 +190,14 @@ mod tests {
         let text = include_str!("../../Slurmfile.example.toml");
         Slurmfile::parse(text, "Slurmfile.example.toml").unwrap();
         let document = DeTable::parse(text).unwrap().into_inner();
-        let keys = |section: Option<&str>| -> Vec<String> {
+        // The keys of all tables at this place in an environment.
+        let keys = |place: &[&str]| -> Vec<String> {
             let mut keys = Vec::new();
             for environment in document.values().filter_map(|value| value.get_ref().as_table()) {
-                let table = section.map_or(Some(environment), |section| {
-                    let value = value_of(environment, section)?.get_ref();
-                    value
-                        .as_table()
-                        .or_else(|| value.as_array()?.iter().next()?.get_ref().as_table())
+                let table = place.iter().try_fold(environment, |table, key| {
+                    let value = value_of(table, key)?.get_ref();
+                    let first = || value.as_array()?.iter().next()?.get_ref().as_table();
+                    value.as_table().or_else(first)
                 });
                 keys.extend(
                     table.into_iter().flat_map(DeTable::keys).map(|key| key.get_ref().to_string()),
@@ -205,18 +205,18 @@ mod tests {
             }
             keys
         };
-        for (section, known) in [
-            (None, SECTIONS),
-            (Some("cluster"), CLUSTER_KEYS),
-            (Some("packaging"), PACKAGING_KEYS),
-            (Some("callbacks"), CALLBACK_KEYS),
-        ] {
-            let found = keys(section);
-            for key in known {
-                assert!(
-                    found.iter().any(|found| found == key),
-                    "{section:?} lacks {key}: {found:?}"
-                );
+        let all: &[(&[&str], &[&str])] = &[
+            (&[], SECTIONS),
+            (&["cluster"], CLUSTER_KEYS),
+            #[cfg(feature = "ssh")]
+            (&["cluster", "ssh"], super::super::ssh::KEYS),
+            (&["packaging"], PACKAGING_KEYS),
+            (&["callbacks"], CALLBACK_KEYS),
+        ];
+        for (place, known) in all {
+            let found = keys(place);
+            for key in *known {
+                assert!(found.iter().any(|found| found == key), "{place:?} lacks {key}: {found:?}");
             }
         }
     }

@@ -44,7 +44,7 @@ pub struct SshSection {
 }
 
 /// Every key, in the order of the documentation.
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "host",
     "user",
     "port",
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
     pub(super) fn ssh(&mut self, table: &DeTable<'a>) -> SshSection {
         let mut section = SshSection::default();
         for (name, value) in table {
-            let file = |reader: &mut Self| reader.text(value, "a file").map(PathBuf::from);
+            let file = |reader: &mut Self| reader.path(value, "a file");
             match name.get_ref().as_ref() {
                 "host" => section.host = self.text(value, "a host"),
                 "user" => section.user = self.text(value, "a user"),
@@ -148,9 +148,9 @@ impl<'a> Reader<'a> {
     fn files(&mut self, value: &Spanned<DeValue<'a>>) -> Vec<PathBuf> {
         match value.get_ref() {
             DeValue::Array(items) => {
-                items.iter().filter_map(|item| self.text(item, "a file")).map(Into::into).collect()
+                items.iter().filter_map(|item| self.path(item, "a file")).collect()
             }
-            _ => self.text(value, "a file").map(PathBuf::from).into_iter().collect(),
+            _ => self.path(value, "a file").into_iter().collect(),
         }
     }
 

@@ -9,6 +9,7 @@ use super::{Slurm, queue};
 use crate::backend::{Backend, Submission};
 use crate::error::{Error, HostError, Refusal, SubmitError, limit_in};
 use crate::host::{CommandLine, Note, Order, Output, Submitted};
+use crate::printable::Printable;
 use crate::submit::Prepared;
 
 /// How long a job is looked for whose sbatch left open whether it exists.
@@ -93,7 +94,7 @@ fn id_of(
         Err(error) if error.leaves_open() => error.to_string(),
         Err(error) => return Err(error.into()),
     };
-    log::warn!("looking for the job, as sbatch left open whether it exists: {doubt}");
+    log::warn!("looking for the job, as sbatch left open whether it exists: {}", Printable(&doubt));
     let began = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
