@@ -105,7 +105,9 @@ impl Edge {
         let backend = cluster.backend();
         // Each job base directory of the embedded backend has job ids of its own.
         let fits = self.backend == backend.name()
-            && (self.backend != "local" || self.dir.starts_with(backend.job_base_dir()));
+            && (self.backend != "local"
+                || self.dir.starts_with(backend.job_base_dir())
+                || self.dir.starts_with(cluster.jobs_dir()));
         let Self { job, task, dir, .. } = self;
         let dir = dir.display();
         (!fits).then(|| format!("job {job} ({task}) in {dir} is not one of this cluster, so no job here can wait for it"))

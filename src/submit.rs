@@ -331,6 +331,8 @@ impl<'a> Files<'a> {
         noted: bool,
     ) -> Submission<'s> {
         let (base, dir) = (self.cluster.job_base_dir(), prepared.dir.path());
+        // A workflow outside of a job may have its directory anywhere.
+        let base = if dir.starts_with(base) { base } else { dir.parent().unwrap_or(base) };
         let below = dir.strip_prefix(base).unwrap_or(dir);
         let new = NewDir { base, below, mode: self.cluster.permissions().job_dir };
         let mut files = self.list();

@@ -10,9 +10,9 @@ use slurm_core::ids::JobId;
 use slurm_core::options::InvalidValue;
 use slurm_core::registry::RegistryError;
 
-pub use crate::host::HostError;
 #[cfg(feature = "ssh")]
 pub use crate::host::ssh::SshError;
+pub use crate::host::{HostError, Unfit};
 use crate::printable::Printable;
 pub use crate::slurmfile::{Problem, SlurmfileError};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
@@ -215,5 +215,16 @@ impl Error {
             Self::Job(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small_enough_for_every_result() {
+        // clippy warns in the programs of users from 128 bytes on.
+        assert!(size_of::<Error>() <= 96, "{} bytes", size_of::<Error>());
     }
 }

@@ -281,19 +281,25 @@ pub enum HostError {
         reason: String,
     },
     /// The program cannot run on the host.
-    #[error("{} needs {needs}, but {host} has {has}", program.display())]
-    Unfit {
-        /// The program.
-        program: PathBuf,
-        /// What it needs.
-        needs: String,
-        /// The host.
-        host: String,
-        /// What the host has instead.
-        has: String,
-        /// The commands that build one that fits.
-        fixes: String,
-    },
+    #[error(transparent)]
+    Unfit(Box<Unfit>),
+}
+
+/// A program that cannot run on a host.
+#[derive(Debug, thiserror::Error)]
+#[error("{} needs {needs}, but {host} has {has}", program.display())]
+#[non_exhaustive]
+pub struct Unfit {
+    /// The program.
+    pub program: PathBuf,
+    /// What it needs.
+    pub needs: String,
+    /// The host.
+    pub host: String,
+    /// What the host has instead.
+    pub has: String,
+    /// The commands that build one that fits.
+    pub fixes: String,
 }
 
 #[cfg(feature = "ssh")]
@@ -348,7 +354,7 @@ impl HostError {
             #[cfg(feature = "ssh")]
             Self::Ssh(error) => return error.hint(),
             Self::Lost { host, .. } => format!("does `ssh {host} true` work?"),
-            Self::Unfit { fixes, .. } => fixes.clone(),
+            Self::Unfit(unfit) => unfit.fixes.clone(),
             Self::Start { .. } => return None,
         })
     }

@@ -12,22 +12,16 @@ use slurm::{
     BackendKind, Cluster, Error, EventKind, FailureKind, Job, JobState, Requeue, Workflow,
 };
 
-use crate::common::{Site, error_of, kind_of, on, on_both, result_of, until};
+use crate::common::{Site, error_of, kind_of, on, on_all, on_both, result_of, until};
 use crate::local::kill_supervisor;
 use crate::tasks::{add, look_around, wait_for};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = [
-        on_both("a_workflow_submits_and_waits", a_workflow_submits),
-        on_both("jobs_of_a_workflow_lie_below_it", jobs_lie_below_it),
         on_both("a_workflow_can_be_a_job_of_a_workflow", a_workflow_in_a_workflow),
-        on_both("a_requeued_workflow_runs_nothing_twice", a_requeued_workflow),
         on_both("a_killed_workflow_goes_on_when_resumed", a_killed_workflow),
-        on_both("a_resumed_workflow_runs_again_what_failed", what_failed_runs_again),
-        on_both("with_a_workflow_its_jobs_are_cancelled", a_cancelled_workflow),
         on_both("an_error_of_a_job_reaches_the_client", an_error_of_a_job),
         on_both("a_workflow_too_large_for_its_cluster_is_told", a_workflow_too_large),
-        on_both("a_workflow_has_the_settings_of_its_cluster", settings_travel),
         on_both("a_workflow_can_run_outside_of_a_job", outside),
         on_both("a_workflow_is_one_process", one_process),
         on_both("an_array_of_a_workflow_is_submitted_once", an_array_is_submitted_once),
@@ -36,6 +30,18 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flatten()
     .collect();
+    trials.extend(
+        [
+            on_all("a_workflow_submits_and_waits", a_workflow_submits),
+            on_all("jobs_of_a_workflow_lie_below_it", jobs_lie_below_it),
+            on_all("a_requeued_workflow_runs_nothing_twice", a_requeued_workflow),
+            on_all("a_resumed_workflow_runs_again_what_failed", what_failed_runs_again),
+            on_all("with_a_workflow_its_jobs_are_cancelled", a_cancelled_workflow),
+            on_all("a_workflow_has_the_settings_of_its_cluster", settings_travel),
+        ]
+        .into_iter()
+        .flatten(),
+    );
     let local = |name, body| on(BackendKind::Local, name, body);
     let slurm = |name, body| on(BackendKind::Slurm, name, body);
     trials.extend([
@@ -295,7 +301,7 @@ fn with_settings(flow: &Workflow) -> slurm::Result<(Option<String>, String)> {
 /// A cluster with what a Slurmfile says.
 fn with_slurmfile(site: &Site, text: &str) -> Cluster {
     let environment = slurm::Slurmfile::parse(text, "Slurmfile").unwrap().environment("default");
-    let builder = Cluster::builder().backend(site.kind).job_base_dir(site.base.path());
+    let builder = site.builder().job_base_dir(site.base.path());
     builder.local_cpus(4).environment(environment.unwrap()).build().unwrap()
 }
 
@@ -309,12 +315,20 @@ fn settings_travel(site: &Site) {
 }
 
 fn outside(site: &Site) {
-    let (folder, state) = (folder(site), site.path("state"));
-    for _ in 0..2 {
-        let flow = Workflow::outside(&site.cluster, &state).unwrap();
-        assert_eq!(sum_of_squares(&flow, &folder, 3).unwrap(), 5);
+    let folder = folder(site);
+    // In the base directory, and beside it.
+    let base = site.base.path();
+    let beside = base.with_file_name(format!("{}-beside", base.file_name().unwrap().display()));
+    for (state, runs_by_now) in [(site.path("state"), 1), (beside.clone(), 2)] {
+        for _ in 0..2 {
+            let flow = Workflow::outside(&site.cluster, &state).unwrap();
+            assert_eq!(sum_of_squares(&flow, &folder, 3).unwrap(), 5);
+            let first = add::job(1, 2).submit(&flow).unwrap();
+            assert_eq!(result_of(&add::job(&first, 4).submit(&flow).unwrap()), 7);
+        }
+        assert_eq!(runs(&folder), [runs_by_now; 3], "the second call found the first one's jobs");
     }
-    assert_eq!(runs(&folder), [1, 1, 1], "the second call found the jobs of the first");
+    fs::remove_dir_all(beside).unwrap();
 }
 
 fn one_process(site: &Site) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use goblin::elf::{Elf, header};
 
 use super::host::Facts;
-use crate::host::HostError;
+use crate::host::{HostError, Unfit};
 
 /// What a program needs of a machine, as far as its file tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Needs {
     pub(super) fn of(program: &[u8]) -> Self {
         let Ok(elf) = Elf::parse(program) else { return Self::default() };
         let mut glibc = None;
-        for library in elf.verneed.iter().flat_map(|libraries| libraries.iter()) {
+        for library in elf.verneed.iter().flat_map(goblin::elf::VerneedSection::iter) {
             let names = library.iter().filter_map(|needed| elf.dynstrtab.get_at(needed.vna_name));
             glibc = glibc.max(names.filter_map(|name| version(name.strip_prefix("GLIBC_")?)).max());
         }
@@ -42,13 +42,13 @@ impl Needs {
         let unfit = |needs: String, has: String| {
             let machine = self.machine.unwrap_or("x86_64");
             let machine = if needs.starts_with("a processor") { &facts.machine } else { machine };
-            Err(HostError::Unfit {
+            Err(HostError::Unfit(Box::new(Unfit {
                 program: program.to_owned(),
                 needs,
                 host: host.to_owned(),
                 has,
                 fixes: fixes(machine, version_in(&facts.libc)),
-            })
+            })))
         };
         if let Some(machine) = self.machine
             && !facts.machine.is_empty()

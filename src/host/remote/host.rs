@@ -119,7 +119,7 @@ impl SshHost {
         loop {
             let link = self.link(PATIENCE)?;
             let began = Instant::now();
-            match self.start(&link, what, script).wait(&link) {
+            match Self::start(&link, what, script).wait(&link) {
                 Ok(answer) => {
                     let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
                     self.fastest.fetch_min(took, Ordering::Relaxed);
@@ -140,7 +140,7 @@ impl SshHost {
     pub(super) fn ask_once(&self, what: &str, script: &Script) -> Result<Answer, HostError> {
         for _ in 0..ATTEMPTS {
             let link = self.link(PATIENCE)?;
-            match self.start(&link, what, script).wait(&link) {
+            match Self::start(&link, what, script).wait(&link) {
                 Ok(answer) => return Ok(answer),
                 Err(lost) if lost.sent => return Err(self.lost(&lost.reason)),
                 Err(_) => {}
@@ -150,7 +150,7 @@ impl SshHost {
     }
 
     /// Sends a request without waiting for its answer.
-    pub(super) fn start(&self, link: &Link, what: &str, script: &Script) -> Asked {
+    pub(super) fn start(link: &Link, what: &str, script: &Script) -> Asked {
         log::debug!(target: REQUESTS, "{what}");
         Asked(link.start(script.request(link.marker())))
     }

@@ -119,7 +119,7 @@ impl SshHost {
             match script(&batch) {
                 Ok(script) => {
                     let what = if batch.len() == 1 { "submit" } else { "submit several" };
-                    asked.push((self.start(&link, what, &script), batch));
+                    asked.push((Self::start(&link, what, &script), batch));
                 }
                 // Some path or argument that no shell can take; the others go without it.
                 Err(_) => {
