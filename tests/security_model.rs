@@ -41,12 +41,6 @@ fn has_test(source: &str, name: &str) -> bool {
         || (source.contains("Trial") && source.contains(&format!("\"{name}\"")))
 }
 
-/// The tests over SSH are a folder of their own; while there is none, what it keeps cannot be looked up.
-fn waits_for_ssh(file: &Path) -> bool {
-    let folder = root().join("tests/ssh");
-    file.starts_with(&folder) && !folder.exists()
-}
-
 #[test]
 fn every_claim_has_tests_and_they_exist() {
     let page = page();
@@ -57,10 +51,6 @@ fn every_claim_has_tests_and_they_exist() {
             problems.push(format!("claim {number} names no test: {claim}"));
         }
         for (file, name) in tests {
-            if waits_for_ssh(&file) {
-                println!("claim {number} waits for {}", file.display());
-                continue;
-            }
             match std::fs::read_to_string(&file) {
                 Ok(source) if has_test(&source, name) => {}
                 Ok(_) => {
