@@ -84,7 +84,7 @@ fn search(flow: &Workflow, rates: &[f64], epochs_per_run: u32) -> slurm::Result<
 
 #[slurm::main]
 fn main(cluster: Cluster) -> slurm::Result<()> {
-    let job = search::job(&[0.01, 0.1, 0.3], 3_u32).submit(&cluster)?;
+    let job = search::job([0.01, 0.1, 0.3], 3_u32).submit(&cluster)?;
     println!("job {} searches; this program could end now", job.id());
     let best = job.result()?;
     println!("rate {} reached a loss of {:.6} in {} epochs", best.rate, best.loss(), best.epochs);
