@@ -53,14 +53,16 @@ impl Call<'_> {
             return self.submit_new::<T>(parts);
         };
         let dir = JobDir::new(&flow.children_dir(), T::entry().name, &child.pre_id);
-        if child.job_ids.is_empty() && host.read(&dir.script(), 0)?.is_none() {
-            // Nothing was submitted, but some of the files may be there.
-            host.remove_dir(dir.path())?;
-            let parts = self.prepare::<T>(child.pre_id.clone())?;
-            return self.submit_new::<T>(parts);
-        }
         if child.job_ids.is_empty() && host.read(&dir.submitted(), 0)?.is_none() {
-            self.complete::<T>(child)?;
+            let parts = self.prepare::<T>(child.pre_id.clone())?;
+            let known = self.known(child, &dir, &parts)?;
+            if known.iter().all(Option::is_none) {
+                // Nothing was submitted, but some of the files may be there.
+                host.remove_dir(dir.path())?;
+                return self.submit_new::<T>(parts);
+            }
+            let ids = enqueue(cluster, &parts, &known)?;
+            self.note(child.pre_id.clone(), ids);
         }
         let array = cluster.attach_array::<T>(&child.pre_id)?;
         if child.is_inherited {
@@ -91,19 +93,14 @@ impl Call<'_> {
         Ok(JobArray::new(self.cluster, submitted?, T::decode_output, explanation))
     }
 
-    /// Finds the Slurm arrays of a submission during which the workflow died, and submits those that are
-    /// missing.
-    fn complete<T: Task>(&self, child: &Child) -> Result<()> {
-        let parts = self.prepare::<T>(child.pre_id.clone())?;
-        let mut known = Vec::new();
-        for number in 0..parts.submissions.len() {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            let find = || self.cluster.backend().id_of(&child.pre_id, number);
-            known.push(search(self.cluster, child, find)?);
+    /// Returns the Slurm arrays of a submission during which the workflow died, as far as they exist.
+    fn known(&self, child: &Child, dir: &JobDir, parts: &Parts) -> Result<Vec<Option<JobId>>> {
+        let backend = self.cluster.backend();
+        if backend.host().read(&dir.script(), 0)?.is_none() {
+            return Ok(vec![None; parts.submissions.len()]);
         }
-        let ids = enqueue(self.cluster, &parts, &known)?;
-        self.note(child.pre_id.clone(), ids);
-        Ok(())
+        let find = |part| search(self.cluster, child, || backend.id_of(&child.pre_id, part));
+        parts.submissions.iter().map(|prepared| find(prepared.part)).collect()
     }
 
     fn note(&self, pre_id: PreId, job_ids: Vec<JobId>) {

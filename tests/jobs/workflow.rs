@@ -394,6 +394,15 @@ fn out_of_time(site: &Site) {
     assert_eq!(runs(&folder), [1, 1]);
 }
 
+/// Submits a job once a file is there.
+#[slurm::workflow(time = "10:00", mem = "64M")]
+fn behind_a_gate(flow: &Workflow, gate: &Path) -> slurm::Result<i64> {
+    while !gate.exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    add::job(1, 2).submit(flow)?.result()
+}
+
 fn workflows_that_block(site: &Site) {
     let cluster = Cluster::builder()
         .backend(site.kind)
@@ -401,22 +410,11 @@ fn workflows_that_block(site: &Site) {
         .local_cpus(2)
         .build()
         .unwrap();
-    let gates = gates(site);
-    let submit = |n: u32| {
-        let folder = site.path(&format!("runs-{n}"));
-        fs::create_dir(&folder).unwrap();
-        sum_of_squares::job(folder, 1).submit(&cluster).unwrap()
-    };
-    // A job that holds one CPU until both workflows are there.
-    let holder = wait_for::job(gates.join("go")).submit(&cluster).unwrap();
-    until("it runs", || holder.state().unwrap() == JobState::Running);
-    let (first, second) = (submit(0), submit(1));
-    until("one runs", || first.state().unwrap() == JobState::Running);
-    fs::write(gates.join("go"), "").unwrap();
-    let outcomes = [
-        first.result_within(crate::common::PATIENCE),
-        second.result_within(crate::common::PATIENCE),
-    ];
+    let gate = site.path("gate");
+    let jobs = [(); 2].map(|()| behind_a_gate::job(gate.as_path()).submit(&cluster).unwrap());
+    until("both run", || jobs.iter().all(|job| job.state().unwrap() == JobState::Running));
+    fs::write(&gate, "").unwrap();
+    let outcomes = jobs.map(|job| job.result_within(crate::common::PATIENCE));
     let failed: Vec<String> =
         outcomes.iter().filter_map(|outcome| Some(outcome.as_ref().err()?.to_string())).collect();
     assert!(
