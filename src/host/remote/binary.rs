@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use goblin::elf::{Elf, header};
+use goblin::elf::{Elf, VerneedSection, header};
 
 use super::host::Facts;
-use crate::host::{HostError, Unfit};
+use crate::host::{HostError, UnfitProgram};
 
 /// What a program needs of a machine, as far as its file tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Needs {
     pub(super) fn of(program: &[u8]) -> Self {
         let Ok(elf) = Elf::parse(program) else { return Self::default() };
         let mut glibc = None;
-        for library in elf.verneed.iter().flat_map(goblin::elf::VerneedSection::iter) {
+        for library in elf.verneed.iter().flat_map(VerneedSection::iter) {
             let names = library.iter().filter_map(|needed| elf.dynstrtab.get_at(needed.vna_name));
             glibc = glibc.max(names.filter_map(|name| version(name.strip_prefix("GLIBC_")?)).max());
         }
@@ -42,7 +42,7 @@ impl Needs {
         let unfit = |needs: String, has: String| {
             let machine = self.machine.unwrap_or("x86_64");
             let machine = if needs.starts_with("a processor") { &facts.machine } else { machine };
-            Err(HostError::Unfit(Box::new(Unfit {
+            Err(HostError::Unfit(Box::new(UnfitProgram {
                 program: program.to_owned(),
                 needs,
                 host: host.to_owned(),

@@ -105,7 +105,7 @@ impl SshHost {
         let path = dir.base.join(dir.below);
         let mut script = Script::new();
         script.add("t w\n");
-        add_directory(&mut script, dir, &files, None, None)?;
+        add_directory(&mut script, dir, &files, None, None, false)?;
         end_script(&mut script, "");
         let answer = self.ask("create", &script)?;
         verdict(&answer.parts(), |step| blame(&path, &files, step))
@@ -283,6 +283,35 @@ pub(super) fn narrower(mode: u32) -> String {
     clauses.collect::<Vec<_>>().join(",")
 }
 
+fn mode_flag(new: &NewDir<'_>) -> String {
+    new.mode.map_or_else(String::new, |mode| format!("-m {mode:o} "))
+}
+
+/// Adds a command that makes the directories themselves, if all of them lie in the same one, and returns
+/// whether they do; its status is in `G`, and what went wrong in `E`.
+pub(super) fn add_empty(script: &mut Script, all: &[&NewDir<'_>]) -> Result<bool, HostError> {
+    let Some((first, rest)) = all.split_first() else { return Ok(false) };
+    let parent = |new: &NewDir<'_>| new.base.join(new.below).parent().map(Path::to_owned);
+    let beside = |new: &&NewDir<'_>| parent(new) == parent(first) && new.mode == first.mode;
+    if rest.is_empty() || !rest.iter().all(beside) {
+        return Ok(false);
+    }
+    let (down, _) = way(first)?;
+    script.add("E=$( (LC_ALL=C; export LC_ALL\n");
+    add_way(script, first.base, &down)?;
+    let mut names = Script::new();
+    for new in all {
+        names.add(" ./").word(way(new)?.1);
+    }
+    script.add(format!("mkdir {}--{} </dev/null || {{ ", mode_flag(first), names.text()));
+    // Those that were made are empty; somebody else's submission is not.
+    script.add(format!("rmdir --{} 2>/dev/null; exit 12; }}) 2>&1 ); G=$?\n", names.text()));
+    script.add("if [ $G = 0 ]; then ");
+    add_checked(script, first.base, &down);
+    script.add("; fi\n");
+    Ok(true)
+}
+
 /// Adds a command that creates a directory with `files`, or leaves nothing behind; its status is in `s`, and tells the
 /// step that failed. With a `claim`, it is the second attempt: what the first one may have made is taken
 /// over, once a claim of this name shows that nobody else will submit it.
@@ -292,23 +321,27 @@ pub(super) fn add_directory(
     files: &[Ready<'_>],
     claim: Option<&str>,
     later: Option<(usize, &mut Later)>,
+    made: bool,
 ) -> Result<(), HostError> {
     let dir = &new.base.join(new.below);
     let (down, leaf) = way(new)?;
     script.add("d=").path(dir)?.add("\n(LC_ALL=C; export LC_ALL\n");
     add_way(script, new.base, &down)?;
     if let Some(clauses) = new.mode.map(narrower).filter(|clauses| !clauses.is_empty()) {
-        script.add("umask ").word(&clauses).add("\n");
+        script.add("umask ").word(&clauses).add("; u=$(umask)\n");
+    } else {
+        script.add("u=$U\n");
     }
-    script.add("u=$(umask)\n");
-    // Not -p: a directory that exists already is somebody else's submission.
-    let again = if claim.is_some() { "[ -d ./$e ] || " } else { "" };
-    let mode = new.mode.map_or_else(String::new, |mode| format!("-m {mode:o} "));
-    script.add("e=").word(leaf).add("\n").add(again.replace("./$e", "\"./$e\""));
-    script.add(format!("mkdir {mode}-- \"./$e\" </dev/null || "));
-    script
-        .add(again.replace("./$e", "\"./$e\""))
-        .add("exit 12\nh \"$e\"\n[ -O . ] || exit 4\nd=.\n");
+    script.add("e=").word(leaf).add("\n");
+    if made {
+        script.add("if [ $G != 0 ]; then printf '%s' \"$E\"; [ $G -le 12 ] || G=12; exit $G; fi\n");
+    } else {
+        // Not -p: a directory that exists already is somebody else's submission.
+        let again = if claim.is_some() { "[ -d \"./$e\" ] || " } else { "" };
+        let mode = mode_flag(new);
+        script.add(format!("{again}mkdir {mode}-- \"./$e\" </dev/null || {again}exit 12\n"));
+    }
+    script.add("h \"$e\"\n[ -O . ] || exit 4\nd=.\n");
     // Beside it first, in a second attempt: the job may run already and read the file itself.
     let suffix = claim.map(|_| format!(".{:016x}", fastrand::u64(..)));
     let target = |name: &str| format!("{name}{}", suffix.as_deref().unwrap_or_default());

@@ -73,6 +73,10 @@ impl Host for SshHost {
         self.stage_there(binary, job_base_dir)
     }
 
+    fn name(&self) -> Option<&str> {
+        Some(self.settings.host())
+    }
+
     fn round_trip(&self) -> Duration {
         self.fastest_answer()
     }
