@@ -5,12 +5,15 @@
 //! | `host` | [`SshHost`]: connections, and asking again when one was lost |
 //! | `link`, `lane` | one connection with its thread; one channel with its shell |
 //! | `shell`, `prelude.sh` | what is said to the shell, and how answers are taken apart |
-//! | `files`, `commands` | reading and writing, and running commands |
+//! | `files`, `directory`, `commands` | reading and writing, making directories, running commands |
+//! | `failure` | errors, from the words of programs |
 //! | `submit` | directories, sbatch and the note of the id, in one round trip |
 //! | `stage`, `binary` | the binary goes up; whether it can run there |
 
 mod binary;
 mod commands;
+mod directory;
+mod failure;
 mod files;
 mod host;
 mod lane;

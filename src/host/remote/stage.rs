@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 use slurm_core::layout::binary_folder;
 
 use super::binary::Needs;
-use super::files::{add_way, verdict};
+use super::directory::add_way;
+use super::failure::verdict;
 use super::host::{Asked, SshHost, send};
 use super::link::Link;
 use super::shell::Script;

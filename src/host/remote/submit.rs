@@ -10,7 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::commands::{SLACK, add_command, ended, outcome, split_status};
-use super::files::{Later, Ready, add_directory, add_empty, blame, error_of, narrower};
+use super::directory::{Later, Ready, add_directory, add_empty, blame, narrower};
+use super::failure::error_of;
 use super::host::{Answer, LONG_PATIENCE, SshHost, send};
 use super::shell::{Part, Script};
 use crate::host::{CommandLine, Host, HostError, NewDir, NewFile, Order, Submitted};
