@@ -12,7 +12,7 @@ use slurm_core::registry::RegistryError;
 
 #[cfg(feature = "ssh")]
 pub use crate::host::ssh::SshError;
-pub use crate::host::{HostError, UnfitProgram};
+pub use crate::host::{HostError, Unfit};
 use crate::printable::Printable;
 pub use crate::slurmfile::{Problem, SlurmfileError};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};

@@ -287,14 +287,14 @@ pub enum HostError {
     },
     /// The program cannot run on the host.
     #[error(transparent)]
-    Unfit(Box<UnfitProgram>),
+    Unfit(Box<Unfit>),
 }
 
 /// A program that cannot run on a host.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{} needs {needs}, but {host} has {has}", program.display())]
 #[non_exhaustive]
-pub struct UnfitProgram {
+pub struct Unfit {
     /// The program.
     pub program: PathBuf,
     /// What it needs.

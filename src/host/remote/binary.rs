@@ -5,7 +5,7 @@ use std::path::Path;
 use goblin::elf::{Elf, VerneedSection, header};
 
 use super::host::Facts;
-use crate::host::{HostError, UnfitProgram};
+use crate::host::{HostError, Unfit};
 
 /// What a program needs of a machine, as far as its file tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Needs {
         let unfit = |needs: String, has: String| {
             let machine = self.machine.unwrap_or("x86_64");
             let machine = if needs.starts_with("a processor") { &facts.machine } else { machine };
-            Err(HostError::Unfit(Box::new(UnfitProgram {
+            Err(HostError::Unfit(Box::new(Unfit {
                 program: program.to_owned(),
                 needs,
                 host: host.to_owned(),

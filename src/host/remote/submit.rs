@@ -292,7 +292,8 @@ fn script(batch: &[&mut Case<'_>]) -> Result<Script, HostError> {
             script.add("; s=$?; umask \"$U\"; if [ $s = 0 ]; then\n");
         }
         script.add("b \"$d\"/").word(&case.claim()).words([case.token.as_str(), command.program()]);
-        add_command(&mut script, command)?;
+        // Of many, each process more counts. One that hangs is given up with the connection, and then looked for.
+        add_command(&mut script, command, batch.len() == 1)?;
         script.add("\ny=\n");
         if let Some(note) = note {
             // Before the answer, which nobody may be there to take. In one write of a few bytes: a reader
