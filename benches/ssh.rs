@@ -77,6 +77,10 @@ fn variable(name: &str) -> String {
     std::env::var(name).expect(name)
 }
 
+fn user() -> String {
+    format!("{}@127.0.0.1", variable("SLURM_SDK_TEST_USER"))
+}
+
 fn login(proxy: &Proxy, dir: &Path) -> Ssh {
     Ssh::to("127.0.0.1")
         .port(proxy.port)
@@ -125,13 +129,9 @@ impl<'a> Scp<'a> {
         let scp = Self { proxy, dir };
         let mut command = Command::new("ssh");
         scp.options(&mut command, "-p");
-        command.args(["-M", "-N", "-f", &Scp::user()]);
+        command.args(["-M", "-N", "-f", &user()]);
         assert!(command.status().expect("ssh").success());
         scp
-    }
-
-    fn user() -> String {
-        format!("{}@127.0.0.1", variable("SLURM_SDK_TEST_USER"))
     }
 
     fn options(&self, command: &mut Command, port: &str) {
@@ -155,7 +155,7 @@ impl Drop for Scp<'_> {
     fn drop(&mut self) {
         let mut command = Command::new("ssh");
         self.options(&mut command, "-p");
-        let _ = command.args(["-O", "exit", &Self::user()]).output();
+        let _ = command.args(["-O", "exit", &user()]).output();
     }
 }
 
@@ -174,7 +174,7 @@ fn staging(proxy: &Proxy, scp: &Scp<'_>, base: &Path) {
             content.extend(format!("{what} {round}").into_bytes());
             std::fs::write(&file, &content).expect("a file");
             let from = file.display().to_string();
-            theirs.push(scp.copy(&from, &format!("{}:{from}.copy", Scp::user())));
+            theirs.push(scp.copy(&from, &format!("{}:{from}.copy", user())));
             let cluster = Cluster::builder()
                 .ssh(login(proxy, base))
                 .job_base_dir(base.join("jobs"))
@@ -202,7 +202,7 @@ fn result(cluster: &Cluster, scp: &Scp<'_>, base: &Path) {
     let copy = base.join("copy").display().to_string();
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..5 {
-        theirs.push(scp.copy(&format!("{}:{}", Scp::user(), file.display()), &copy));
+        theirs.push(scp.copy(&format!("{}:{}", user(), file.display()), &copy));
         let again = cluster.attach::<noise>(job.handle()).expect("the job");
         let began = Instant::now();
         assert_eq!(again.result().expect("a result").len(), 100 << 20);

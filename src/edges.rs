@@ -27,7 +27,7 @@ pub struct Edge {
     pub task: String,
     /// Its directory.
     pub dir: PathBuf,
-    /// The backend that runs it.
+    /// The backend that runs it, with the host if that is another one.
     pub backend: String,
     /// How many items it has, if it is an array.
     #[serde(default)]
@@ -95,7 +95,7 @@ impl Edge {
             minutes: None,
             task: job.handle().task.clone(),
             dir: job.handle().dir.clone(),
-            backend: job.cluster().backend().name().to_owned(),
+            backend: job.cluster().backend().place(),
             items: None,
         }
     }
@@ -104,7 +104,7 @@ impl Edge {
     pub(crate) fn not_of(&self, cluster: &Cluster) -> Option<String> {
         let backend = cluster.backend();
         // Each job base directory of the embedded backend has job ids of its own.
-        let fits = self.backend == backend.name()
+        let fits = self.backend == backend.place()
             && (self.backend != "local"
                 || self.dir.starts_with(backend.job_base_dir())
                 || self.dir.starts_with(cluster.jobs_dir()));

@@ -8,6 +8,7 @@
 //!     job.json                  the same for people, without values    client, before sbatch
 //!     script.sh                 the batch script                       client, before sbatch
 //!     submitted.json            the id that the job was given          client, after sbatch
+//!     .sbatch                   over SSH: who calls sbatch, and what it said
 //!     slurm-{id}.out  .err      what the task printed                  the job
 //!     events.jsonl              what happened, a line each             runner
 //!     result                    frame: value or failure                runner, at the end

@@ -342,7 +342,7 @@ impl<T> JobArray<T> {
             minutes: None,
             task: self.handle.task.clone(),
             dir: latest.map_or_else(PathBuf::new, |attempt| attempt.dir.path().to_owned()),
-            backend: self.cluster.backend().name().to_owned(),
+            backend: self.cluster.backend().place(),
             items: Some(self.handle.items),
         });
         Arc::new(ArrayRef::new(self.handle.pre_id.clone(), upstream, edges.collect()))

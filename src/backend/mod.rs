@@ -27,6 +27,15 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Returns its name, as on the command line.
     fn name(&self) -> &'static str;
 
+    /// Returns its name, with that of the host if that is another one: jobs can only wait for jobs of
+    /// the same place.
+    fn place(&self) -> String {
+        match self.host().name() {
+            Some(host) => format!("{} {host}", self.name()),
+            None => self.name().to_owned(),
+        }
+    }
+
     /// Returns where its commands run and its files lie.
     fn host(&self) -> &dyn Host;
 

@@ -85,6 +85,11 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// Puts the binary below `job_base_dir`, once per content, and returns where it is.
     fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError>;
 
+    /// Returns its name, if it is another machine than this.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns how long a question takes at least.
     fn round_trip(&self) -> Duration {
         Duration::ZERO
@@ -286,7 +291,7 @@ pub enum HostError {
 }
 
 /// A program that cannot run on a host.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{} needs {needs}, but {host} has {has}", program.display())]
 #[non_exhaustive]
 pub struct Unfit {
@@ -354,7 +359,7 @@ impl HostError {
             #[cfg(feature = "ssh")]
             Self::Ssh(error) => return error.hint(),
             Self::Lost { host, .. } => format!("does `ssh {host} true` work?"),
-            Self::Unfit(unfit) => unfit.fixes.clone(),
+            Self::Unfit(program) => program.fixes.clone(),
             Self::Start { .. } => return None,
         })
     }

@@ -1,7 +1,7 @@
 //! Jobs from submission to result, on the embedded backend and on a real Slurm.
 //!
 //! This is a program and not a set of `#[test]` functions because it runs its own tasks: the binary
-//! that submits is the one that the job runs. Tests named `slurm::…` need the cluster that
+//! that submits is the one that the job runs. Tests named `slurm::…` and `ssh::…` need the cluster that
 //! `tests/cluster/up` starts; without it they are ignored, and say so.
 
 mod arrays;
@@ -42,7 +42,7 @@ fn main() {
     trials.extend(graph::trials());
     if common::cluster_is_missing() {
         eprintln!(
-            "no cluster is up, so tests named `slurm::…` are ignored: eval \"$(tests/cluster/up)\""
+            "no cluster is up, so tests named `slurm::…` and `ssh::…` are ignored: eval \"$(tests/cluster/up)\""
         );
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit();

@@ -30,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ssh("a_connection_that_is_cut_while_waiting_is_made_again", cut_while_waiting),
         ssh("a_result_arrives_though_its_transfer_is_cut", cut_while_a_result_comes),
         ssh("a_network_that_falls_silent_is_noticed", a_silent_network),
+        ssh("a_job_of_another_host_is_refused", a_job_of_another_host),
         ssh("any_login_shell_will_do", any_login_shell),
         ssh("the_words_of_rc_files_do_no_harm", words_of_rc_files),
         ssh("one_session_at_a_time_is_enough", one_session_at_a_time),
@@ -299,6 +300,19 @@ fn on_server(site: &Site, line: &str) {
     result_of(&job);
     assert_eq!(job.stdout().unwrap(), "it's $HOME\n");
     assert_eq!(job.stderr().unwrap(), "`id`\n\\ ! %s\n");
+}
+
+fn a_job_of_another_host(site: &Site) {
+    let other = Ssh::to("localhost").known_hosts_file(site.path("known_hosts"));
+    let other = other
+        .port(server().port())
+        .user(variable("SLURM_SDK_TEST_USER"))
+        .identity_file(variable("SLURM_SDK_TEST_SSH_KEY"))
+        .no_prompts();
+    let job = double::job(vec![1]).submit(&open(other, site)).unwrap();
+    let error = double::job(&job).submit(&site.cluster).unwrap_err();
+    assert!(error.to_string().contains("is not one of this cluster"), "{error}");
+    assert_eq!(result_of(&job), [2]);
 }
 
 fn any_login_shell(site: &Site) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use goblin::elf::{Elf, header};
+use goblin::elf::{Elf, VerneedSection, header};
 
 use super::host::Facts;
 use crate::host::{HostError, Unfit};
@@ -23,7 +23,7 @@ impl Needs {
     pub(super) fn of(program: &[u8]) -> Self {
         let Ok(elf) = Elf::parse(program) else { return Self::default() };
         let mut glibc = None;
-        for library in elf.verneed.iter().flat_map(goblin::elf::VerneedSection::iter) {
+        for library in elf.verneed.iter().flat_map(VerneedSection::iter) {
             let names = library.iter().filter_map(|needed| elf.dynstrtab.get_at(needed.vna_name));
             glibc = glibc.max(names.filter_map(|name| version(name.strip_prefix("GLIBC_")?)).max());
         }

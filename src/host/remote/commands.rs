@@ -18,7 +18,7 @@ impl SshHost {
         let command = &command.with_limit(self.settings.command_timeout);
         let mut script = Script::new();
         script.add("r ").word(command.program());
-        add_command(&mut script, command)?;
+        add_command(&mut script, command, true)?;
         script.quiet(command.limit() + SLACK);
         let began = Instant::now();
         let answer = if command.may_run_twice() {
@@ -40,12 +40,18 @@ impl SshHost {
     }
 }
 
-/// Adds the words that run a command within its limit.
-pub(super) fn add_command(script: &mut Script, command: &CommandLine) -> Result<(), HostError> {
+/// Adds the words that run a command; with `ended`, the host itself ends it when its limit is over.
+pub(super) fn add_command(
+    script: &mut Script,
+    command: &CommandLine,
+    ended: bool,
+) -> Result<(), HostError> {
     let limit = command.limit().as_secs().max(1).to_string();
     let variables: Vec<String> =
         command.variables().iter().map(|(name, value)| format!("{name}={value}")).collect();
-    script.words(["k", &limit]);
+    if ended {
+        script.words(["k", &limit]);
+    }
     if !variables.is_empty() {
         script.words(["env"]).words(variables.iter().map(String::as_str));
     }

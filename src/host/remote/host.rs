@@ -119,7 +119,7 @@ impl SshHost {
         loop {
             let link = self.link(PATIENCE)?;
             let began = Instant::now();
-            match Self::start(&link, what, script).wait(&link) {
+            match send(&link, what, script).wait(&link) {
                 Ok(answer) => {
                     let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
                     self.fastest.fetch_min(took, Ordering::Relaxed);
@@ -140,7 +140,7 @@ impl SshHost {
     pub(super) fn ask_once(&self, what: &str, script: &Script) -> Result<Answer, HostError> {
         for _ in 0..ATTEMPTS {
             let link = self.link(PATIENCE)?;
-            match Self::start(&link, what, script).wait(&link) {
+            match send(&link, what, script).wait(&link) {
                 Ok(answer) => return Ok(answer),
                 Err(lost) if lost.sent => return Err(self.lost(&lost.reason)),
                 Err(_) => {}
@@ -148,12 +148,12 @@ impl SshHost {
         }
         Err(self.lost("it breaks again and again"))
     }
+}
 
-    /// Sends a request without waiting for its answer.
-    pub(super) fn start(link: &Link, what: &str, script: &Script) -> Asked {
-        log::debug!(target: REQUESTS, "{what}");
-        Asked(link.start(script.request(link.marker())))
-    }
+/// Sends a request without waiting for its answer.
+pub(super) fn send(link: &Link, what: &str, script: &Script) -> Asked {
+    log::debug!(target: REQUESTS, "{what}");
+    Asked(link.start(script.request(link.marker())))
 }
 
 /// The log's target for requests: each is one round trip.

@@ -5,12 +5,15 @@
 //! | `host` | [`SshHost`]: connections, and asking again when one was lost |
 //! | `link`, `lane` | one connection with its thread; one channel with its shell |
 //! | `shell`, `prelude.sh` | what is said to the shell, and how answers are taken apart |
-//! | `files`, `commands` | reading and writing, and running commands |
+//! | `files`, `directory`, `commands` | reading and writing, making directories, running commands |
+//! | `failure` | errors, from the words of programs |
 //! | `submit` | directories, sbatch and the note of the id, in one round trip |
 //! | `stage`, `binary` | the binary goes up; whether it can run there |
 
 mod binary;
 mod commands;
+mod directory;
+mod failure;
 mod files;
 mod host;
 mod lane;
@@ -71,6 +74,10 @@ impl Host for SshHost {
 
     fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
         self.stage_there(binary, job_base_dir)
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(self.settings.host())
     }
 
     fn round_trip(&self) -> Duration {

@@ -17,8 +17,9 @@ use sha2::{Digest, Sha256};
 use slurm_core::layout::binary_folder;
 
 use super::binary::Needs;
-use super::files::{add_way, verdict};
-use super::host::{Asked, SshHost};
+use super::directory::add_way;
+use super::failure::verdict;
+use super::host::{Asked, SshHost, send};
 use super::link::Link;
 use super::shell::Script;
 use crate::host::{Binary, Content, HASH_DIGITS, HostError, NewDir, NewFile};
@@ -190,7 +191,7 @@ impl SshHost {
                 }
                 hasher.update(&buffer);
                 let script = piece(part, &buffer, offset, &mut tool)?;
-                let asked = Self::start(&link, "upload a piece", &script);
+                let asked = send(&link, "upload a piece", &script);
                 let size = buffer.len() as u64;
                 under_way.push_back(Piece {
                     script,
@@ -202,7 +203,7 @@ impl SshHost {
             let Some(mut first) = under_way.pop_front() else { continue };
             let (asked, over) = match first.asked.take() {
                 Some(asked) => asked,
-                None => (Self::start(&link, "upload a piece", &first.script), Arc::clone(&link)),
+                None => (send(&link, "upload a piece", &first.script), Arc::clone(&link)),
             };
             match asked.wait(&over) {
                 Ok(answer) => {

@@ -10,8 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::commands::{SLACK, add_command, ended, outcome, split_status};
-use super::files::{Later, Ready, add_directory, blame, error_of, narrower};
-use super::host::{Answer, LONG_PATIENCE, SshHost};
+use super::directory::{Later, Ready, add_directory, add_empty, blame, narrower};
+use super::failure::error_of;
+use super::host::{Answer, LONG_PATIENCE, SshHost, send};
 use super::shell::{Part, Script};
 use crate::host::{CommandLine, Host, HostError, NewDir, NewFile, Order, Submitted};
 
@@ -119,7 +120,7 @@ impl SshHost {
             match script(&batch) {
                 Ok(script) => {
                     let what = if batch.len() == 1 { "submit" } else { "submit several" };
-                    asked.push((Self::start(&link, what, &script), batch));
+                    asked.push((send(&link, what, &script), batch));
                 }
                 // Some path or argument that no shell can take; the others go without it.
                 Err(_) => {
@@ -246,13 +247,19 @@ fn script(batch: &[&mut Case<'_>]) -> Result<Script, HostError> {
     let mut script = Script::new();
     let mut limit = Duration::ZERO;
     let mut later = Later::default();
+    let fresh: Vec<&NewDir<'_>> =
+        batch.iter().filter(|case| !case.sent).filter_map(|case| Some(case.order.new?.0)).collect();
+    let made = add_empty(&mut script, &fresh)?;
     for (index, case) in batch.iter().enumerate() {
         script.add(format!("t w{index}\n"));
         let claim = case.claim();
         let claimed = case.sent.then_some(claim.as_str());
         let later = (!case.sent).then_some((index, &mut later));
         match case.order.new {
-            Some((new, _)) => add_directory(&mut script, new, &case.files, claimed, later)?,
+            Some((new, _)) => {
+                let made = made && !case.sent;
+                add_directory(&mut script, new, &case.files, claimed, later, made)?;
+            }
             None if case.sent => {
                 script.add("s=0; printf '' 2>/dev/null >").path(&case.order.dir.join(&claim))?;
                 script.add(" || s=10\n");
@@ -285,7 +292,8 @@ fn script(batch: &[&mut Case<'_>]) -> Result<Script, HostError> {
             script.add("; s=$?; umask \"$U\"; if [ $s = 0 ]; then\n");
         }
         script.add("b \"$d\"/").word(&case.claim()).words([case.token.as_str(), command.program()]);
-        add_command(&mut script, command)?;
+        // Of many, each process more counts. One that hangs is given up with the connection, and then looked for.
+        add_command(&mut script, command, batch.len() == 1)?;
         script.add("\ny=\n");
         if let Some(note) = note {
             // Before the answer, which nobody may be there to take. In one write of a few bytes: a reader
