@@ -18,6 +18,7 @@ mod roles;
 mod security;
 mod shared;
 mod sshd;
+mod survival;
 mod tasks;
 mod workflow;
 
@@ -39,6 +40,7 @@ fn main() {
     trials.extend(over_ssh::counting_trials());
     trials.extend(requeue::trials());
     trials.extend(workflow::trials());
+    trials.extend(survival::trials());
     trials.extend(graph::trials());
     if common::cluster_is_missing() {
         eprintln!(
