@@ -98,6 +98,7 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
 
 /// A submission: a directory, and the command that makes a job of it.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "ssh"), allow(dead_code, reason = "this machine needs less"))]
 pub(crate) struct Order<'a> {
     pub(crate) dir: &'a Path,
     /// The same directory with its files, if it is not there yet.
@@ -111,6 +112,7 @@ pub(crate) struct Order<'a> {
 
 /// A file of the directory with the number that the command printed.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "ssh"), allow(dead_code, reason = "this machine needs less"))]
 pub(crate) struct Note<'a> {
     pub(crate) name: &'a str,
     /// What stands before and after the number.
