@@ -13,7 +13,9 @@ use slurm_core::events::EventKind;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome, RunReport};
+use slurm_core::registry::Registry;
 use slurm_core::state::JobState;
+use slurm_core::task::TaskKind;
 
 use crate::backend::Asked;
 use crate::cluster::Cluster;
@@ -159,6 +161,11 @@ impl<T> Job<T> {
     pub fn cancel(&self) -> Result<()> {
         self.check_is_real()?;
         self.cluster.backend().cancel(self.id(), None)?;
+        let entry = Registry::get().ok().and_then(|registry| registry.find(&self.handle.task));
+        if entry.is_some_and(|entry| entry.kind != TaskKind::Workflow) {
+            return Ok(());
+        }
+        // Its directory tells whether it is a workflow, for a job of another program.
         workflow::cancel_children(&self.cluster, self.id(), &self.handle.dir)
     }
 
