@@ -7,8 +7,10 @@ use slurm_core::options::OptionInput;
 use slurm_core::task::Task;
 
 use super::JobArray;
+use super::prepare::{Settings, prepare};
 use super::sharing::Chunk;
-use super::submit::{self, Settings};
+use super::spool::spool;
+use super::submit::submit;
 use crate::arg::CallArguments;
 use crate::builder::CallOptions;
 use crate::cluster::{Cluster, Submitter};
@@ -146,13 +148,13 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         let Self { items, options, settings, .. } = self;
         let dry = cluster.is_dry_run();
         if let Submitter::Plan { planner, .. } = cluster.submitter() {
-            let spooled = submit::spool(cluster, items, false)?;
+            let spooled = spool(cluster, items, false)?;
             return graph::submit_array::<T>(planner, cluster, &spooled, options, &settings);
         }
-        let spooled = submit::spool(cluster, items, !dry)?;
+        let spooled = spool(cluster, items, !dry)?;
         if dry {
             let mut parts =
-                submit::prepare::<T>(cluster, &spooled, options, &settings, new_pre_id(), false)?;
+                prepare::<T>(cluster, &spooled, options, &settings, new_pre_id(), false)?;
             return Err(match parts.submissions.drain(..).next() {
                 Some(first) => Error::DryRun(Box::new(first.explanation)),
                 None => Error::Options { problems: vec!["there are no items".to_owned()] },
@@ -164,9 +166,8 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         if let Submitter::Workflow(flow) = cluster.submitter() {
             return workflow::submit_array::<T>(flow, cluster, &spooled, options, &settings);
         }
-        let parts =
-            submit::prepare::<T>(cluster, &spooled, options, &settings, new_pre_id(), true)?;
-        let handle = submit::submit(cluster, &parts, Some(&spooled))?;
+        let parts = prepare::<T>(cluster, &spooled, options, &settings, new_pre_id(), true)?;
+        let handle = submit(cluster, &parts, Some(&spooled))?;
         Ok(JobArray::new(cluster, handle, T::decode_output, Some(parts.explanation())))
     }
 
@@ -175,8 +176,8 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// # Errors
     /// As `submit`, as far as it can be known without submitting.
     pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
-        let spooled = submit::spool(cluster, self.items, false)?;
-        submit::prepare::<T>(cluster, &spooled, self.options, &self.settings, new_pre_id(), false)
+        let spooled = spool(cluster, self.items, false)?;
+        prepare::<T>(cluster, &spooled, self.options, &self.settings, new_pre_id(), false)
             .map(|parts| parts.explanation())
     }
 }

@@ -8,7 +8,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `item` | what an item may be |
-//! | `builder`, `sharing`, `submit` | from items to a submission |
+//! | `builder`, `spool`, `sharing`, `prepare`, `submit` | from items to a submission |
 //! | `handle`, `results`, `retry` | what a submitted array can be asked |
 //! | `watch`, `state` | what is known of it so far |
 //! | `reference` | its results as arguments of other jobs |
@@ -16,10 +16,12 @@
 mod builder;
 mod handle;
 mod item;
+mod prepare;
 mod reference;
 mod results;
 mod retry;
 mod sharing;
+mod spool;
 mod state;
 mod submit;
 mod watch;
@@ -32,7 +34,7 @@ pub use results::Stream;
 pub use retry::ArrayName;
 pub use state::Progress;
 
+pub(crate) use prepare::{Limits, Parts, Settings as ArraySettings, prepare};
 pub(crate) use reference::ArrayRef;
-pub(crate) use submit::{
-    Limits, Parts, Settings as ArraySettings, Spooled, enqueue, prepare, submit,
-};
+pub(crate) use spool::Spooled;
+pub(crate) use submit::{enqueue, submit};

@@ -12,8 +12,9 @@ use slurm_core::state::JobState;
 use slurm_core::task::Task;
 
 use super::handle::ArrayPart;
+use super::prepare::{Settings, split};
 use super::sharing::Chunk;
-use super::submit::{self, Settings};
+use super::submit::submit;
 use super::{ArrayHandle, JobArray};
 use crate::builder::CallOptions;
 use crate::cluster::Cluster;
@@ -79,8 +80,8 @@ impl<T> JobArray<T> {
         let settings = Settings { max_running, max_attempts, ..Settings::default() };
         let spec = Spec { pre_id, work: Work::Items(Items { shares, ..items }), ..before };
         let edges = |_, _| Ok(Vec::new());
-        let parts = submit::split(cluster, entry, &options, &spec, &dir, edges, &settings, true)?;
-        submit::submit(cluster, &parts, None)
+        let parts = split(cluster, entry, &options, &spec, &dir, edges, &settings, true)?;
+        submit(cluster, &parts, None)
     }
 
     fn spec(&self) -> Result<Spec> {

@@ -1,6 +1,6 @@
 //! How items are shared out among elements.
 
-use super::submit::Limits;
+use super::prepare::Limits;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

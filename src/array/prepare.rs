@@ -1,0 +1,265 @@
+//! What is decided before anything is submitted.
+
+use std::sync::Arc;
+
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::layout::JobDir;
+use slurm_core::options::{self, DependencyKind, OptionSet, Source};
+use slurm_core::spec::{Items, Shares, Spec, Work};
+use slurm_core::task::{Task, TaskEntry};
+
+use super::ArrayRef;
+use super::handle::{ArrayHandle, ArrayPart};
+use super::sharing::{self, Chunk};
+use super::spool::Spooled;
+use crate::builder::{CallOptions, given};
+use crate::cluster::Cluster;
+use crate::edges::Edge;
+use crate::error::{Error, Result};
+use crate::explain::Explanation;
+use crate::submit::{self, Call, Part, Prepared};
+
+/// What a cluster allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The most elements of one Slurm array.
+    pub(crate) elements: u64,
+}
+
+/// What a builder says beside sbatch's options.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) chunk: Chunk,
+    pub(crate) threads: u32,
+    pub(crate) max_running: Option<u32>,
+    pub(crate) max_attempts: usize,
+    /// Arrays that it runs after, element by element.
+    pub(crate) corresponding: Vec<Arc<ArrayRef>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let corresponding = Vec::new();
+        Self { chunk: Chunk::Each, threads: 1, max_running: None, max_attempts: 3, corresponding }
+    }
+}
+
+/// An array that is ready to be submitted.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) submissions: Vec<Prepared>,
+    pub(super) elements: Vec<u64>,
+    pub(super) shares: Shares,
+    pub(super) several: bool,
+    pub(super) max_attempts: usize,
+}
+
+impl Parts {
+    /// Returns the submission's id.
+    pub(crate) fn pre_id(&self) -> &PreId {
+        &self.submissions[0].pre_id
+    }
+
+    /// Returns the handle of the array whose parts have these ids.
+    pub(crate) fn handle(&self, ids: &[JobId]) -> ArrayHandle {
+        let first = &self.submissions[0];
+        let part = |(id, elements): (&JobId, &u64)| ArrayPart { job_id: *id, elements: *elements };
+        ArrayHandle {
+            pre_id: first.pre_id.clone(),
+            task: first.entry.name.to_owned(),
+            signature: first.entry.signature,
+            dir: first.dir.path().to_owned(),
+            parts: ids.iter().zip(&self.elements).map(part).collect(),
+            items: self.shares.count,
+            items_per_element: self.shares.per_element,
+            max_attempts: self.max_attempts,
+        }
+    }
+
+    pub(crate) fn explanation(&self) -> Explanation {
+        self.submissions[0].explanation.clone()
+    }
+}
+
+/// Decides everything; with `stage`, also puts the binary in its place.
+pub(crate) fn prepare<T: Task>(
+    cluster: &Cluster,
+    spooled: &Spooled,
+    mut options: CallOptions,
+    settings: &Settings,
+    pre_id: PreId,
+    stage: bool,
+) -> Result<Parts> {
+    let entry = T::entry();
+    if settings.threads > 1 {
+        default_cpus(&mut options, entry, settings.threads);
+    }
+    let refuse = |problems| Error::Options { problems };
+    let mut plain = options.merged(cluster, entry, &[]).map_err(refuse)?;
+    let requeue = options.requeue_policy(cluster, entry, &mut plain)?;
+    let several = submit::takes_several_processes(&plain);
+    let count = spooled.count();
+    if count == 0 {
+        return Err(refuse(vec!["there are no items, so there is nothing to submit".to_owned()]));
+    }
+    let per_element = per_element(cluster, spooled, &plain, settings, several)?;
+    let shares = Shares { selected: None, count, per_element };
+    let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
+    let items = Items {
+        file: dir.items(),
+        count,
+        table: spooled.table.offset,
+        shares,
+        threads: settings.threads,
+    };
+    let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
+    let time_limit = submit::time_limit(&plain).map(|limit| limit.as_secs());
+    let spec = Spec { pre_id, work: Work::Items(items), upstream, time_limit, requeue };
+    let edges = |part, parts| edges_of(part, parts, spooled, &options.edges, settings, per_element);
+    let mut parts = split(cluster, entry, &options, &spec, &dir, edges, settings, stage)?;
+    parts.submissions.iter_mut().take(1).for_each(|part| {
+        part.note_secrets(&spooled.secrets, &dir.items());
+    });
+    Ok(parts)
+}
+
+/// Prepares one submission for each Slurm array that the elements take.
+#[allow(clippy::too_many_arguments, reason = "everything that is decided by now")]
+pub(crate) fn split(
+    cluster: &Cluster,
+    entry: &'static TaskEntry,
+    options: &CallOptions,
+    spec: &Spec,
+    dir: &JobDir,
+    edges: impl Fn(usize, usize) -> Result<Vec<Edge>, String>,
+    settings: &Settings,
+    stage: bool,
+) -> Result<Parts> {
+    let Work::Items(items) = &spec.work else {
+        return Err(Error::Options { problems: vec!["this is no array".to_owned()] });
+    };
+    let limits = cluster.backend().limits()?;
+    let elements = sharing::parts(items.shares.elements(), limits.elements);
+    let throttles = settings.max_running.map(|most| sharing::throttles(&elements, u64::from(most)));
+    let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()? };
+    let (mut submissions, mut first, mut several) = (Vec::new(), 0, false);
+    for (number, size) in elements.iter().enumerate() {
+        let refuse = |problem| Error::Options { problems: vec![problem] };
+        let edges = edges(number, elements.len()).map_err(refuse)?;
+        let merged = options.merged(cluster, entry, &edges);
+        let mut merged = merged.map_err(|problems| Error::Options { problems })?;
+        several = submit::takes_several_processes(&merged);
+        let limit = throttles.as_ref().map(|throttles| format!("%{}", throttles[number]));
+        let value = format!("0-{}{}", size - 1, limit.unwrap_or_default());
+        let array = options::lookup("array").map_err(|error| refuse(error.to_string()))?;
+        merged.set(array, array.parse(&value)?, Source::CallSite);
+        let part = Some(Part { number: number as u32, first });
+        let call =
+            Call { entry, spec, dir: dir.clone(), edges, secrets: Vec::new(), part, resumed: None };
+        submissions.push(submit::prepare(cluster, call, merged, binary)?);
+        first += size;
+    }
+    let (shares, max_attempts) = (items.shares.clone(), settings.max_attempts);
+    if let Some(first) = submissions.first_mut() {
+        first.explanation.warnings.extend(remark(items, settings, limits, elements.len()));
+    }
+    Ok(Parts { submissions, elements, shares, several, max_attempts })
+}
+
+/// Says so if items share elements, or elements several arrays, without having been told to.
+fn remark(items: &Items, settings: &Settings, limits: Limits, arrays: usize) -> Option<String> {
+    let Shares { count, per_element, .. } = items.shares;
+    let most = limits.elements;
+    if settings.chunk == Chunk::Each && per_element > 1 {
+        let remark = format!(
+            "{count} items are more than the {most} elements that an array may have, so each element makes {per_element} calls"
+        );
+        log::info!("{remark}");
+        return Some(remark);
+    }
+    let several = format!("the elements take {arrays} arrays, as one may have {most}");
+    (arrays > 1).then_some(several)
+}
+
+fn default_cpus(options: &mut CallOptions, entry: &TaskEntry, threads: u32) {
+    let by_attribute = entry.options.iter().any(|option| option.key == "cpus_per_task");
+    if !by_attribute && !given(&options.options, "cpus_per_task") {
+        options.set("cpus_per_task", threads.into());
+    }
+}
+
+fn per_element(
+    cluster: &Cluster,
+    spooled: &Spooled,
+    options: &OptionSet,
+    settings: &Settings,
+    several: bool,
+) -> Result<u64> {
+    if several {
+        return match settings.chunk {
+            Chunk::Each | Chunk::Of(1) => Ok(1),
+            _ => Err(Error::Options {
+                problems: vec![
+                    "an element of several processes makes one call: leave `chunk` out".to_owned(),
+                ],
+            }),
+        };
+    }
+    if settings.chunk == Chunk::Each
+        && let Some(array) = spooled.candidates(settings).next()
+        && let [attempt] = array.upstream.attempts.as_slice()
+    {
+        // The same shape as the array that it follows element by element.
+        return Ok(attempt.shares.per_element);
+    }
+    let backend = cluster.backend();
+    let limits = backend.limits()?;
+    let slots = || match settings.max_running {
+        Some(most) => u64::from(most),
+        None => backend.slots(options),
+    };
+    Ok(settings.chunk.per_element(spooled.count(), &limits, slots))
+}
+
+/// What the array `part` of `parts` waits for.
+fn edges_of(
+    part: usize,
+    parts: usize,
+    spooled: &Spooled,
+    given: &[Edge],
+    settings: &Settings,
+    per_element: u64,
+) -> Result<Vec<Edge>, String> {
+    let mut edges: Vec<Edge> = spooled.edges.iter().chain(given).cloned().collect();
+    let corresponding = |array: &ArrayRef| {
+        let same = matches!(array.upstream.attempts.as_slice(), [attempt]
+            if attempt.shares.selected.is_none()
+                && attempt.shares.per_element == per_element
+                && attempt.shares.count == spooled.count());
+        let edges = array.edges(DependencyKind::AfterCorr);
+        (same && edges.len() == parts).then(|| edges.into_iter().nth(part)).flatten()
+    };
+    for array in &settings.corresponding {
+        let PreId { .. } = &array.pre_id;
+        let problem = || {
+            format!(
+                "`after_corr` needs arrays of the same shape: the array {} has {} items, this one {}",
+                array.pre_id,
+                array.upstream.count,
+                spooled.count()
+            )
+        };
+        edges.push(corresponding(array).ok_or_else(problem)?);
+    }
+    let taken = spooled.arrays.iter().zip(&spooled.by_item).zip(&spooled.aligned);
+    for ((array, by_item), aligned) in taken {
+        if !by_item {
+            continue;
+        }
+        match corresponding(array).filter(|_| *aligned) {
+            Some(edge) => edges.push(edge),
+            None => edges.extend(array.edges(DependencyKind::AfterOk)),
+        }
+    }
+    Ok(edges)
+}

@@ -1,0 +1,174 @@
+//! From items to the file that holds them.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use slurm_core::durable;
+use slurm_core::items::{ItemTable, ItemWriter};
+use slurm_core::spec::Argument;
+
+use super::ArrayRef;
+use super::prepare::Settings;
+use crate::arg::CallArguments;
+use crate::cluster::Cluster;
+use crate::edges::Edge;
+use crate::error::{Error, HostError, Result};
+
+/// Items that were taken and checked, and written to a file unless nothing is to be submitted.
+#[derive(Debug)]
+pub(crate) struct Spooled {
+    pub(super) file: Option<PathBuf>,
+    pub(super) table: ItemTable,
+    pub(super) edges: Vec<Edge>,
+    /// The arrays whose results are arguments.
+    pub(super) arrays: Vec<Arc<ArrayRef>>,
+    /// Those of them of which each item takes the item of the same index.
+    pub(super) aligned: Vec<bool>,
+    /// Those of which items are taken.
+    pub(super) by_item: Vec<bool>,
+    /// The parameters of which an argument holds a secret.
+    pub(super) secrets: Vec<&'static str>,
+}
+
+impl Spooled {
+    pub(crate) fn count(&self) -> u64 {
+        self.table.count
+    }
+
+    /// Returns a hash of the items, by which a workflow knows them again.
+    pub(crate) fn digest(&self) -> Result<blake3::Hash> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"items");
+        if let Some(path) = &self.file {
+            let hashed = std::fs::File::open(path).and_then(|file| {
+                hasher.update_reader(file)?;
+                Ok(())
+            });
+            hashed.map_err(|error| HostError::file("read", path, error))?;
+        }
+        for array in &self.arrays {
+            hasher.update(array.pre_id.as_str().as_bytes());
+        }
+        Ok(hasher.finalize())
+    }
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        // It is gone already if it was submitted.
+        let _ = self.file.as_deref().map(std::fs::remove_file);
+    }
+}
+
+/// Takes all items, and writes them to a file if `keep` says so.
+pub(crate) fn spool(
+    cluster: &Cluster,
+    items: impl Iterator<Item = CallArguments>,
+    keep: bool,
+) -> Result<Spooled> {
+    let mut spooled = Spooled {
+        file: None,
+        table: ItemTable { count: 0, offset: 0 },
+        edges: Vec::new(),
+        arrays: Vec::new(),
+        aligned: Vec::new(),
+        by_item: Vec::new(),
+        secrets: Vec::new(),
+    };
+    let mut known = HashSet::new();
+    let mut writer = None;
+    let mut count = 0;
+    for (index, call) in (0_u64..).zip(items) {
+        let CallArguments { mut arguments, edges, arrays, items, error, secrets } = call;
+        if let Some(source) = error {
+            return Err(Error::Item { index, source: Box::new(source) });
+        }
+        for name in secrets {
+            if !spooled.secrets.contains(&name) {
+                spooled.secrets.push(name);
+            }
+        }
+        for edge in edges {
+            if known.insert((edge.kind.clone(), edge.job)) {
+                spooled.edges.push(edge);
+            }
+        }
+        spooled.take_arrays(index, &arrays, &items, &mut arguments);
+        if keep {
+            if writer.is_none() {
+                let dir = cluster.backend().host().spool_dir(cluster.job_base_dir())?;
+                let path = durable::temporary_beside(&dir.join("items"));
+                let created = ItemWriter::create(&path);
+                writer = Some(created.map_err(|error| HostError::file("create", &path, error))?);
+                spooled.file = Some(path);
+            }
+            if let Some(writer) = &mut writer {
+                writer.push(&arguments).map_err(|error| cannot_write(&spooled, error))?;
+            }
+        }
+        count += 1;
+    }
+    spooled.aligned(count);
+    spooled.table.count = count;
+    if let Some(writer) = writer {
+        spooled.table = writer.finish().map_err(|error| cannot_write(&spooled, error))?;
+    }
+    Ok(spooled)
+}
+
+fn cannot_write(spooled: &Spooled, error: std::io::Error) -> Error {
+    HostError::file("write", spooled.file.as_deref().unwrap_or(Path::new("")), error).into()
+}
+
+impl Spooled {
+    /// Takes in the arrays that the arguments of an item speak of, and makes those speak of all arrays.
+    fn take_arrays(
+        &mut self,
+        index: u64,
+        arrays: &[Arc<ArrayRef>],
+        items: &[(Arc<ArrayRef>, u64)],
+        arguments: &mut [Argument],
+    ) {
+        if arrays.is_empty() {
+            return;
+        }
+        let positions: Vec<u32> =
+            arrays.iter().map(|array| ArrayRef::position(&mut self.arrays, array)).collect();
+        // An array that comes later was not in the items before.
+        self.aligned.resize(self.arrays.len(), index == 0);
+        self.by_item.resize(self.arrays.len(), false);
+        for argument in arguments {
+            if let Argument::AllOf(array) | Argument::ItemOf(array, _) = argument
+                && let Some(position) = positions.get(*array as usize)
+            {
+                *array = *position;
+            }
+        }
+        for (array, item) in items {
+            let position = ArrayRef::position(&mut self.arrays, array) as usize;
+            self.by_item[position] = true;
+            self.aligned[position] &= *item == index;
+        }
+    }
+
+    fn aligned(&mut self, count: u64) {
+        for ((aligned, array), by_item) in
+            self.aligned.iter_mut().zip(&self.arrays).zip(&self.by_item)
+        {
+            *aligned &= *by_item && array.upstream.count == count;
+        }
+    }
+}
+
+impl Spooled {
+    /// The arrays that this one may follow element by element.
+    pub(super) fn candidates<'a>(
+        &'a self,
+        settings: &'a Settings,
+    ) -> impl Iterator<Item = &'a Arc<ArrayRef>> {
+        let aligned = self.arrays.iter().zip(&self.aligned);
+        let aligned = aligned.filter_map(|(array, aligned)| aligned.then_some(array));
+        settings.corresponding.iter().chain(aligned)
+    }
+}
