@@ -28,7 +28,7 @@ pub(crate) use config::backend_variable;
 pub use config::{BackendKind, ClusterBuilder};
 pub use execute::CommandOutput;
 
-/// Where jobs go: the embedded backend on this machine, or the Slurm of this host.
+/// Where jobs go: the embedded backend on this machine, the Slurm of this host, or that of another.
 ///
 /// Cheap to clone; clones share the thread that waits for jobs.
 #[derive(Clone)]
@@ -118,7 +118,7 @@ impl Cluster {
 
     /// Returns the cluster that the environment names: the Slurmfile that `SLURMFILE` names or the
     /// nearest one at or above the current directory, its environment `SLURM_ENV`, and above that
-    /// `SLURM_SDK_BACKEND` (`local` or `slurm`) and `SLURM_SDK_JOB_BASE_DIR`.
+    /// `SLURM_SDK_BACKEND` (`local`, `slurm` or `ssh`) and `SLURM_SDK_JOB_BASE_DIR`.
     ///
     /// # Errors
     /// If a variable has a value that makes no sense, or the Slurmfile is wrong.
