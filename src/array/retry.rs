@@ -12,7 +12,7 @@ use slurm_core::state::JobState;
 use slurm_core::task::Task;
 
 use super::handle::ArrayPart;
-use super::prepare::{Settings, split};
+use super::prepare::{Parts, Settings, split};
 use super::sharing::Chunk;
 use super::submit::submit;
 use super::{ArrayHandle, JobArray};
@@ -45,18 +45,26 @@ impl<T> JobArray<T> {
             return Err(Error::Attempts { items: failed.len(), attempts });
         }
         let count = failed.len();
-        let handle = self.submit_again(failed.clone())?;
         let note = JobDir::at(&self.handle.dir).retry(attempts);
-        let json = serde_json::to_vec(&handle).unwrap_or_default();
-        if let Err(error) = self.cluster.backend().host().write(&note, &json) {
-            // It goes on; only another process will not know of it.
-            log::warn!("the new attempt could not be noted: {error}");
+        let parts = self.prepare_again(failed.clone())?;
+        // Before it is submitted: a process that dies in between leaves a trace, by which the next one finds
+        // the attempt.
+        self.note(&note, &parts.handle(&[]))?;
+        let handle = submit(&self.cluster, &parts, None)?;
+        if let Err(error) = self.note(&note, &handle) {
+            log::warn!("the ids of the new attempt could not be noted: {error}");
         }
         self.watch.state().begin(handle.attempt(Some(failed)));
         Ok(count)
     }
 
-    fn submit_again(&self, failed: Vec<u64>) -> Result<ArrayHandle> {
+    fn note(&self, path: &Path, handle: &ArrayHandle) -> Result<()> {
+        let json = serde_json::to_vec(handle)
+            .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
+        Ok(self.cluster.backend().host().write(path, &json)?)
+    }
+
+    fn prepare_again(&self, failed: Vec<u64>) -> Result<Parts> {
         let cluster = &self.cluster;
         let registry = Registry::get()?;
         let Some(entry) = registry.find(&self.handle.task) else {
@@ -80,8 +88,7 @@ impl<T> JobArray<T> {
         let settings = Settings { max_running, max_attempts, ..Settings::default() };
         let spec = Spec { pre_id, work: Work::Items(Items { shares, ..items }), ..before };
         let edges = |_, _| Ok(Vec::new());
-        let parts = split(cluster, entry, &options, &spec, &dir, edges, &settings, true)?;
-        submit(cluster, &parts, None)
+        split(cluster, entry, &options, &spec, &dir, edges, &settings, true)
     }
 
     fn spec(&self) -> Result<Spec> {
@@ -158,7 +165,16 @@ impl Cluster {
     fn follow<V>(&self, array: &mut JobArray<V>) -> Result<()> {
         let dir = JobDir::at(&array.handle.dir);
         for attempt in 1.. {
-            let Some(handle) = self.json::<ArrayHandle>(&dir.retry(attempt))? else { break };
+            let Some(mut handle) = self.json::<ArrayHandle>(&dir.retry(attempt))? else { break };
+            if handle.parts.is_empty() {
+                // Its client died before it could note the ids, or was refused.
+                let dir = JobDir::at(&handle.dir);
+                let Some(explanation) = self.json(&dir.job_json())? else { continue };
+                handle = match self.handle_of_array(&dir, &explanation) {
+                    Err(Error::NoSuchJob { .. }) => continue,
+                    other => other?,
+                };
+            }
             let again = JobArray::<()>::new(self, handle, |_| Ok(()), None);
             let Work::Items(items) = again.spec()?.work else { break };
             let mut state = array.watch.state();
@@ -239,7 +255,9 @@ impl Cluster {
 
     /// Reads a file that describes a submission.
     fn json<V: DeserializeOwned>(&self, path: &Path) -> Result<Option<V>> {
-        let Some(bytes) = self.backend().host().read(path, 0)? else { return Ok(None) };
+        let bytes = self.backend().host().read(path, 0)?;
+        // One that is empty is being written.
+        let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(path, &error.to_string()))
     }
 }

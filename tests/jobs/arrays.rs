@@ -167,6 +167,13 @@ fn what_failed_can_be_tried_again(site: &Site) {
     assert_eq!(array.retry_failed().unwrap(), 0);
     let attached = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
     assert_eq!(attached.results().unwrap(), ["this time"; 3], "all attempts are found");
+    // As a client leaves it that dies after sbatch.
+    let note = array.job_dir().join("retry-1.json");
+    let mut handle: serde_json::Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
+    handle["parts"] = serde_json::json!([]);
+    fs::write(&note, handle.to_string()).unwrap();
+    let attached = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
+    assert_eq!(attached.results().unwrap(), ["this time"; 3], "also one without ids");
 
     let array = root::map([-1]).max_attempts(2).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().failed, 1);
