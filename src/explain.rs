@@ -59,19 +59,22 @@ pub struct ExplainedArray {
     pub items_per_element: u64,
     /// How many of its calls an element makes at the same time.
     pub threads: u32,
+    /// How often an item may be tried.
+    pub max_attempts: usize,
 }
 
 impl ExplainedArray {
-    pub(crate) fn of(items: &Items) -> Self {
+    pub(crate) fn of(items: &Items, max_attempts: usize) -> Self {
         let Shares { count, per_element, .. } = items.shares;
         let elements = items.shares.elements();
-        Self { items: count, elements, items_per_element: per_element, threads: items.threads }
+        let threads = items.threads;
+        Self { items: count, elements, items_per_element: per_element, threads, max_attempts }
     }
 }
 
 impl fmt::Display for ExplainedArray {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { items, elements, items_per_element, threads } = self;
+        let Self { items, elements, items_per_element, threads, .. } = self;
         write!(f, "{items} items in {elements} elements, {items_per_element} each")?;
         if *threads > 1 { write!(f, ", {threads} at a time") } else { Ok(()) }
     }

@@ -95,6 +95,8 @@ pub(crate) struct Part {
     pub(crate) number: u32,
     /// The element that has the index 0 in it.
     pub(crate) first: u64,
+    /// How often an item may be tried.
+    pub(crate) max_attempts: usize,
 }
 
 pub(crate) fn prepare(
@@ -127,7 +129,10 @@ pub(crate) fn prepare(
     let names = entry.parameters.iter().map(|parameter| parameter.name.to_owned());
     let (arguments, array) = match &spec.work {
         Work::Call(arguments) => (arguments.iter().map(size).collect(), None),
-        Work::Items(items) => (vec![None; entry.parameters.len()], Some(ExplainedArray::of(items))),
+        Work::Items(items) => (
+            vec![None; entry.parameters.len()],
+            Some(ExplainedArray::of(items, part.map_or(1, |part| part.max_attempts))),
+        ),
     };
     let explanation = Explanation {
         pre_id: pre_id.clone(),

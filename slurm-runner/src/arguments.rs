@@ -18,6 +18,8 @@ use slurm_core::spec::{Argument, Upstream};
 pub(crate) struct Resolver<'a> {
     upstream: &'a [Upstream],
     segments: RefCell<HashMap<(u32, usize, u64), Rc<Segment>>>,
+    /// The last array of which all values were taken, and those.
+    list: RefCell<Option<(u32, Vec<u8>)>>,
 }
 
 /// A segment, and where the last record of each item is.
@@ -29,7 +31,7 @@ struct Segment {
 
 impl<'a> Resolver<'a> {
     pub(crate) fn new(upstream: &'a [Upstream]) -> Self {
-        Self { upstream, segments: RefCell::default() }
+        Self { upstream, segments: RefCell::default(), list: RefCell::default() }
     }
 
     /// Returns the encoded values of `arguments`.
@@ -56,11 +58,15 @@ impl<'a> Resolver<'a> {
 
     /// The values of all items as the encoding of a list: its length, and the elements one after another.
     fn all_of(&self, array: u32) -> Result<Vec<u8>, Failure> {
+        if let Some((_, list)) = self.list.borrow().as_ref().filter(|(known, _)| *known == array) {
+            return Ok(list.clone());
+        }
         let count = self.array(array)?.count;
         let mut list = codec::encode(&count).map_err(|error| failure(error.to_string()))?;
         for index in 0..count {
             self.item_of(array, index, &mut list)?;
         }
+        *self.list.borrow_mut() = Some((array, list.clone()));
         Ok(list)
     }
 
@@ -102,8 +108,8 @@ impl<'a> Resolver<'a> {
         let path = JobDir::at(&attempt.dir).segment(element);
         let segment = Rc::new(read(&path, upstream.signature)?);
         let mut segments = self.segments.borrow_mut();
-        // One at a time is needed, in the order of the items.
-        segments.clear();
+        // Of each attempt one at a time is needed, in the order of the items.
+        segments.retain(|(of, attempt, _), _| (*of, *attempt) != (array, number));
         segments.insert(key, Rc::clone(&segment));
         Ok(segment)
     }

@@ -1,6 +1,7 @@
 //! One element of an array: its share of the calls, one after another or several at a time.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -69,8 +70,10 @@ pub(crate) fn element(
         Ok(opened) => opened,
         Err(error) => return no_output(&error),
     };
-    let output =
-        Arc::new(Output { writer: Mutex::new(writer), synced: Mutex::new(Instant::now()) });
+    let output = Arc::new(Output {
+        writer: Mutex::new((writer, HashSet::new())),
+        synced: Mutex::new(Instant::now()),
+    });
     work.output = Some(Arc::clone(&output));
     work.panics.install({
         let output = Arc::clone(&output);
@@ -79,18 +82,28 @@ pub(crate) fn element(
             let _ = CURRENT.get().map(|index| output.item(index, Err(&failure)));
         }
     });
-    let share: Vec<u64> = share.into_iter().filter(|index| !done.contains(index)).collect();
-    let mut ended = work.all(&share, items.threads.max(1) as usize);
+    let mut share: Vec<u64> = share.into_iter().filter(|index| !done.contains(index)).collect();
+    let threads = items.threads.max(1) as usize;
+    let mut ended = work.all(&share, threads);
     requeueing.decide();
-    let asked = std::mem::take(&mut *work.asked.lock().unwrap_or_else(PoisonError::into_inner));
-    if let Some((_, first)) = asked.first() {
+    loop {
+        let asked = std::mem::take(&mut *work.asked.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some((_, first)) = asked.first() else { break };
         match requeueing.ask(&first.message) {
             Ok(code) => return code,
             Err(refusal) => {
                 tell(&refusal);
                 let written =
                     asked.iter().try_for_each(|(index, _)| output.item(*index, Err(&refusal)));
-                ended = written.and(ended).map(|_| Ended::Badly);
+                if let Err(error) = written.and(ended) {
+                    return no_output(&error);
+                }
+                // There is no next run for the rest of the calls.
+                output.retain_open(&mut share);
+                ended = work.all(&share, threads).map(|ended| match ended {
+                    Ended::Well => Ended::Badly,
+                    other => other,
+                });
             }
         }
     }
@@ -100,7 +113,7 @@ pub(crate) fn element(
         ..run
     };
     let ended = ended.and_then(|well| {
-        let mut writer = output.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (writer, _) = &mut *output.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.end(&run).map(|()| well)
     });
     match ended {
@@ -141,20 +154,28 @@ struct Work<'a> {
 
 #[derive(Debug)]
 struct Output {
-    writer: Mutex<SegmentWriter>,
+    /// The segment, and the items that this run has written into it.
+    writer: Mutex<(SegmentWriter, HashSet<u64>)>,
     synced: Mutex<Instant>,
 }
 
 impl Output {
     fn item(&self, index: u64, ending: Result<&[u8], &Failure>) -> io::Result<()> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (writer, written) = &mut *self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.item(index, ending)?;
+        written.insert(index);
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
         if synced.elapsed() >= SYNC {
             writer.sync()?;
             *synced = Instant::now();
         }
         Ok(())
+    }
+
+    /// Leaves of `share` what this run has not written.
+    fn retain_open(&self, share: &mut Vec<u64>) {
+        let (_, written) = &*self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        share.retain(|index| !written.contains(index));
     }
 }
 

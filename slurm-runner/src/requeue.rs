@@ -81,7 +81,7 @@ impl Requeueing {
             return Err(refusal("`no_requeue` forbids it".to_owned()));
         }
         let by_scontrol = self.policy.by == Requeuer::Scontrol;
-        if by_scontrol && self.stop.is_last() && !self.may_still_be_requeued() {
+        if by_scontrol && self.stop.is_last() && !may_still_be_requeued() {
             return Ok(exit::REQUEUE);
         }
         let before = self.requeues();
@@ -102,7 +102,7 @@ impl Requeueing {
         noted
             .map_err(|error| refusal(format!("that cannot be noted in its directory: {error}")))?;
         if by_scontrol && !self.several {
-            scontrol_requeue(self.job_id)?;
+            scontrol_requeue()?;
         }
         Ok(exit::REQUEUE)
     }
@@ -121,23 +121,23 @@ impl Requeueing {
             .collect();
         u32::try_from(runs.len()).unwrap_or(u32::MAX)
     }
+}
 
-    /// Whether a job that got SIGTERM runs on as far as Slurm is concerned, or is out of time. `scontrol
-    /// requeue` would bring back one that was cancelled, too.
-    fn may_still_be_requeued(&self) -> bool {
-        let Some(id) = self.job_id else { return false };
-        let output = Command::new("squeue")
-            .args(["-h", "-o", "%T|%r", "-j"])
-            .arg(id.to_string())
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output();
-        output.is_ok_and(|output| {
-            let text = String::from_utf8_lossy(&output.stdout);
-            let (state, reason) = text.trim().split_once('|').unwrap_or_default();
-            state == "RUNNING" || reason == "TimeLimit"
-        })
-    }
+/// Whether a job that got SIGTERM runs on as far as Slurm is concerned, or is out of time. `scontrol
+/// requeue` would bring back one that was cancelled, too.
+fn may_still_be_requeued() -> bool {
+    let Some(target) = target() else { return false };
+    let output = Command::new("squeue")
+        .args(["-h", "-o", "%T|%r", "-j"])
+        .arg(target)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    output.is_ok_and(|output| {
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (state, reason) = text.trim().split_once('|').unwrap_or_default();
+        state == "RUNNING" || reason == "TimeLimit"
+    })
 }
 
 /// Requeues a job of several processes after all of them have ended, and returns the exit code of the
@@ -149,17 +149,27 @@ fn requeue_after(dir: &JobDir, code: u8) -> (u8, Option<Failure>) {
     if !asked || dir.result().exists() {
         return (code, None);
     }
-    match scontrol_requeue(number("SLURM_JOB_ID").and_then(JobId::new)) {
+    match scontrol_requeue() {
         Ok(()) => (exit::REQUEUE, None),
         Err(failure) => (exit::FAILED, Some(failure)),
     }
 }
 
-fn scontrol_requeue(job: Option<JobId>) -> Result<(), Failure> {
-    let job = job.ok_or_else(|| refusal("it has no job id".to_owned()))?;
+/// What Slurm's commands call this job. One of the elements of an array has the array's own id, and by that
+/// the whole array would be meant.
+fn target() -> Option<String> {
+    let number = environment::number;
+    match number("SLURM_ARRAY_JOB_ID").zip(number("SLURM_ARRAY_TASK_ID")) {
+        Some((array, index)) => Some(format!("{array}_{index}")),
+        None => Some(number("SLURM_JOB_ID")?.to_string()),
+    }
+}
+
+fn scontrol_requeue() -> Result<(), Failure> {
+    let job = target().ok_or_else(|| refusal("it has no job id".to_owned()))?;
     let output = Command::new("scontrol")
         .arg("requeue")
-        .arg(job.to_string())
+        .arg(&job)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| refusal(format!("cannot run `scontrol requeue {job}`: {error}")))?;

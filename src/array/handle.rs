@@ -15,7 +15,7 @@ use slurm_core::state::JobState;
 use slurm_core::task::TaskEntry;
 
 use super::reference::{ArrayRef, ItemRef};
-use super::state::{Attempt, Progress, Slot, State, ranges};
+use super::state::{Attempt, Part, Progress, Slot, State, ranges};
 use super::watch::ArrayWatch;
 use crate::cluster::Cluster;
 use crate::edges::Edge;
@@ -334,17 +334,25 @@ impl<T> JobArray<T> {
             count: self.handle.items,
             attempts: attempts.collect(),
         };
-        // Earlier attempts are over, or their failures would keep this one from ever running.
+        let edges = |attempt: &Attempt, kind: DependencyKind| {
+            let edge = |part: &Part| Edge {
+                kind: kind.as_str().to_owned(),
+                job: part.job,
+                minutes: None,
+                task: self.handle.task.clone(),
+                dir: attempt.dir.path().to_owned(),
+                backend: self.cluster.backend().place(),
+                items: Some(self.handle.items),
+            };
+            attempt.parts.iter().map(edge).collect::<Vec<_>>()
+        };
+        // Earlier attempts have failed, or they would not be earlier ones; but some of their elements may run.
         let latest = state.attempts.last();
-        let edges = latest.into_iter().flat_map(|attempt| &attempt.parts).map(|part| Edge {
-            kind: DependencyKind::AfterOk.as_str().to_owned(),
-            job: part.job,
-            minutes: None,
-            task: self.handle.task.clone(),
-            dir: latest.map_or_else(PathBuf::new, |attempt| attempt.dir.path().to_owned()),
-            backend: self.cluster.backend().place(),
-            items: Some(self.handle.items),
-        });
-        Arc::new(ArrayRef::new(self.handle.pre_id.clone(), upstream, edges.collect()))
+        let latest = latest.map(|attempt| edges(attempt, DependencyKind::AfterOk));
+        let before = state.attempts.len().saturating_sub(1);
+        let earlier = state.open().filter(|(number, _)| *number < before);
+        let earlier = earlier.flat_map(|(_, attempt)| edges(attempt, DependencyKind::AfterAny));
+        let (latest, earlier) = (latest.unwrap_or_default(), earlier.collect());
+        Arc::new(ArrayRef::new(self.handle.pre_id.clone(), upstream, latest, earlier))
     }
 }

@@ -17,19 +17,28 @@ use crate::edges::Edge;
 pub(crate) struct ArrayRef {
     pub(crate) pre_id: PreId,
     pub(crate) upstream: Upstream,
-    /// One for each Slurm array that the items are in, with the kind `afterok`.
+    /// One for each Slurm array of the latest attempt, with the kind `afterok`.
     edges: Vec<Edge>,
+    /// Those of earlier attempts that are not over, with the kind `afterany`: what failed there is in the
+    /// latest one.
+    earlier: Vec<Edge>,
 }
 
 impl ArrayRef {
-    pub(crate) fn new(pre_id: PreId, upstream: Upstream, edges: Vec<Edge>) -> Self {
-        Self { pre_id, upstream, edges }
+    pub(crate) fn new(
+        pre_id: PreId,
+        upstream: Upstream,
+        edges: Vec<Edge>,
+        earlier: Vec<Edge>,
+    ) -> Self {
+        Self { pre_id, upstream, edges, earlier }
     }
 
     /// Returns what it is to wait for the array.
     pub(crate) fn edges(&self, kind: DependencyKind) -> Vec<Edge> {
         let kind = kind.as_str();
-        self.edges.iter().map(|edge| Edge { kind: kind.to_owned(), ..edge.clone() }).collect()
+        let latest = self.edges.iter().map(|edge| Edge { kind: kind.to_owned(), ..edge.clone() });
+        latest.chain(self.earlier.iter().cloned()).collect()
     }
 
     /// Returns what it is to wait for one item.

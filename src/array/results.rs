@@ -9,7 +9,7 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::RunReport;
 
-use super::state::{Attempt, Progress, Slot, failure};
+use super::state::{Attempt, NO_ITEM, Progress, Slot, failure};
 use super::{ArrayHandle, JobArray};
 use crate::conclude::{self, Case};
 use crate::error::{Error, JobError, JobErrorKind, Result, UpstreamFailure};
@@ -218,15 +218,24 @@ impl<T> Iterator for Stream<'_, T> {
     type Item = (usize, Result<T>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = || {
-            self.array.watch.check(|state| match state.ended.get(self.given) {
-                Some(index) => {
-                    Some(Some((*index, state.slot(*index).cloned().unwrap_or_default())))
+        let (array, given) = (self.array, &mut self.given);
+        let mut next = || {
+            array.watch.check(|state| {
+                while state.ended.get(*given) == Some(&NO_ITEM) {
+                    *given += 1;
                 }
-                None => state.is_complete().then_some(None),
+                match state.ended.get(*given) {
+                    Some(index) => {
+                        Some(Some((*index, state.slot(*index).cloned().unwrap_or_default())))
+                    }
+                    None => state.is_complete().then_some(None),
+                }
             })
         };
-        let found = next().or_else(|| self.array.cluster.poller().wait(None, next))?;
+        let found = match next() {
+            Some(found) => found,
+            None => array.cluster.poller().wait(None, next)?,
+        };
         match found {
             Ok(Some((index, slot))) => {
                 self.given += 1;

@@ -7,6 +7,7 @@ use slurm_core::ids::PreId;
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, OptionSet, OptionValue, Source};
 use slurm_core::registry::Registry;
+use slurm_core::requeue::{OnTimeout, TaskRequeue};
 use slurm_core::spec::{Items, Shares, Spec, Work};
 use slurm_core::state::JobState;
 use slurm_core::task::Task;
@@ -34,6 +35,8 @@ impl<T> JobArray<T> {
     /// [`submit`](super::ArrayBuilder::submit).
     pub fn retry_failed(&self) -> Result<usize> {
         crate::init::check_may_submit(&self.cluster)?;
+        // Another handle may have tried again meanwhile.
+        self.cluster.follow(self)?;
         let (failed, attempts) = {
             let state = self.watch.state();
             (state.failed(), state.attempts.len())
@@ -55,6 +58,8 @@ impl<T> JobArray<T> {
             log::warn!("the ids of the new attempt could not be noted: {error}");
         }
         self.watch.state().begin(handle.attempt(Some(failed)));
+        // Whoever waits for the array may have been given all of it, and nobody looks any more.
+        drop(self.watched()?);
         Ok(count)
     }
 
@@ -74,8 +79,13 @@ impl<T> JobArray<T> {
             });
         };
         let explanation = self.explain()?;
-        let options = CallOptions { options: same_options(explanation)?, ..CallOptions::default() };
         let before = self.spec()?;
+        let requeue = TaskRequeue {
+            on_timeout: before.requeue.before_timeout.map(|_| OnTimeout::Requeue),
+            max_requeues: Some(before.requeue.max),
+        };
+        let options = same_options(explanation)?;
+        let options = CallOptions { options, requeue, ..CallOptions::default() };
         let Work::Items(items) = before.work else { return Err(self.damaged("it is no array")) };
         let most = cluster.backend().limits()?;
         let count = failed.len() as u64;
@@ -94,8 +104,12 @@ impl<T> JobArray<T> {
     fn spec(&self) -> Result<Spec> {
         let path = JobDir::at(&self.handle.dir).spec();
         let bytes = self.cluster.backend().host().read(&path, 0)?.unwrap_or_default();
-        let read = Spec::from_bytes(&bytes).map(|(spec, _)| spec);
-        read.map_err(|error| self.damaged(&error.to_string()))
+        let (spec, frame) =
+            Spec::from_bytes(&bytes).map_err(|error| self.damaged(&error.to_string()))?;
+        if frame.signature != self.handle.signature {
+            return Err(self.damaged("it is of a program with other parameter or return types"));
+        }
+        Ok(spec)
     }
 
     fn damaged(&self, reason: &str) -> Error {
@@ -156,15 +170,21 @@ impl Cluster {
                 found: handle.task,
             });
         }
-        let mut array = JobArray::new(self, handle, T::decode_output, None);
-        self.follow(&mut array)?;
+        // Results of a program with other types are refused when they are read.
+        let handle = ArrayHandle { signature: T::entry().signature, ..handle };
+        let array = JobArray::new(self, handle, T::decode_output, None);
+        self.follow(&array)?;
         Ok(array)
     }
 
     /// Makes the attempts known that came after the first one.
-    fn follow<V>(&self, array: &mut JobArray<V>) -> Result<()> {
+    fn follow<V>(&self, array: &JobArray<V>) -> Result<()> {
+        if array.is_empty() {
+            return Ok(());
+        }
         let dir = JobDir::at(&array.handle.dir);
-        for attempt in 1.. {
+        let known = array.watch.state().attempts.len();
+        for attempt in known.. {
             let Some(mut handle) = self.json::<ArrayHandle>(&dir.retry(attempt))? else { break };
             if handle.parts.is_empty() {
                 // Its client died before it could note the ids, or was refused.
@@ -228,7 +248,7 @@ impl Cluster {
             parts: parts.map(|(job_id, elements)| ArrayPart { job_id, elements }).collect(),
             items: array.items,
             items_per_element: array.items_per_element,
-            max_attempts: Settings::default().max_attempts,
+            max_attempts: array.max_attempts,
             task: explanation.task.clone(),
         })
     }
@@ -242,8 +262,8 @@ impl Cluster {
             Err(Error::NoSuchJob { .. }) => return Ok(None),
             other => other?,
         };
-        let mut array = JobArray::<()>::new(self, handle, |_| Ok(()), None);
-        self.follow(&mut array)?;
+        let array = JobArray::<()>::new(self, handle, |_| Ok(()), None);
+        self.follow(&array)?;
         let progress = array.refresh()?;
         Ok(Some(match progress.items - progress.ended() {
             0 if progress.failed == 0 => JobState::Completed,

@@ -36,6 +36,9 @@ impl Progress {
     }
 }
 
+/// In the order of ends, the place of an item that was tried again.
+pub(super) const NO_ITEM: u64 = u64::MAX;
+
 /// All that is known.
 #[derive(Debug)]
 pub(super) struct State {
@@ -160,15 +163,43 @@ impl State {
 
     /// Begins another attempt to make items; those that ended without a value are open again.
     pub(super) fn begin(&mut self, attempt: Attempt) {
+        let mut reopened = HashSet::new();
         for item in attempt.shares.selected.iter().flatten() {
             if let Some(slot) = self.slots.get_mut(*item as usize)
                 && matches!(slot, Slot::Failed(..) | Slot::Ended(..))
             {
                 *slot = Slot::Open;
                 self.failed -= 1;
+                reopened.insert(*item);
             }
         }
+        // They end once more, later; the places of the others stay, for whoever is in the middle.
+        for item in self.ended.iter_mut().filter(|item| reopened.contains(item)) {
+            *item = NO_ITEM;
+        }
         self.attempts.push(attempt);
+        self.give_up_unsubmitted();
+    }
+
+    /// Gives up the items of elements that no Slurm array has: their client died before it could submit
+    /// all arrays.
+    fn give_up_unsubmitted(&mut self) {
+        let Some(number) = self.attempts.len().checked_sub(1) else { return };
+        let attempt = &mut self.attempts[number];
+        let submitted: u64 = attempt.parts.iter().map(|part| part.elements).sum();
+        for (index, element) in (0..).zip(&mut attempt.elements).skip(submitted as usize) {
+            element.end = Some(End::Lost);
+            element.open = 0;
+            attempt.open -= 1;
+            for item in attempt.shares.of_element(index) {
+                if let Some(slot) = self.slots.get_mut(item as usize).filter(|slot| slot.is_open())
+                {
+                    *slot = Slot::Ended(number, index);
+                    self.ended.push(item);
+                    self.failed += 1;
+                }
+            }
+        }
     }
 
     /// Takes in that the attempts so far have left these items to a later one.
@@ -200,6 +231,7 @@ impl State {
             let seen = element.fate.last().map(|seen| &seen.state);
             element.open > 0
                 && (element.listed || seen == Some(&JobState::Running))
+                && !element.fate.has_ended()
                 && !seen.is_some_and(JobState::is_pending)
         };
         let (items, succeeded, failed) = (self.slots.len(), self.succeeded, self.failed);
@@ -222,7 +254,9 @@ impl State {
     /// Returns the segments that may grow: their element and how much of each is known.
     pub(super) fn growing(attempt: &Attempt) -> impl Iterator<Item = (u64, u64)> {
         let elements = (0..).zip(&attempt.elements);
-        let grows = elements.filter(|(_, element)| element.listed && element.open > 0);
+        // One that has ended may have a segment that a cached listing does not show yet.
+        let may_be_there = |element: &Element| element.listed || element.fate.has_ended();
+        let grows = elements.filter(move |(_, element)| element.open > 0 && may_be_there(element));
         grows.map(|(number, element)| (number, element.offset))
     }
 
@@ -266,6 +300,7 @@ impl State {
         } else {
             0
         };
+        known.listed = true;
         let bytes = Arc::new(bytes);
         let mut records = Records::new(&bytes, start);
         let was_open = known.open > 0;
@@ -300,9 +335,12 @@ impl State {
                 *place = slot;
             }
         }
-        known.offset = offset + records.position() as u64;
+        let whole = offset + records.position() as u64;
+        // Half of a record is no news, however often it is read.
+        let grew = known.offset != whole;
+        known.offset = whole;
         attempt.open -= usize::from(was_open && known.open == 0);
-        true
+        grew
     }
 
     /// Takes in what the backend says of the elements.
@@ -380,4 +418,62 @@ pub(super) fn failure(bytes: &[u8]) -> Failure {
         let kind = slurm_core::outcome::FailureKind::Version;
         Failure::new(kind, format!("the failure {error}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use slurm_core::segment::{header, push_record};
+
+    use super::*;
+
+    fn state(items: u64) -> State {
+        let mut state = State::new(7, items);
+        let shares = Shares { selected: None, count: items, per_element: items };
+        let job = "9".parse().unwrap();
+        state.begin(Attempt::new(JobDir::at("/nowhere"), shares, &[(job, 1)]));
+        state
+    }
+
+    #[test]
+    fn half_of_a_record_is_no_news() {
+        let mut state = state(2);
+        let mut bytes = header(7);
+        push_record(&mut bytes, RecordKind::Value, 0, b"zero");
+        let whole = bytes.len() as u64;
+        push_record(&mut bytes, RecordKind::Value, 1, b"one");
+        let rest = bytes.split_off(bytes.len() - 2);
+        assert!(state.grown(0, 0, 0, bytes.clone()));
+        let half = bytes[whole as usize..].to_vec();
+        assert!(!state.grown(0, 0, whole, half.clone()), "also when it is read again");
+        assert_eq!(state.progress().succeeded, 1);
+        assert!(state.grown(0, 0, whole, [half, rest].concat()));
+        assert!(state.is_complete());
+    }
+
+    #[test]
+    fn an_item_that_is_tried_again_ends_once_more() {
+        let mut state = state(2);
+        let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
+        let mut bytes = header(7);
+        push_record(&mut bytes, RecordKind::Failure, 0, &failure.unwrap());
+        push_record(&mut bytes, RecordKind::Value, 1, b"one");
+        assert!(state.grown(0, 0, 0, bytes) && state.is_complete());
+        let shares = Shares { selected: Some(vec![0]), count: 1, per_element: 1 };
+        let job = "10".parse().unwrap();
+        state.begin(Attempt::new(JobDir::at("/again"), shares, &[(job, 1)]));
+        assert_eq!((state.ended.as_slice(), state.is_complete()), (&[NO_ITEM, 1][..], false));
+        let mut bytes = header(7);
+        push_record(&mut bytes, RecordKind::Value, 0, b"zero");
+        assert!(state.grown(1, 0, 0, bytes) && state.is_complete());
+        assert_eq!(state.ended, [NO_ITEM, 1, 0]);
+    }
+
+    #[test]
+    fn what_no_slurm_array_has_is_given_up() {
+        let mut state = State::new(7, 4);
+        let shares = Shares { selected: None, count: 4, per_element: 1 };
+        let job = "9".parse().unwrap();
+        state.begin(Attempt::new(JobDir::at("/nowhere"), shares, &[(job, 3)]));
+        assert_eq!((state.failed(), state.progress().failed), (vec![3], 1));
+    }
 }

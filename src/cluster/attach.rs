@@ -52,6 +52,8 @@ impl Cluster {
                 found: handle.task,
             });
         }
+        // A result of a program with other types is refused when it is read.
+        let handle = JobHandle { signature: entry.signature, ..handle };
         Ok(Job::new(self.clone(), handle, T::decode_output, None))
     }
 

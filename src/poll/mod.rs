@@ -149,6 +149,8 @@ impl Poller {
             subject.seen(&self.shared.backend.survey(&asked)?);
         }
         self.shared.look(subjects);
+        self.shared.look(subjects);
+        subject.settle(&self.shared.backend.cadence());
         Ok(())
     }
 
@@ -305,8 +307,10 @@ impl Pace {
         Self { range, interval: range.0, due: Instant::now() + range.0 }
     }
 
+    /// Makes the next look come soon, and never later than it was to come.
     fn reset(&mut self) {
-        *self = Self::new(self.range);
+        self.interval = self.range.0;
+        self.due = self.due.min(Instant::now() + self.range.0);
     }
 
     /// Plans the next look after one that began at `began`.

@@ -34,10 +34,10 @@ pub(crate) fn cancel_children(cluster: &Cluster, job: JobId, dir: &Path) -> Resu
 fn cancel_below(cluster: &Cluster, state_dir: &Path) -> Result<()> {
     let backend = cluster.backend();
     for (dir, ids) in children_of(cluster, state_dir)? {
-        if backend.host().read(&dir.result(), 0)?.is_some() {
-            continue;
+        if backend.host().read(&dir.result(), 0)?.is_none() {
+            ids.iter().try_for_each(|id| backend.cancel(*id, None))?;
         }
-        ids.iter().try_for_each(|id| backend.cancel(*id, None))?;
+        // Also of a workflow that has ended before its jobs.
         if let Some(id) = ids.first() {
             cancel_children(cluster, *id, dir.path())?;
         }

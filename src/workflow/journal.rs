@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use slurm_core::codec;
@@ -58,8 +58,6 @@ pub(crate) struct Child {
     pub(crate) pre_id: PreId,
     /// One, or those of the Slurm arrays that an array takes; none if they are not known.
     pub(crate) job_ids: Vec<JobId>,
-    /// Seconds since the Unix epoch.
-    at: u64,
     /// Of the workflow that this one resumes.
     pub(crate) is_inherited: bool,
 }
@@ -127,14 +125,8 @@ impl Key {
 }
 
 impl Child {
-    fn new(pre_id: &PreId, at: u64) -> Self {
-        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), at, is_inherited: false }
-    }
-
-    /// Returns how long ago it was about to be submitted.
-    pub(crate) fn age(&self) -> Duration {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        now.saturating_sub(Duration::from_secs(self.at))
+    fn new(pre_id: &PreId) -> Self {
+        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), is_inherited: false }
     }
 }
 
@@ -242,23 +234,28 @@ impl State {
 
     fn apply(&mut self, entry: &Entry) {
         match entry {
-            Entry::Intent { key, number, pre_id, at } => {
+            Entry::Intent { key, number, pre_id, .. } => {
                 let calls = self.calls.entry(key.clone()).or_default();
                 // A line before this one may have been lost.
                 while calls.len() <= *number {
                     calls.push(Call::default());
                 }
-                let child = Child::new(pre_id, *at);
+                let child = Child::new(pre_id);
                 calls[*number].child = Some(child);
                 self.places.insert(pre_id.clone(), (key.clone(), *number));
             }
             Entry::Submitted { pre_id, job_ids } => {
-                if let Some(Some(child)) = self.child(pre_id) {
+                if let Some(Some(child)) = self.child(pre_id)
+                    && child.pre_id == *pre_id
+                {
                     child.job_ids.clone_from(job_ids);
                 }
             }
             Entry::Refused { pre_id } | Entry::Dropped { pre_id } => {
-                if let Some(child) = self.child(pre_id) {
+                // Another one may have taken its place.
+                if let Some(child) = self.child(pre_id)
+                    && child.as_ref().is_some_and(|child| child.pre_id == *pre_id)
+                {
                     *child = None;
                 }
             }
@@ -285,8 +282,8 @@ pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
             children.iter().position(|(_, child)| child.pre_id == *of)
         };
         match entry {
-            Entry::Intent { key, pre_id, at, .. } if found(&children, pre_id).is_none() => {
-                let child = Child::new(pre_id, *at);
+            Entry::Intent { key, pre_id, .. } if found(&children, pre_id).is_none() => {
+                let child = Child::new(pre_id);
                 children.push((key.task.clone(), child));
             }
             Entry::Submitted { pre_id, job_ids } => {

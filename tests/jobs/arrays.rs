@@ -175,6 +175,26 @@ fn what_failed_can_be_tried_again(site: &Site) {
     let attached = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
     assert_eq!(attached.results().unwrap(), ["this time"; 3], "also one without ids");
 
+    // Whoever is in the middle of a stream is given the new attempts, and only those.
+    let items = [site.path("three"), site.path("four")];
+    let array = second_time::map(items).max_attempts(3).submit(&site.cluster).unwrap();
+    let mut given = Vec::new();
+    for (index, value) in array.stream().unwrap() {
+        given.push((index, value.is_ok()));
+        if given.len() == 2 {
+            // Another handle tries again; this one takes that in.
+            let other = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
+            other.wait().unwrap();
+            assert_eq!(other.retry_failed().unwrap(), 2);
+            other.wait().unwrap();
+            assert_eq!(array.retry_failed().unwrap(), 0);
+        }
+    }
+    given[..2].sort_unstable();
+    given[2..].sort_unstable();
+    assert_eq!(given, [(0, false), (1, false), (0, true), (1, true)]);
+    assert_eq!(array.stream().unwrap().count(), 2, "each item once");
+
     let array = root::map([-1]).max_attempts(2).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().failed, 1);
     assert_eq!(array.retry_failed().unwrap(), 1);
@@ -197,6 +217,8 @@ fn some_items_can_be_cancelled(site: &Site) {
     let array = waiting(site, 4);
     until("all run", || noted(site).len() == 4);
     array.cancel_items([1, 3]).unwrap();
+    // By looking alone, too.
+    until("their end is seen", || array.refresh().unwrap().failed == 2);
     for index in [1, 3] {
         assert_eq!(job_error(array.result(index)).kind, JobErrorKind::Cancelled);
     }

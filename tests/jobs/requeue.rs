@@ -156,6 +156,10 @@ fn an_element_that_asks(site: &Site) {
     assert!(results[0].is_ok());
     let Err(Error::Job(error)) = &results[1] else { panic!("{:?}", results[1]) };
     assert!(matches!(error.kind, JobErrorKind::NotRequeued { .. }), "{error}");
+    let builder = count_runs::map([9_usize, 1, 1]).chunk(3).max_requeues(1);
+    let results = builder.submit(&site.cluster).unwrap().try_results().unwrap();
+    let well: Vec<bool> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(well, [false, true, true], "the other calls of the element are made: {results:?}");
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -24,7 +24,7 @@ pub(super) struct Limited<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Limited<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(Counting { inner: deserializer, levels: MAX_DEPTH }).map(Self)
+        T::deserialize(Counting { inner: deserializer, levels: MAX_DEPTH, claims: false }).map(Self)
     }
 }
 
@@ -52,18 +52,20 @@ struct Counting<T> {
     inner: T,
     /// How many may still follow.
     levels: u16,
+    /// Whether the length of what is visited comes from the data, and not from its type.
+    claims: bool,
 }
 
 impl<T> Counting<T> {
     /// Returns `part`, one level further in.
     fn deeper<P, E: Error>(&self, part: P) -> Result<Counting<P>, E> {
         let levels = self.levels.checked_sub(1).ok_or_else(|| E::custom(TOO_DEEP))?;
-        Ok(Counting { inner: part, levels })
+        Ok(Counting { inner: part, levels, claims: false })
     }
 
     /// Returns `part` of the same level.
     fn beside<P>(&self, part: P) -> Counting<P> {
-        Counting { inner: part, levels: self.levels }
+        Counting { inner: part, levels: self.levels, claims: false }
     }
 }
 
@@ -113,12 +115,20 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Counting<D> {
         deserialize_ignored_any();
         deserialize_option();
         deserialize_newtype_struct(name: &'static str);
-        deserialize_seq();
         deserialize_tuple(len: usize);
         deserialize_tuple_struct(name: &'static str, len: usize);
-        deserialize_map();
         deserialize_struct(name: &'static str, fields: &'static [&'static str]);
         deserialize_enum(name: &'static str, variants: &'static [&'static str]);
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let visitor = Counting { claims: true, ..self.beside(visitor) };
+        self.inner.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let visitor = Counting { claims: true, ..self.beside(visitor) };
+        self.inner.deserialize_map(visitor)
     }
 
     fn is_human_readable(&self) -> bool {
@@ -183,13 +193,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Counting<V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        count(access.size_hint())?;
+        count(access.size_hint().filter(|_| self.claims))?;
         let access = self.deeper(access)?;
         self.inner.visit_seq(access)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        count(access.size_hint())?;
+        count(access.size_hint().filter(|_| self.claims))?;
         let access = self.deeper(access)?;
         self.inner.visit_map(access)
     }
@@ -256,7 +266,7 @@ impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Counting<A> {
     ) -> Result<(S::Value, Self::Variant), A::Error> {
         let levels = self.levels;
         let (value, variant) = self.inner.variant_seed(seed)?;
-        Ok((value, Counting { inner: variant, levels }))
+        Ok((value, Counting { inner: variant, levels, claims: false }))
     }
 }
 

@@ -242,6 +242,14 @@ mod tests {
     }
 
     #[test]
+    fn a_large_list_of_small_parts_is_no_lie() {
+        let pixels: Vec<[u8; 3]> = vec![[1, 2, 3]; 2_000_000];
+        assert_eq!(decode::<Vec<[u8; 3]>>(&encode_checked(&pixels).unwrap()).unwrap(), pixels);
+        let pairs: Vec<(u8, bool)> = vec![(7, true); 2_000_000];
+        assert_eq!(decode::<Vec<(u8, bool)>>(&encode_checked(&pairs).unwrap()).unwrap(), pairs);
+    }
+
+    #[test]
     fn a_length_that_lies_reserves_no_memory() {
         let huge = [u64::MAX.to_le_bytes().as_slice(), b"abcd"].concat();
         assert!(decode::<String>(&huge).is_err());

@@ -15,7 +15,11 @@ pub(super) fn add_bytes(script: &mut Script, target: &str, bytes: &[u8]) {
     if bytes.len() <= WITH_SCRIPT {
         script.add("printf ").word(&printf_format(bytes)).add(format!(" >{target}"));
     } else {
-        script.add(format!("head -c {} >{target}", bytes.len())).payload(bytes);
+        // A connection that is cut in the middle ends the input, and that is no error of `head`.
+        let length = bytes.len();
+        script
+            .add(format!("head -c {length} >{target} && [ \"$(wc -c <{target})\" -eq {length} ]"));
+        script.payload(bytes);
     }
 }
 
