@@ -177,24 +177,33 @@ impl Cluster {
         Ok(array)
     }
 
+    /// Returns the attempts after the first `known` ones of the array in `dir`.
+    pub(crate) fn attempts_of(&self, dir: &JobDir, known: usize) -> Result<Vec<ArrayHandle>> {
+        let mut attempts = Vec::new();
+        for attempt in known.max(1).. {
+            let Some(handle) = self.json::<ArrayHandle>(&dir.retry(attempt))? else { break };
+            if !handle.parts.is_empty() {
+                attempts.push(handle);
+                continue;
+            }
+            // Its client died before it could note the ids, or was refused.
+            let dir = JobDir::at(&handle.dir);
+            let Some(explanation) = self.json(&dir.job_json())? else { continue };
+            match self.handle_of_array(&dir, &explanation) {
+                Err(Error::NoSuchJob { .. }) => {}
+                other => attempts.push(other?),
+            }
+        }
+        Ok(attempts)
+    }
+
     /// Makes the attempts known that came after the first one.
     fn follow<V>(&self, array: &JobArray<V>) -> Result<()> {
         if array.is_empty() {
             return Ok(());
         }
-        let dir = JobDir::at(&array.handle.dir);
         let known = array.watch.state().attempts.len();
-        for attempt in known.. {
-            let Some(mut handle) = self.json::<ArrayHandle>(&dir.retry(attempt))? else { break };
-            if handle.parts.is_empty() {
-                // Its client died before it could note the ids, or was refused.
-                let dir = JobDir::at(&handle.dir);
-                let Some(explanation) = self.json(&dir.job_json())? else { continue };
-                handle = match self.handle_of_array(&dir, &explanation) {
-                    Err(Error::NoSuchJob { .. }) => continue,
-                    other => other?,
-                };
-            }
+        for handle in self.attempts_of(&JobDir::at(&array.handle.dir), known)? {
             let again = JobArray::<()>::new(self, handle, |_| Ok(()), None);
             let Work::Items(items) = again.spec()?.work else { break };
             let mut state = array.watch.state();

@@ -36,6 +36,10 @@ fn cancel_below(cluster: &Cluster, state_dir: &Path) -> Result<()> {
     for (dir, ids) in children_of(cluster, state_dir)? {
         if backend.host().read(&dir.result(), 0)?.is_none() {
             ids.iter().try_for_each(|id| backend.cancel(*id, None))?;
+            // What of an array was tried again.
+            for attempt in cluster.attempts_of(&dir, 1)? {
+                attempt.parts.iter().try_for_each(|part| backend.cancel(part.job_id, None))?;
+            }
         }
         // Also of a workflow that has ended before its jobs.
         if let Some(id) = ids.first() {
