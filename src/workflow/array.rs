@@ -99,7 +99,7 @@ impl Call<'_> {
         if backend.host().read(&dir.script(), 0)?.is_none() {
             return Ok(vec![None; parts.submissions.len()]);
         }
-        let find = |part| search(self.cluster, || backend.id_of(&child.pre_id, part));
+        let find = |part| search(self.cluster, child, || backend.id_of(&child.pre_id, part));
         parts.submissions.iter().map(|prepared| find(prepared.part)).collect()
     }
 

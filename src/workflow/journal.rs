@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use slurm_core::codec;
@@ -58,6 +58,8 @@ pub(crate) struct Child {
     pub(crate) pre_id: PreId,
     /// One, or those of the Slurm arrays that an array takes; none if they are not known.
     pub(crate) job_ids: Vec<JobId>,
+    /// Seconds since the Unix epoch.
+    at: u64,
     /// Of the workflow that this one resumes.
     pub(crate) is_inherited: bool,
 }
@@ -125,8 +127,14 @@ impl Key {
 }
 
 impl Child {
-    fn new(pre_id: &PreId) -> Self {
-        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), is_inherited: false }
+    fn new(pre_id: &PreId, at: u64) -> Self {
+        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), at, is_inherited: false }
+    }
+
+    /// Returns how long ago it was about to be submitted, by the clocks of both machines.
+    pub(crate) fn age(&self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        now.saturating_sub(Duration::from_secs(self.at))
     }
 }
 
@@ -234,13 +242,13 @@ impl State {
 
     fn apply(&mut self, entry: &Entry) {
         match entry {
-            Entry::Intent { key, number, pre_id, .. } => {
+            Entry::Intent { key, number, pre_id, at } => {
                 let calls = self.calls.entry(key.clone()).or_default();
                 // A line before this one may have been lost.
                 while calls.len() <= *number {
                     calls.push(Call::default());
                 }
-                let child = Child::new(pre_id);
+                let child = Child::new(pre_id, *at);
                 calls[*number].child = Some(child);
                 self.places.insert(pre_id.clone(), (key.clone(), *number));
             }
@@ -282,8 +290,8 @@ pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
             children.iter().position(|(_, child)| child.pre_id == *of)
         };
         match entry {
-            Entry::Intent { key, pre_id, .. } if found(&children, pre_id).is_none() => {
-                let child = Child::new(pre_id);
+            Entry::Intent { key, pre_id, at, .. } if found(&children, pre_id).is_none() => {
+                let child = Child::new(pre_id, *at);
                 children.push((key.task.clone(), child));
             }
             Entry::Submitted { pre_id, job_ids } => {

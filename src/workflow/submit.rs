@@ -86,7 +86,7 @@ fn id_of(flow: &Flow, cluster: &Cluster, child: &Child, dir: &JobDir) -> Result<
     if cluster.backend().host().read(&dir.script(), 0)?.is_none() {
         return Ok(None);
     }
-    let found = search(cluster, || match cluster.id_in(dir, &child.pre_id) {
+    let found = search(cluster, child, || match cluster.id_in(dir, &child.pre_id) {
         Ok(id) => Ok(Some(id)),
         Err(Error::NoSuchJob { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -101,15 +101,17 @@ fn id_of(flow: &Flow, cluster: &Cluster, child: &Child, dir: &JobDir) -> Result<
 /// Looks for the job of an intent for as long as its submission may still be on the way.
 pub(super) fn search(
     cluster: &Cluster,
+    child: &Child,
     find: impl Fn() -> Result<Option<JobId>>,
 ) -> Result<Option<JobId>> {
     const PAUSE: Duration = Duration::from_millis(500);
     let mut failures = 0;
-    // By this machine's own clock: that of the one that wrote the intent may be off.
+    let on_the_way = cluster.backend().cadence().on_the_way;
+    // The clock of the machine that wrote the intent may be ahead.
     let began = Instant::now();
     loop {
         // Looked at before the question, so that the last one comes after the time is over.
-        let is_over = began.elapsed() >= cluster.backend().cadence().on_the_way;
+        let is_over = child.age().max(began.elapsed()) >= on_the_way;
         match find() {
             Ok(None) if !is_over => {}
             Ok(found) => return Ok(found),
