@@ -241,7 +241,6 @@ fn edges_of(
         (same && edges.len() == parts).then(|| edges.into_iter().nth(part)).flatten()
     };
     for array in &settings.corresponding {
-        let PreId { .. } = &array.pre_id;
         let problem = || {
             format!(
                 "`after_corr` needs arrays of the same shape: the array {} has {} items, this one {}",
