@@ -205,7 +205,7 @@ fn what_failed_can_be_tried_again(site: &Site) {
 
 fn waiting(site: &Site, count: usize) -> JobArray<(u64, u32)> {
     let items = (0..count).map(|_| (site.path("notes"), site.path("gate")));
-    note_and_wait::map(items).mem("64M").submit(&site.cluster).unwrap()
+    note_and_wait::map(items).mem("256M").submit(&site.cluster).unwrap()
 }
 
 fn noted(site: &Site) -> Vec<String> {

@@ -28,7 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Two jobs, and one that takes the results of both and waits for a third.
-#[slurm::workflow(time = "10:00", mem = "64M")]
+#[slurm::workflow(time = "10:00", mem = "256M")]
 fn diamond(flow: &Workflow, text: &str) -> slurm::Result<i64> {
     let left = parse::job(text).submit(flow)?;
     let right = parse::job("2").time("30:00").cpus_per_task(2).submit(flow)?;

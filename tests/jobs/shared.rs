@@ -254,7 +254,7 @@ fn options_say_where_they_come_from(site: &Site) {
         found.map(|option| (option.value.clone().unwrap_or_default(), option.source.as_str()))
     };
     assert_eq!(option("time"), Some(("00:07:00".to_owned(), "call")));
-    assert_eq!(option("mem"), Some(("64M".to_owned(), "attribute")));
+    assert_eq!(option("mem"), Some(("256M".to_owned(), "attribute")));
     assert_eq!(option("job_name"), Some(("add".to_owned(), "default")));
     assert!(explained.to_string().contains("mem"), "{explained}");
     assert!(explained.script.contains("#SBATCH --time=00:07:00\n"), "{}", explained.script);

@@ -205,7 +205,7 @@ fn the_supervisor_dies(site: &Site) {
     assert_eq!(runs(&folder), [1, 1]);
 }
 
-#[slurm::workflow(time = "10:00", mem = "64M")]
+#[slurm::workflow(time = "10:00", mem = "256M")]
 fn with_array(flow: &Workflow, folder: &Path) -> anyhow::Result<i64> {
     let squares = square::map((0..4).map(|n| (folder, n))).submit(flow)?;
     if flow.context().restart_count() == 0 {
@@ -227,7 +227,7 @@ fn an_array_is_submitted_once(site: &Site) {
     assert_eq!(graph.edges[0].from, node.id);
 }
 
-#[slurm::workflow(time = "10:00", mem = "64M")]
+#[slurm::workflow(time = "10:00", mem = "256M")]
 fn with_needs(flow: &Workflow, folder: &Path, files: Vec<PathBuf>) -> slurm::Result<u32> {
     let squares = square::map((0..2).map(|n| (folder, n))).submit(flow)?;
     let needed = needs::map(files).submit(flow)?;
@@ -249,7 +249,7 @@ fn items_that_failed(site: &Site) {
     assert_eq!(runs(&folder), [1, 1]);
 }
 
-#[slurm::workflow(time = "10:00", mem = "64M")]
+#[slurm::workflow(time = "10:00", mem = "256M")]
 fn many_arrays(flow: &Workflow, folder: &Path, count: u32) -> slurm::Result<u32> {
     let array = |n: u32| square::map((3 * n..3 * n + 3).map(|n| (folder, n))).submit(flow);
     let arrays = (0..count).map(array).collect::<slurm::Result<Vec<_>>>()?;

@@ -13,7 +13,7 @@ pub(crate) struct Config {
     pub(crate) rates: Vec<f64>,
 }
 
-#[slurm::task(time = "5:00", mem = "64M")]
+#[slurm::task(time = "5:00", mem = "256M")]
 pub(crate) fn add(a: i64, b: i64) -> i64 {
     a + b
 }

@@ -34,7 +34,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Notes that it was run for `n`, and returns the square.
-#[slurm::task(time = "5:00", mem = "64M")]
+#[slurm::task(time = "5:00", mem = "256M")]
 pub(crate) fn square(folder: &Path, n: u32) -> u32 {
     let path = folder.join(n.to_string());
     fs::OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(b"x").unwrap();
@@ -47,7 +47,7 @@ pub(crate) fn runs(folder: &Path) -> Vec<usize> {
     (0..).map_while(length).collect()
 }
 
-#[slurm::workflow(time = "10:00", mem = "64M")]
+#[slurm::workflow(time = "10:00", mem = "256M")]
 pub(crate) fn sum_of_squares(flow: &Workflow, folder: &Path, count: u32) -> slurm::Result<u32> {
     let jobs: Vec<Job<u32>> =
         (0..count).map(|n| square::job(folder, n).submit(flow)).collect::<slurm::Result<_>>()?;
@@ -220,7 +220,7 @@ fn one_process(site: &Site) {
 }
 
 /// Submits a job once a file is there.
-#[slurm::workflow(time = "10:00", mem = "64M")]
+#[slurm::workflow(time = "10:00", mem = "256M")]
 fn behind_a_gate(flow: &Workflow, gate: &Path) -> slurm::Result<i64> {
     while !gate.exists() {
         std::thread::sleep(Duration::from_millis(5));
