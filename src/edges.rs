@@ -120,25 +120,29 @@ macro_rules! waits {
         impl<T: Task> $builder {
             /// Runs the job only after `job` has succeeded: all of it, if it is an array. If that fails, this
             /// one ends as [`DependencyFailed`](crate::JobErrorKind::DependencyFailed).
-            pub fn after(self, job: &impl Submitted) -> Self {
-                self.wait_for(job.edges(DependencyKind::AfterOk))
+            pub fn after(mut self, job: &impl Submitted) -> Self {
+                self.options.edges.extend(job.edges(DependencyKind::AfterOk));
+                self
             }
 
             /// Runs the job after `job` has ended, however it ended.
-            pub fn after_any(self, job: &impl Submitted) -> Self {
-                self.wait_for(job.edges(DependencyKind::AfterAny))
+            pub fn after_any(mut self, job: &impl Submitted) -> Self {
+                self.options.edges.extend(job.edges(DependencyKind::AfterAny));
+                self
             }
 
             /// Runs the job only after `job` has failed; an array has if any element has.
-            pub fn after_not_ok(self, job: &impl Submitted) -> Self {
-                self.wait_for(job.edges(DependencyKind::AfterNotOk))
+            pub fn after_not_ok(mut self, job: &impl Submitted) -> Self {
+                self.options.edges.extend(job.edges(DependencyKind::AfterNotOk));
+                self
             }
 
             /// Runs the job once `job` has started, `delay` later; Slurm counts in minutes, rounded up.
-            pub fn after_start(self, job: &impl Submitted, delay: Duration) -> Self {
+            pub fn after_start(mut self, job: &impl Submitted, delay: Duration) -> Self {
                 let minutes = Some(delay.as_secs().div_ceil(60)).filter(|minutes| *minutes > 0);
                 let edges = job.edges(DependencyKind::After).into_iter();
-                self.wait_for(edges.map(|edge| Edge { minutes, ..edge }).collect())
+                self.options.edges.extend(edges.map(|edge| Edge { minutes, ..edge }));
+                self
             }
 
             /// Runs the job only while no other job of the same name and user runs.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use slurm_core::options::OptionInput;
 use slurm_core::task::Task;
 
 use super::JobArray;
@@ -14,7 +13,6 @@ use super::submit::submit;
 use crate::arg::CallArguments;
 use crate::builder::CallOptions;
 use crate::cluster::{Cluster, Submitter};
-use crate::edges::Edge;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::submit::new_pre_id;
@@ -114,23 +112,6 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// this by itself where it can.
     pub fn after_corr<U>(mut self, array: &JobArray<U>) -> Self {
         self.settings.corresponding.push(array.reference());
-        self
-    }
-
-    /// Sets the option `key`, with `_` or `-`, to `value`, for each element.
-    pub fn set(mut self, key: &str, value: impl Into<OptionInput>) -> Self {
-        self.options.set(key, value.into());
-        self
-    }
-
-    pub(crate) fn wait_for(mut self, edges: Vec<Edge>) -> Self {
-        self.options.edges.extend(edges);
-        self
-    }
-
-    /// Passes a flag to sbatch as it is, for what is no option of this library: `--my-plugin=value`.
-    pub fn extra_flag(mut self, flag: impl Into<String>) -> Self {
-        self.options.extra_flag(flag.into());
         self
     }
 

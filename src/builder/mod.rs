@@ -9,13 +9,11 @@ use std::path::PathBuf;
 
 use slurm_core::ids::PreId;
 use slurm_core::layout::JobDir;
-use slurm_core::options::OptionInput;
 use slurm_core::spec::{Spec, Work};
 use slurm_core::task::Task;
 
 use crate::arg::CallArguments;
 use crate::cluster::{Cluster, Submitter};
-use crate::edges::Edge;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::graph;
@@ -51,25 +49,6 @@ impl<T: Task> JobBuilder<T> {
     #[doc(hidden)]
     pub fn new(call: CallArguments) -> Self {
         Self { call, options: CallOptions::default(), resumed: None, task: PhantomData }
-    }
-
-    /// Sets the option `key`, with `_` or `-`, to `value`.
-    ///
-    /// The methods named after the options do the same; this one is for keys known only at run time.
-    pub fn set(mut self, key: &str, value: impl Into<OptionInput>) -> Self {
-        self.options.set(key, value.into());
-        self
-    }
-
-    pub(crate) fn wait_for(mut self, edges: Vec<Edge>) -> Self {
-        self.options.edges.extend(edges);
-        self
-    }
-
-    /// Passes a flag to sbatch as it is, for what is no option of this library: `--my-plugin=value`.
-    pub fn extra_flag(mut self, flag: impl Into<String>) -> Self {
-        self.options.extra_flag(flag.into());
-        self
     }
 
     /// Submits the job.

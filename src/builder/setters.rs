@@ -1,4 +1,5 @@
-//! A method for each of sbatch's options.
+//! What the builders of jobs and of arrays set alike: a method for each of sbatch's options, and the two for what
+//! has none.
 
 use slurm_core::options::OptionInput;
 use slurm_core::task::Task;
@@ -7,21 +8,23 @@ use super::JobBuilder;
 use crate::array::ArrayBuilder;
 
 macro_rules! setters {
-    ($(($key:ident, $name:literal, $kind:ident, $summary:literal, $example:literal))*) => {
-        /// Options of sbatch.
-        impl<T: Task> JobBuilder<T> {
-            $(
-                #[doc = $summary]
-                #[doc = ""]
-                #[doc = concat!("sbatch's `--", $name, "`; an example of a value: `", $example, "`.")]
-                pub fn $key(self, value: impl Into<OptionInput>) -> Self {
-                    self.set(stringify!($key), value)
-                }
-            )*
-        }
+    ($builder:ty: $(($key:ident, $name:literal, $kind:ident, $summary:literal, $example:literal))*) => {
+        /// Options of sbatch; on an array, for each of its elements.
+        impl<T: Task> $builder {
+            /// Sets the option `key`, with `_` or `-`, to `value`.
+            ///
+            /// The methods named after the options do the same; this one is for keys known only at run time.
+            pub fn set(mut self, key: &str, value: impl Into<OptionInput>) -> Self {
+                self.options.set(key, value.into());
+                self
+            }
 
-        /// Options of sbatch, for each element of the array.
-        impl<T: Task> ArrayBuilder<'_, T> {
+            /// Passes a flag to sbatch as it is, for what is no option of this library: `--my-plugin=value`.
+            pub fn extra_flag(mut self, flag: impl Into<String>) -> Self {
+                self.options.extra_flag(flag.into());
+                self
+            }
+
             $(
                 #[doc = $summary]
                 #[doc = ""]
@@ -34,4 +37,13 @@ macro_rules! setters {
     };
 }
 
-slurm_core::for_each_option!(setters);
+macro_rules! of_jobs {
+    ($($row:tt)*) => { setters!(JobBuilder<T>: $($row)*); };
+}
+
+macro_rules! of_arrays {
+    ($($row:tt)*) => { setters!(ArrayBuilder<'_, T>: $($row)*); };
+}
+
+slurm_core::for_each_option!(of_jobs);
+slurm_core::for_each_option!(of_arrays);
