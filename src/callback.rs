@@ -10,6 +10,7 @@ use slurm_core::state::JobState;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
+use crate::array::{ArrayHandle, Progress};
 use crate::error::Result;
 use crate::explain::Explanation;
 use crate::job::JobHandle;
@@ -21,7 +22,8 @@ use crate::slurmfile::CallbackSettings;
 /// gives it a name; the `callbacks` of a [Slurmfile](crate::Slurmfile) say which of them are used and with which
 /// arguments. No code is loaded: a Slurmfile can only name what the program has.
 ///
-/// For an array, `on_submitted` is called for each Slurm array that it takes, and `on_ended` not at all.
+/// For an array, `on_submitted` is called for each Slurm array that it takes, and
+/// [`on_array_ended`](Self::on_array_ended) once for all of them.
 ///
 /// A callback that fails or panics is told to the program's logger and changes nothing else. It keeps the call
 /// that it was made from waiting, so it should be quick.
@@ -67,6 +69,16 @@ pub trait Callback: Send + Sync {
     /// Whatever went wrong, for the logger.
     fn on_ended(&self, job: &JobHandle, state: &JobState) -> CallbackResult {
         let _ = (job, state);
+        Ok(())
+    }
+
+    /// This process has learnt, by waiting, that all items of an array have ended. Called once for each
+    /// [`JobArray`](crate::JobArray), and again after each [`retry_failed`](crate::JobArray::retry_failed).
+    ///
+    /// # Errors
+    /// Whatever went wrong, for the logger.
+    fn on_array_ended(&self, array: &ArrayHandle, progress: &Progress) -> CallbackResult {
+        let _ = (array, progress);
         Ok(())
     }
 }
@@ -153,6 +165,10 @@ impl Callbacks {
             let state = state();
             self.each("on_ended", |callback| callback.on_ended(job, &state));
         }
+    }
+
+    pub(crate) fn on_array_ended(&self, array: &ArrayHandle, progress: &Progress) {
+        self.each("on_array_ended", |callback| callback.on_array_ended(array, progress));
     }
 
     fn each(&self, hook: &str, call: impl Fn(&dyn Callback) -> CallbackResult) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,8 @@ pub struct JobArray<T> {
     pub(super) watch: Arc<ArrayWatch>,
     explanation: OnceCell<Explanation>,
     pub(super) upstream: OnceCell<Vec<UpstreamFailure>>,
+    /// The number of attempts whose end the callbacks were told of.
+    pub(super) told: AtomicUsize,
 }
 
 impl<T> fmt::Debug for JobArray<T> {
@@ -103,6 +106,7 @@ impl<T> JobArray<T> {
             watch: Arc::new(ArrayWatch::new(state)),
             explanation: explanation.map_or_else(OnceCell::new, OnceCell::with_value),
             upstream: OnceCell::new(),
+            told: AtomicUsize::new(0),
         }
     }
 
@@ -197,6 +201,7 @@ impl<T> JobArray<T> {
     pub fn refresh(&self) -> Result<Progress> {
         self.cluster.check_is_real(&self.handle.task)?;
         self.cluster.poller().refresh(&self.subject())?;
+        self.tell_end();
         Ok(self.progress())
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use slurm_core::ids::{JobId, PreId};
@@ -93,6 +94,7 @@ impl<T> JobArray<T> {
         let ended = || self.watch.check(|state| state.is_complete().then_some(()));
         self.cluster.poller().wait(deadline, ended).transpose()?;
         drop(watch);
+        self.tell_end();
         Ok(self.progress())
     }
 
@@ -109,6 +111,17 @@ impl<T> JobArray<T> {
     pub(super) fn watched(&self) -> Result<Watch> {
         self.cluster.check_is_real(&self.handle.task)?;
         self.cluster.poller().watch(self.watch.clone())
+    }
+
+    /// Tells the callbacks, once for each attempt, that all items have ended.
+    pub(super) fn tell_end(&self) {
+        let (is_complete, attempts) = {
+            let state = self.watch.state();
+            (state.is_complete(), state.attempts.len())
+        };
+        if is_complete && self.told.fetch_max(attempts, Ordering::Relaxed) < attempts {
+            self.cluster.callbacks().on_array_ended(&self.handle, &self.progress());
+        }
     }
 
     fn within(&self, range: Range<usize>) -> Result<Range<u64>> {
@@ -197,6 +210,7 @@ impl<T> Wait<'_, T> {
 impl<T> Drop for Wait<'_, T> {
     fn drop(&mut self) {
         self.reporter.end(self.array.progress());
+        self.array.tell_end();
     }
 }
 
@@ -246,7 +260,11 @@ impl<T> Iterator for Stream<'_, T> {
                 self.given = usize::MAX;
                 Some((0, Err(error)))
             }
-            Ok(None) | Err(_) => None,
+            Ok(None) => {
+                array.tell_end();
+                None
+            }
+            Err(_) => None,
         }
     }
 }

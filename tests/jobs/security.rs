@@ -12,8 +12,8 @@ use libtest_mimic::Trial;
 use serde::Deserialize;
 use slurm::error::HostError;
 use slurm::{
-    BackendKind, Callback, CallbackResult, Cluster, Error, Explanation, JobHandle, JobState,
-    Secret, Slurmfile,
+    ArrayHandle, BackendKind, Callback, CallbackResult, Cluster, Error, Explanation, JobHandle,
+    JobState, Progress, Secret, Slurmfile,
 };
 
 use crate::common::{Site, error_of, on, on_all, on_both, result_of, until};
@@ -196,6 +196,11 @@ impl Callback for Note {
     fn on_ended(&self, job: &JobHandle, state: &JobState) -> CallbackResult {
         self.add(&format!("ended {} {state}", job.job_id))
     }
+
+    fn on_array_ended(&self, array: &ArrayHandle, progress: &Progress) -> CallbackResult {
+        let Progress { succeeded, failed, .. } = progress;
+        self.add(&format!("ended {} {succeeded} {failed}", array.parts[0].job_id))
+    }
 }
 
 #[derive(Deserialize)]
@@ -236,6 +241,17 @@ fn callbacks(site: &Site) {
              submitted {bad} jobs::tasks::exit_with\nended {bad} FAILED\n"
         )
     );
+    fs::remove_file(&file).unwrap();
+    let array = exit_with::map([0, 3]).submit(&cluster).unwrap();
+    array.wait().unwrap();
+    assert_eq!(array.stream().unwrap().count(), 2);
+    array.retry_failed().unwrap();
+    array.wait().unwrap();
+    let told = fs::read_to_string(&file).unwrap();
+    let id = array.job_ids().next().unwrap();
+    let ended = told.lines().filter(|line| *line == format!("ended {id} 0 2"));
+    assert_eq!(ended.count(), 2, "once, and once more after another try: {told}");
+    assert_eq!(told.matches("submitted").count(), 2, "{told}");
     let logged = crate::logger::logged();
     assert!(logged.contains("the callback `fails` failed in on_submitted: no network"), "{logged}");
     assert!(logged.contains("the callback `fails` panicked in on_ended: a bug in it"), "{logged}");
