@@ -1,0 +1,116 @@
+//! The directory of a submission: what is written before, noted after, and removed if nothing came of it.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use slurm_core::ids::JobId;
+use slurm_core::layout::JobDir;
+
+use super::Prepared;
+use crate::backend::Submission;
+use crate::cluster::Cluster;
+use crate::error::{Error, Result, SubmitError};
+use crate::host::{Content, Host, NewDir, NewFile};
+use crate::workflow;
+
+/// The note that the client leaves in the job's directory once the job has an id.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Submitted {
+    pub(crate) job_id: JobId,
+    /// Of the further arrays of the submission.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) further: Vec<JobId>,
+}
+
+/// What is written before anything is submitted.
+#[derive(Debug)]
+pub(crate) struct Files<'a> {
+    cluster: &'a Cluster,
+    holds_secrets: bool,
+    spec: &'a [u8],
+    scripts: Vec<(String, &'a [u8])>,
+    json: Vec<u8>,
+    workflow: Option<&'a [u8]>,
+}
+
+impl<'a> Files<'a> {
+    /// Returns the files of a submission, given all of its parts.
+    pub(crate) fn of(cluster: &'a Cluster, parts: &'a [Prepared]) -> Result<Self> {
+        let name = |part: &Prepared| {
+            part.script().file_name().unwrap_or_default().to_string_lossy().into_owned()
+        };
+        let scripts = parts.iter().map(|part| (name(part), part.explanation.script.as_bytes()));
+        let json = serde_json::to_vec_pretty(&parts.first().map(|part| &part.explanation))
+            .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
+        let spec = parts.first().map_or(&[][..], |part| &part.spec);
+        let workflow = parts.first().and_then(|part| part.workflow.as_deref());
+        let holds_secrets = parts.iter().any(|part| part.holds_secrets);
+        Ok(Self { cluster, holds_secrets, spec, scripts: scripts.collect(), json, workflow })
+    }
+
+    /// Returns the submission that creates the directory with the files and what else there is.
+    pub(crate) fn submission<'s>(
+        &'s self,
+        prepared: &'s Prepared,
+        others: &[NewFile<'s>],
+        noted: bool,
+    ) -> Submission<'s> {
+        let (base, dir) = (self.cluster.job_base_dir(), prepared.dir.path());
+        // A workflow outside of a job may have its directory anywhere.
+        let base = if dir.starts_with(base) { base } else { dir.parent().unwrap_or(base) };
+        let below = dir.strip_prefix(base).unwrap_or(dir);
+        let new = NewDir { base, below, mode: self.cluster.permissions().job_dir };
+        let mut files = self.list();
+        files.extend_from_slice(others);
+        Submission { prepared, new: Some((new, files)), noted }
+    }
+
+    /// Returns the permissions of a file with arguments.
+    pub(crate) fn arguments_mode(&self) -> Option<u32> {
+        self.holds_secrets.then_some(0o600)
+    }
+
+    fn list(&self) -> Vec<NewFile<'_>> {
+        let file = |name, bytes, mode, synced| NewFile {
+            name,
+            content: Content::Bytes(bytes),
+            mode,
+            synced,
+        };
+        let mut files = vec![file("spec", self.spec, self.arguments_mode(), true)];
+        let scripts = self.scripts.iter();
+        let mode = Some(self.cluster.permissions().script);
+        files.extend(scripts.map(|(name, text)| file(name, text, mode, false)));
+        files.push(file("job.json", &self.json, None, false));
+        // Variables of the Slurmfile are in it.
+        let settings = self.workflow.into_iter();
+        files.extend(settings.map(|text| file(workflow::SETTINGS_FILE, text, Some(0o600), true)));
+        files
+    }
+}
+
+/// Removes the directory of a job that was refused.
+pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
+    // Whatever may still become a job keeps its files.
+    let open = match error {
+        SubmitError::Unknown { .. } | SubmitError::NoJobId { .. } => true,
+        SubmitError::Host(error) => error.leaves_open(),
+        _ => false,
+    };
+    if !open && let Err(leftover) = host.remove_dir(dir) {
+        log::warn!("the directory of a refused job is left behind: {leftover}");
+    }
+}
+
+/// Notes the ids of a submission in its directory.
+pub(crate) fn note(host: &dyn Host, dir: &JobDir, ids: &[JobId]) {
+    let Some((job_id, further)) = ids.split_first() else { return };
+    let note = Submitted { job_id: *job_id, further: further.to_vec() };
+    // The job exists; that its id cannot be noted makes it harder to find, not less of a job.
+    let noted = serde_json::to_vec(&note)
+        .map_err(|error| error.to_string())
+        .and_then(|note| host.write(&dir.submitted(), &note).map_err(|error| error.to_string()));
+    if let Err(error) = noted {
+        log::warn!("the id of job {job_id} could not be noted: {error}");
+    }
+}
