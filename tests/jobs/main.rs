@@ -5,12 +5,14 @@
 //! `tests/cluster/up` starts; without it they are ignored, and say so.
 
 mod arrays;
+mod callbacks;
 mod common;
 mod faults;
 mod graph;
 mod local;
 mod logger;
 mod on_slurm;
+mod other_users;
 mod over_ssh;
 mod proxy;
 mod requeue;
@@ -36,6 +38,8 @@ fn main() {
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());
     trials.extend(security::trials());
+    trials.extend(other_users::trials());
+    trials.extend(callbacks::trials());
     trials.extend(over_ssh::trials());
     trials.extend(over_ssh::counting_trials());
     trials.extend(requeue::trials());

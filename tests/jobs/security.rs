@@ -1,24 +1,19 @@
 //! What the security model says of jobs: see docs/security.md.
 
 use std::ffi::OsStr;
-use std::fs::{self, Permissions};
+use std::fs::{self};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use serde::Deserialize;
 use slurm::error::HostError;
-use slurm::{
-    ArrayHandle, BackendKind, Callback, CallbackResult, Cluster, Error, Explanation, JobHandle,
-    JobState, Progress, Secret, Slurmfile,
-};
+use slurm::{BackendKind, Cluster, Error, JobState, Secret, Slurmfile};
 
-use crate::common::{Site, error_of, on, on_all, on_both, result_of, until};
+use crate::common::{Site, error_of, on_all, on_both, result_of, until};
 use crate::roles;
-use crate::tasks::{add, exit_with};
+use crate::tasks::add;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = [
@@ -29,24 +24,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         on_all("security::no_value_shows_anywhere", no_value_shows_anywhere),
         on_all("security::a_spec_with_a_secret_is_for_its_owner_alone", a_spec_with_a_secret),
-        on_all("security::callbacks_are_called_and_can_do_no_harm", callbacks),
         on_all("security::hostile_names_change_neither_state_nor_terminal", hostile_names),
         on_all("security::a_hostile_base_directory_is_only_a_path", a_hostile_base_directory),
         on_all("security::what_a_task_prints_is_harmless_in_errors", hostile_output),
         on_all("security::a_nul_is_an_error_everywhere", a_nul_is_an_error),
         on_all("security::commands_are_words_unless_they_are_asked_to_be_shell", commands),
         on_all("security::a_variable_reaches_the_job_letter_by_letter", hostile_variables),
-        on_all("security::a_base_that_everybody_may_write_to_is_refused", an_open_base),
     ]
     .into_iter()
     .flatten()
     .collect();
     // A job that is submitted over SSH has the variables of that host.
     trials.extend(on_both("security::variables_need_not_be_text", variables_need_not_be_text));
-    let local = |name, body| on(BackendKind::Local, name, body);
-    trials.push(local("security::a_base_of_another_user_is_refused", a_base_of_another_user));
-    trials.push(local("security::links_of_another_user_lead_nowhere", links_of_another_user));
-    trials.push(local("security::a_supervisor_of_another_user_is_not_asked", a_foreign_supervisor));
     trials
 }
 
@@ -174,87 +163,6 @@ fn a_spec_with_a_secret(site: &Site) {
     }
     let plain = add::job(1, 2).explain(&site.cluster).unwrap();
     assert_eq!(plain.warnings, [""; 0]);
-}
-
-#[derive(Deserialize)]
-struct Note {
-    file: PathBuf,
-}
-
-impl Note {
-    fn add(&self, line: &str) -> CallbackResult {
-        let before = fs::read_to_string(&self.file).unwrap_or_default();
-        Ok(fs::write(&self.file, format!("{before}{line}\n"))?)
-    }
-}
-
-impl Callback for Note {
-    fn on_submitted(&self, job: &JobHandle, submission: &Explanation) -> CallbackResult {
-        self.add(&format!("submitted {} {}", job.job_id, submission.task))
-    }
-
-    fn on_ended(&self, job: &JobHandle, state: &JobState) -> CallbackResult {
-        self.add(&format!("ended {} {state}", job.job_id))
-    }
-
-    fn on_array_ended(&self, array: &ArrayHandle, progress: &Progress) -> CallbackResult {
-        let Progress { succeeded, failed, .. } = progress;
-        self.add(&format!("ended {} {succeeded} {failed}", array.parts[0].job_id))
-    }
-}
-
-#[derive(Deserialize)]
-struct Fails {}
-
-impl Callback for Fails {
-    fn on_submitted(&self, _: &JobHandle, _: &Explanation) -> CallbackResult {
-        Err("no network".into())
-    }
-
-    fn on_ended(&self, _: &JobHandle, _: &JobState) -> CallbackResult {
-        panic!("a bug in it")
-    }
-}
-
-slurm::callback!("note" => Note);
-slurm::callback!("fails" => Fails);
-
-fn callbacks(site: &Site) {
-    let file = site.path("note");
-    let text = format!(
-        "[[default.callbacks]]\nname = 'fails'\n[[default.callbacks]]\nname = 'note'\nargs = {{ file = '{}' }}\n",
-        file.display()
-    );
-    let environment = Slurmfile::parse(&text, "Slurmfile").unwrap().environment("default").unwrap();
-    let builder = site.builder().environment(environment);
-    let cluster = builder.job_base_dir(site.base.path()).build().unwrap();
-    let good = add::job(1, 2).submit(&cluster).unwrap();
-    assert_eq!((result_of(&good), result_of(&good)), (3, 3));
-    let bad = exit_with::job(3).submit(&cluster).unwrap();
-    error_of(&bad);
-    let told = fs::read_to_string(&file).unwrap();
-    let (good, bad) = (good.id(), bad.id());
-    assert_eq!(
-        told,
-        format!(
-            "submitted {good} jobs::tasks::add\nended {good} COMPLETED\n\
-             submitted {bad} jobs::tasks::exit_with\nended {bad} FAILED\n"
-        )
-    );
-    fs::remove_file(&file).unwrap();
-    let array = exit_with::map([0, 3]).submit(&cluster).unwrap();
-    array.wait().unwrap();
-    assert_eq!(array.stream().unwrap().count(), 2);
-    array.retry_failed().unwrap();
-    array.wait().unwrap();
-    let told = fs::read_to_string(&file).unwrap();
-    let id = array.job_ids().next().unwrap();
-    let ended = told.lines().filter(|line| *line == format!("ended {id} 0 2"));
-    assert_eq!(ended.count(), 2, "once, and once more after another try: {told}");
-    assert_eq!(told.matches("submitted").count(), 2, "{told}");
-    let logged = crate::logger::logged();
-    assert!(logged.contains("the callback `fails` failed in on_submitted: no network"), "{logged}");
-    assert!(logged.contains("the callback `fails` panicked in on_ended: a bug in it"), "{logged}");
 }
 
 fn hostile_names(site: &Site) {
@@ -394,101 +302,6 @@ pub(crate) fn play(role: &str, argument: &str, cluster: &Cluster) {
         }
         other => panic!("there is no role {other}"),
     }
-}
-
-fn refusal_of(cluster: &Cluster) -> HostError {
-    match add::job(1, 2).submit(cluster).unwrap_err() {
-        Error::Host(error) | Error::Submit(slurm::SubmitError::Host(error)) => error,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn an_open_base(site: &Site) {
-    for open in [0o777, 0o1777] {
-        fs::set_permissions(site.base.path(), Permissions::from_mode(open)).unwrap();
-        let error = refusal_of(&site.cluster);
-        assert!(error.to_string().ends_with("everybody may write to it"), "{error}");
-        assert!(error.hint().unwrap().contains("mkdir -p -m 700"), "{error}");
-    }
-    assert_eq!(fs::read_dir(site.base.path()).unwrap().count(), 0, "nothing was written");
-    fs::set_permissions(site.base.path(), Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
-}
-
-/// Runs a command as another user; the tests that need one have to run as root.
-fn as_nobody(words: &[&str]) {
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).args(words);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{output:?}: this test has to run as root");
-}
-
-/// A base directory of this user in which `nobody` may create things, and a place that is not to be written to.
-fn shared_base() -> (tempfile::TempDir, PathBuf, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    let (base, elsewhere) = (dir.path().join("base"), dir.path().join("elsewhere"));
-    for path in [&base, &elsewhere] {
-        fs::create_dir(path).unwrap();
-    }
-    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-    let group = fs::metadata("/").unwrap().gid() + 65534;
-    std::os::unix::fs::chown(&base, None, Some(group)).expect("this test has to run as root");
-    fs::set_permissions(&base, Permissions::from_mode(0o2775)).unwrap();
-    (dir, base, elsewhere)
-}
-
-fn a_base_of_another_user(_site: &Site) {
-    let (_dir, base, _) = shared_base();
-    let theirs = base.join("theirs");
-    as_nobody(&["mkdir", "-m", "777", theirs.to_str().unwrap()]);
-    fs::set_permissions(&theirs, Permissions::from_mode(0o755)).unwrap();
-    let cluster =
-        Cluster::builder().backend(BackendKind::Local).job_base_dir(&theirs).build().unwrap();
-    let error = refusal_of(&cluster);
-    assert!(error.to_string().ends_with("theirs: it belongs to another user"), "{error}");
-    assert!(error.hint().is_some());
-    assert_eq!(fs::read_dir(&theirs).unwrap().count(), 0, "nothing was written");
-}
-
-fn links_of_another_user(_site: &Site) {
-    // The folder of the task, of the binaries, and of the supervisor.
-    for name in ["add", ".bin", ".local"] {
-        let (_dir, base, elsewhere) = shared_base();
-        let link = base.join(name);
-        as_nobody(&["ln", "-s", elsewhere.to_str().unwrap(), link.to_str().unwrap()]);
-        let builder = Cluster::builder().backend(BackendKind::Local).job_base_dir(&base);
-        let error = add::job(1, 2).submit(&builder.build().unwrap()).unwrap_err().to_string();
-        assert!(error.contains(&format!("{name}: it is a symbolic link")), "{error}");
-        assert_eq!(
-            fs::read_dir(&elsewhere).unwrap().count(),
-            0,
-            "{name}: nothing was written there"
-        );
-        fs::remove_file(&link).unwrap();
-        as_nobody(&["mkdir", "-m", "755", link.to_str().unwrap()]);
-        let builder = Cluster::builder().backend(BackendKind::Local).job_base_dir(&base);
-        let error = add::job(1, 2).submit(&builder.build().unwrap()).unwrap_err().to_string();
-        assert!(error.contains(&format!("{name}: it belongs to another user")), "{error}");
-        assert_eq!(fs::read_dir(&link).unwrap().count(), 0, "{name}: nothing was written there");
-    }
-}
-
-fn a_foreign_supervisor(site: &Site) {
-    // Whoever could name a socket there would be told the environment of the submitter.
-    assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
-    let host = fs::read_dir(site.path(".local")).unwrap().next().unwrap().unwrap().path();
-    let address = host.join("supervisor.json");
-    let socket = site.path("socket");
-    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let mut told: serde_json::Value = serde_json::from_slice(&fs::read(&address).unwrap()).unwrap();
-    told["socket"] = socket.to_str().unwrap().into();
-    fs::write(&address, told.to_string()).unwrap();
-    std::os::unix::fs::chown(&address, Some(65534), None).expect("this test has to run as root");
-    let other = Cluster::builder().backend(BackendKind::Local).job_base_dir(site.base.path());
-    let error = add::job(1, 2).submit(&other.build().unwrap()).unwrap_err().to_string();
-    assert!(error.contains("belongs to another user"), "{error}");
-    assert!(listener.accept().is_err(), "nobody has connected");
 }
 
 fn hostile_variables(site: &Site) {
