@@ -9,19 +9,40 @@ use slurm_core::durable;
 use slurm_core::layout::binary_folder;
 
 use super::folder::{self, Folder};
-use super::{Binary, CommandLine, Found, Host, HostError, Look, NewDir, NewFile, Output};
+use super::{
+    Binary, CommandLine, Found, Host, HostError, Look, NewDir, NewFile, Order, Output, Submitted,
+};
 
 /// The machine that this process runs on.
 #[derive(Debug)]
 pub(crate) struct LocalHost;
+
+impl LocalHost {
+    /// Creates the directory `dir` with `files` in it. On an error nothing of it is left.
+    ///
+    /// A base that belongs to another user or that everybody may write to is refused, and so is a
+    /// symbolic link or another user's directory below it.
+    pub(crate) fn create_dir_with(
+        dir: &NewDir<'_>,
+        files: &[NewFile<'_>],
+    ) -> Result<(), HostError> {
+        folder::create_with(dir, files)
+    }
+}
 
 impl Host for LocalHost {
     fn run(&self, command: &CommandLine) -> Result<Output, HostError> {
         command.run_here()
     }
 
-    fn create_dir_with(&self, dir: &NewDir<'_>, files: &[NewFile<'_>]) -> Result<(), HostError> {
-        folder::create_with(dir, files)
+    fn submit(&self, orders: &[Order<'_>]) -> Vec<Result<Submitted, HostError>> {
+        let submit = |order: &Order<'_>| {
+            if let Some((dir, files)) = order.new {
+                Self::create_dir_with(dir, files)?;
+            }
+            self.run(&order.command).map(|output| Submitted { output, noted: None })
+        };
+        orders.iter().map(submit).collect()
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
@@ -221,7 +242,7 @@ mod tests {
         let good =
             NewFile { name: "spec", content: Content::Bytes(b"x"), mode: None, synced: true };
         let bad = NewFile { name: "no/such/folder", ..good };
-        assert!(LocalHost.create_dir_with(&new, &[good, bad]).is_err());
+        assert!(LocalHost::create_dir_with(&new, &[good, bad]).is_err());
         assert!(!dir.exists());
     }
 
@@ -231,8 +252,8 @@ mod tests {
         let file =
             NewFile { name: "spec", content: Content::Bytes(b"x"), mode: None, synced: false };
         let new = NewDir { base: base.path(), below: Path::new("a"), mode: None };
-        LocalHost.create_dir_with(&new, &[file]).unwrap();
-        assert!(LocalHost.create_dir_with(&new, &[file]).is_err());
+        LocalHost::create_dir_with(&new, &[file]).unwrap();
+        assert!(LocalHost::create_dir_with(&new, &[file]).is_err());
         assert_eq!(fs::read(base.path().join("a/spec")).unwrap(), b"x");
     }
 }

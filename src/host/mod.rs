@@ -34,12 +34,6 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// A command that ran and failed is an `Ok`: its meaning is the caller's to judge.
     fn run(&self, command: &CommandLine) -> Result<Output, HostError>;
 
-    /// Creates the directory `dir` with `files` in it. On an error nothing of it is left.
-    ///
-    /// A base that belongs to another user or that everybody may write to is refused, and so is a
-    /// symbolic link or another user's directory below it.
-    fn create_dir_with(&self, dir: &NewDir<'_>, files: &[NewFile<'_>]) -> Result<(), HostError>;
-
     /// Makes submissions: for each order its directory, and then its command, which is not repeated
     /// whatever happens. The answers are in the order of the orders.
     ///
@@ -47,15 +41,7 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// [`HostError::File`] and [`HostError::Unsafe`]: the directory could not be made, nothing of it is left,
     /// and the command did not run. Where [the outcome is open](HostError::leaves_open), the command may have
     /// run. After any other error it did not, and the directory is there.
-    fn submit(&self, orders: &[Order<'_>]) -> Vec<Result<Submitted, HostError>> {
-        let submit = |order: &Order<'_>| {
-            if let Some((dir, files)) = order.new {
-                self.create_dir_with(dir, files)?;
-            }
-            self.run(&order.command).map(|output| Submitted { output, noted: None })
-        };
-        orders.iter().map(submit).collect()
-    }
+    fn submit(&self, orders: &[Order<'_>]) -> Vec<Result<Submitted, HostError>>;
 
     /// Writes a file whole or not at all.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError>;
@@ -74,6 +60,11 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
 
     /// Removes a directory with everything in it, if it exists.
     fn remove_dir(&self, dir: &Path) -> Result<(), HostError>;
+
+    /// Removes the directory of a submission that came to nothing.
+    fn withdraw(&self, dir: &Path) -> Result<(), HostError> {
+        self.remove_dir(dir)
+    }
 
     /// Returns a directory of this machine for files that will be [spooled](Content::Spooled) to
     /// below `job_base_dir`; it exists.

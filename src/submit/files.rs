@@ -97,7 +97,7 @@ pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
         SubmitError::Host(error) => error.leaves_open(),
         _ => false,
     };
-    if !open && let Err(leftover) = host.remove_dir(dir) {
+    if !open && let Err(leftover) = host.withdraw(dir) {
         log::warn!("the directory of a refused job is left behind: {leftover}");
     }
 }

@@ -5,6 +5,7 @@
 //! `tests/cluster/up` starts; without it they are ignored, and say so.
 
 mod arrays;
+mod attempts;
 mod callbacks;
 mod common;
 mod faults;
@@ -41,6 +42,7 @@ fn main() {
     trials.extend(other_users::trials());
     trials.extend(callbacks::trials());
     trials.extend(over_ssh::trials());
+    trials.extend(attempts::trials());
     trials.extend(over_ssh::counting_trials());
     trials.extend(requeue::trials());
     trials.extend(workflow::trials());

@@ -8,6 +8,7 @@ use libtest_mimic::{Failed, Trial};
 use slurm::error::{Refusal, SubmitError};
 use slurm::{BackendKind, Cluster, Error, Job, Ssh};
 
+use crate::attempts::assert_whole;
 use crate::common::{
     PATIENCE, Site, cluster_is_missing, login_node, on, result_of, until, variable,
 };
@@ -70,7 +71,7 @@ pub(crate) fn count(name: &str) {
     body();
 }
 
-fn server() -> std::net::SocketAddr {
+pub(crate) fn server() -> std::net::SocketAddr {
     let port = std::env::var("SLURM_SDK_TEST_SSH_PORT").unwrap().parse().unwrap();
     ([127, 0, 0, 1], port).into()
 }
@@ -81,20 +82,20 @@ fn through(proxy: &Proxy, site: &Site) -> Cluster {
 }
 
 /// The settings for another way to the same cluster.
-fn at_port(port: u16, site: &Site) -> Ssh {
+pub(crate) fn at_port(port: u16, site: &Site) -> Ssh {
     login_node().port(port).known_hosts_file(site.path("known_hosts"))
 }
 
-fn open(ssh: Ssh, site: &Site) -> Cluster {
+pub(crate) fn open(ssh: Ssh, site: &Site) -> Cluster {
     Cluster::builder().ssh(ssh).job_base_dir(site.base.path()).build().unwrap()
 }
 
-fn near() -> Proxy {
+pub(crate) fn near() -> Proxy {
     Proxy::new(server(), Duration::ZERO)
 }
 
 /// The user's jobs with this name, whatever became of them.
-fn jobs_named(name: &str) -> Vec<String> {
+pub(crate) fn jobs_named(name: &str) -> Vec<String> {
     let listed = std::process::Command::new("sacct")
         .args(["-X", "-P", "-n", "-S", "now-1hours", "-o", "JobIDRaw", "--name", name])
         .output()
@@ -187,7 +188,7 @@ fn cut_while_submitting(site: &Site) {
 }
 
 /// Puts a program of the same name before the real one.
-fn wrapper(site: &Site, program: &str, script: &str) -> PathBuf {
+pub(crate) fn wrapper(site: &Site, program: &str, script: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let dir = site.path("wrappers");
     std::fs::create_dir_all(&dir).unwrap();
@@ -224,7 +225,7 @@ fn cut_while_sbatch_runs(site: &Site) {
     assert_eq!(result_of(&job), 42);
     assert_eq!(std::fs::read_to_string(&began).unwrap(), "x\n", "sbatch was called once");
     assert_eq!(site.submissions().len(), 1);
-    assert!(job.job_dir().join("submitted.json").exists());
+    assert_whole(job.job_dir());
 }
 
 fn cut_while_waiting(site: &Site) {

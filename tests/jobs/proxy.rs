@@ -14,8 +14,8 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct Shared {
-    /// Bytes to and from the server that may still pass; the connection is cut in the midst of the next.
-    left: Mutex<[Option<u64>; 2]>,
+    /// Bytes to and from the server that may still pass, and what comes in the midst of the next.
+    left: Mutex<[Option<(u64, Fault)>; 2]>,
     /// Nothing passes in either direction, and nobody is told.
     frozen: AtomicBool,
     sent: AtomicU64,
@@ -23,6 +23,12 @@ struct Shared {
     swallowed: AtomicU64,
     connections: AtomicUsize,
     open: Mutex<Vec<TcpStream>>,
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    Cut,
+    Frost,
 }
 
 impl Proxy {
@@ -49,12 +55,21 @@ impl Proxy {
 
     /// Cuts all connections once this many more bytes have gone to the server.
     pub(crate) fn cut_after(&self, bytes: u64) {
-        self.shared.left.lock().unwrap()[0] = Some(bytes);
+        self.shared.left.lock().unwrap()[0] = Some((bytes, Fault::Cut));
     }
 
     /// Cuts all connections once this many more bytes have come from the server.
     pub(crate) fn cut_after_received(&self, bytes: u64) {
-        self.shared.left.lock().unwrap()[1] = Some(bytes);
+        self.shared.left.lock().unwrap()[1] = Some((bytes, Fault::Cut));
+    }
+
+    /// Freezes once this many more bytes have gone to the server.
+    pub(crate) fn freeze_after(&self, bytes: u64) {
+        self.shared.left.lock().unwrap()[0] = Some((bytes, Fault::Frost));
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.shared.frozen.load(Ordering::SeqCst)
     }
 
     /// Cuts all connections now; new ones pass.
@@ -90,15 +105,21 @@ impl Shared {
         }
     }
 
-    /// How many of `bytes` may pass, and whether the cut comes then.
-    fn pass(&self, bytes: usize, up: bool) -> (usize, bool) {
-        match &mut self.left.lock().unwrap()[usize::from(!up)] {
-            Some(left) if *left <= bytes as u64 => (*left as usize, true),
-            Some(left) => {
-                *left -= bytes as u64;
-                (bytes, false)
+    /// How many of `bytes` may pass, and what comes then.
+    fn pass(&self, bytes: usize, up: bool) -> (usize, Option<Fault>) {
+        let mut all = self.left.lock().unwrap();
+        let left = &mut all[usize::from(!up)];
+        match left {
+            Some((most, fault)) if *most <= bytes as u64 => {
+                let passes = (*most as usize, Some(*fault));
+                *left = None;
+                passes
             }
-            None => (bytes, false),
+            Some((most, _)) => {
+                *most -= bytes as u64;
+                (bytes, None)
+            }
+            None => (bytes, None),
         }
     }
 }
@@ -129,13 +150,15 @@ fn carry(from: &TcpStream, to: &TcpStream, delay: Duration, shared: Arc<Shared>,
                     thread::park();
                 }
             }
-            let (pass, cut) = shared.pass(bytes.len(), up);
+            let (pass, fault) = shared.pass(bytes.len(), up);
             shared.sent.fetch_add(if up { pass as u64 } else { 0 }, Ordering::SeqCst);
             let written = to.write_all(&bytes[..pass]);
-            if cut {
-                shared.cut();
+            match fault {
+                Some(Fault::Cut) => shared.cut(),
+                Some(Fault::Frost) => shared.frozen.store(true, Ordering::SeqCst),
+                None => {}
             }
-            if written.is_err() || cut {
+            if written.is_err() || matches!(fault, Some(Fault::Cut)) {
                 break;
             }
         }

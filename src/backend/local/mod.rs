@@ -125,7 +125,7 @@ impl Backend for Local {
     fn submit(&self, batch: &[Submission<'_>]) -> Vec<Result<JobId, SubmitError>> {
         let submit = |submission: &Submission<'_>| {
             if let Some((dir, files)) = &submission.new {
-                LocalHost.create_dir_with(dir, files)?;
+                LocalHost::create_dir_with(dir, files)?;
             }
             let answer = self.enqueue(submission.prepared);
             submission.conclude(&LocalHost, &answer);

@@ -163,26 +163,39 @@ pub(super) fn add_empty(script: &mut Script, all: &[&NewDir<'_>]) -> Result<bool
     for new in all {
         names.add(" ./").word(way(new)?.1);
     }
-    script.add(format!("mkdir {}--{} </dev/null || {{ ", mode_flag(first), names.text()));
-    // Those that were made are empty; somebody else's submission is not.
-    script.add(format!("rmdir --{} 2>/dev/null; exit 12; }}) 2>&1 ); G=$?\n", names.text()));
+    script.add(format!("mkdir {}--{} </dev/null || exit 12", mode_flag(first), names.text()));
+    script.add(") 2>&1 ); G=$?\n");
     script.add("if [ $G = 0 ]; then ");
     add_checked(script, first.base, &down);
     script.add("; fi\n");
     Ok(true)
 }
 
-/// Adds a command that creates a directory with `files`, or leaves nothing behind; its status is in `s`, and tells the
-/// step that failed. With a `claim`, it is the second attempt: what the first one may have made is taken
-/// over, once a claim of this name shows that nobody else will submit it.
+/// Which attempt to create a directory it is.
+#[derive(Debug)]
+pub(super) enum Attempt<'a> {
+    /// The first, of the directory with this number; the directory itself may be `made` already.
+    First { number: usize, later: &'a mut Later, made: bool },
+    /// Another may still be under way. What it has made is taken over, once a `claim` of this name shows
+    /// that nobody else will submit it.
+    Again { claim: &'a str },
+}
+
+/// Adds a command that creates a directory with `files`; its status is in `s`, and tells the step that failed.
+///
+/// It removes nothing that another attempt may be about to use: what is left behind after a failure is for
+/// whoever hears of it, and knows that there was no other attempt.
 pub(super) fn add_directory(
     script: &mut Script,
     new: &NewDir<'_>,
     files: &[Ready<'_>],
-    claim: Option<&str>,
-    later: Option<(usize, &mut Later)>,
-    made: bool,
+    attempt: Attempt<'_>,
 ) -> Result<(), HostError> {
+    let claim = match attempt {
+        Attempt::First { .. } => None,
+        Attempt::Again { claim } => Some(claim),
+    };
+    let made = matches!(attempt, Attempt::First { made: true, .. });
     let dir = &new.base.join(new.below);
     let (down, leaf) = way(new)?;
     script.add("d=").path(dir)?.add("\n(LC_ALL=C; export LC_ALL\n");
@@ -197,7 +210,7 @@ pub(super) fn add_directory(
         script.add("if [ $G != 0 ]; then printf '%s' \"$E\"; [ $G -le 12 ] || G=12; exit $G; fi\n");
     } else {
         // Not -p: a directory that exists already is somebody else's submission.
-        let again = if claim.is_some() { "[ -d \"./$e\" ] || " } else { "" };
+        let again = claim.map_or("", |_| "[ -d \"./$e\" ] || ");
         let mode = mode_flag(new);
         script.add(format!("{again}mkdir {mode}-- \"./$e\" </dev/null || {again}exit 12\n"));
     }
@@ -208,7 +221,8 @@ pub(super) fn add_directory(
     let mut modes = Vec::new();
     let mut synced = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        let name = target(file.name);
+        let is_dir = matches!(file.piece, Piece::Dir);
+        let name = if is_dir { file.name.to_owned() } else { target(file.name) };
         let mut at = Script::new();
         at.add("\"$d\"/").word(&name);
         let at = at.text().to_owned();
@@ -232,12 +246,9 @@ pub(super) fn add_directory(
             // Its bytes were synced when they came; it is moved once it is sure that nobody else does.
             Piece::There(_) => continue,
             Piece::Dir => {
-                script
-                    .add("[ -d \"$d\"/")
-                    .word(file.name)
-                    .add(" ] || mkdir -- \"$d\"/")
-                    .word(file.name);
-                script.add(format!(" </dev/null || exit {}\n", 20 + index));
+                let is_there = format!("[ -d {at} ]");
+                script.add(format!("{is_there} || mkdir -- {at} </dev/null || {is_there} || "));
+                script.add(format!("exit {}\n", 20 + index));
                 continue;
             }
         }
@@ -250,7 +261,7 @@ pub(super) fn add_directory(
     }
     let absolute = |name: &str| format!("{}/{}", dir.display(), name);
     let words = |path: &str| Script::new().word(path).text().to_owned();
-    if let Some((number, later)) = later {
+    if let Attempt::First { number, later, .. } = attempt {
         for (mode, name) in modes {
             later.modes.entry(mode).or_default().push((number, words(&absolute(&name))));
         }
@@ -276,23 +287,26 @@ pub(super) fn add_directory(
         script.add("printf '' >\"$d\"/").word(claim).add(" 2>/dev/null || exit 10\n");
         for file in files {
             match &file.piece {
-                Piece::Dir => continue,
+                Piece::Dir => {}
+                // The other attempt may move it at this moment.
                 Piece::There(path) => {
                     script.add("[ ! -e ").path(path)?.add(" ] || mv -f -- ").path(path)?;
+                    script.add(" \"$d\"/").word(file.name).add(" </dev/null\n[ -e \"$d\"/");
+                    script.word(file.name).add(" ] || exit 15\n");
                 }
                 Piece::Bytes(_) => {
-                    script.add("mv -f -- \"$d\"/").word(&target(file.name));
+                    script.add("mv -f -- \"$d\"/").word(&target(file.name)).add(" \"$d\"/");
+                    script.word(file.name).add(" </dev/null || exit 15\n");
                 }
             }
-            script.add(" \"$d\"/").word(file.name).add(" </dev/null || exit 15\n");
         }
     }
     script.add(") 2>&1; s=$?\nif [ $s = 0 ]; then ");
     add_checked(script, new.base, &down);
     script.add("; fi\n");
-    if claim.is_none() {
-        // Only what was created here: not somebody else's directory.
-        script.add("if [ $s != 0 ] && [ $s -gt 12 ]; then rm -rf -- \"$d\" </dev/null; fi\n");
+    if let Some(suffix) = suffix {
+        script.add("if [ $s = 10 ] || [ $s -gt 12 ]; then rm -f -- \"$d\"/*");
+        script.add(suffix).add(" </dev/null; fi\n");
     }
     Ok(())
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::directory::{add_bytes, add_directory, blame};
+use super::directory::add_bytes;
 use super::failure::{of_error, verdict};
 use super::host::SshHost;
 use super::shell::{Script, utf8};
-use crate::host::{Found, HostError, Look, NewDir, NewFile};
+use crate::host::{Found, HostError, Look};
 
 impl SshHost {
     pub(super) fn read_file(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError> {
@@ -96,21 +96,6 @@ impl SshHost {
         verdict(&answer.parts(), |_| ("write", path.to_owned()))
     }
 
-    pub(super) fn create_dir(
-        &self,
-        dir: &NewDir<'_>,
-        files: &[NewFile<'_>],
-    ) -> Result<(), HostError> {
-        let files = self.upload_spooled(dir, files)?;
-        let path = dir.base.join(dir.below);
-        let mut script = Script::new();
-        script.add("t w\n");
-        add_directory(&mut script, dir, &files, None, None, false)?;
-        end_script(&mut script, "");
-        let answer = self.ask("create", &script)?;
-        verdict(&answer.parts(), |step| blame(&path, &files, step))
-    }
-
     pub(super) fn remove(&self, dir: &Path) -> Result<(), HostError> {
         let mut script = Script::new();
         script.add("t w; LC_ALL=C rm -rf -- ").path(dir)?.add(" 2>&1 </dev/null; t \"s$?\"");
@@ -142,13 +127,8 @@ impl Drop for SshHost {
 /// that shell is not used any more.
 fn end_script(script: &mut Script, cleanup: &str) {
     script.add("t \"s$s\"\n");
-    let cleanup = if cleanup.is_empty() { "" } else { cleanup };
     let leave = if script.has_payload() { "t .; exit" } else { ":" };
-    script.add("if [ \"$s\" != 0 ]; then ");
-    if !cleanup.is_empty() {
-        script.add(cleanup).add("; ");
-    }
-    script.add(leave).add("; fi");
+    script.add("if [ \"$s\" != 0 ]; then ").add(cleanup).add("; ").add(leave).add("; fi");
 }
 
 /// The longest folder that all paths lie in, with its slash.

@@ -1,5 +1,6 @@
 //! The host itself: connections and what is asked over them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,8 @@ pub(crate) struct SshHost {
     pub(super) facts: Facts,
     pub(super) manner: Manner,
     pub(super) spool: OnceCell<PathBuf>,
+    /// The claims of submissions whose connection was lost: a shell may go on with each of them any time.
+    pub(super) sleepers: Mutex<BTreeSet<PathBuf>>,
     /// The fastest answer so far, in microseconds.
     fastest: AtomicU64,
 }
@@ -69,6 +72,7 @@ impl SshHost {
             facts,
             manner,
             spool: OnceCell::new(),
+            sleepers: Mutex::default(),
             fastest: AtomicU64::new(u64::MAX),
         })
     }

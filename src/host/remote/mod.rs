@@ -8,6 +8,7 @@
 //! | `files`, `directory`, `commands` | reading and writing, making directories, running commands |
 //! | `failure` | errors, from the words of programs |
 //! | `submit` | directories, sbatch and the note of the id, in one round trip |
+//! | `withdraw` | removing the directory of a submission that came to nothing |
 //! | `stage`, `binary` | the binary goes up; whether it can run there |
 
 mod binary;
@@ -21,23 +22,18 @@ mod link;
 mod shell;
 mod stage;
 mod submit;
+mod withdraw;
 
 pub(crate) use host::{Manner, SshHost};
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{
-    Binary, CommandLine, Found, Host, HostError, Look, NewDir, NewFile, Order, Output, Submitted,
-};
+use super::{Binary, CommandLine, Found, Host, HostError, Look, Order, Output, Submitted};
 
 impl Host for SshHost {
     fn run(&self, command: &CommandLine) -> Result<Output, HostError> {
         self.run_there(command)
-    }
-
-    fn create_dir_with(&self, dir: &NewDir<'_>, files: &[NewFile<'_>]) -> Result<(), HostError> {
-        self.create_dir(dir, files)
     }
 
     fn submit(&self, orders: &[Order<'_>]) -> Vec<Result<Submitted, HostError>> {
@@ -62,6 +58,10 @@ impl Host for SshHost {
 
     fn remove_dir(&self, dir: &Path) -> Result<(), HostError> {
         self.remove(dir)
+    }
+
+    fn withdraw(&self, dir: &Path) -> Result<(), HostError> {
+        self.withdraw_there(dir)
     }
 
     fn spool_dir(&self, _job_base_dir: &Path) -> Result<PathBuf, HostError> {

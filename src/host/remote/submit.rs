@@ -10,14 +10,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::commands::{SLACK, add_command, ended, outcome, split_status};
-use super::directory::{Later, Ready, add_directory, add_empty, blame, narrower};
+use super::directory::{Attempt, Later, Ready, add_directory, add_empty, blame, narrower};
 use super::failure::error_of;
 use super::host::{Answer, LONG_PATIENCE, SshHost, send};
 use super::shell::{Part, Script};
-use crate::host::{CommandLine, Host, HostError, NewDir, NewFile, Order, Submitted};
+use crate::host::{CommandLine, HostError, NewDir, NewFile, Order, Submitted};
 
 /// The file in the job's directory that claims the call of sbatch, and then holds what sbatch said.
-const CLAIM: &str = ".sbatch";
+pub(super) const CLAIM: &str = ".sbatch";
 
 /// At least and at most so many submissions go in one request, and at best all of them in this many.
 const TOGETHER: (usize, usize) = (8, 50);
@@ -43,6 +43,8 @@ struct Case<'a> {
     token: String,
     /// Whether the host may have received it.
     sent: bool,
+    /// The step at which it failed, if nobody else can be using what that left behind.
+    failed_at: Option<usize>,
     answer: Option<Answered>,
 }
 
@@ -68,7 +70,7 @@ impl SshHost {
                     };
                 let token = format!("{:032x}", fastrand::u128(..));
                 let command = order.command.with_limit(self.settings.command_timeout);
-                Case { order, command, files, token, sent: false, answer }
+                Case { order, command, files, token, sent: false, failed_at: None, answer }
             })
             .collect();
         let began = Instant::now();
@@ -94,6 +96,8 @@ impl SshHost {
                 case.answer = Some(Err(error.unwrap_or_else(|| self.lost(&reason))));
             }
         }
+        let made = cases.iter().filter(|case| case.order.new.is_some());
+        self.clear_away(made.filter_map(|case| Some((case.order.dir, case.failed_at?))));
         let missing = || Err(self.lost("there is no answer"));
         cases.into_iter().map(|case| case.answer.unwrap_or_else(missing)).collect()
     }
@@ -139,6 +143,8 @@ impl SshHost {
                 Err(lost) => {
                     log::warn!("a submission lost its connection: {}", lost.reason);
                     batch.iter_mut().for_each(|case| case.sent |= lost.sent);
+                    let sent = batch.iter().filter(|case| case.sent);
+                    self.may_wake_up(sent.map(|case| case.order.dir.join(case.claim())));
                     (Answer::of(lost.partial, &link), false)
                 }
             };
@@ -178,16 +184,9 @@ impl SshHost {
                 let said = said.map_or(&b""[..], |part| part.content);
                 let error = error_of(step, said, |step| blame(case.order.dir, &case.files, step));
                 // The attempt before may still go on, unless this one has the claim.
-                case.answer = Some(Err(if resent && step != 15 {
-                    self.lost(&error.to_string())
-                } else {
-                    if step == 15
-                        && let Err(leftover) = self.remove_dir(case.order.dir)
-                    {
-                        log::warn!("a directory is left behind: {leftover}");
-                    }
-                    error
-                }));
+                case.failed_at = (!resent || step == 15).then_some(step);
+                let open = || self.lost(&error.to_string());
+                case.answer = Some(Err(if case.failed_at.is_some() { error } else { open() }));
             }
         }
     }
@@ -253,12 +252,14 @@ fn script(batch: &[&mut Case<'_>]) -> Result<Script, HostError> {
     for (index, case) in batch.iter().enumerate() {
         script.add(format!("t w{index}\n"));
         let claim = case.claim();
-        let claimed = case.sent.then_some(claim.as_str());
-        let later = (!case.sent).then_some((index, &mut later));
         match case.order.new {
             Some((new, _)) => {
-                let made = made && !case.sent;
-                add_directory(&mut script, new, &case.files, claimed, later, made)?;
+                let attempt = if case.sent {
+                    Attempt::Again { claim: &claim }
+                } else {
+                    Attempt::First { number: index, later: &mut later, made }
+                };
+                add_directory(&mut script, new, &case.files, attempt)?;
             }
             None if case.sent => {
                 script.add("s=0; printf '' 2>/dev/null >").path(&case.order.dir.join(&claim))?;
@@ -277,8 +278,8 @@ fn script(batch: &[&mut Case<'_>]) -> Result<Script, HostError> {
     for (index, case) in batch.iter().enumerate() {
         script.add(format!("if [ $S{index} = 0 ]; then "));
         if !case.sent && case.order.new.is_some() {
-            script.add(format!("if [ $s != 0 ]; then t w{index}; printf '%s' \"$L\"; rm -rf -- "));
-            script.path(case.order.dir)?.add(format!(" </dev/null; S{index}=$s; fi; "));
+            let failed = format!("t w{index}; printf '%s' \"$L\"; S{index}=$s");
+            script.add(format!("if [ $s != 0 ]; then {failed}; fi; "));
         }
         script.add(format!("t \"s{index} $S{index}\"; fi\n"));
     }
