@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             "a_first_attempt_that_wakes_up_after_a_refusal_submits_nothing",
             wakes_up_after_refusal,
         ),
+        ssh("an_upload_whose_last_answer_is_lost_has_arrived", the_last_answer_of_an_upload),
         ssh("files_that_cannot_be_written_leave_nothing", files_that_cannot_be_written),
     ]
 }
@@ -191,4 +192,30 @@ fn files_that_cannot_be_written(site: &Site) {
     assert_eq!(site.submissions(), before, "nothing is left behind");
     fs::remove_file(&armed).unwrap();
     assert_eq!(result_of(&add::job(20, 22).submit(&cluster).unwrap()), 42);
+}
+
+fn the_last_answer_of_an_upload(site: &Site) {
+    // The binary is in its place; then the answer waits for the cut.
+    let (moved, go) = (site.path("moved"), site.path("may-go-on"));
+    let script = format!(
+        "\"$real\" \"$@\" || exit\necho x >> {0}\nwhile [ ! -e {1} ]; do sleep 0.05; done",
+        moved.display(),
+        go.display()
+    );
+    let dir = wrapper(site, "mv", &script);
+    let proxy = near();
+    let ssh = at_port(proxy.port, site).slurm_bin_dir(dir.to_str().unwrap());
+    let cluster = open(ssh, site);
+    let job = thread::scope(|scope| {
+        let submission = scope.spawn(|| add::job(20, 22).submit(&cluster));
+        until("the binary is in its place", || moved.exists());
+        proxy.cut();
+        until("there is another connection", || proxy.connections() > 1);
+        fs::write(&go, "").unwrap();
+        submission.join().unwrap().unwrap()
+    });
+    assert_eq!(result_of(&job), 42);
+    assert_eq!(read(&moved), "x\n", "it went up once");
+    let names = fs::read_dir(site.path(".bin")).unwrap().count();
+    assert_eq!(names, 1, "nothing half-finished is left");
 }

@@ -35,6 +35,20 @@ const ATTEMPTS: u32 = 10;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Whether `$p` may be run as the user's own program.
+const IS_PROGRAM: &str = r#"[ -f "$p" ] && ! [ -L "$p" ] && [ -O "$p" ] && [ -x "$p" ]"#;
+
+/// Where a file goes.
+#[derive(Clone, Copy, Debug)]
+struct Target<'a> {
+    base: &'a Path,
+    /// The folder below `base` in which it arrives, under some other name.
+    folder: &'a str,
+    name: &'a str,
+    /// Where the upload's end brings it, if it does.
+    place: Option<&'a Path>,
+}
+
 pub(super) fn staging_path(binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
     Ok(staged_as(binary, job_base_dir, &read(binary)?))
 }
@@ -59,7 +73,7 @@ impl SshHost {
         let needs = Needs::of(&program);
         let mut script = Script::new();
         script.add("p=").path(&staged)?.add(format!(
-            "\nif [ -f \"$p\" ] && ! [ -L \"$p\" ] && [ -O \"$p\" ] && [ -x \"$p\" ] && [ \"$(wc -c <\"$p\")\" -eq {} ]; then t y; fi\n",
+            "\nif {IS_PROGRAM} && [ \"$(wc -c <\"$p\")\" -eq {} ]; then t y; fi\n",
             program.len()
         ));
         if let Some(loader) = &needs.loader {
@@ -74,7 +88,9 @@ impl SshHost {
         let bar = self.bar(program.len() as u64, &binary.name);
         let folder = staged.parent().and_then(Path::file_name).unwrap_or_default();
         let folder = folder.to_string_lossy();
-        self.put(&mut program.as_slice(), job_base_dir, &[".bin"], &binary.name, &bar, |script| {
+        let (base, name) = (job_base_dir, &*binary.name);
+        let target = Target { base, folder: ".bin", name, place: Some(&staged) };
+        self.put(&mut &*program, &target, &bar, |script| {
             script.add("chmod 555 \"$p\" || exit 13\nsync \"$p\" || exit 14\n");
             add_way(script, job_base_dir, &[".bin", &folder])?;
             script.add("mv -f -- \"$p\" ./").word(&binary.name);
@@ -95,7 +111,8 @@ impl SshHost {
         let mut source = File::open(spooled).map_err(reading)?;
         let size = source.metadata().map_err(reading)?.len();
         let bar = self.bar(size, file.name);
-        let part = self.put(&mut source, dir.base, &[".spool"], file.name, &bar, |script| {
+        let target = Target { base: dir.base, folder: ".spool", name: file.name, place: None };
+        let part = self.put(&mut source, &target, &bar, |script| {
             script.add("sync \"$p\"");
             Ok(())
         })?;
@@ -117,22 +134,21 @@ impl SshHost {
         bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     }
 
-    /// Creates a file below `base` with some other name and, once its hash is right, does what `finish` adds
-    /// to the script, in which it is `$p`. Returns where it was created.
+    /// Creates a file in a folder below `base` with some other name and, once its hash is right, does what
+    /// `finish` adds to the script, in which it is `$p`. Returns where it was created.
     fn put(
         &self,
         source: &mut dyn Read,
-        base: &Path,
-        down: &[&str],
-        name: &str,
+        target: &Target<'_>,
         bar: &ProgressBar,
         finish: impl Fn(&mut Script) -> Result<(), HostError>,
     ) -> Result<PathBuf, HostError> {
+        let Target { base, folder, name, place } = *target;
         let name = format!(".{name}.{:016x}.part", fastrand::u64(..));
-        let part = &down.iter().fold(base.to_owned(), |path, name| path.join(name)).join(&name);
+        let part = &base.join(folder).join(&name);
         let mut script = Script::new();
         script.add("t w; (LC_ALL=C; export LC_ALL\n");
-        add_way(&mut script, base, down)?;
+        add_way(&mut script, base, &[folder])?;
         // What was left behind by uploads that never ended.
         script.add("find . -maxdepth 1 -name '.*.part' -mtime +1 -delete\n");
         script.add("umask 077; printf '' >| ./").word(&name);
@@ -147,7 +163,13 @@ impl SshHost {
         script.add("; (LC_ALL=C; export LC_ALL; h=$(sha256sum <\"$p\") || exit 2; case $h in ");
         script.word(&hash).add("*) ;; *) exit 9;; esac\n");
         finish(&mut script)?;
-        script.add(") 2>&1 </dev/null; s=$?; [ $s = 0 ] || rm -f -- \"$p\" </dev/null; t \"s$s\"");
+        script.add(") 2>&1 </dev/null; s=$?; if [ $s != 0 ]; then rm -f -- \"$p\" </dev/null\n");
+        if let Some(place) = place {
+            // The answer to the same request may have been lost, and this is its second time.
+            script.add("p=").path(place)?.add(format!("; if {IS_PROGRAM}; then "));
+            script.add("case $(sha256sum <\"$p\") in ").word(&hash).add("*) s=0;; esac; fi\n");
+        }
+        script.add("fi; t \"s$s\"");
         script.quiet(Duration::from_secs(600));
         let answer = self.ask("end the upload", &script)?;
         let parts = answer.parts();
