@@ -125,6 +125,16 @@ fn a_queue_that_hangs(site: &Site) {
 fn a_banner_does_not_hide_the_id(site: &Site) {
     let dir = wrapper(site, "sbatch", "echo 'Welcome! 12 days to go'; \"$real\" \"$@\"; echo bye");
     assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+    // What is a number and nothing else, before and after the line of sbatch.
+    let dir =
+        wrapper(site, "sbatch", "echo 7; \"$real\" \"$@\" || exit; echo 'days left:'; echo 12");
+    assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+    for dir in site.submissions() {
+        let note = fs::read_to_string(dir.join("submitted.json")).unwrap();
+        let id: String = note.chars().filter(char::is_ascii_digit).collect();
+        assert!(dir.join(format!("slurm-{id}.out")).exists(), "it is the id of another: {note}");
+    }
+    assert_eq!(site.submissions().len(), 2);
 }
 
 fn an_outage_decides_nothing(site: &Site) {

@@ -37,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ssh("one_session_at_a_time_is_enough", one_session_at_a_time),
         ssh("commands_that_are_not_in_the_path_can_be_found", commands_out_of_the_path),
         ssh("a_queue_that_hangs_hides_no_result", a_hanging_queue),
+        ssh("a_number_in_a_banner_is_no_id", a_number_in_a_banner),
         ssh("a_program_for_another_machine_is_refused", a_foreign_program),
     ]
 }
@@ -383,6 +384,24 @@ fn a_hanging_queue(site: &Site) {
     let began = Instant::now();
     assert_eq!(result_of(&add::job(20, 22).submit(&cluster).unwrap()), 42);
     assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+}
+
+fn a_number_in_a_banner(site: &Site) {
+    // Before sbatch's own line and after it, and with it as a sentence.
+    let scripts = [
+        "echo 7; \"$real\" \"$@\" || exit; echo 'days left:'; echo 12",
+        "id=$(\"$real\" \"$@\") || exit; echo \"Submitted batch job ${id%;*}\"; echo 12",
+    ];
+    for script in scripts {
+        let dir = wrapper(site, "sbatch", script);
+        let cluster = open(login_node().slurm_bin_dir(dir.to_str().unwrap()), site);
+        let job = add::job(20, 22).submit(&cluster).unwrap();
+        assert_eq!(result_of(&job), 42);
+        let log = job.job_dir().join(format!("slurm-{}.out", job.id()));
+        assert!(log.exists(), "{} is the id of another", job.id());
+        let note = std::fs::read_to_string(job.job_dir().join("submitted.json")).unwrap();
+        assert!(note.contains(&format!("\"job_id\":{}", job.id())), "{note}");
+    }
 }
 
 fn a_submission_is_one_request() {

@@ -58,7 +58,7 @@ fn question(program: &str) -> CommandLine {
 /// Reads a text as everything that Slurm's commands print; for the fuzz targets.
 pub(crate) fn read_anything(text: &str) {
     text.lines().for_each(queue::read_anything);
-    let _ = sbatch::job_id(text);
+    let _ = sbatch::job_ids(text);
     let _ = text.trim().parse::<Release>();
 }
 

@@ -70,17 +70,18 @@ fn id_of(
     answer: Result<Output, HostError>,
 ) -> Result<JobId, SubmitError> {
     let still_tries = matches!(answer, Err(HostError::Lost { .. }));
-    let search = if still_tries { LONG_SEARCH } else { SEARCH };
+    let searched = if still_tries { LONG_SEARCH } else { SEARCH };
     let doubt = match answer {
-        Ok(output) => match (job_id(&output.stdout), output.status.success()) {
+        Ok(output) => match (&*job_ids(&output.stdout), output.status.success()) {
             // Also if it, or what a site has put around it, failed afterwards.
-            (Some(id), _) => return Ok(id),
-            (None, true) => {
+            ([id], _) => return Ok(*id),
+            // One of them may be of a banner: only Slurm knows whose it is.
+            ([_, _, ..], _) | ([], true) => {
                 let Output { stdout, stderr, .. } = output;
-                return found(slurm, prepared)
+                return search(slurm, prepared, SEARCH)
                     .ok_or(SubmitError::NoJobId { output: stdout + &stderr });
             }
-            (None, false) => {
+            ([], false) => {
                 let message = output.stderr.trim().to_owned();
                 let silent = message.is_empty() || output.status.code().is_none();
                 if !silent && !leaves_open(&message) {
@@ -95,15 +96,20 @@ fn id_of(
         Err(error) => return Err(error.into()),
     };
     log::warn!("looking for the job, as sbatch left open whether it exists: {}", Printable(&doubt));
+    search(slurm, prepared, searched).ok_or_else(|| {
+        let pre_id = prepared.pre_id.to_string();
+        SubmitError::Unknown { message: doubt, pre_id, searched }
+    })
+}
+
+/// Looks for the job of a submission until it is there, for as long as `patience`.
+fn search(slurm: &Slurm, prepared: &Prepared, patience: Duration) -> Option<JobId> {
     let began = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
-        if let Some(id) = found(slurm, prepared) {
-            return Ok(id);
-        }
-        if began.elapsed() >= search {
-            let pre_id = prepared.pre_id.to_string();
-            return Err(SubmitError::Unknown { message: doubt, pre_id, searched: search });
+        let found = found(slurm, prepared);
+        if found.is_some() || began.elapsed() >= patience {
+            return found;
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_secs(5));
@@ -125,14 +131,21 @@ fn found(slurm: &Slurm, prepared: &Prepared) -> Option<JobId> {
     })
 }
 
-/// Reads what `sbatch --parsable` prints, also through wrappers that say more: the last line that is
-/// `id` or `id;cluster`, or else sbatch's usual sentence.
-pub(super) fn job_id(stdout: &str) -> Option<JobId> {
-    let line_id = |line: &str| line.trim().split(';').next()?.parse().ok();
-    stdout.lines().rev().find_map(line_id).or_else(|| {
-        let (_, rest) = stdout.rsplit_once("Submitted batch job ")?;
-        rest.split_whitespace().next()?.parse().ok()
-    })
+/// Reads what `sbatch --parsable` prints, also through wrappers that say more: what may be the id, each once.
+/// That is a line `id` or `id;cluster`, or sbatch's usual sentence.
+pub(super) fn job_ids(stdout: &str) -> Vec<JobId> {
+    let of_line = |line: &str| {
+        let (id, cluster) = line.trim().split_once(';').unwrap_or((line.trim(), ""));
+        let is_alone = !cluster.contains(char::is_whitespace);
+        id.parse().ok().filter(|_| is_alone)
+    };
+    let of_sentence = |rest: &str| rest.split_whitespace().next()?.parse().ok();
+    let sentences = stdout.split("Submitted batch job ").skip(1);
+    let mut ids: Vec<JobId> =
+        stdout.lines().filter_map(of_line).chain(sentences.filter_map(of_sentence)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// Returns whether sbatch failed in a way after which the job may exist.
@@ -156,16 +169,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_is_found_in_whatever_a_site_prints() {
-        for (stdout, id) in [
-            ("4242\n", Some(4242)),
-            ("4242;cluster1\n", Some(4242)),
-            ("Welcome!\n  *** 12 days until maintenance ***\n4242\n", Some(4242)),
-            ("Submitted batch job 4242 on cluster c1\n", Some(4242)),
-            ("", None),
-            ("no id today\n", None),
+    fn what_may_be_the_id_is_found_in_whatever_a_site_prints() {
+        for (stdout, ids) in [
+            ("4242\n", &[4242][..]),
+            ("4242;cluster1\n", &[4242]),
+            ("Welcome!\n  *** 12 days until maintenance ***\n4242\n", &[4242]),
+            ("Submitted batch job 4242 on cluster c1\n", &[4242]),
+            ("4242\r\nSubmitted batch job 4242\n", &[4242]),
+            ("4242\ndays until maintenance:\n12\n", &[12, 4242]),
+            ("Submitted batch job 4242\n12\n", &[12, 4242]),
+            ("12; drink water\n4242\n", &[4242]),
+            ("", &[]),
+            ("no id today\n", &[]),
         ] {
-            assert_eq!(job_id(stdout).map(JobId::get), id, "{stdout:?}");
+            let found: Vec<u64> = job_ids(stdout).into_iter().map(|id| id.get().into()).collect();
+            assert_eq!(found, ids, "{stdout:?}");
         }
     }
 

@@ -41,9 +41,15 @@ O=$PWD; cd -P -- "./$1" || exit 6
 [ "$PWD" = "${O%/}/$1" ] || { printf '%s' "${O%/}/$1"; exit 5; }
 }
 j() {
+case $o in *"Submitted batch job"*) return;; esac
 O=$IFS; set -f; IFS='
 '
-for v in ${o%x*}; do v=${v%%;*}; case $v in ''|*[!0-9]*) ;; *) i=$v;; esac; done
+for v in ${o%x*}; do
+v=${v%%;*}
+case $v in ''|*[!0-9]*) continue;; esac
+if [ "$i" ] && [ "$i" != "$v" ]; then i=; break; fi
+i=$v
+done
 IFS=$O; set +f
 }
 t h
