@@ -68,10 +68,12 @@ impl Script<'_> {
         // What becomes the result once all of several processes have succeeded, and what it becomes.
         let (mut value, mut result) = (word(&self.dir.value()), word(&self.dir.result()));
         let mut requeue = word(&self.dir.requeue());
+        let mut code = "$code".to_owned();
         if let Some(first) = self.first {
             // Elements share the directory.
             requeue += "-${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID";
             let _ = write!(run, " {first}");
+            let _ = write!(code, " {first}");
             let element = format!("/$(({first} + SLURM_ARRAY_TASK_ID))");
             value = word(&self.dir.path().join("values")) + &element;
             result = word(&self.dir.segments()) + &element;
@@ -86,7 +88,7 @@ impl Script<'_> {
                  srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} \\\n\
                  \x20   && exec mv -f {value} {result}\n\
                  code=$?\n\
-                 [ ! -e {requeue} ] || exec {} __slurm requeue {} $code\n\
+                 [ ! -e {requeue} ] || exec {} __slurm requeue {} {code}\n\
                  exit $code\n",
                 word(self.binary),
                 word(&self.dir.spec()),

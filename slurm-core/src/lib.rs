@@ -71,6 +71,8 @@ pub mod state;
 pub mod task;
 #[cfg(feature = "runtime")]
 pub mod variable;
+#[cfg(feature = "runtime")]
+pub mod words;
 
 #[cfg(feature = "runtime")]
 pub use secret::Secret;

@@ -10,11 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use slurm_core::context::{JobContext, StopFlag};
-use slurm_core::durable;
 use slurm_core::items::{ItemReader, ItemTable};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Failure, FailureKind, RunReport};
-use slurm_core::segment::{RecordKind, SegmentWriter, header, push_record};
+use slurm_core::segment::SegmentWriter;
 use slurm_core::spec::{Items, Spec};
 use slurm_core::task::{Arguments, TaskEntry};
 
@@ -22,6 +21,7 @@ use crate::arguments::Resolver;
 use crate::panics::PanicLog;
 use crate::requeue::Requeueing;
 use crate::run::{context, tell, watch_signals};
+use crate::together::together;
 use crate::{environment, exit};
 
 /// What is finished goes to the disk itself at least this often.
@@ -64,7 +64,7 @@ pub(crate) fn element(
     let mut work = Work { spec, entry, context, reader, panics, output: None, stop, asked };
     let share = items.shares.of_element(number);
     if work.context.world_size() > 1 {
-        return together(&work, dir, number, &share, run);
+        return together(&work, &requeueing, dir, number, &share, run);
     }
     let (writer, done) = match SegmentWriter::open(&dir.segment(number), entry.signature, &run) {
         Ok(opened) => opened,
@@ -124,7 +124,7 @@ pub(crate) fn element(
     }
 }
 
-fn no_output(error: &io::Error) -> u8 {
+pub(crate) fn no_output(error: &io::Error) -> u8 {
     tell(&Failure::new(FailureKind::Value, format!("results cannot be written: {error}")));
     exit::OUTCOME
 }
@@ -140,12 +140,12 @@ enum Ended {
 }
 
 #[derive(Debug)]
-struct Work<'a> {
-    spec: &'a Spec,
-    entry: &'static TaskEntry,
-    context: JobContext,
+pub(crate) struct Work<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) entry: &'static TaskEntry,
+    pub(crate) context: JobContext,
     reader: ItemReader,
-    panics: PanicLog,
+    pub(crate) panics: PanicLog,
     output: Option<Arc<Output>>,
     stop: StopFlag,
     /// The items that want another run.
@@ -237,7 +237,8 @@ impl Work<'_> {
         })
     }
 
-    fn one(
+    /// Makes the call `index`.
+    pub(crate) fn one(
         &self,
         index: u64,
         context: &mut JobContext,
@@ -255,48 +256,5 @@ impl Work<'_> {
                 .unwrap_or_else(|payload| Err(self.panics.failure(payload.as_ref())));
         CURRENT.set(None);
         ending
-    }
-}
-
-/// Makes the one call of an element of several processes. The segment of the first of them becomes the
-/// element's once all have ended well; one that fails publishes its failure at once.
-fn together(work: &Work<'_>, dir: &JobDir, number: u64, share: &[u64], run: RunReport) -> u8 {
-    let rank = work.context.rank();
-    let segment = dir.segment(number);
-    if rank == 0 && run.restart_count > 0 {
-        // The failure of the run before must not stand in the way of this one's outcome.
-        let _ = std::fs::remove_file(&segment);
-    }
-    work.panics.install(|_| {});
-    let mut bytes = header(work.entry.signature);
-    let mut context = work.context.clone();
-    let resolver = Resolver::new(&work.spec.upstream);
-    let mut record = |kind, index, payload: &[u8]| push_record(&mut bytes, kind, index, payload);
-    let encoded = |report: &RunReport| slurm_core::codec::encode(report).unwrap_or_default();
-    record(RecordKind::RunBegins, 0, &encoded(&run));
-    let mut code = exit::DONE;
-    for index in share {
-        match work.one(*index, &mut context, &resolver) {
-            Ok(value) => record(RecordKind::Value, *index, &value),
-            Err(failure) => {
-                if failure.kind != FailureKind::Panic {
-                    tell(&failure);
-                }
-                let failure = slurm_core::codec::encode(&failure).unwrap_or_default();
-                record(RecordKind::Failure, *index, &failure);
-                code = exit::FAILED;
-            }
-        }
-    }
-    let run = RunReport { finished_at: environment::now_micros(), ..run };
-    record(RecordKind::RunEnds, 0, &encoded(&run));
-    let written = match (code, rank) {
-        (exit::DONE, 0) => durable::write(&dir.value_segment(number), &bytes),
-        (exit::DONE, _) => Ok(()),
-        _ => durable::write_first(&segment, &bytes),
-    };
-    match written {
-        Ok(()) => code,
-        Err(error) => no_output(&error),
     }
 }

@@ -30,7 +30,7 @@ pub fn describe(code: u8) -> Option<&'static str> {
         VERSION => "the binary and the job's spec do not fit each other",
         OUTCOME => "the runner could not write the outcome (disk full, quota, or no permission?)",
         STOPPED => "the element was asked to stop before it had made all of its calls",
-        REQUEUE => "it asked to be requeued, and was told to end meanwhile",
+        REQUEUE => "it asked to be requeued, and Slurm has not started it again",
         _ => return None,
     })
 }

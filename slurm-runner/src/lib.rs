@@ -25,7 +25,9 @@ pub mod exit;
 mod panics;
 mod requeue;
 mod run;
+mod scontrol;
 mod signals;
+mod together;
 mod writer;
 
 pub use requeue::role as requeue;

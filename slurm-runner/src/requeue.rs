@@ -8,9 +8,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -23,8 +22,9 @@ use slurm_core::requeue::{RequeueNote, RequeuePolicy, Requeuer};
 use slurm_core::task::TaskEntry;
 
 use crate::run::tell;
+use crate::together::publish_failure;
 use crate::writer::Writer;
-use crate::{environment, exit};
+use crate::{environment, exit, scontrol};
 
 /// How this run's job can be requeued.
 #[derive(Debug)]
@@ -36,7 +36,8 @@ pub(crate) struct Requeueing {
     several: bool,
     stop: StopFlag,
     /// The run has an end: the function's own, or the one that the time limit makes.
-    decided: AtomicBool,
+    decided: Mutex<bool>,
+    undecided: Condvar,
     warned: AtomicBool,
 }
 
@@ -53,16 +54,24 @@ impl Requeueing {
             restart_count: number("SLURM_RESTART_COUNT").unwrap_or(0),
             several: number("SLURM_NTASKS").is_some_and(|tasks| tasks > 1),
             stop,
-            decided: AtomicBool::new(false),
+            decided: Mutex::new(false),
+            undecided: Condvar::new(),
             warned: AtomicBool::new(false),
         }
     }
 
-    /// Decides that this run ends as the caller says. Who comes second waits for the end of the process.
+    /// Decides that this run ends as the caller says. Who comes second waits for the end of the process, or
+    /// until the other one leaves the decision to it.
     pub(crate) fn decide(&self) {
-        while self.decided.swap(true, Ordering::SeqCst) {
-            thread::park();
-        }
+        let decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        let decided = self.undecided.wait_while(decided, |decided| *decided);
+        *decided.unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// Takes the decision back: the run ends in another way.
+    fn undecide(&self) {
+        *self.decided.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.undecided.notify_one();
     }
 
     /// Returns how long after the warning signal the job has to be requeued, at the first signal only.
@@ -81,7 +90,7 @@ impl Requeueing {
             return Err(refusal("`no_requeue` forbids it".to_owned()));
         }
         let by_scontrol = self.policy.by == Requeuer::Scontrol;
-        if by_scontrol && self.stop.is_last() && !may_still_be_requeued() {
+        if by_scontrol && self.stop.is_last() && !scontrol::may_requeue() {
             return Ok(exit::REQUEUE);
         }
         let before = self.requeues();
@@ -102,7 +111,7 @@ impl Requeueing {
         noted
             .map_err(|error| refusal(format!("that cannot be noted in its directory: {error}")))?;
         if by_scontrol && !self.several {
-            scontrol_requeue()?;
+            scontrol::requeue()?;
         }
         Ok(exit::REQUEUE)
     }
@@ -123,62 +132,19 @@ impl Requeueing {
     }
 }
 
-/// Whether a job that got SIGTERM runs on as far as Slurm is concerned, or is out of time. `scontrol
-/// requeue` would bring back one that was cancelled, too.
-fn may_still_be_requeued() -> bool {
-    let Some(target) = target() else { return false };
-    let output = Command::new("squeue")
-        .args(["-h", "-o", "%T|%r", "-j"])
-        .arg(target)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    output.is_ok_and(|output| {
-        let text = String::from_utf8_lossy(&output.stdout);
-        let (state, reason) = text.trim().split_once('|').unwrap_or_default();
-        state == "RUNNING" || reason == "TimeLimit"
-    })
-}
-
 /// Requeues a job of several processes after all of them have ended, and returns the exit code of the
-/// batch script: `code`, that of the processes, if none of them has asked for it.
-fn requeue_after(dir: &JobDir, code: u8) -> (u8, Option<Failure>) {
-    let number = environment::number;
-    let restart_count = number("SLURM_RESTART_COUNT").unwrap_or(0);
+/// batch script: `code`, that of the processes, if none of them has asked for it or if there is an
+/// `outcome` already.
+fn requeue_after(dir: &JobDir, outcome: &Path, code: u8) -> (u8, Option<Failure>) {
+    let restart_count = environment::number("SLURM_RESTART_COUNT").unwrap_or(0);
     let asked = RequeueNote::read(&note_path(dir), restart_count).is_some();
-    if !asked || dir.result().exists() {
+    if !asked || outcome.exists() {
         return (code, None);
     }
-    match scontrol_requeue() {
+    match scontrol::requeue() {
         Ok(()) => (exit::REQUEUE, None),
         Err(failure) => (exit::FAILED, Some(failure)),
     }
-}
-
-/// What Slurm's commands call this job. One of the elements of an array has the array's own id, and by that
-/// the whole array would be meant.
-fn target() -> Option<String> {
-    let number = environment::number;
-    match number("SLURM_ARRAY_JOB_ID").zip(number("SLURM_ARRAY_TASK_ID")) {
-        Some((array, index)) => Some(format!("{array}_{index}")),
-        None => Some(number("SLURM_JOB_ID")?.to_string()),
-    }
-}
-
-fn scontrol_requeue() -> Result<(), Failure> {
-    let job = target().ok_or_else(|| refusal("it has no job id".to_owned()))?;
-    let output = Command::new("scontrol")
-        .arg("requeue")
-        .arg(&job)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| refusal(format!("cannot run `scontrol requeue {job}`: {error}")))?;
-    // It is one of the job's processes, so a successful call may be its own end.
-    if output.status.success() || output.status.code().is_none() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(refusal(format!("`scontrol requeue {job}` failed: {words}")))
 }
 
 /// The elements of an array share the directory.
@@ -187,31 +153,44 @@ fn note_path(dir: &JobDir) -> PathBuf {
     dir.requeue_of(array.zip(environment::number("SLURM_ARRAY_TASK_ID")))
 }
 
-fn refusal(reason: String) -> Failure {
+pub(crate) fn refusal(reason: String) -> Failure {
     Failure::new(FailureKind::Requeue, reason)
 }
 
 /// Plays the role of the batch script's last call, if the command line behind `__slurm` names it:
-/// `requeue SPEC CODE`. Returns the exit code of the process.
+/// `requeue SPEC CODE`, and in an array the number of its first element. Returns the exit code of the
+/// process.
 pub fn role(arguments: &[OsString]) -> Option<u8> {
-    let [role, path, code] = arguments else { return None };
-    if role != "requeue" {
-        return None;
-    }
-    let dir = JobDir::at(Path::new(path).parent().unwrap_or(Path::new(".")));
+    let (path, code, first) = match arguments {
+        [role, path, code] if role == "requeue" => (path, code, None),
+        [role, path, code, first] if role == "requeue" => {
+            (path, code, Some(first.to_str()?.parse::<u64>().ok()?))
+        }
+        _ => return None,
+    };
+    let spec = Path::new(path);
+    let dir = JobDir::at(spec.parent().unwrap_or(Path::new(".")));
     let code = code.to_str()?.parse().unwrap_or(exit::FAILED);
-    let (code, failure) = requeue_after(&dir, code);
+    let element = first
+        .map(|first| first + u64::from(environment::number("SLURM_ARRAY_TASK_ID").unwrap_or(0)));
+    let outcome = element.map_or_else(|| dir.result(), |element| dir.segment(element));
+    let (code, failure) = requeue_after(&dir, &outcome, code);
     if let Some(failure) = failure {
         tell(&failure);
-        let writer = Writer::new(&dir, environment::now_micros());
-        let _ = writer.write(None, Ending::Failure(Box::new(failure)));
+        match element {
+            Some(element) => publish_failure(spec, &dir, element, &failure),
+            None => {
+                let writer = Writer::new(&dir, environment::now_micros());
+                let _ = writer.write(None, Ending::Failure(Box::new(failure)));
+            }
+        }
     }
     Some(code)
 }
 
 impl Requeueing {
     /// Requeues the job before the time limit, unless the work is done by then. With a `writer`, a refusal
-    /// is the job's outcome; without one the time limit is left to come.
+    /// is the job's outcome; without one the work goes on until the time limit ends it.
     pub(crate) fn requeue_in_time(
         self: &Arc<Self>,
         writer: Option<(Arc<Writer>, &'static TaskEntry)>,
@@ -225,10 +204,9 @@ impl Requeueing {
                 Ok(code) => code,
                 Err(failure) => {
                     tell(&failure);
+                    let Some((writer, entry)) = writer else { return requeueing.undecide() };
                     // The code says the same.
-                    if let Some((writer, entry)) = writer {
-                        let _ = writer.write(Some(entry), Ending::Failure(Box::new(failure)));
-                    }
+                    let _ = writer.write(Some(entry), Ending::Failure(Box::new(failure)));
                     exit::FAILED
                 }
             };

@@ -20,6 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("a_warned_task_goes_on_in_its_next_run", a_warned_task_goes_on),
         on_both("a_job_that_may_not_be_requeued_says_so", a_job_that_may_not),
         on_both("an_element_that_asks_is_run_again", an_element_that_asks),
+        on_both("an_element_that_asks_is_run_again_alone", an_element_alone),
+        on_both("an_element_that_may_not_be_requeued_has_timed_out", an_element_out_of_time),
+        on_both("one_process_of_an_element_can_ask_for_all", one_process_of_an_element),
     ]
     .into_iter()
     .flatten()
@@ -30,6 +33,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         local("a_task_that_is_not_watching_is_requeued_in_time", a_task_that_does_not_watch),
         local("what_was_requeued_survives_the_supervisor", the_supervisor_dies),
         local("on_timeout_is_told_from_what_contradicts_it", contradictions),
+    ]);
+    let slurm = |name, body| on(BackendKind::Slurm, name, body);
+    trials.extend([
+        slurm("a_lost_answer_to_a_requeue_is_no_refusal", a_lost_answer),
+        slurm("a_refused_requeue_keeps_scontrols_words", a_refusal),
     ]);
     trials
 }
@@ -160,6 +168,113 @@ fn an_element_that_asks(site: &Site) {
     let results = builder.submit(&site.cluster).unwrap().try_results().unwrap();
     let well: Vec<bool> = results.iter().map(Result::is_ok).collect();
     assert_eq!(well, [false, true, true], "the other calls of the element are made: {results:?}");
+}
+
+/// Notes each of its runs. The last one asks for a second one once the others run, which wait for that.
+#[slurm::task(time = "5:00")]
+fn note_runs(ctx: &JobContext, folder: &Path, n: u32, last: u32) -> Result<u32, Requeue> {
+    crate::tasks::note(&folder.join(n.to_string()), "x");
+    let has_run =
+        |n: u32, times| fs::read(folder.join(n.to_string())).is_ok_and(|runs| runs.len() >= times);
+    let goes_on = || if n == last { (0..n).all(|n| has_run(n, 1)) } else { has_run(last, 2) };
+    while !goes_on() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if n == last && ctx.restart_count() == 0 {
+        Err(Requeue::new())
+    } else {
+        Ok(ctx.restart_count())
+    }
+}
+
+fn an_element_alone(site: &Site) {
+    let folder = site.path("runs");
+    fs::create_dir(&folder).unwrap();
+    // On Slurm the last element has the id of the array.
+    let items = (0..3).map(|n| (folder.as_path(), n, 2));
+    let array = note_runs::map(items).mem("256M").submit(&site.cluster).unwrap();
+    assert_eq!(array.results().unwrap(), [0, 0, 1]);
+    let runs = |n: u32| fs::read_to_string(folder.join(n.to_string())).unwrap();
+    assert_eq!([runs(0), runs(1), runs(2)], ["x", "x", "xx"]);
+}
+
+/// Works without looking at anything, in its first run for longer than it may.
+#[slurm::task(time = "5:00", on_timeout = "requeue")]
+fn work_blindly_at(ctx: &JobContext, n: u32) -> u32 {
+    if ctx.restart_count() == 0 && n > 0 {
+        std::thread::sleep(Duration::from_secs(300));
+    }
+    ctx.restart_count()
+}
+
+fn an_element_out_of_time(site: &Site) {
+    let limit = match site.kind {
+        BackendKind::Local => Duration::from_secs(4),
+        _ => Duration::from_secs(60),
+    };
+    let builder = work_blindly_at::map([0, 1]).chunk(2).time(limit).max_requeues(0);
+    let array = builder.submit(&site.cluster).unwrap();
+    let error = match array.result(1) {
+        Err(Error::Job(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(error.kind, JobErrorKind::TimedOut, "{error}");
+    assert_eq!(array.result(0).unwrap(), 0);
+}
+
+/// The last process asks in the first run, in the second one if `again`.
+#[slurm::task(time = "5:00", ntasks = 2)]
+fn last_one_asks_at(ctx: &JobContext, again: bool) -> Result<u32, Requeue> {
+    if ctx.rank() == 1 && (again || ctx.restart_count() == 0) {
+        return Err(Requeue::because("the second process wants it"));
+    }
+    Ok(ctx.restart_count())
+}
+
+fn not_requeued<T: std::fmt::Debug>(result: &slurm::Result<T>) -> &str {
+    match result {
+        Err(Error::Job(error)) => match &error.kind {
+            JobErrorKind::NotRequeued { reason } => reason,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+fn one_process_of_an_element(site: &Site) {
+    let builder = last_one_asks_at::map([false, true]).max_requeues(1);
+    let results = builder.submit(&site.cluster).unwrap().try_results().unwrap();
+    assert_eq!(results[0].as_ref().unwrap(), &1);
+    let reason = not_requeued(&results[1]);
+    assert!(reason.contains("`max_requeues` is 1"), "{reason}");
+}
+
+/// A cluster in whose jobs `script` stands in the place of scontrol.
+fn with_scontrol(site: &Site, script: &str) -> slurm::Cluster {
+    let dir = crate::on_slurm::wrapper(site, "scontrol", script);
+    let text = format!("[default]\nsetup = ['PATH={}:$PATH']\n", dir.display());
+    crate::workflow::with_slurmfile(site, &text)
+}
+
+fn a_lost_answer(site: &Site) {
+    let lost = "echo 'Socket timed out on send/recv operation' >&2; exit 1";
+    let before = format!("if mkdir \"$log\"; then {lost}; fi; exec \"$real\" \"$@\"");
+    let after = format!("\"$real\" \"$@\"; {lost}");
+    for script in [before, after] {
+        let cluster = with_scontrol(site, &script);
+        let job = count_runs::job(2_usize).submit(&cluster).unwrap();
+        assert_eq!(result_of(&job).0, [0, 1], "{script}");
+    }
+}
+
+fn a_refusal(site: &Site) {
+    let cluster =
+        with_scontrol(site, "echo 'Requested operation is presently disabled' >&2; exit 1");
+    let job = count_runs::job(2_usize).submit(&cluster).unwrap();
+    let array = last_one_asks_at::map([false]).submit(&cluster).unwrap();
+    for reason in [not_requeued(&job.result()), not_requeued(&array.result(0))] {
+        assert!(reason.contains("Requested operation is presently disabled"), "{reason}");
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

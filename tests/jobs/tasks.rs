@@ -250,7 +250,7 @@ pub(crate) fn note_and_wait(ctx: &JobContext, notes: PathBuf, gate: PathBuf) -> 
 }
 
 /// Appends to a file, whole or not at all.
-fn note(path: &Path, text: &str) {
+pub(crate) fn note(path: &Path, text: &str) {
     use std::io::Write;
     let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
     file.unwrap().write_all(text.as_bytes()).unwrap();

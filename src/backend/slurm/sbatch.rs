@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use slurm_core::ids::JobId;
+use slurm_core::words::LEAVE_OPEN;
 
 use super::{Slurm, queue};
 use crate::backend::{Backend, Submission};
@@ -150,18 +151,7 @@ pub(super) fn job_ids(stdout: &str) -> Vec<JobId> {
 
 /// Returns whether sbatch failed in a way after which the job may exist.
 fn leaves_open(message: &str) -> bool {
-    const PHRASES: &[&str] = &[
-        "Socket timed out",
-        "Unable to contact slurm controller",
-        "Transport endpoint is not connected",
-        "Zero Bytes were transmitted",
-        "Unexpected message received",
-        "Connection refused",
-        "Connection reset",
-        "Slurm backup controller in standby mode",
-        "Communication connection failure",
-    ];
-    PHRASES.iter().any(|phrase| message.contains(phrase))
+    LEAVE_OPEN.iter().any(|phrase| message.contains(phrase))
 }
 
 #[cfg(test)]

@@ -51,8 +51,9 @@ pub(super) fn asks_for_another_run(job: &LocalJob) -> bool {
     let dir = JobDir::at(&job.request.dir);
     let note = dir.requeue_of(job.element.map(|element| (element.array, element.index)));
     let told = job.run.as_ref().and_then(|run| run.ending.as_ref()).map(|(state, _)| state);
-    // The segment of an element may have items that are finished.
-    let has_outcome = job.element.is_none() && dir.result().exists();
+    // The segment of an element of one process may have items that are finished, and others that are not.
+    let has_outcome =
+        (job.element.is_none() || job.request.tasks > 1) && outcome_files(job).0.exists();
     told != Some(&JobState::Cancelled)
         && RequeueNote::read(&note, job.restarts).is_some()
         && !has_outcome

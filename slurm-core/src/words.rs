@@ -1,0 +1,15 @@
+//! What Slurm's commands say.
+
+/// Phrases after which what a command asked for may have been done: the controller was asked, and its answer
+/// did not come. Source: `slurm_errno.c`, 20.11 to 25.11.
+pub const LEAVE_OPEN: &[&str] = &[
+    "Socket timed out",
+    "Unable to contact slurm controller",
+    "Transport endpoint is not connected",
+    "Zero Bytes were transmitted",
+    "Unexpected message received",
+    "Connection refused",
+    "Connection reset",
+    "Slurm backup controller in standby mode",
+    "Communication connection failure",
+];

@@ -1,0 +1,95 @@
+//! What Slurm's commands say and do about this job.
+
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use slurm_core::outcome::Failure;
+
+use crate::environment;
+use crate::requeue::refusal;
+
+/// How often `scontrol requeue` is called while the answers leave open what came of it: for about three
+/// minutes, in which a controller is restarted.
+const CALLS: u32 = 10;
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Puts the job back into the queue.
+///
+/// After an answer that leaves open whether the job was requeued, squeue tells; a job that it still shows as
+/// running is requeued once more, which does no harm. If nobody can tell, that counts as done: what Slurm
+/// makes of the job is its end.
+///
+/// # Errors
+/// The refusal, if the job certainly stays as it is.
+pub(crate) fn requeue() -> Result<(), Failure> {
+    let job = target().ok_or_else(|| refusal("it has no job id".to_owned()))?;
+    let mut was_open = false;
+    let mut pause = Duration::from_secs(1);
+    for _ in 0..CALLS {
+        let Some(words) = call(&job)? else { return Ok(()) };
+        let state = state(&job).map(|(state, _)| state);
+        if state.as_ref().is_some_and(|state| state != "RUNNING") {
+            // Requeued, or ended in another way meanwhile.
+            return Ok(());
+        }
+        let open = leaves_open(&words);
+        was_open |= open;
+        // After an open answer, a refusal may come from the requeueing itself.
+        if !open && (state.is_some() || !was_open) {
+            return Err(refusal(format!("`scontrol requeue {job}` failed: {words}")));
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    Ok(())
+}
+
+/// Returns whether a job that got SIGTERM runs on as far as Slurm is concerned, or is out of time.
+/// `scontrol requeue` would bring back one that was cancelled, too.
+pub(crate) fn may_requeue() -> bool {
+    let seen = target().and_then(|job| state(&job));
+    seen.is_some_and(|(state, reason)| state == "RUNNING" || reason == "TimeLimit")
+}
+
+/// Calls `scontrol requeue`, and returns what it said if it failed.
+fn call(job: &str) -> Result<Option<String>, Failure> {
+    let output = Command::new("scontrol")
+        .args(["requeue", job])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| refusal(format!("cannot run `scontrol requeue {job}`: {error}")))?;
+    // It is one of the job's processes, so a successful call may be its own end.
+    if output.status.success() || output.status.code().is_none() {
+        return Ok(None);
+    }
+    Ok(Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+}
+
+/// Returns the state of the job and its reason, if squeue knows.
+fn state(job: &str) -> Option<(String, String)> {
+    let output = Command::new("squeue")
+        .args(["-h", "-o", "%T|%r", "-j", job])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (state, reason) = text.trim().split_once('|')?;
+    Some((state.to_owned(), reason.to_owned()))
+}
+
+/// What Slurm's commands call this job. One of the elements of an array has the array's own id, and by that
+/// the whole array would be meant.
+fn target() -> Option<String> {
+    let number = environment::number;
+    match number("SLURM_ARRAY_JOB_ID").zip(number("SLURM_ARRAY_TASK_ID")) {
+        Some((array, index)) => Some(format!("{array}_{index}")),
+        None => Some(number("SLURM_JOB_ID")?.to_string()),
+    }
+}
+
+/// Returns whether a command failed in a way after which what it asked for may have been done.
+fn leaves_open(words: &str) -> bool {
+    slurm_core::words::LEAVE_OPEN.iter().any(|phrase| words.contains(phrase))
+}

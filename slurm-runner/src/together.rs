@@ -1,0 +1,118 @@
+//! One element of an array that several processes make together: one call.
+
+use std::path::Path;
+
+use slurm_core::codec;
+use slurm_core::durable;
+use slurm_core::layout::JobDir;
+use slurm_core::outcome::{Failure, FailureKind, RunReport};
+use slurm_core::segment::{RecordKind, header, push_record};
+use slurm_core::spec::{Spec, Work as Described};
+
+use crate::arguments::Resolver;
+use crate::element::{Work, no_output};
+use crate::requeue::Requeueing;
+use crate::run::tell;
+use crate::{environment, exit};
+
+/// Makes the call of the element `number` in one of its processes, and returns the exit code.
+///
+/// The segment of the first process becomes the element's once all have ended well; one that fails
+/// publishes its failure at once, and one that asks for another run publishes nothing.
+pub(crate) fn together(
+    work: &Work<'_>,
+    requeueing: &Requeueing,
+    dir: &JobDir,
+    number: u64,
+    share: &[u64],
+    run: RunReport,
+) -> u8 {
+    let rank = work.context.rank();
+    let segment = dir.segment(number);
+    if rank == 0 && run.restart_count > 0 {
+        // The failure of the run before must not stand in the way of this one's outcome.
+        let _ = std::fs::remove_file(&segment);
+    }
+    work.panics.install(|_| {});
+    let mut bytes = Segment::new(work.entry.signature, &run);
+    let mut context = work.context.clone();
+    let resolver = Resolver::new(&work.spec.upstream);
+    let mut ended = Vec::new();
+    for index in share {
+        ended.push((*index, work.one(*index, &mut context, &resolver)));
+    }
+    requeueing.decide();
+    let mut code = exit::DONE;
+    for (index, ending) in ended {
+        let ending = match ending {
+            Err(failure) if failure.kind == FailureKind::Requeue => {
+                match requeueing.ask(&failure.message) {
+                    Ok(code) => return code,
+                    Err(refusal) => Err(refusal),
+                }
+            }
+            ending => ending,
+        };
+        match ending {
+            Ok(value) => bytes.push(RecordKind::Value, index, &value),
+            Err(failure) => {
+                if failure.kind != FailureKind::Panic {
+                    tell(&failure);
+                }
+                bytes.push_failure(index, &failure);
+                code = exit::FAILED;
+            }
+        }
+    }
+    let bytes = bytes.end(run);
+    let written = match (code, rank) {
+        (exit::DONE, 0) => durable::write(&dir.value_segment(number), &bytes),
+        (exit::DONE, _) => Ok(()),
+        _ => durable::write_first(&segment, &bytes),
+    };
+    match written {
+        Ok(()) => code,
+        Err(error) => no_output(&error),
+    }
+}
+
+/// Makes `failure` the outcome of the element `number` of the array that the spec at `path` describes,
+/// unless it has one.
+pub(crate) fn publish_failure(path: &Path, dir: &JobDir, number: u64, failure: &Failure) {
+    let Ok(described) = std::fs::read(path) else { return };
+    let Ok((spec, frame)) = Spec::from_bytes(&described) else { return };
+    let Described::Items(items) = &spec.work else { return };
+    let run = environment::report(environment::now_micros());
+    let mut bytes = Segment::new(frame.signature, &run);
+    for index in items.shares.of_element(number) {
+        bytes.push_failure(index, failure);
+    }
+    if let Err(error) = durable::write_first(&dir.segment(number), &bytes.end(run)) {
+        no_output(&error);
+    }
+}
+
+/// A segment that is written at once.
+struct Segment(Vec<u8>);
+
+impl Segment {
+    fn new(signature: u64, run: &RunReport) -> Self {
+        let mut segment = Self(header(signature));
+        segment.push(RecordKind::RunBegins, 0, &codec::encode(run).unwrap_or_default());
+        segment
+    }
+
+    fn push(&mut self, kind: RecordKind, index: u64, payload: &[u8]) {
+        push_record(&mut self.0, kind, index, payload);
+    }
+
+    fn push_failure(&mut self, index: u64, failure: &Failure) {
+        self.push(RecordKind::Failure, index, &codec::encode(failure).unwrap_or_default());
+    }
+
+    fn end(mut self, run: RunReport) -> Vec<u8> {
+        let run = RunReport { finished_at: environment::now_micros(), ..run };
+        self.push(RecordKind::RunEnds, 0, &codec::encode(&run).unwrap_or_default());
+        self.0
+    }
+}
