@@ -1,0 +1,59 @@
+//! Arrays: supervisors that die.
+
+use std::fs;
+
+use slurm_core::state::JobState;
+
+use super::machine::{Machine, WAIT};
+
+#[test]
+fn a_supervisor_that_is_killed_loses_no_element_and_runs_none_twice() {
+    let mut machine = Machine::with_cpus(3);
+    let script = "echo $SLURM_ARRAY_TASK_ID >> ran\n\
+                  test $SLURM_ARRAY_TASK_ID != 1 || exit 7\n\
+                  while [ ! -e go ]; do sleep 0.01; done\n";
+    let id = machine.submit_array(9, script);
+    machine.run_until(|machine| {
+        machine.indices("ran") == [0, 1, 2, 3] && machine.count(id, &JobState::Failed) == 1
+    });
+    machine.cancel(id, Some(vec![(6, 7)]));
+    let before = machine.groups(id);
+    for _ in 0..2 {
+        machine = machine.restarted();
+        let mut after = machine.groups(id);
+        // Why elements wait is found out anew.
+        after.iter_mut().filter(|(word, _)| word == "PENDING").for_each(|(word, _)| {
+            word.push_str(" Resources");
+        });
+        assert_eq!(after, before);
+        machine.scheduler.advance();
+        assert_eq!(machine.groups(id), before);
+    }
+    machine.touch("go");
+    machine.run();
+    assert_eq!(machine.indices("ran"), [0, 1, 2, 3, 4, 5, 8]);
+    let next = machine.submit_array(1, "true\n");
+    assert_eq!(next.get(), id.get() + 9, "no id is given twice");
+    let ended = machine.groups(id);
+    assert_eq!(machine.restarted().groups(id), ended);
+}
+
+#[test]
+fn an_element_whose_process_is_not_in_the_journal_is_found() {
+    let mut machine = Machine::with_cpus(2);
+    let id = machine.submit_array(3, WAIT);
+    machine.run_until(|machine| machine.indices("ran") == [0, 1]);
+    let journal = machine.path("supervisor/journal.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    let lines =
+        text.lines().filter(|line| !line.contains("Spawned")).map(|line| format!("{line}\n"));
+    fs::write(&journal, lines.collect::<String>()).unwrap();
+    machine = machine.restarted();
+    assert_eq!(machine.count(id, &JobState::Running), 2);
+    machine.cancel(id, Some(vec![(0, 0), (2, 2)]));
+    machine.run_until(|machine| machine.count(id, &JobState::Cancelled) == 2);
+    assert_eq!(machine.count(id, &JobState::Running), 1);
+    machine.touch("go");
+    machine.run();
+    assert_eq!(machine.indices("ran"), [0, 1]);
+}
