@@ -26,12 +26,34 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn write_first(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Some file systems have no links. Two writers of the same moment may both come through there, each with
+    // a whole file.
+    link(path, bytes, |temporary| fs::rename(temporary, path))
+}
+
+/// Does what [`write_first()`] does, and lets exactly one writer come through also where files cannot be linked.
+/// There, a reader of the same moment may find less than the whole file.
+///
+/// # Errors
+/// As [`write()`].
+pub fn claim(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    link(path, bytes, |_| match create_synced(path, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    })
+}
+
+/// Writes a temporary file and links it to `path`, unless that is there; `otherwise` does it where there are
+/// no links.
+fn link(
+    path: &Path,
+    bytes: &[u8],
+    otherwise: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let temporary = temporary_beside(path);
     let written =
         create_synced(&temporary, bytes).and_then(|()| match fs::hard_link(&temporary, path) {
-            // Some file systems have no links. Two writers of the same moment may both come through there,
-            // each with a whole file.
-            Err(_) if !path.exists() => fs::rename(&temporary, path),
+            Err(_) if !path.exists() => otherwise(&temporary),
             // It is there, or was there first.
             _ => Ok(()),
         });

@@ -216,16 +216,18 @@ impl<T> JobArray<T> {
         }
     }
 
-    /// Cancels what has not ended.
+    /// Cancels what has not ended, also what another handle has tried again.
     ///
     /// # Errors
     /// If the backend cannot be asked.
     pub fn cancel(&self) -> Result<()> {
+        let followed = self.cluster.follow(self).map(drop);
         let jobs: Vec<JobId> = {
             let state = self.watch.state();
             state.attempts.iter().flat_map(|attempt| &attempt.parts).map(|part| part.job).collect()
         };
-        jobs.into_iter().try_for_each(|job| self.cluster.backend().cancel(job, None))
+        jobs.into_iter().try_for_each(|job| self.cluster.backend().cancel(job, None))?;
+        followed
     }
 
     /// Cancels the elements that have these items, as far as they have not ended. An element that makes

@@ -9,10 +9,13 @@
 //! |---|---|
 //! | `item` | what an item may be |
 //! | `builder`, `spool`, `sharing`, `prepare`, `submit` | from items to a submission |
-//! | `handle`, `results`, `retry` | what a submitted array can be asked |
+//! | `handle`, `results`, `retry`, `attempts` | what a submitted array can be asked |
+//! | `attach` | finding arrays of other processes |
 //! | `watch`, `state` | what is known of it so far |
 //! | `reference` | its results as arguments of other jobs |
 
+mod attach;
+mod attempts;
 mod builder;
 mod handle;
 mod item;
@@ -26,12 +29,13 @@ mod state;
 mod submit;
 mod watch;
 
+pub use attach::ArrayName;
 pub use builder::ArrayBuilder;
 pub use handle::{ArrayHandle, ArrayPart, JobArray};
 pub use item::{IntoItem, Parameters};
 pub use reference::ItemRef;
 pub use results::Stream;
-pub use retry::ArrayName;
+
 pub use state::Progress;
 
 pub(crate) use prepare::{Limits, Parts, Settings as ArraySettings, prepare};

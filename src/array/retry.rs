@@ -1,33 +1,29 @@
-//! Trying again what has failed, and finding arrays of other processes.
+//! Trying again what has failed.
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
-use slurm_core::ids::PreId;
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, OptionSet, OptionValue, Source};
 use slurm_core::registry::Registry;
 use slurm_core::requeue::{OnTimeout, TaskRequeue};
 use slurm_core::spec::{Items, Shares, Spec, Work};
-use slurm_core::state::JobState;
-use slurm_core::task::Task;
 
-use super::handle::ArrayPart;
+use super::JobArray;
+use super::attempts::{Note, Rival};
 use super::prepare::{Parts, Settings, split};
 use super::sharing::Chunk;
 use super::submit::submit;
-use super::{ArrayHandle, JobArray};
 use crate::builder::CallOptions;
-use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
-use crate::submit::{Submitted, new_pre_id};
+use crate::submit::new_pre_id;
 
 impl<T> JobArray<T> {
     /// Submits the items again that have failed so far, and returns how many that are.
     ///
     /// They stay items of this array, at their positions, and are waited for and given as before. They run
-    /// with the options that the array was submitted with, and wait for nothing.
+    /// with the options that the array was submitted with, and wait for nothing. What another handle or process
+    /// tries again in the same moment is submitted once: it is not counted here, but waited for as well.
     ///
     /// # Errors
     /// [`Error::Attempts`] if they were tried as often as
@@ -35,38 +31,57 @@ impl<T> JobArray<T> {
     /// [`submit`](super::ArrayBuilder::submit).
     pub fn retry_failed(&self) -> Result<usize> {
         crate::init::check_may_submit(&self.cluster)?;
-        // Another handle may have tried again meanwhile.
-        self.cluster.follow(self)?;
-        let (failed, attempts) = {
-            let state = self.watch.state();
-            (state.failed(), state.attempts.len())
-        };
-        if failed.is_empty() {
-            return Ok(0);
+        let mut rival = Rival::default();
+        loop {
+            // Another handle may have tried again meanwhile.
+            let noted = self.cluster.follow(self)?;
+            let (failed, attempts) = {
+                let state = self.watch.state();
+                (state.failed(), state.attempts.len())
+            };
+            if failed.is_empty() {
+                return Ok(0);
+            }
+            if attempts >= self.handle.max_attempts {
+                return Err(Error::Attempts { items: failed.len(), attempts });
+            }
+            if let Some(claimed) = &noted.claimed
+                && rival.wait(&self.cluster, claimed)?
+            {
+                continue;
+            }
+            let count = failed.len();
+            let parts = self.prepare_again(failed.clone())?;
+            let note = JobDir::at(&self.handle.dir).retry(noted.next);
+            if self.try_again(&parts, &note, failed)? {
+                // Whoever waits for the array may have been given all of it, and nobody looks any more.
+                drop(self.watched()?);
+                return Ok(count);
+            }
         }
-        if attempts >= self.handle.max_attempts {
-            return Err(Error::Attempts { items: failed.len(), attempts });
-        }
-        let count = failed.len();
-        let note = JobDir::at(&self.handle.dir).retry(attempts);
-        let parts = self.prepare_again(failed.clone())?;
-        // Before it is submitted: a process that dies in between leaves a trace, by which the next one finds
-        // the attempt.
-        self.note(&note, &parts.handle(&[]))?;
-        let handle = submit(&self.cluster, &parts, None)?;
-        if let Err(error) = self.note(&note, &handle) {
-            log::warn!("the ids of the new attempt could not be noted: {error}");
-        }
-        self.watch.state().begin(handle.attempt(Some(failed)));
-        // Whoever waits for the array may have been given all of it, and nobody looks any more.
-        drop(self.watched()?);
-        Ok(count)
     }
 
-    fn note(&self, path: &Path, handle: &ArrayHandle) -> Result<()> {
-        let json = serde_json::to_vec(handle)
-            .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
-        Ok(self.cluster.backend().host().write(path, &json)?)
+    /// Submits the items `failed`, unless somebody else has claimed the attempt that `note` belongs to.
+    fn try_again(&self, parts: &Parts, note: &Path, failed: Vec<u64>) -> Result<bool> {
+        let host = self.cluster.backend().host();
+        // Before it is submitted: a process that dies in between leaves a trace, by which the next one finds
+        // the attempt.
+        if !Note::new(parts.handle(&[])).claim(host, note)? {
+            return Ok(false);
+        }
+        let handle = match submit(&self.cluster, parts, None) {
+            Ok(handle) => handle,
+            Err(error) => {
+                if !error.leaves_submission_open() {
+                    Note::withdrawn(parts.handle(&[])).replace(host, note);
+                }
+                return Err(error);
+            }
+        };
+        Note::new(handle.clone()).replace(host, note);
+        // Another thread may have found it already.
+        self.watch.state().join(handle.attempt(Some(failed)));
+        Ok(true)
     }
 
     fn prepare_again(&self, failed: Vec<u64>) -> Result<Parts> {
@@ -101,7 +116,7 @@ impl<T> JobArray<T> {
         split(cluster, entry, &options, &spec, &dir, edges, &settings, true)
     }
 
-    fn spec(&self) -> Result<Spec> {
+    pub(super) fn spec(&self) -> Result<Spec> {
         let path = JobDir::at(&self.handle.dir).spec();
         let bytes = self.cluster.backend().host().read(&path, 0)?.unwrap_or_default();
         let (spec, frame) =
@@ -117,7 +132,7 @@ impl<T> JobArray<T> {
     }
 }
 
-fn damaged(path: &Path, reason: &str) -> Error {
+pub(super) fn damaged(path: &Path, reason: &str) -> Error {
     Error::Config {
         message: format!("{} cannot be used: {reason}", path.display()),
         hint: "submit the items anew".to_owned(),
@@ -147,180 +162,4 @@ fn same_options(explanation: &Explanation) -> Result<OptionSet> {
 fn max_running(explanation: &Explanation) -> Option<u32> {
     let array = explanation.options.iter().find(|option| option.key == "array")?;
     array.value.as_deref()?.parse::<options::ArraySpec>().ok()?.max_running()
-}
-
-impl Cluster {
-    /// Returns an array of the task `T` that any process has submitted, by its submission's id or by its
-    /// handle, with all attempts.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchJob`] if it is not found, [`Error::OtherTask`] if it is of another task.
-    pub fn attach_array<T: Task>(
-        &self,
-        array: impl Into<ArrayName>,
-    ) -> Result<JobArray<T::Output>> {
-        let handle = match array.into() {
-            ArrayName::Handle(handle) => *handle,
-            ArrayName::PreId(pre_id) => self.array_handle(T::entry().name, &pre_id)?,
-        };
-        if handle.task != T::entry().name {
-            return Err(Error::OtherTask {
-                id: handle.parts.first().map(|part| part.job_id),
-                expected: T::entry().name,
-                found: handle.task,
-            });
-        }
-        // Results of a program with other types are refused when they are read.
-        let handle = ArrayHandle { signature: T::entry().signature, ..handle };
-        let array = JobArray::new(self, handle, T::decode_output, None);
-        self.follow(&array)?;
-        Ok(array)
-    }
-
-    /// Returns the attempts after the first `known` ones of the array in `dir`.
-    pub(crate) fn attempts_of(&self, dir: &JobDir, known: usize) -> Result<Vec<ArrayHandle>> {
-        let mut attempts = Vec::new();
-        for attempt in known.max(1).. {
-            let Some(handle) = self.json::<ArrayHandle>(&dir.retry(attempt))? else { break };
-            if !handle.parts.is_empty() {
-                attempts.push(handle);
-                continue;
-            }
-            // Its client died before it could note the ids, or was refused.
-            let dir = JobDir::at(&handle.dir);
-            let Some(explanation) = self.json(&dir.job_json())? else { continue };
-            match self.handle_of_array(&dir, &explanation) {
-                Err(Error::NoSuchJob { .. }) => {}
-                other => attempts.push(other?),
-            }
-        }
-        Ok(attempts)
-    }
-
-    /// Makes the attempts known that came after the first one.
-    fn follow<V>(&self, array: &JobArray<V>) -> Result<()> {
-        if array.is_empty() {
-            return Ok(());
-        }
-        let known = array.watch.state().attempts.len();
-        for handle in self.attempts_of(&JobDir::at(&array.handle.dir), known)? {
-            let again = JobArray::<()>::new(self, handle, |_| Ok(()), None);
-            let Work::Items(items) = again.spec()?.work else { break };
-            let mut state = array.watch.state();
-            // What it tries again has failed in the attempts before.
-            state.leave(items.shares.selected.as_deref().unwrap_or_default());
-            state.begin(again.handle.attempt(items.shares.selected));
-        }
-        Ok(())
-    }
-
-    fn array_handle(&self, task: &str, pre_id: &PreId) -> Result<ArrayHandle> {
-        let dir = JobDir::new(&self.jobs_dir(), task, pre_id);
-        let unknown = || Error::NoSuchJob {
-            wanted: pre_id.to_string(),
-            place: format!("as an array of `{task}` in {}", self.job_base_dir().display()),
-        };
-        let explanation: Explanation = self.json(&dir.job_json())?.ok_or_else(unknown)?;
-        self.handle_of_array(&dir, &explanation)
-    }
-
-    /// Returns the handle of the array that `explanation` describes, whose submission is in `dir`.
-    fn handle_of_array(&self, dir: &JobDir, explanation: &Explanation) -> Result<ArrayHandle> {
-        let pre_id = &explanation.pre_id;
-        let unknown = || Error::NoSuchJob {
-            wanted: pre_id.to_string(),
-            place: format!("as an array in {}", dir.path().display()),
-        };
-        let array = explanation.array.as_ref().ok_or_else(unknown)?;
-        let note: Option<Submitted> = self.json(&dir.submitted())?;
-        let ids = match note {
-            Some(note) => [vec![note.job_id], note.further].concat(),
-            // Its client died before it could note them.
-            None => {
-                let mut ids = Vec::new();
-                while let Some(id) = self.backend().id_of(pre_id, ids.len() as u32)? {
-                    ids.push(id);
-                }
-                ids
-            }
-        };
-        let limits = self.backend().limits()?;
-        let sizes = super::sharing::parts(array.elements, limits.elements);
-        if ids.is_empty() {
-            return Err(unknown());
-        }
-        let parts = ids.into_iter().zip(sizes);
-        Ok(ArrayHandle {
-            pre_id: pre_id.clone(),
-            signature: explanation.signature,
-            dir: dir.path().to_owned(),
-            parts: parts.map(|(job_id, elements)| ArrayPart { job_id, elements }).collect(),
-            items: array.items,
-            items_per_element: array.items_per_element,
-            max_attempts: array.max_attempts,
-            task: explanation.task.clone(),
-        })
-    }
-
-    /// Returns the state of the array in `dir` as a whole, with the items of all attempts; `None` if it is not
-    /// known.
-    pub(crate) fn array_state(&self, dir: &Path) -> Result<Option<JobState>> {
-        let explanation: Option<Explanation> = self.json(&JobDir::at(dir).job_json())?;
-        let Some(explanation) = explanation else { return Ok(None) };
-        let handle = match self.handle_of_array(&JobDir::at(dir), &explanation) {
-            Err(Error::NoSuchJob { .. }) => return Ok(None),
-            other => other?,
-        };
-        let array = JobArray::<()>::new(self, handle, |_| Ok(()), None);
-        self.follow(&array)?;
-        let progress = array.refresh()?;
-        Ok(Some(match progress.items - progress.ended() {
-            0 if progress.failed == 0 => JobState::Completed,
-            0 => JobState::Failed,
-            _ if progress.running > 0 => JobState::Running,
-            _ => JobState::Pending,
-        }))
-    }
-
-    /// Reads a file that describes a submission.
-    fn json<V: DeserializeOwned>(&self, path: &Path) -> Result<Option<V>> {
-        let bytes = self.backend().host().read(path, 0)?;
-        // One that is empty is being written.
-        let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(path, &error.to_string()))
-    }
-}
-
-/// A way to name an array: by its submission's id, or by its handle.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ArrayName {
-    /// The id of the submission.
-    PreId(PreId),
-    /// A handle of another process.
-    Handle(Box<ArrayHandle>),
-}
-
-impl From<PreId> for ArrayName {
-    fn from(pre_id: PreId) -> Self {
-        Self::PreId(pre_id)
-    }
-}
-
-impl From<&PreId> for ArrayName {
-    fn from(pre_id: &PreId) -> Self {
-        Self::PreId(pre_id.clone())
-    }
-}
-
-impl From<ArrayHandle> for ArrayName {
-    fn from(handle: ArrayHandle) -> Self {
-        Self::Handle(Box::new(handle))
-    }
-}
-
-impl From<&ArrayHandle> for ArrayName {
-    fn from(handle: &ArrayHandle) -> Self {
-        Self::Handle(Box::new(handle.clone()))
-    }
 }

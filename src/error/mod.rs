@@ -170,6 +170,11 @@ impl From<SshError> for Error {
 }
 
 impl Error {
+    /// Returns whether a submission failed in a way after which the job may exist.
+    pub(crate) fn leaves_submission_open(&self) -> bool {
+        matches!(self, Self::Submit(error) if error.leaves_open())
+    }
+
     /// Returns what can be done about it, if anything is known.
     pub fn hint(&self) -> Option<String> {
         let text = match self {

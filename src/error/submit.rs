@@ -173,6 +173,15 @@ pub(crate) fn limit_in(message: &str) -> Option<String> {
 }
 
 impl SubmitError {
+    /// Returns whether the job may exist all the same.
+    pub(crate) fn leaves_open(&self) -> bool {
+        match self {
+            Self::Unknown { .. } | Self::NoJobId { .. } | Self::Supervisor { .. } => true,
+            Self::Host(error) => error.leaves_open(),
+            _ => false,
+        }
+    }
+
     /// Returns what can be done about it, if anything is known.
     pub fn hint(&self) -> Option<String> {
         match self {

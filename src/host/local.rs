@@ -49,6 +49,12 @@ impl Host for LocalHost {
         durable::replace(path, bytes).map_err(|error| HostError::file("write", path, error))
     }
 
+    fn write_first(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
+        let written = durable::claim(path, bytes);
+        written.map_err(|error| HostError::file("write", path, error))?;
+        Ok(self.read(path, 0)?.unwrap_or_default())
+    }
+
     fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError> {
         let read = || {
             let mut file = File::open(path)?;

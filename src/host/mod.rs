@@ -46,6 +46,10 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// Writes a file whole or not at all.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError>;
 
+    /// Writes a file whole unless it is there, and returns what is there then: of several writers, exactly
+    /// one finds its own bytes.
+    fn write_first(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, HostError>;
+
     /// Reads a file from `offset` on, or returns `None` if it does not exist.
     fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError>;
 

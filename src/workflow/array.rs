@@ -6,7 +6,7 @@ use slurm_core::task::Task;
 
 use super::Flow;
 use super::journal::{Child, Claim, Entry, Key};
-use super::submit::{leaves_open, search};
+use super::submit::search;
 use crate::array::{
     ArraySettings, JobArray, Parts, Spooled, enqueue, prepare, submit as submit_parts,
 };
@@ -86,7 +86,7 @@ impl Call<'_> {
         let submitted = submit_parts(self.cluster, &parts, Some(self.spooled));
         match &submitted {
             Ok(handle) => self.note(pre_id, handle.parts.iter().map(|part| part.job_id).collect()),
-            Err(error) if leaves_open(error) => {}
+            Err(error) if error.leaves_submission_open() => {}
             Err(_) => self.flow.journal.note(&Entry::Refused { pre_id }),
         }
         let explanation = Some(parts.explanation());

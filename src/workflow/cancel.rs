@@ -37,7 +37,7 @@ fn cancel_below(cluster: &Cluster, state_dir: &Path) -> Result<()> {
         if backend.host().read(&dir.result(), 0)?.is_none() {
             ids.iter().try_for_each(|id| backend.cancel(*id, None))?;
             // What of an array was tried again.
-            for attempt in cluster.attempts_of(&dir, 1)? {
+            for attempt in cluster.attempts_of(&dir, &[])?.submitted {
                 attempt.parts.iter().try_for_each(|part| backend.cancel(part.job_id, None))?;
             }
         }

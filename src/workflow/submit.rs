@@ -13,7 +13,7 @@ use super::journal::{self, Child, Claim, Entry, Key};
 use crate::backend::{Asked, Survey};
 use crate::builder::JobBuilder;
 use crate::cluster::{Cluster, Submitter};
-use crate::error::{Error, HostError, Result, SubmitError};
+use crate::error::{Error, HostError, Result};
 use crate::explain::Explanation;
 use crate::job::{Job, JobHandle};
 use crate::submit;
@@ -71,7 +71,7 @@ fn submit_claimed<T: Task>(
     let submitted = submit::submit(cluster, prepared, T::decode_output);
     match &submitted {
         Ok(job) => flow.journal.note(&Entry::Submitted { pre_id, job_ids: vec![job.id()] }),
-        Err(error) if leaves_open(error) => {}
+        Err(error) if error.leaves_submission_open() => {}
         Err(_) => flow.journal.note(&Entry::Refused { pre_id }),
     }
     submitted
@@ -127,18 +127,6 @@ pub(super) fn search(
         }
         thread::sleep(PAUSE);
     }
-}
-
-/// Returns whether a submission failed in a way after which the job may exist.
-pub(super) fn leaves_open(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Submit(
-            SubmitError::Unknown { .. }
-                | SubmitError::NoJobId { .. }
-                | SubmitError::Supervisor { .. }
-        )
-    )
 }
 
 impl Flow {

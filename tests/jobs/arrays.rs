@@ -21,7 +21,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_all("arrays::an_element_makes_the_calls_of_its_chunk", an_element_makes_its_chunk),
         on_all("arrays::an_element_keeps_what_it_finished", an_element_keeps_what_it_finished),
         on_all("arrays::items_come_in_the_order_in_which_they_end", items_come_as_they_end),
-        on_all("arrays::what_failed_can_be_tried_again", what_failed_can_be_tried_again),
         on_all("arrays::some_items_can_be_cancelled", some_items_can_be_cancelled),
         on_all("arrays::no_more_elements_run_than_may", no_more_elements_run_than_may),
         on_all("arrays::all_values_can_be_an_argument", all_values_can_be_an_argument),
@@ -154,53 +153,6 @@ fn items_come_as_they_end(site: &Site) {
         assert_eq!((found, value.unwrap().0), (index, index as u64));
     }
     assert!(stream.next().is_none());
-}
-
-fn what_failed_can_be_tried_again(site: &Site) {
-    let there = site.path("there");
-    fs::write(&there, "").unwrap();
-    let items = [there, site.path("one"), site.path("two")];
-    let array = second_time::map(items).max_attempts(2).submit(&site.cluster).unwrap();
-    assert_eq!(array.wait().unwrap().failed, 2);
-    assert_eq!(array.retry_failed().unwrap(), 2);
-    assert_eq!(array.results().unwrap(), ["this time"; 3]);
-    assert_eq!(array.retry_failed().unwrap(), 0);
-    let attached = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
-    assert_eq!(attached.results().unwrap(), ["this time"; 3], "all attempts are found");
-    // As a client leaves it that dies after sbatch.
-    let note = array.job_dir().join("retry-1.json");
-    let mut handle: serde_json::Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
-    handle["parts"] = serde_json::json!([]);
-    fs::write(&note, handle.to_string()).unwrap();
-    let attached = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
-    assert_eq!(attached.results().unwrap(), ["this time"; 3], "also one without ids");
-
-    // Whoever is in the middle of a stream is given the new attempts, and only those.
-    let items = [site.path("three"), site.path("four")];
-    let array = second_time::map(items).max_attempts(3).submit(&site.cluster).unwrap();
-    let mut given = Vec::new();
-    for (index, value) in array.stream().unwrap() {
-        given.push((index, value.is_ok()));
-        if given.len() == 2 {
-            // Another handle tries again; this one takes that in.
-            let other = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
-            other.wait().unwrap();
-            assert_eq!(other.retry_failed().unwrap(), 2);
-            other.wait().unwrap();
-            assert_eq!(array.retry_failed().unwrap(), 0);
-        }
-    }
-    given[..2].sort_unstable();
-    given[2..].sort_unstable();
-    assert_eq!(given, [(0, false), (1, false), (0, true), (1, true)]);
-    assert_eq!(array.stream().unwrap().count(), 2, "each item once");
-
-    let array = root::map([-1]).max_attempts(2).submit(&site.cluster).unwrap();
-    assert_eq!(array.wait().unwrap().failed, 1);
-    assert_eq!(array.retry_failed().unwrap(), 1);
-    assert_eq!(array.wait().unwrap().failed, 1);
-    let error = array.retry_failed().unwrap_err();
-    assert!(matches!(error, Error::Attempts { items: 1, attempts: 2 }), "{error:?}");
 }
 
 fn waiting(site: &Site, count: usize) -> JobArray<(u64, u32)> {

@@ -17,6 +17,7 @@ mod other_users;
 mod over_ssh;
 mod proxy;
 mod requeue;
+mod retries;
 mod roles;
 mod security;
 mod shared;
@@ -35,6 +36,7 @@ fn main() {
     let mut trials = Vec::new();
     trials.extend(shared::trials());
     trials.extend(arrays::trials());
+    trials.extend(retries::trials());
     trials.extend(faults::trials());
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());

@@ -78,6 +78,25 @@ impl SshHost {
     }
 
     pub(super) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
+        let mut place = Script::new();
+        place.add("mv -f -- \"$d\" ").path(path)?;
+        self.write_and(path, bytes, &place)
+    }
+
+    /// Writes a file unless it is there, also if the request has to be sent twice.
+    pub(super) fn write_first_file(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
+        let mut place = Script::new();
+        // Some file systems have no links; the shell creates files only (`set -C`).
+        place.add("{ ln -- \"$d\" ").path(path)?.add(" || [ -e ").path(path)?;
+        place
+            .add(" ] || cat -- \"$d\" >")
+            .path(path)?
+            .add("; } 2>/dev/null </dev/null; rm -f -- \"$d\"");
+        self.write_and(path, bytes, &place)
+    }
+
+    /// Writes a temporary file beside `path`, and puts it there by the commands `place`, in which it is `$d`.
+    fn write_and(&self, path: &Path, bytes: &[u8], place: &Script) -> Result<(), HostError> {
         let temporary = slurm_core::durable::temporary_beside(path);
         let mut script = Script::new();
         script
@@ -89,8 +108,7 @@ impl SshHost {
         script.add("case $v in ????---*) umask g-rwx;; ?????-*) umask g-w;; esac\n");
         script.add("case $v in ???????---*) umask o-rwx;; ????????-*) umask o-w;; esac\n");
         add_bytes(&mut script, "\"$d\"", bytes);
-        script.add(" || exit 1; sync \"$d\" && mv -f -- \"$d\" ").path(path)?;
-        script.add(") 2>&1; s=$?\n");
+        script.add(" || exit 1; sync \"$d\" && ").add(place.text()).add(") 2>&1; s=$?\n");
         end_script(&mut script, "rm -f -- \"$d\" </dev/null");
         let answer = self.ask("write", &script)?;
         verdict(&answer.parts(), |_| ("write", path.to_owned()))

@@ -44,6 +44,11 @@ impl Host for SshHost {
         self.write_file(path, bytes)
     }
 
+    fn write_first(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
+        self.write_first_file(path, bytes)?;
+        Ok(self.read_file(path, 0)?.unwrap_or_default())
+    }
+
     fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError> {
         self.read_file(path, offset)
     }

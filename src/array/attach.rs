@@ -1,0 +1,160 @@
+//! Finding arrays of other processes.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use slurm_core::ids::PreId;
+use slurm_core::layout::JobDir;
+use slurm_core::state::JobState;
+use slurm_core::task::Task;
+
+use super::handle::ArrayPart;
+use super::retry::damaged;
+use super::{ArrayHandle, JobArray};
+use crate::cluster::Cluster;
+use crate::error::{Error, Result};
+use crate::explain::Explanation;
+use crate::submit::Submitted;
+
+impl Cluster {
+    /// Returns an array of the task `T` that any process has submitted, by its submission's id or by its
+    /// handle, with all attempts.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchJob`] if it is not found, [`Error::OtherTask`] if it is of another task.
+    pub fn attach_array<T: Task>(
+        &self,
+        array: impl Into<ArrayName>,
+    ) -> Result<JobArray<T::Output>> {
+        let handle = match array.into() {
+            ArrayName::Handle(handle) => *handle,
+            ArrayName::PreId(pre_id) => self.array_handle(T::entry().name, &pre_id)?,
+        };
+        if handle.task != T::entry().name {
+            return Err(Error::OtherTask {
+                id: handle.parts.first().map(|part| part.job_id),
+                expected: T::entry().name,
+                found: handle.task,
+            });
+        }
+        // Results of a program with other types are refused when they are read.
+        let handle = ArrayHandle { signature: T::entry().signature, ..handle };
+        let array = JobArray::new(self, handle, T::decode_output, None);
+        self.follow(&array)?;
+        Ok(array)
+    }
+
+    fn array_handle(&self, task: &str, pre_id: &PreId) -> Result<ArrayHandle> {
+        let dir = JobDir::new(&self.jobs_dir(), task, pre_id);
+        let unknown = || Error::NoSuchJob {
+            wanted: pre_id.to_string(),
+            place: format!("as an array of `{task}` in {}", self.job_base_dir().display()),
+        };
+        let explanation: Explanation = self.json(&dir.job_json())?.ok_or_else(unknown)?;
+        self.handle_of_array(&dir, &explanation)
+    }
+
+    /// Returns the handle of the array that `explanation` describes, whose submission is in `dir`.
+    pub(super) fn handle_of_array(
+        &self,
+        dir: &JobDir,
+        explanation: &Explanation,
+    ) -> Result<ArrayHandle> {
+        let pre_id = &explanation.pre_id;
+        let unknown = || Error::NoSuchJob {
+            wanted: pre_id.to_string(),
+            place: format!("as an array in {}", dir.path().display()),
+        };
+        let array = explanation.array.as_ref().ok_or_else(unknown)?;
+        let note: Option<Submitted> = self.json(&dir.submitted())?;
+        let ids = match note {
+            Some(note) => [vec![note.job_id], note.further].concat(),
+            // Its client died before it could note them.
+            None => {
+                let mut ids = Vec::new();
+                while let Some(id) = self.backend().id_of(pre_id, ids.len() as u32)? {
+                    ids.push(id);
+                }
+                ids
+            }
+        };
+        let limits = self.backend().limits()?;
+        let sizes = super::sharing::parts(array.elements, limits.elements);
+        if ids.is_empty() {
+            return Err(unknown());
+        }
+        let parts = ids.into_iter().zip(sizes);
+        Ok(ArrayHandle {
+            pre_id: pre_id.clone(),
+            signature: explanation.signature,
+            dir: dir.path().to_owned(),
+            parts: parts.map(|(job_id, elements)| ArrayPart { job_id, elements }).collect(),
+            items: array.items,
+            items_per_element: array.items_per_element,
+            max_attempts: array.max_attempts,
+            task: explanation.task.clone(),
+        })
+    }
+
+    /// Returns the state of the array in `dir` as a whole, with the items of all attempts; `None` if it is not
+    /// known.
+    pub(crate) fn array_state(&self, dir: &Path) -> Result<Option<JobState>> {
+        let explanation: Option<Explanation> = self.json(&JobDir::at(dir).job_json())?;
+        let Some(explanation) = explanation else { return Ok(None) };
+        let handle = match self.handle_of_array(&JobDir::at(dir), &explanation) {
+            Err(Error::NoSuchJob { .. }) => return Ok(None),
+            other => other?,
+        };
+        let array = JobArray::<()>::new(self, handle, |_| Ok(()), None);
+        self.follow(&array)?;
+        let progress = array.refresh()?;
+        Ok(Some(match progress.items - progress.ended() {
+            0 if progress.failed == 0 => JobState::Completed,
+            0 => JobState::Failed,
+            _ if progress.running > 0 => JobState::Running,
+            _ => JobState::Pending,
+        }))
+    }
+
+    /// Reads a file that describes a submission.
+    pub(super) fn json<V: DeserializeOwned>(&self, path: &Path) -> Result<Option<V>> {
+        let bytes = self.backend().host().read(path, 0)?;
+        // One that is empty is being written.
+        let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(path, &error.to_string()))
+    }
+}
+
+/// A way to name an array: by its submission's id, or by its handle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ArrayName {
+    /// The id of the submission.
+    PreId(PreId),
+    /// A handle of another process.
+    Handle(Box<ArrayHandle>),
+}
+
+impl From<PreId> for ArrayName {
+    fn from(pre_id: PreId) -> Self {
+        Self::PreId(pre_id)
+    }
+}
+
+impl From<&PreId> for ArrayName {
+    fn from(pre_id: &PreId) -> Self {
+        Self::PreId(pre_id.clone())
+    }
+}
+
+impl From<ArrayHandle> for ArrayName {
+    fn from(handle: ArrayHandle) -> Self {
+        Self::Handle(Box::new(handle))
+    }
+}
+
+impl From<&ArrayHandle> for ArrayName {
+    fn from(handle: &ArrayHandle) -> Self {
+        Self::Handle(Box::new(handle.clone()))
+    }
+}

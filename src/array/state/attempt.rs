@@ -1,0 +1,101 @@
+//! One submission of an array's items, and its elements.
+
+use std::collections::HashSet;
+
+use slurm_core::ids::JobId;
+use slurm_core::layout::JobDir;
+use slurm_core::outcome::RunReport;
+use slurm_core::spec::Shares;
+
+use crate::backend::Indices;
+use crate::poll::{End, Fate};
+
+/// One submission of items: all of them, or those that have failed before.
+#[derive(Debug)]
+pub(in crate::array) struct Attempt {
+    pub(in crate::array) dir: JobDir,
+    pub(in crate::array) shares: Shares,
+    pub(in crate::array) parts: Vec<Part>,
+    pub(super) elements: Vec<Element>,
+    /// How many elements have items that have not ended.
+    pub(super) open: usize,
+}
+
+/// A Slurm array.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::array) struct Part {
+    pub(in crate::array) job: JobId,
+    pub(in crate::array) first: u64,
+    pub(in crate::array) elements: u64,
+}
+
+/// A Slurm array task.
+#[derive(Debug, Default)]
+pub(in crate::array) struct Element {
+    /// Whether its segment exists.
+    pub(super) listed: bool,
+    /// How much of the segment was read.
+    pub(super) offset: u64,
+    /// How many of its items have not ended.
+    pub(super) open: u64,
+    pub(super) fate: Fate,
+    pub(in crate::array) run: Option<RunReport>,
+    pub(in crate::array) end: Option<End>,
+    /// The items that a later attempt makes, if that is known before the segment was read.
+    pub(super) left: HashSet<u64>,
+    pub(in crate::array) damaged: Option<String>,
+}
+
+impl Element {
+    /// Returns whether the runner got as far as the task.
+    pub(in crate::array) fn has_started(&self) -> bool {
+        self.listed
+    }
+}
+
+impl Attempt {
+    pub(in crate::array) fn new(dir: JobDir, shares: Shares, parts: &[(JobId, u64)]) -> Self {
+        let open = |element| shares.of_element_count(element);
+        let elements: Vec<Element> = (0..shares.elements())
+            .map(|element| Element { open: open(element), ..Element::default() })
+            .collect();
+        let mut first = 0;
+        let parts = parts.iter().map(|(job, elements)| {
+            let part = Part { job: *job, first, elements: *elements };
+            first += elements;
+            part
+        });
+        let parts = parts.collect();
+        Self { dir, open: elements.len(), shares, parts, elements }
+    }
+
+    /// Returns the Slurm array that an element is in, and its index there.
+    pub(in crate::array) fn place(&self, element: u64) -> Option<(JobId, u32)> {
+        let has = |part: &&Part| (part.first..part.first + part.elements).contains(&element);
+        let part = self.parts.iter().find(has)?;
+        Some((part.job, (element - part.first) as u32))
+    }
+
+    /// Returns the indices of the elements of a Slurm array that have not made all of their items.
+    pub(in crate::array) fn open_in(&self, part: &Part) -> Indices {
+        let of_part = self.elements.iter().skip(part.first as usize).take(part.elements as usize);
+        let open = (0..).zip(of_part).filter(|(_, element)| element.open > 0);
+        ranges(open.map(|(index, _)| index))
+    }
+
+    pub(in crate::array) fn element(&self, element: u64) -> Option<&Element> {
+        self.elements.get(element as usize)
+    }
+}
+
+/// Returns ascending indices as inclusive ranges.
+pub(in crate::array) fn ranges(indices: impl Iterator<Item = u32>) -> Indices {
+    let mut ranges = Indices::new();
+    for index in indices {
+        match ranges.last_mut() {
+            Some((_, last)) if index <= last.saturating_add(1) => *last = index,
+            _ => ranges.push((index, index)),
+        }
+    }
+    ranges
+}

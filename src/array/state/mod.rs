@@ -1,0 +1,195 @@
+//! What is known of an array.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `attempt` | one submission of items, and its elements |
+//! | `news` | what is found and said of it |
+
+mod attempt;
+mod news;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use slurm_core::state::JobState;
+
+use crate::backend::Sighting;
+use crate::poll::End;
+
+pub(super) use attempt::{Attempt, Element, Part, ranges};
+pub(super) use news::failure;
+
+/// How far an array has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The number of items.
+    pub items: usize,
+    /// How many have a value.
+    pub succeeded: usize,
+    /// How many have ended without one.
+    pub failed: usize,
+    /// How many elements run, as far as is known.
+    pub running: usize,
+}
+
+impl Progress {
+    /// Returns how many items have ended.
+    pub fn ended(&self) -> usize {
+        self.succeeded + self.failed
+    }
+}
+
+/// In the order of ends, the place of an item that was tried again.
+pub(super) const NO_ITEM: u64 = u64::MAX;
+
+/// All that is known.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) signature: u64,
+    pub(super) attempts: Vec<Attempt>,
+    slots: Vec<Slot>,
+    /// The items in the order in which they ended.
+    pub(super) ended: Vec<u64>,
+    succeeded: usize,
+    failed: usize,
+}
+
+/// What is known of an item.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Slot {
+    #[default]
+    Open,
+    Value(Arc<Vec<u8>>, Range<usize>),
+    Failed(Arc<Vec<u8>>, Range<usize>),
+    /// The element of this attempt ended without it.
+    Ended(usize, u64),
+}
+
+impl Slot {
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+}
+
+impl State {
+    pub(super) fn new(signature: u64, items: u64) -> Self {
+        let slots = vec![Slot::Open; items as usize];
+        let (attempts, ended) = (Vec::new(), Vec::new());
+        Self { signature, attempts, slots, ended, succeeded: 0, failed: 0 }
+    }
+
+    pub(super) fn slot(&self, item: u64) -> Option<&Slot> {
+        self.slots.get(item as usize)
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.succeeded + self.failed == self.slots.len()
+    }
+
+    /// Returns the directories of all attempts.
+    pub(super) fn dirs(&self) -> Vec<PathBuf> {
+        self.attempts.iter().map(|attempt| attempt.dir.path().to_owned()).collect()
+    }
+
+    /// Does what [`begin`](Self::begin) does, unless the attempt is known.
+    pub(super) fn join(&mut self, attempt: Attempt) {
+        if !self.dirs().iter().any(|dir| dir == attempt.dir.path()) {
+            self.begin(attempt);
+        }
+    }
+
+    /// Begins another attempt to make items; those that ended without a value are open again.
+    pub(super) fn begin(&mut self, attempt: Attempt) {
+        let mut reopened = HashSet::new();
+        for item in attempt.shares.selected.iter().flatten() {
+            if let Some(slot) = self.slots.get_mut(*item as usize)
+                && matches!(slot, Slot::Failed(..) | Slot::Ended(..))
+            {
+                *slot = Slot::Open;
+                self.failed -= 1;
+                reopened.insert(*item);
+            }
+        }
+        // They end once more, later; the places of the others stay, for whoever is in the middle.
+        for item in self.ended.iter_mut().filter(|item| reopened.contains(item)) {
+            *item = NO_ITEM;
+        }
+        self.attempts.push(attempt);
+        self.give_up_unsubmitted();
+    }
+
+    /// Gives up the items of elements that no Slurm array has: their client died before it could submit
+    /// all arrays.
+    fn give_up_unsubmitted(&mut self) {
+        let Some(number) = self.attempts.len().checked_sub(1) else { return };
+        let attempt = &mut self.attempts[number];
+        let submitted: u64 = attempt.parts.iter().map(|part| part.elements).sum();
+        for (index, element) in (0..).zip(&mut attempt.elements).skip(submitted as usize) {
+            element.end = Some(End::Lost);
+            element.open = 0;
+            attempt.open -= 1;
+            for item in attempt.shares.of_element(index) {
+                if let Some(slot) = self.slots.get_mut(item as usize).filter(|slot| slot.is_open())
+                {
+                    *slot = Slot::Ended(number, index);
+                    self.ended.push(item);
+                    self.failed += 1;
+                }
+            }
+        }
+    }
+
+    /// Takes in that the attempts so far have left these items to a later one.
+    pub(super) fn leave(&mut self, items: &[u64]) {
+        for attempt in &mut self.attempts {
+            for item in items {
+                let element = attempt.shares.element_of(*item);
+                let element =
+                    element.and_then(|element| attempt.elements.get_mut(element as usize));
+                if let Some(element) = element.filter(|element| element.open > 0) {
+                    element.open -= 1;
+                    element.left.insert(*item);
+                    attempt.open -= usize::from(element.open == 0);
+                }
+            }
+        }
+    }
+
+    /// Returns the items that have ended without a value, ascending.
+    pub(super) fn failed(&self) -> Vec<u64> {
+        let slots = (0..).zip(&self.slots);
+        let failed = slots.filter(|(_, slot)| matches!(slot, Slot::Failed(..) | Slot::Ended(..)));
+        failed.map(|(item, _)| item).collect()
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let elements = self.attempts.iter().flat_map(|attempt| &attempt.elements);
+        let runs = |element: &&Element| {
+            let seen = element.fate.last().map(|seen| &seen.state);
+            element.open > 0
+                && (element.listed || seen == Some(&JobState::Running))
+                && !element.fate.has_ended()
+                && !seen.is_some_and(JobState::is_pending)
+        };
+        let (items, succeeded, failed) = (self.slots.len(), self.succeeded, self.failed);
+        Progress { items, succeeded, failed, running: elements.filter(runs).count() }
+    }
+
+    /// Returns the state of the element that has an item, as it was seen last.
+    pub(super) fn last_seen(&self, item: u64) -> Option<&Sighting> {
+        let attempts = self.attempts.iter().rev();
+        let mut elements =
+            attempts.filter_map(|attempt| attempt.element(attempt.shares.element_of(item)?));
+        elements.next()?.fate.last()
+    }
+
+    /// Returns the attempts that are not over, with their positions.
+    pub(super) fn open(&self) -> impl Iterator<Item = (usize, &Attempt)> {
+        self.attempts.iter().enumerate().filter(|(_, attempt)| attempt.open > 0)
+    }
+}

@@ -1,0 +1,166 @@
+//! What is found and said of an array: segments that grow, and what the backend says of elements.
+
+use std::sync::Arc;
+
+use slurm_core::codec;
+use slurm_core::outcome::{Failure, FailureKind, RunReport};
+use slurm_core::segment::{HEADER, RecordKind, Records, check_header};
+
+use super::{Attempt, Element, Slot, State};
+use crate::backend::{Cadence, Sighting, Survey};
+
+impl State {
+    /// Returns the segments that may grow: their element and how much of each is known.
+    pub(in crate::array) fn growing(attempt: &Attempt) -> impl Iterator<Item = (u64, u64)> {
+        let elements = (0..).zip(&attempt.elements);
+        // One that has ended may have a segment that a cached listing does not show yet.
+        let may_be_there = |element: &Element| element.listed || element.fate.has_ended();
+        let grows = elements.filter(move |(_, element)| element.open > 0 && may_be_there(element));
+        grows.map(|(number, element)| (number, element.offset))
+    }
+
+    /// Takes in which segments of an attempt exist.
+    pub(in crate::array) fn listed(&mut self, attempt: usize, names: &[String]) -> bool {
+        let Some(attempt) = self.attempts.get_mut(attempt) else { return false };
+        let mut news = false;
+        for element in names.iter().filter_map(|name| name.parse::<usize>().ok()) {
+            if let Some(element) = attempt.elements.get_mut(element) {
+                news |= !element.listed;
+                element.listed = true;
+            }
+        }
+        news
+    }
+
+    /// Takes in what was added to a segment since `offset`.
+    pub(in crate::array) fn grown(
+        &mut self,
+        number: usize,
+        element: u64,
+        offset: u64,
+        bytes: Vec<u8>,
+    ) -> bool {
+        let signature = self.signature;
+        let Some(attempt) = self.attempts.get_mut(number) else { return false };
+        let Some(known) = attempt.elements.get_mut(element as usize) else { return false };
+        // Somebody else has read it meanwhile, or it was cut by a run that began anew.
+        if known.offset != offset || bytes.is_empty() {
+            return false;
+        }
+        let start = if offset == 0 {
+            match check_header(&bytes, signature) {
+                Ok(true) => HEADER,
+                Ok(false) => return false,
+                Err(error) => {
+                    known.damaged = Some(error.to_string());
+                    return false;
+                }
+            }
+        } else {
+            0
+        };
+        known.listed = true;
+        let bytes = Arc::new(bytes);
+        let mut records = Records::new(&bytes, start);
+        let was_open = known.open > 0;
+        for record in &mut records {
+            let slot = match record.kind {
+                RecordKind::Value => Slot::Value(Arc::clone(&bytes), record.payload),
+                RecordKind::Failure => Slot::Failed(Arc::clone(&bytes), record.payload),
+                _ => {
+                    let report = bytes.get(record.payload).map(codec::decode::<RunReport>);
+                    known.run = report.and_then(Result::ok).or(known.run.take());
+                    continue;
+                }
+            };
+            let has_value = matches!(slot, Slot::Value(..));
+            if known.left.contains(&record.index) {
+                continue;
+            }
+            let Some(place) = self.slots.get_mut(record.index as usize) else { continue };
+            if place.is_open() {
+                known.open = known.open.saturating_sub(1);
+                self.ended.push(record.index);
+                if has_value {
+                    self.succeeded += 1
+                } else {
+                    self.failed += 1
+                }
+                *place = slot;
+            } else if has_value && !matches!(place, Slot::Value(..)) {
+                // It was given up too early, and is here after all.
+                self.succeeded += 1;
+                self.failed -= 1;
+                *place = slot;
+            }
+        }
+        let whole = offset + records.position() as u64;
+        // Half of a record is no news, however often it is read.
+        let grew = known.offset != whole;
+        known.offset = whole;
+        attempt.open -= usize::from(was_open && known.open == 0);
+        grew
+    }
+
+    /// Takes in what the backend says of the elements.
+    pub(in crate::array) fn seen(&mut self, survey: &Survey) -> bool {
+        let (doubtful, mut news) = (survey.doubt.is_some(), false);
+        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.open > 0) {
+            for part in &attempt.parts {
+                let mut seen: Vec<Option<&Sighting>> = vec![None; part.elements as usize];
+                for (indices, sighting) in survey.elements.get(&part.job).into_iter().flatten() {
+                    for (first, last) in indices {
+                        let last = (*last as usize + 1).min(seen.len());
+                        if let Some(range) = seen.get_mut(*first as usize..last) {
+                            range.fill(Some(sighting));
+                        }
+                    }
+                }
+                let elements = attempt.elements.iter_mut().skip(part.first as usize);
+                for (element, seen) in elements.zip(seen).filter(|(element, _)| element.open > 0) {
+                    news |= element.fate.take_in(seen, doubtful);
+                }
+            }
+        }
+        news
+    }
+
+    pub(in crate::array) fn unanswered(&mut self) {
+        let elements = self.attempts.iter_mut().flat_map(|attempt| &mut attempt.elements);
+        elements.filter(|element| element.open > 0).for_each(|element| element.fate.unanswered());
+    }
+
+    /// Gives up the items of elements that have ended without them.
+    pub(in crate::array) fn settle(&mut self, cadence: &Cadence) {
+        for (number, attempt) in self.attempts.iter_mut().enumerate() {
+            if attempt.open == 0 {
+                continue;
+            }
+            for (index, element) in (0..).zip(&mut attempt.elements) {
+                let Some(end) = (element.open > 0).then(|| element.fate.settle(cadence)).flatten()
+                else {
+                    continue;
+                };
+                element.end = Some(end);
+                element.open = 0;
+                attempt.open -= 1;
+                let items = attempt.shares.of_element(index).into_iter();
+                for item in items.filter(|item| !element.left.contains(item)) {
+                    if let Some(slot) =
+                        self.slots.get_mut(item as usize).filter(|slot| slot.is_open())
+                    {
+                        *slot = Slot::Ended(number, index);
+                        self.ended.push(item);
+                        self.failed += 1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the failure that a record holds.
+pub(in crate::array) fn failure(bytes: &[u8]) -> Failure {
+    codec::decode(bytes)
+        .unwrap_or_else(|error| Failure::new(FailureKind::Version, format!("the failure {error}")))
+}

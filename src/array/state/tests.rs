@@ -1,0 +1,76 @@
+use slurm_core::codec;
+use slurm_core::layout::JobDir;
+use slurm_core::outcome::Failure;
+use slurm_core::segment::{RecordKind, header, push_record};
+use slurm_core::spec::Shares;
+
+use super::*;
+use crate::backend::Survey;
+
+fn state(items: u64) -> State {
+    let mut state = State::new(7, items);
+    let shares = Shares { selected: None, count: items, per_element: items };
+    let job = "9".parse().unwrap();
+    state.begin(Attempt::new(JobDir::at("/nowhere"), shares, &[(job, 1)]));
+    state
+}
+
+#[test]
+fn half_of_a_record_is_no_news() {
+    let mut state = state(2);
+    let mut bytes = header(7);
+    push_record(&mut bytes, RecordKind::Value, 0, b"zero");
+    let whole = bytes.len() as u64;
+    push_record(&mut bytes, RecordKind::Value, 1, b"one");
+    let rest = bytes.split_off(bytes.len() - 2);
+    assert!(state.grown(0, 0, 0, bytes.clone()));
+    let half = bytes[whole as usize..].to_vec();
+    assert!(!state.grown(0, 0, whole, half.clone()), "also when it is read again");
+    assert_eq!(state.progress().succeeded, 1);
+    assert!(state.grown(0, 0, whole, [half, rest].concat()));
+    assert!(state.is_complete());
+}
+
+#[test]
+fn a_segment_that_no_listing_shows_is_read_once_its_element_has_ended() {
+    let mut state = state(1);
+    let growing = |state: &State| State::growing(&state.attempts[0]).collect::<Vec<_>>();
+    assert_eq!(growing(&state), []);
+    let job = "9".parse().unwrap();
+    let seen = |state: JobState| {
+        let sighting = Sighting { state, reason: None, nodes: None, exit: None };
+        let elements = [(job, vec![(vec![(0, 0)], sighting)])].into();
+        Survey { elements, ..Survey::default() }
+    };
+    state.seen(&seen(JobState::Running));
+    assert_eq!(growing(&state), [], "a thousand elements that wait cost no reads");
+    state.seen(&seen(JobState::Completed));
+    assert_eq!(growing(&state), [(0, 0)], "a network file system may hide it from the listing");
+}
+
+#[test]
+fn an_item_that_is_tried_again_ends_once_more() {
+    let mut state = state(2);
+    let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
+    let mut bytes = header(7);
+    push_record(&mut bytes, RecordKind::Failure, 0, &failure.unwrap());
+    push_record(&mut bytes, RecordKind::Value, 1, b"one");
+    assert!(state.grown(0, 0, 0, bytes) && state.is_complete());
+    let shares = Shares { selected: Some(vec![0]), count: 1, per_element: 1 };
+    let job = "10".parse().unwrap();
+    state.begin(Attempt::new(JobDir::at("/again"), shares, &[(job, 1)]));
+    assert_eq!((state.ended.as_slice(), state.is_complete()), (&[NO_ITEM, 1][..], false));
+    let mut bytes = header(7);
+    push_record(&mut bytes, RecordKind::Value, 0, b"zero");
+    assert!(state.grown(1, 0, 0, bytes) && state.is_complete());
+    assert_eq!(state.ended, [NO_ITEM, 1, 0]);
+}
+
+#[test]
+fn what_no_slurm_array_has_is_given_up() {
+    let mut state = State::new(7, 4);
+    let shares = Shares { selected: None, count: 4, per_element: 1 };
+    let job = "9".parse().unwrap();
+    state.begin(Attempt::new(JobDir::at("/nowhere"), shares, &[(job, 3)]));
+    assert_eq!((state.failed(), state.progress().failed), (vec![3], 1));
+}

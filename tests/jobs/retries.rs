@@ -1,0 +1,179 @@
+//! Items that are tried again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use slurm::error::JobErrorKind;
+use slurm::{BackendKind, Cluster, Error, JobArray, JobState};
+
+use crate::common::{PATIENCE, Site, on_all, on_both, result_of, until};
+use crate::tasks::*;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let all = [
+        on_all("arrays::what_failed_can_be_tried_again", what_failed_can_be_tried_again),
+        on_all("arrays::what_two_try_again_at_once_is_submitted_once", two_at_once),
+        on_all("arrays::what_was_tried_again_is_cancelled_with_the_array", a_cancelled_array),
+        on_all("arrays::a_job_waits_for_what_earlier_attempts_still_make", earlier_attempts),
+    ];
+    let both = [on_both("arrays::a_claim_of_the_dead_blocks_nobody_for_ever", a_claim_of_the_dead)];
+    all.into_iter().flatten().chain(both.into_iter().flatten()).collect()
+}
+
+fn what_failed_can_be_tried_again(site: &Site) {
+    let there = site.path("there");
+    fs::write(&there, "").unwrap();
+    let items = [there, site.path("one"), site.path("two")];
+    let array = second_time::map(items).max_attempts(2).submit(&site.cluster).unwrap();
+    assert_eq!(array.wait().unwrap().failed, 2);
+    assert_eq!(array.retry_failed().unwrap(), 2);
+    assert_eq!(array.results().unwrap(), ["this time"; 3]);
+    assert_eq!(array.retry_failed().unwrap(), 0);
+    let attached = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
+    assert_eq!(attached.results().unwrap(), ["this time"; 3], "all attempts are found");
+    // As a client leaves it that dies after sbatch.
+    let note = array.job_dir().join("retry-1.json");
+    let mut handle: serde_json::Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
+    handle["parts"] = serde_json::json!([]);
+    fs::write(&note, handle.to_string()).unwrap();
+    let attached = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
+    assert_eq!(attached.results().unwrap(), ["this time"; 3], "also one without ids");
+
+    // Whoever is in the middle of a stream is given the new attempts, and only those.
+    let items = [site.path("three"), site.path("four")];
+    let array = second_time::map(items).max_attempts(3).submit(&site.cluster).unwrap();
+    let mut given = Vec::new();
+    for (index, value) in array.stream().unwrap() {
+        given.push((index, value.is_ok()));
+        if given.len() == 2 {
+            // Another handle tries again; this one takes that in.
+            let other = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
+            other.wait().unwrap();
+            assert_eq!(other.retry_failed().unwrap(), 2);
+            other.wait().unwrap();
+            assert_eq!(array.retry_failed().unwrap(), 0);
+        }
+    }
+    given[..2].sort_unstable();
+    given[2..].sort_unstable();
+    assert_eq!(given, [(0, false), (1, false), (0, true), (1, true)]);
+    assert_eq!(array.stream().unwrap().count(), 2, "each item once");
+
+    let array = root::map([-1]).max_attempts(2).submit(&site.cluster).unwrap();
+    assert_eq!(array.wait().unwrap().failed, 1);
+    assert_eq!(array.retry_failed().unwrap(), 1);
+    assert_eq!(array.wait().unwrap().failed, 1);
+    let error = array.retry_failed().unwrap_err();
+    assert!(matches!(error, Error::Attempts { items: 1, attempts: 2 }), "{error:?}");
+}
+
+/// Notes that it was called, and fails.
+#[slurm::task(time = "5:00", mem = "256M")]
+fn fail_and_note(notes: PathBuf) -> Result<(), String> {
+    note(&notes, "x");
+    Err("never".to_owned())
+}
+
+/// Another client of the same cluster.
+fn client(site: &Site) -> Cluster {
+    site.builder().job_base_dir(site.base.path()).local_cpus(4).build().unwrap()
+}
+
+fn two_at_once(site: &Site) {
+    let rounds = if site.kind == BackendKind::Local { 12 } else { 1 };
+    let notes = [site.path("one"), site.path("two")];
+    let builder = fail_and_note::map(&notes).max_attempts(rounds + 1);
+    let array = builder.submit(&site.cluster).unwrap();
+    let clients = [client(site), client(site)];
+    for round in 1..=rounds {
+        let ready = Barrier::new(2);
+        let try_again = |client: &Cluster| {
+            let array = client.attach_array::<fail_and_note>(array.pre_id()).unwrap();
+            assert_eq!(array.wait().unwrap().failed, 2);
+            ready.wait();
+            let count = array.retry_failed().unwrap();
+            assert_eq!(array.wait().unwrap().failed, 2, "whoever lost waits for the same attempt");
+            count
+        };
+        let counts = std::thread::scope(|scope| {
+            let threads = clients.each_ref().map(|client| scope.spawn(|| try_again(client)));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert_eq!(counts.iter().sum::<usize>(), 2, "round {round}: {counts:?}");
+        let runs = notes.each_ref().map(|notes| fs::read(notes).unwrap().len());
+        assert_eq!(runs, [round + 1; 2], "round {round}");
+    }
+}
+
+/// As a client leaves it that dies before it can submit what it claims.
+fn a_claim_of_the_dead(site: &Site) {
+    let array = second_time::map([site.path("one")]).submit(&site.cluster).unwrap();
+    assert_eq!(array.wait().unwrap().failed, 1);
+    let mut handle = serde_json::to_value(array.handle()).unwrap();
+    handle["parts"] = serde_json::json!([]);
+    handle["dir"] = serde_json::json!(site.path("never"));
+    fs::write(array.job_dir().join("retry-1.json"), handle.to_string()).unwrap();
+    assert_eq!(array.retry_failed().unwrap(), 1);
+    assert_eq!(array.results().unwrap(), ["this time"]);
+    let attached = client(site).attach_array::<second_time>(array.pre_id()).unwrap();
+    assert_eq!(attached.results().unwrap(), ["this time"]);
+}
+
+/// Fails if `marker` does not exist yet, and makes it; then waits for `gate`, if there is one.
+#[slurm::task(time = "5:00", mem = "256M")]
+fn settle(marker: &Path, gate: Option<PathBuf>) -> Result<i64, String> {
+    if !marker.exists() {
+        fs::write(marker, "").unwrap();
+        return Err("not the first time".to_owned());
+    }
+    while gate.as_ref().is_some_and(|gate| !gate.exists()) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(1)
+}
+
+fn one_failed(array: &JobArray<i64>) {
+    until("one has failed", || array.refresh().unwrap().failed == 1);
+}
+
+fn a_cancelled_array(site: &Site) {
+    let items = [(site.path("marker"), Some(site.path("never")))];
+    let array = settle::map(items).submit(&site.cluster).unwrap();
+    one_failed(&array);
+    // By a handle that knows nothing of the new attempt.
+    let other = client(site).attach_array::<settle>(array.pre_id()).unwrap();
+    assert_eq!(other.wait().unwrap().failed, 1);
+    assert_eq!(array.retry_failed().unwrap(), 1);
+    until("it runs again", || array.refresh().unwrap().running == 1);
+    other.cancel().unwrap();
+    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
+    match array.result(0) {
+        Err(Error::Job(error)) => assert_eq!(error.kind, JobErrorKind::Cancelled, "{error}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn earlier_attempts(site: &Site) {
+    let (there, gate) = (site.path("there"), site.path("gate"));
+    fs::write(&there, "").unwrap();
+    let items = [(site.path("marker"), None), (there, Some(gate.clone()))];
+    let array = settle::map(items).submit(&site.cluster).unwrap();
+    one_failed(&array);
+    assert_eq!(array.retry_failed().unwrap(), 1);
+    let total = sum::job(&array).submit(&site.cluster).unwrap();
+    assert_eq!(array.result(0).unwrap(), 1);
+    // Its second attempt has ended, and the other item is still made in the first.
+    let option = |key: &str| {
+        let options = &total.explain().unwrap().options;
+        options.iter().find(|option| option.key == key).and_then(|option| option.value.clone())
+    };
+    let waits = option("dependency").unwrap();
+    let first = array.job_ids().next().unwrap();
+    assert!(waits.contains(&format!("afterany:{first}")), "{waits}");
+    assert_eq!(total.state().unwrap(), JobState::Pending);
+    fs::write(&gate, "").unwrap();
+    assert_eq!(result_of(&total), 2);
+}
