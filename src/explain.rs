@@ -61,14 +61,23 @@ pub struct ExplainedArray {
     pub threads: u32,
     /// How often an item may be tried.
     pub max_attempts: usize,
+    /// How many Slurm array tasks one Slurm array has at most: the rest are in further ones. 0 if that is not
+    /// known.
+    #[serde(default)]
+    pub elements_per_array: u64,
 }
 
 impl ExplainedArray {
-    pub(crate) fn of(items: &Items, max_attempts: usize) -> Self {
+    pub(crate) fn of(items: &Items, max_attempts: usize, elements_per_array: u64) -> Self {
         let Shares { count, per_element, .. } = items.shares;
-        let elements = items.shares.elements();
-        let threads = items.threads;
-        Self { items: count, elements, items_per_element: per_element, threads, max_attempts }
+        Self {
+            items: count,
+            elements: items.shares.elements(),
+            items_per_element: per_element,
+            threads: items.threads,
+            max_attempts,
+            elements_per_array,
+        }
     }
 }
 

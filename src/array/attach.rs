@@ -78,8 +78,12 @@ impl Cluster {
                 ids
             }
         };
-        let limits = self.backend().limits()?;
-        let sizes = super::sharing::parts(array.elements, limits.elements);
+        // What the cluster allows may have changed since.
+        let most = match array.elements_per_array {
+            0 => self.backend().limits()?.elements,
+            most => most,
+        };
+        let sizes = super::sharing::parts(array.elements, most);
         if ids.is_empty() {
             return Err(unknown());
         }

@@ -153,8 +153,8 @@ pub(crate) fn split(
         let value = format!("0-{}{}", size - 1, limit.unwrap_or_default());
         let array = options::lookup("array").map_err(|error| refuse(error.to_string()))?;
         merged.set(array, array.parse(&value)?, Source::CallSite);
-        let max_attempts = settings.max_attempts;
-        let part = Some(Part { number: number as u32, first, max_attempts });
+        let (max_attempts, most) = (settings.max_attempts, limits.elements);
+        let part = Some(Part { number: number as u32, first, max_attempts, most });
         let call =
             Call { entry, spec, dir: dir.clone(), edges, secrets: Vec::new(), part, resumed: None };
         submissions.push(submit::prepare(cluster, call, merged, binary)?);

@@ -242,6 +242,9 @@ impl Shared {
                 looks.len()
             })
             .collect();
+        if looks.is_empty() {
+            return;
+        }
         let found = match self.backend.host().look(&looks) {
             Ok(found) => found,
             Err(error) => return log::warn!("will look again: {error}"),

@@ -90,6 +90,8 @@ pub(crate) struct Part {
     pub(crate) first: u64,
     /// How often an item may be tried.
     pub(crate) max_attempts: usize,
+    /// The most elements that one Slurm array may have.
+    pub(crate) most: u64,
 }
 
 pub(crate) fn prepare(
@@ -124,7 +126,10 @@ pub(crate) fn prepare(
         Work::Call(arguments) => (arguments.iter().map(size).collect(), None),
         Work::Items(items) => (
             vec![None; entry.parameters.len()],
-            Some(ExplainedArray::of(items, part.map_or(1, |part| part.max_attempts))),
+            Some(part.map_or_else(
+                || ExplainedArray::of(items, 1, 0),
+                |part| ExplainedArray::of(items, part.max_attempts, part.most),
+            )),
         ),
     };
     let explanation = Explanation {

@@ -11,7 +11,9 @@ use slurm::error::{HostError, Refusal, SubmitError};
 use slurm::{BackendKind, Cluster, Error};
 
 use crate::common::{Site, on, result_of, until};
-use crate::over_ssh::{at_port, jobs_named, near, open, wrapper};
+use crate::cuts::jobs_named;
+use crate::on_slurm::wrapper;
+use crate::over_ssh::{at_port, near, open};
 use crate::proxy::Proxy;
 use crate::tasks::*;
 

@@ -4,18 +4,22 @@
 //! that submits is the one that the job runs. Tests named `slurm::…` and `ssh::…` need the cluster that
 //! `tests/cluster/up` starts; without it they are ignored, and say so.
 
+mod array_cuts;
 mod arrays;
 mod attempts;
 mod callbacks;
 mod common;
+mod cuts;
 mod faults;
 mod graph;
 mod local;
 mod logger;
 mod on_slurm;
+mod options;
 mod other_users;
 mod over_ssh;
 mod proxy;
+mod requests;
 mod requeue;
 mod retries;
 mod roles;
@@ -45,7 +49,10 @@ fn main() {
     trials.extend(callbacks::trials());
     trials.extend(over_ssh::trials());
     trials.extend(attempts::trials());
-    trials.extend(over_ssh::counting_trials());
+    trials.extend(cuts::trials());
+    trials.extend(options::trials());
+    trials.extend(array_cuts::trials());
+    trials.extend(requests::trials());
     trials.extend(requeue::trials());
     trials.extend(workflow::trials());
     trials.extend(survival::trials());

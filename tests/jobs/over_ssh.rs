@@ -1,20 +1,15 @@
 //! What only a cluster behind an SSH connection does.
 
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use slurm::error::{Refusal, SubmitError};
-use slurm::{BackendKind, Cluster, Error, Job, Ssh};
+use slurm::{BackendKind, Cluster, Error, Ssh};
 
-use crate::attempts::assert_whole;
-use crate::common::{
-    PATIENCE, Site, cluster_is_missing, login_node, on, result_of, until, variable,
-};
-use crate::logger;
+use crate::common::{Site, login_node, on, result_of, variable};
+use crate::on_slurm::wrapper;
 use crate::proxy::Proxy;
-use crate::roles;
 use crate::sshd::Sshd;
 use crate::tasks::*;
 
@@ -25,12 +20,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         ssh("many_calls_are_submitted_at_once", many_calls_at_once),
         ssh("a_refused_call_keeps_no_other_from_its_job", a_refused_call_among_others),
         ssh("a_large_argument_and_a_large_result_arrive", large_values),
-        ssh("a_connection_that_is_cut_while_a_program_is_staged", cut_while_staging),
-        ssh("a_submission_that_is_cut_anywhere_makes_one_job", cut_while_submitting),
-        ssh("a_lost_answer_of_sbatch_is_found", cut_while_sbatch_runs),
-        ssh("a_connection_that_is_cut_while_waiting_is_made_again", cut_while_waiting),
-        ssh("a_result_arrives_though_its_transfer_is_cut", cut_while_a_result_comes),
-        ssh("a_network_that_falls_silent_is_noticed", a_silent_network),
         ssh("a_job_of_another_host_is_refused", a_job_of_another_host),
         ssh("any_login_shell_will_do", any_login_shell),
         ssh("the_words_of_rc_files_do_no_harm", words_of_rc_files),
@@ -42,43 +31,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Tests that count requests, each in a process of its own, where nothing else makes any.
-pub(crate) fn counting_trials() -> Vec<Trial> {
-    let trial = |(name, _): &(&'static str, fn())| {
-        let name = *name;
-        let trial = Trial::test(format!("ssh::requests::{name}"), move || {
-            roles::run_alone("requests", name);
-            Ok::<(), Failed>(())
-        });
-        if cluster_is_missing() {
-            trial.with_kind("no cluster: run tests/cluster/up").with_ignored_flag(true)
-        } else {
-            trial
-        }
-    };
-    COUNTING.iter().map(trial).collect()
-}
-
-const COUNTING: &[(&str, fn())] = &[
-    ("a_submission_is_one", a_submission_is_one_request),
-    ("a_hundred_submissions_are_few", a_hundred_submissions_are_few_requests),
-    ("a_thousand_jobs_are_polled_like_one", a_thousand_jobs_are_polled_like_one),
-    ("a_result_is_one_and_a_cancellation_two", a_result_and_a_cancellation),
-];
-
-/// The role of the process that counts.
-pub(crate) fn count(name: &str) {
-    let (_, body) = COUNTING.iter().find(|(known, _)| *known == name).expect("a name of the table");
-    body();
-}
-
 pub(crate) fn server() -> std::net::SocketAddr {
     let port = std::env::var("SLURM_SDK_TEST_SSH_PORT").unwrap().parse().unwrap();
     ([127, 0, 0, 1], port).into()
 }
 
 /// The cluster of a site, through a proxy.
-fn through(proxy: &Proxy, site: &Site) -> Cluster {
+pub(crate) fn through(proxy: &Proxy, site: &Site) -> Cluster {
     open(at_port(proxy.port, site), site)
 }
 
@@ -93,15 +52,6 @@ pub(crate) fn open(ssh: Ssh, site: &Site) -> Cluster {
 
 pub(crate) fn near() -> Proxy {
     Proxy::new(server(), Duration::ZERO)
-}
-
-/// The user's jobs with this name, whatever became of them.
-pub(crate) fn jobs_named(name: &str) -> Vec<String> {
-    let listed = std::process::Command::new("sacct")
-        .args(["-X", "-P", "-n", "-S", "now-1hours", "-o", "JobIDRaw", "--name", name])
-        .output()
-        .unwrap();
-    String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 fn home_is_over_there(_: &Site) {
@@ -144,138 +94,6 @@ fn large_values(site: &Site) {
     let doubled = result_of(&job);
     assert!(doubled.iter().zip(&values).all(|(two, one)| *two == one * 2));
     assert_eq!(doubled.len(), values.len());
-}
-
-fn cut_while_staging(site: &Site) {
-    let proxy = near();
-    let cluster = through(&proxy, site);
-    // Somewhere in the midst of the upload, which is much longer.
-    proxy.cut_after(3_000_000);
-    let job = add::job(20, 22).submit(&cluster).unwrap();
-    assert_eq!(result_of(&job), 42);
-    assert!(proxy.connections() >= 2);
-    let names: Vec<_> = std::fs::read_dir(site.path(".bin"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(names.len(), 1, "the binary, and nothing half-finished: {names:?}");
-}
-
-fn cut_while_submitting(site: &Site) {
-    let proxy = near();
-    let cluster = through(&proxy, site);
-    // How much a submission sends, so that cuts can be spread over all of it and a little beyond.
-    result_of(&add::job(0, 0).submit(&cluster).unwrap());
-    let before = proxy.sent();
-    let name = |n: u64| format!("cut-{}-{n}", std::process::id());
-    let job = add::job(1, 1).job_name(name(0)).submit(&cluster).unwrap();
-    let size = proxy.sent() - before;
-    result_of(&job);
-    let jobs: Vec<(u64, Job<i64>)> = (1..=12)
-        .map(|n| {
-            proxy.cut_after(size * n / 11);
-            let job = add::job(n as i64, 1).job_name(name(n)).submit(&cluster);
-            (n, job.unwrap_or_else(|error| panic!("cut {n} of 11: {error}")))
-        })
-        .collect();
-    for (n, job) in &jobs {
-        assert_eq!(result_of(job), *n as i64 + 1);
-    }
-    assert!(proxy.connections() >= 8, "{} connections", proxy.connections());
-    for (n, job) in &jobs {
-        until("the accounting knows it", || !jobs_named(&name(*n)).is_empty());
-        assert_eq!(jobs_named(&name(*n)), [job.id().to_string()], "exactly one job");
-    }
-}
-
-/// Puts a program of the same name before the real one.
-pub(crate) fn wrapper(site: &Site, program: &str, script: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = site.path("wrappers");
-    std::fs::create_dir_all(&dir).unwrap();
-    let path = std::env::var_os("PATH").unwrap();
-    let real = std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|file| file.exists())
-        .unwrap();
-    let text = format!("#!/bin/sh\nreal={}\n{script}\n", real.display());
-    std::fs::write(dir.join(program), text).unwrap();
-    std::fs::set_permissions(dir.join(program), std::fs::Permissions::from_mode(0o755)).unwrap();
-    dir
-}
-
-fn cut_while_sbatch_runs(site: &Site) {
-    let (began, go) = (site.path("sbatch-runs"), site.path("sbatch-may-end"));
-    // The job exists; then the answer waits for the cut.
-    let script = format!(
-        "\"$real\" \"$@\" || exit 1\necho x >> {0}\nwhile [ ! -e {1} ]; do sleep 0.05; done",
-        began.display(),
-        go.display()
-    );
-    let dir = wrapper(site, "sbatch", &script);
-    let proxy = near();
-    let ssh = at_port(proxy.port, site).slurm_bin_dir(dir.to_str().unwrap());
-    let cluster = open(ssh, site);
-    let job = thread::scope(|scope| {
-        let submission = scope.spawn(|| add::job(20, 22).submit(&cluster));
-        until("sbatch has been called", || began.exists());
-        proxy.cut();
-        std::fs::write(&go, "").unwrap();
-        submission.join().unwrap().unwrap()
-    });
-    assert_eq!(result_of(&job), 42);
-    assert_eq!(std::fs::read_to_string(&began).unwrap(), "x\n", "sbatch was called once");
-    assert_eq!(site.submissions().len(), 1);
-    assert_whole(job.job_dir());
-}
-
-fn cut_while_waiting(site: &Site) {
-    let proxy = near();
-    let cluster = through(&proxy, site);
-    let go = site.path("go");
-    let job = wait_for::job(go.as_path()).submit(&cluster).unwrap();
-    until("the job runs", || job.stderr().unwrap().contains("waiting"));
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| result_of(&job));
-        for _ in 0..3 {
-            let before = proxy.connections();
-            proxy.cut();
-            until("there is another connection", || proxy.connections() > before);
-        }
-        std::fs::write(&go, "").unwrap();
-        assert!(waiting.join().unwrap());
-    });
-}
-
-fn cut_while_a_result_comes(site: &Site) {
-    let proxy = near();
-    let cluster = through(&proxy, site);
-    let job = double::job(vec![7; 1_000_000]).mem("400M").submit(&cluster).unwrap();
-    assert_eq!(job.wait().map(|state| state.to_string()).unwrap(), "COMPLETED");
-    let again = cluster.attach::<double>(job.handle()).unwrap();
-    let before = proxy.connections();
-    // In the midst of eight million.
-    proxy.cut_after_received(4_000_000);
-    assert_eq!(result_of(&again), vec![14; 1_000_000]);
-    assert!(proxy.connections() > before, "it was cut");
-}
-
-fn a_silent_network(site: &Site) {
-    let proxy = near();
-    let cluster = open(at_port(proxy.port, site).keepalive(Duration::from_secs(1)), site);
-    let job = add::job(1, 2).submit(&cluster).unwrap();
-    result_of(&job);
-    proxy.freeze(true);
-    let began = Instant::now();
-    let submission = thread::spawn({
-        let cluster = cluster.clone();
-        move || add::job(20, 22).submit(&cluster)
-    });
-    until("the submission is on its way", || proxy.swallowed() > 0);
-    proxy.freeze(false);
-    let job = submission.join().unwrap().unwrap();
-    assert_eq!(result_of(&job), 42);
-    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
 }
 
 fn a_foreign_program(site: &Site) {
@@ -402,77 +220,4 @@ fn a_number_in_a_banner(site: &Site) {
         let note = std::fs::read_to_string(job.job_dir().join("submitted.json")).unwrap();
         assert!(note.contains(&format!("\"job_id\":{}", job.id())), "{note}");
     }
-}
-
-fn a_submission_is_one_request() {
-    let site = Site::new(BackendKind::Ssh);
-    add::job(1, 2).submit(&site.cluster).unwrap();
-    logger::requests();
-    add::job(1, 2).submit(&site.cluster).unwrap();
-    assert_eq!(logger::requests(), ["submit"]);
-    let cluster = open(login_node(), &site);
-    logger::requests();
-    add::job(1, 2).submit(&cluster).unwrap();
-    assert_eq!(logger::requests(), ["check the binary", "submit"], "in a new process");
-}
-
-fn a_hundred_submissions_are_few_requests() {
-    let site = Site::new(BackendKind::Ssh);
-    add::job(1, 2).submit(&site.cluster).unwrap();
-    logger::requests();
-    let jobs = site.cluster.submit_all((0..100).map(|n| add::job(n, 1)));
-    let requests = logger::requests();
-    assert!(requests.len() <= 3, "{requests:?}");
-    jobs.into_iter().for_each(|job| job.unwrap().cancel().unwrap());
-}
-
-fn a_thousand_jobs_are_polled_like_one() {
-    let site = Site::new(BackendKind::Ssh);
-    let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
-    until("the job runs", || job.stderr().unwrap().contains("waiting"));
-    // A thousand submissions that no queue knows would be lost; a thousand waits for the same
-    // one, under different names, are what the poller sees of a thousand jobs.
-    let handles: Vec<slurm::JobHandle> = (0..1000)
-        .map(|n| {
-            let mut handle = job.handle().clone();
-            handle.pre_id = format!("20260101_000000_{n:08x}").parse().unwrap();
-            handle
-        })
-        .collect();
-    let jobs: Vec<Job<bool>> =
-        handles.iter().map(|handle| site.cluster.attach::<wait_for>(handle).unwrap()).collect();
-    let polled = |jobs: &[Job<bool>]| {
-        logger::requests();
-        let limit = Duration::from_secs(3);
-        thread::scope(|scope| {
-            for job in jobs {
-                scope.spawn(move || job.result_within(limit).unwrap_err());
-            }
-        });
-        logger::requests()
-    };
-    let one = polled(&jobs[..1]).len();
-    let thousand = polled(&jobs);
-    job.cancel().unwrap();
-    assert!(one >= 3, "one job was polled {one} times");
-    assert!(
-        thousand.len() <= one + one / 2,
-        "{} requests for 1000 jobs, {one} for one",
-        thousand.len()
-    );
-    assert!(thousand.iter().all(|what| what == "look" || what == "squeue"), "{thousand:?}");
-}
-
-fn a_result_and_a_cancellation() {
-    let site = Site::new(BackendKind::Ssh);
-    let done = add::job(20, 22).submit(&site.cluster).unwrap();
-    result_of(&done);
-    let job = site.cluster.attach::<add>(done.handle()).unwrap();
-    logger::requests();
-    assert_eq!(result_of(&job), 42);
-    assert_eq!(logger::requests(), ["look"]);
-    let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
-    logger::requests();
-    job.cancel().unwrap();
-    assert_eq!(logger::requests(), ["scancel"]);
 }

@@ -68,7 +68,7 @@ pub(crate) fn play() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let argument = std::env::var(ARGUMENT).unwrap_or_default();
     if role == "requests" {
-        crate::over_ssh::count(&argument);
+        crate::requests::count(&argument);
         std::process::exit(0);
     }
     let cluster = Cluster::from_env().unwrap();
@@ -106,6 +106,7 @@ pub(crate) fn play() {
             let job = cluster.attach::<add>(argument.as_str()).unwrap();
             println!("{:?}", job.result());
         }
+        "every-option" => crate::options::submit_each(&cluster),
         other => crate::security::play(other, &argument, &cluster),
     }
     std::process::exit(0);

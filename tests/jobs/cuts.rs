@@ -1,0 +1,150 @@
+//! Connections that are cut, or fall silent, while something is under way.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use slurm::{BackendKind, Job};
+
+use crate::attempts::assert_whole;
+use crate::common::{PATIENCE, Site, on, result_of, until};
+use crate::on_slurm::wrapper;
+use crate::over_ssh::{at_port, near, open, through};
+use crate::tasks::*;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let ssh = |name, body| on(BackendKind::Ssh, name, body);
+    vec![
+        ssh("a_connection_that_is_cut_while_a_program_is_staged", cut_while_staging),
+        ssh("a_submission_that_is_cut_anywhere_makes_one_job", cut_while_submitting),
+        ssh("a_lost_answer_of_sbatch_is_found", cut_while_sbatch_runs),
+        ssh("a_connection_that_is_cut_while_waiting_is_made_again", cut_while_waiting),
+        ssh("a_result_arrives_though_its_transfer_is_cut", cut_while_a_result_comes),
+        ssh("a_network_that_falls_silent_is_noticed", a_silent_network),
+    ]
+}
+
+/// The user's jobs with this name, whatever became of them.
+pub(crate) fn jobs_named(name: &str) -> Vec<String> {
+    let listed = std::process::Command::new("sacct")
+        .args(["-X", "-P", "-n", "-S", "now-1hours", "-o", "JobIDRaw", "--name", name])
+        .output()
+        .unwrap();
+    String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn cut_while_staging(site: &Site) {
+    let proxy = near();
+    let cluster = through(&proxy, site);
+    // Somewhere in the midst of the upload, which is much longer.
+    proxy.cut_after(3_000_000);
+    let job = add::job(20, 22).submit(&cluster).unwrap();
+    assert_eq!(result_of(&job), 42);
+    assert!(proxy.connections() >= 2);
+    let names: Vec<_> = std::fs::read_dir(site.path(".bin"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names.len(), 1, "the binary, and nothing half-finished: {names:?}");
+}
+
+fn cut_while_submitting(site: &Site) {
+    let proxy = near();
+    let cluster = through(&proxy, site);
+    // How much a submission sends, so that cuts can be spread over all of it and a little beyond.
+    result_of(&add::job(0, 0).submit(&cluster).unwrap());
+    let before = proxy.sent();
+    let name = |n: u64| format!("cut-{}-{n}", std::process::id());
+    let job = add::job(1, 1).job_name(name(0)).submit(&cluster).unwrap();
+    let size = proxy.sent() - before;
+    result_of(&job);
+    let jobs: Vec<(u64, Job<i64>)> = (1..=12)
+        .map(|n| {
+            proxy.cut_after(size * n / 11);
+            let job = add::job(n as i64, 1).job_name(name(n)).submit(&cluster);
+            (n, job.unwrap_or_else(|error| panic!("cut {n} of 11: {error}")))
+        })
+        .collect();
+    for (n, job) in &jobs {
+        assert_eq!(result_of(job), *n as i64 + 1);
+    }
+    assert!(proxy.connections() >= 8, "{} connections", proxy.connections());
+    for (n, job) in &jobs {
+        until("the accounting knows it", || !jobs_named(&name(*n)).is_empty());
+        assert_eq!(jobs_named(&name(*n)), [job.id().to_string()], "exactly one job");
+    }
+}
+
+fn cut_while_sbatch_runs(site: &Site) {
+    let (began, go) = (site.path("sbatch-runs"), site.path("sbatch-may-end"));
+    // The job exists; then the answer waits for the cut.
+    let script = format!(
+        "\"$real\" \"$@\" || exit 1\necho x >> {0}\nwhile [ ! -e {1} ]; do sleep 0.05; done",
+        began.display(),
+        go.display()
+    );
+    let dir = wrapper(site, "sbatch", &script);
+    let proxy = near();
+    let ssh = at_port(proxy.port, site).slurm_bin_dir(dir.to_str().unwrap());
+    let cluster = open(ssh, site);
+    let job = thread::scope(|scope| {
+        let submission = scope.spawn(|| add::job(20, 22).submit(&cluster));
+        until("sbatch has been called", || began.exists());
+        proxy.cut();
+        std::fs::write(&go, "").unwrap();
+        submission.join().unwrap().unwrap()
+    });
+    assert_eq!(result_of(&job), 42);
+    assert_eq!(std::fs::read_to_string(&began).unwrap(), "x\n", "sbatch was called once");
+    assert_eq!(site.submissions().len(), 1);
+    assert_whole(job.job_dir());
+}
+
+fn cut_while_waiting(site: &Site) {
+    let proxy = near();
+    let cluster = through(&proxy, site);
+    let go = site.path("go");
+    let job = wait_for::job(go.as_path()).submit(&cluster).unwrap();
+    until("the job runs", || job.stderr().unwrap().contains("waiting"));
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| result_of(&job));
+        for _ in 0..3 {
+            let before = proxy.connections();
+            proxy.cut();
+            until("there is another connection", || proxy.connections() > before);
+        }
+        std::fs::write(&go, "").unwrap();
+        assert!(waiting.join().unwrap());
+    });
+}
+
+fn cut_while_a_result_comes(site: &Site) {
+    let proxy = near();
+    let cluster = through(&proxy, site);
+    let job = double::job(vec![7; 1_000_000]).mem("400M").submit(&cluster).unwrap();
+    assert_eq!(job.wait().map(|state| state.to_string()).unwrap(), "COMPLETED");
+    let again = cluster.attach::<double>(job.handle()).unwrap();
+    let before = proxy.connections();
+    // In the midst of eight million.
+    proxy.cut_after_received(4_000_000);
+    assert_eq!(result_of(&again), vec![14; 1_000_000]);
+    assert!(proxy.connections() > before, "it was cut");
+}
+
+fn a_silent_network(site: &Site) {
+    let proxy = near();
+    let cluster = open(at_port(proxy.port, site).keepalive(Duration::from_secs(1)), site);
+    let job = add::job(1, 2).submit(&cluster).unwrap();
+    result_of(&job);
+    proxy.freeze(true);
+    let began = Instant::now();
+    let submission = thread::spawn({
+        let cluster = cluster.clone();
+        move || add::job(20, 22).submit(&cluster)
+    });
+    until("the submission is on its way", || proxy.swallowed() > 0);
+    proxy.freeze(false);
+    let job = submission.join().unwrap().unwrap();
+    assert_eq!(result_of(&job), 42);
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+}

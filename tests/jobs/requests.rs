@@ -1,0 +1,155 @@
+//! How many requests, each a round trip, things take over SSH.
+
+use std::thread;
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use slurm::{BackendKind, Job};
+
+use crate::common::{Site, cluster_is_missing, login_node, result_of, until};
+use crate::logger;
+use crate::over_ssh::open;
+use crate::roles;
+use crate::tasks::*;
+
+/// Tests that count requests, each in a process of its own, where nothing else makes any.
+pub(crate) fn trials() -> Vec<Trial> {
+    let trial = |(name, _): &(&'static str, fn())| {
+        let name = *name;
+        let trial = Trial::test(format!("ssh::requests::{name}"), move || {
+            roles::run_alone("requests", name);
+            Ok::<(), Failed>(())
+        });
+        if cluster_is_missing() {
+            trial.with_kind("no cluster: run tests/cluster/up").with_ignored_flag(true)
+        } else {
+            trial
+        }
+    };
+    COUNTING.iter().map(trial).collect()
+}
+
+const COUNTING: &[(&str, fn())] = &[
+    ("a_submission_is_one", a_submission_is_one_request),
+    ("a_hundred_submissions_are_few", a_hundred_submissions_are_few_requests),
+    ("a_thousand_jobs_are_polled_like_one", a_thousand_jobs_are_polled_like_one),
+    ("a_result_is_one_and_a_cancellation_two", a_result_and_a_cancellation),
+    ("two_hundred_items_are_submitted_and_polled_like_twenty", arrays_of_any_size),
+    ("the_results_of_two_hundred_items_are_one_transfer", results_of_any_size),
+];
+
+/// The role of the process that counts.
+pub(crate) fn count(name: &str) {
+    let (_, body) = COUNTING.iter().find(|(known, _)| *known == name).expect("a name of the table");
+    body();
+}
+
+fn a_submission_is_one_request() {
+    let site = Site::new(BackendKind::Ssh);
+    add::job(1, 2).submit(&site.cluster).unwrap();
+    logger::requests();
+    add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(logger::requests(), ["submit"]);
+    let cluster = open(login_node(), &site);
+    logger::requests();
+    add::job(1, 2).submit(&cluster).unwrap();
+    assert_eq!(logger::requests(), ["check the binary", "submit"], "in a new process");
+}
+
+fn a_hundred_submissions_are_few_requests() {
+    let site = Site::new(BackendKind::Ssh);
+    add::job(1, 2).submit(&site.cluster).unwrap();
+    logger::requests();
+    let jobs = site.cluster.submit_all((0..100).map(|n| add::job(n, 1)));
+    let requests = logger::requests();
+    assert!(requests.len() <= 3, "{requests:?}");
+    jobs.into_iter().for_each(|job| job.unwrap().cancel().unwrap());
+}
+
+fn a_thousand_jobs_are_polled_like_one() {
+    let site = Site::new(BackendKind::Ssh);
+    let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
+    until("the job runs", || job.stderr().unwrap().contains("waiting"));
+    // A thousand submissions that no queue knows would be lost; a thousand waits for the same
+    // one, under different names, are what the poller sees of a thousand jobs.
+    let handles: Vec<slurm::JobHandle> = (0..1000)
+        .map(|n| {
+            let mut handle = job.handle().clone();
+            handle.pre_id = format!("20260101_000000_{n:08x}").parse().unwrap();
+            handle
+        })
+        .collect();
+    let jobs: Vec<Job<bool>> =
+        handles.iter().map(|handle| site.cluster.attach::<wait_for>(handle).unwrap()).collect();
+    let polled = |jobs: &[Job<bool>]| {
+        logger::requests();
+        let limit = Duration::from_secs(3);
+        thread::scope(|scope| {
+            for job in jobs {
+                scope.spawn(move || job.result_within(limit).unwrap_err());
+            }
+        });
+        logger::requests()
+    };
+    let one = polled(&jobs[..1]).len();
+    let thousand = polled(&jobs);
+    job.cancel().unwrap();
+    assert!(one >= 3, "one job was polled {one} times");
+    assert!(
+        thousand.len() <= one + one / 2,
+        "{} requests for 1000 jobs, {one} for one",
+        thousand.len()
+    );
+    assert!(thousand.iter().all(|what| what == "look" || what == "squeue"), "{thousand:?}");
+}
+
+fn a_result_and_a_cancellation() {
+    let site = Site::new(BackendKind::Ssh);
+    let done = add::job(20, 22).submit(&site.cluster).unwrap();
+    result_of(&done);
+    let job = site.cluster.attach::<add>(done.handle()).unwrap();
+    logger::requests();
+    assert_eq!(result_of(&job), 42);
+    assert_eq!(logger::requests(), ["look"]);
+    let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
+    logger::requests();
+    job.cancel().unwrap();
+    assert_eq!(logger::requests(), ["scancel"]);
+}
+
+fn arrays_of_any_size() {
+    let site = Site::new(BackendKind::Ssh);
+    // The program is staged, and the limits of the cluster are known.
+    square::map(0..2).begin("now+1hour").submit(&site.cluster).unwrap().cancel().unwrap();
+    let all = [20, 200].map(|count| {
+        logger::requests();
+        let array = square::map(0..count).begin("now+1hour").submit(&site.cluster).unwrap();
+        let submitted = logger::requests();
+        assert_eq!((array.len(), array.job_ids().count()), (count as usize, 1));
+        assert_eq!(array.refresh().unwrap().ended(), 0);
+        let polled = logger::requests();
+        array.cancel().unwrap();
+        (submitted, polled, logger::requests())
+    });
+    let upload = ["begin to upload", "upload a piece", "end the upload", "submit"];
+    for (submitted, polled, cancelled) in all {
+        assert_eq!(submitted, upload);
+        // The segments that a look has found are read by the next one.
+        assert_eq!(polled, ["look", "squeue", "look", "look"]);
+        assert_eq!(cancelled, ["scancel"]);
+    }
+}
+
+fn results_of_any_size() {
+    let site = Site::new(BackendKind::Ssh);
+    for count in [20, 200] {
+        let array = square::map(0..count).mem("64M").submit(&site.cluster).unwrap();
+        assert_eq!(array.wait().unwrap().succeeded, count as usize);
+        let again = site.cluster.attach_array::<square>(array.handle()).unwrap();
+        logger::requests();
+        assert_eq!(again.refresh().unwrap().succeeded, count as usize);
+        assert_eq!(logger::requests(), ["look", "squeue", "look"], "their names, and all of them");
+        assert_eq!(again.results().unwrap(), (0..count).map(|n| n * n).collect::<Vec<_>>());
+        assert_eq!(logger::requests(), [""; 0]);
+    }
+}
