@@ -8,7 +8,8 @@ use slurm::__private::fuzz;
 use slurm::options::{HostList, OPTIONS, directives};
 use slurm::{Event, FullJobId, JobId, JobState, Slurmfile};
 use slurm_core::codec::{self, Json};
-use slurm_core::outcome::Outcome;
+use slurm_core::items::{ItemReader, ItemTable};
+use slurm_core::outcome::{Failure, Outcome, RunReport};
 use slurm_core::segment;
 use slurm_core::spec::Spec;
 
@@ -17,10 +18,12 @@ pub(crate) type Target = fn(&[u8]);
 
 /// Every target by its name.
 pub(crate) const TARGETS: &[(&str, Target)] = &[
+    ("arrays", arrays),
     ("descriptions", descriptions),
     ("diary", diary),
     ("directives", directives_of_scripts),
     ("frames", frames),
+    ("items", items),
     ("key_file", key_file),
     ("known_hosts", known_hosts),
     ("nodes", nodes),
@@ -32,6 +35,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("supervisor", supervisor),
     ("values", values),
     ("words", words),
+    ("workflows", workflows),
 ];
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
@@ -44,7 +48,13 @@ fn assert_harmless(shown: &str) {
     assert!(!shown.contains(harmful), "{shown:?}");
 }
 
-/// job.json and submitted.json.
+/// Handles of arrays, retry-1.json and job.json; what follows a zero is a segment.
+pub(crate) fn arrays(bytes: &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    fuzz::array(&bytes[..end], bytes.get(end + 1..).unwrap_or_default());
+}
+
+/// job.json, submitted.json, requeue, and handles of jobs.
 pub(crate) fn descriptions(bytes: &[u8]) {
     if let Some(shown) = fuzz::descriptions(bytes) {
         assert_harmless(&shown);
@@ -77,6 +87,26 @@ pub(crate) fn frames(bytes: &[u8]) {
     if let Ok(outcome) = codec::decode::<Outcome>(bytes) {
         assert_eq!(codec::encode(&outcome).unwrap(), bytes);
     }
+}
+
+/// Files of items: behind what a spec says of them, the number of items and the place of the table.
+pub(crate) fn items(bytes: &[u8]) {
+    let Some((head, file)) = bytes.split_first_chunk::<16>() else { return };
+    let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| head[at + byte]));
+    let table = ItemTable { count: number(0), offset: number(8) };
+    let name = format!("slurm-fuzz-{}-{:?}", std::process::id(), std::thread::current().id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, file).unwrap();
+    if let Ok(reader) = ItemReader::open(&path, table) {
+        for index in [0, 1, 2, 1 << 60, u64::MAX] {
+            if let Ok(arguments) = reader.read(index) {
+                assert!(
+                    index < table.count && codec::encode(&arguments).unwrap().len() <= file.len()
+                );
+            }
+        }
+    }
+    std::fs::remove_file(&path).unwrap();
 }
 
 /// Files of private keys.
@@ -131,6 +161,9 @@ pub(crate) fn segments(bytes: &[u8]) {
     for record in records.by_ref() {
         assert!(record.payload.start >= end && record.payload.end <= bytes.len());
         end = record.payload.end;
+        let payload = &bytes[record.payload];
+        let _ = codec::decode::<RunReport>(payload);
+        let _ = codec::decode::<Failure>(payload);
     }
     assert_eq!(records.position(), end);
     let _ = segment::Records::new(bytes, usize::MAX).next();
@@ -231,4 +264,9 @@ fn assert_is_one_word(word: &str, text: &str) {
         }
     }
     assert!(!quoted && read == text && !word.is_empty(), "{word:?} is not {text:?}");
+}
+
+/// The settings of a workflow and its journal.
+pub(crate) fn workflows(bytes: &[u8]) {
+    fuzz::workflow(bytes);
 }

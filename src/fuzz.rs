@@ -19,9 +19,21 @@ pub fn supervisor(bytes: &[u8]) {
     local::read_anything(bytes);
 }
 
+/// What describes an array, and a segment of it.
+pub fn array(description: &[u8], segment: &[u8]) {
+    crate::array::read_anything(description, segment);
+}
+
+/// The settings and the journal of a workflow.
+pub fn workflow(bytes: &[u8]) {
+    crate::workflow::read_anything(bytes);
+}
+
 /// The descriptions in a job's directory; returns what people are shown.
 pub fn descriptions(bytes: &[u8]) -> Option<String> {
     let _ = serde_json::from_slice::<Submitted>(bytes);
+    let _ = serde_json::from_slice::<crate::job::JobHandle>(bytes);
+    let _ = serde_json::from_slice::<slurm_core::requeue::RequeueNote>(bytes);
     serde_json::from_slice::<Explanation>(bytes).ok().map(|explanation| explanation.to_string())
 }
 

@@ -126,7 +126,9 @@ pub mod ssh {
 pub mod __private {
     /// The parsers of foreign text.
     pub mod fuzz {
-        pub use crate::fuzz::{descriptions, shown, slurm_output, supervisor, word, words};
+        pub use crate::fuzz::{
+            array, descriptions, shown, slurm_output, supervisor, word, words, workflow,
+        };
         #[cfg(feature = "ssh")]
         pub use crate::host::ssh::fuzz::*;
     }

@@ -121,6 +121,8 @@ impl Drop for ItemWriter {
 #[derive(Debug)]
 pub struct ItemReader {
     file: File,
+    /// How long the file was when it was opened, in bytes.
+    size: u64,
     table: ItemTable,
 }
 
@@ -142,7 +144,8 @@ impl ItemReader {
                 "it is written in format version {version}; this program reads version {FORMAT_VERSION}"
             )));
         }
-        Ok(Self { file, table })
+        let size = file.metadata()?.len();
+        Ok(Self { file, size, table })
     }
 
     /// Returns the arguments of the item `index`.
@@ -160,7 +163,10 @@ impl ItemReader {
         let mut entry = [0; ENTRY];
         self.file.read_exact_at(&mut entry, at)?;
         let (offset, length, expected) = (number(&entry, 0), number(&entry, 8), number(&entry, 16));
-        if length > MAX_PAYLOAD as u64 || offset.checked_add(length) > Some(self.table.offset) {
+        // Before memory is reserved: the file has it, and it is no more than an item may be.
+        let end = offset.saturating_add(length);
+        let limit = self.table.offset.min(self.size);
+        if length > MAX_PAYLOAD as u64 || offset < HEADER || end > limit {
             return Err(damaged(&format!("the place of item {index} makes no sense")));
         }
         let mut bytes = vec![0; length as usize];

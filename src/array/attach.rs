@@ -3,17 +3,18 @@
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use slurm_core::ids::PreId;
+use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::state::JobState;
 use slurm_core::task::Task;
 
 use super::handle::ArrayPart;
-use super::retry::damaged;
+use super::retry::{damaged, max_running, same_options};
+use super::state::State;
 use super::{ArrayHandle, JobArray};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
-use crate::explain::Explanation;
+use crate::explain::{ExplainedArray, Explanation};
 use crate::submit::Submitted;
 
 impl Cluster {
@@ -27,7 +28,7 @@ impl Cluster {
         array: impl Into<ArrayName>,
     ) -> Result<JobArray<T::Output>> {
         let handle = match array.into() {
-            ArrayName::Handle(handle) => *handle,
+            ArrayName::Handle(handle) => handle.checked()?,
             ArrayName::PreId(pre_id) => self.array_handle(T::entry().name, &pre_id)?,
         };
         if handle.task != T::entry().name {
@@ -83,21 +84,10 @@ impl Cluster {
             0 => self.backend().limits()?.elements,
             most => most,
         };
-        let sizes = super::sharing::parts(array.elements, most);
         if ids.is_empty() {
             return Err(unknown());
         }
-        let parts = ids.into_iter().zip(sizes);
-        Ok(ArrayHandle {
-            pre_id: pre_id.clone(),
-            signature: explanation.signature,
-            dir: dir.path().to_owned(),
-            parts: parts.map(|(job_id, elements)| ArrayPart { job_id, elements }).collect(),
-            items: array.items,
-            items_per_element: array.items_per_element,
-            max_attempts: array.max_attempts,
-            task: explanation.task.clone(),
-        })
+        described(explanation, array, dir, ids, most)
     }
 
     /// Returns the state of the array in `dir` as a whole, with the items of all attempts; `None` if it is not
@@ -126,6 +116,53 @@ impl Cluster {
         // One that is empty is being written.
         let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(path, &error.to_string()))
+    }
+}
+
+/// Returns the handle of an array that was described, whose Slurm arrays have these `ids` and at most `most`
+/// elements each.
+fn described(
+    explanation: &Explanation,
+    array: &ExplainedArray,
+    dir: &JobDir,
+    ids: Vec<JobId>,
+    most: u64,
+) -> Result<ArrayHandle> {
+    let handle = ArrayHandle {
+        pre_id: explanation.pre_id.clone(),
+        signature: explanation.signature,
+        dir: dir.path().to_owned(),
+        // As if one had all of them, until the description is known to make sense.
+        parts: ids
+            .iter()
+            .take(1)
+            .map(|id| ArrayPart { job_id: *id, elements: array.elements })
+            .collect(),
+        items: array.items,
+        items_per_element: array.items_per_element,
+        max_attempts: array.max_attempts,
+        task: explanation.task.clone(),
+    };
+    let handle = handle.checked()?;
+    let parts = ids.into_iter().zip(super::sharing::parts(array.elements, most));
+    let parts = parts.map(|(job_id, elements)| ArrayPart { job_id, elements }).collect();
+    Ok(ArrayHandle { parts, ..handle })
+}
+
+/// Takes in what describes an array, as it may stand in a handle, `retry-1.json` or `job.json`, and then a
+/// segment of it; for the fuzz targets.
+pub(crate) fn read_anything(description: &[u8], segment: &[u8]) {
+    let handle = serde_json::from_slice::<ArrayHandle>(description).ok();
+    let handle = handle.and_then(|handle| handle.checked().ok()).or_else(|| {
+        let explanation: Explanation = serde_json::from_slice(description).ok()?;
+        let _ = (same_options(&explanation), max_running(&explanation));
+        let ids = [JobId::new(7)?, JobId::new(8)?];
+        let dir = JobDir::at("/nowhere");
+        described(&explanation, explanation.array.as_ref()?, &dir, ids.to_vec(), 1001).ok()
+    });
+    // Larger ones only take longer.
+    if let Some(handle) = handle.filter(|handle| (1..10_000).contains(&handle.items)) {
+        State::of_anything(&handle, segment);
     }
 }
 

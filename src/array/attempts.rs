@@ -96,7 +96,7 @@ impl Cluster {
     /// Returns the handle of a noted attempt with its ids, or its directory if it was not submitted.
     fn submission_of(&self, noted: ArrayHandle) -> Result<Result<ArrayHandle, PathBuf>> {
         if !noted.parts.is_empty() {
-            return Ok(Ok(noted));
+            return noted.checked().map(Ok);
         }
         // Its client is about to submit it, or died before it could note the ids.
         let dir = JobDir::at(&noted.dir);

@@ -79,7 +79,34 @@ impl<T> fmt::Debug for JobArray<T> {
     }
 }
 
+/// More items than this are no array: the client keeps a place for each of them.
+pub(super) const MAX_ITEMS: u64 = 100_000_000;
+
 impl ArrayHandle {
+    /// Returns the handle, which somebody else has written, if it can be that of an array.
+    pub(super) fn checked(self) -> Result<Self> {
+        let shares =
+            Shares { selected: None, count: self.items, per_element: self.items_per_element };
+        let elements =
+            self.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.elements));
+        let makes_sense = self.items <= MAX_ITEMS
+            && self.items_per_element > 0
+            && elements.is_some_and(|elements| elements <= shares.elements());
+        if makes_sense {
+            return Ok(self);
+        }
+        Err(Error::Config {
+            message: format!(
+                "what describes the array {} is damaged: {} items, {} in each of its elements, {} Slurm arrays",
+                self.pre_id,
+                self.items,
+                self.items_per_element,
+                self.parts.len()
+            ),
+            hint: "submit the items anew".to_owned(),
+        })
+    }
+
     /// Returns the attempt that this submission is, of these items or of all.
     pub(super) fn attempt(&self, selected: Option<Vec<u64>>) -> Attempt {
         let shares = Shares { selected, count: self.items, per_element: self.items_per_element };

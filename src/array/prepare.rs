@@ -9,7 +9,7 @@ use slurm_core::spec::{Items, Shares, Spec, Work};
 use slurm_core::task::{Task, TaskEntry};
 
 use super::ArrayRef;
-use super::handle::{ArrayHandle, ArrayPart};
+use super::handle::{ArrayHandle, ArrayPart, MAX_ITEMS};
 use super::sharing::{self, Chunk};
 use super::spool::Spooled;
 use crate::builder::{CallOptions, given};
@@ -101,6 +101,9 @@ pub(crate) fn prepare<T: Task>(
     let count = spooled.count();
     if count == 0 {
         return Err(refuse(vec!["there are no items, so there is nothing to submit".to_owned()]));
+    }
+    if count > MAX_ITEMS {
+        return Err(refuse(vec![format!("an array has at most {MAX_ITEMS} items")]));
     }
     let per_element = per_element(cluster, spooled, &plain, settings, several)?;
     let shares = Shares { selected: None, count, per_element };

@@ -140,7 +140,7 @@ pub(super) fn damaged(path: &Path, reason: &str) -> Error {
 }
 
 /// The options that a submission was made with, but for those that the library has set.
-fn same_options(explanation: &Explanation) -> Result<OptionSet> {
+pub(super) fn same_options(explanation: &Explanation) -> Result<OptionSet> {
     let mut set = OptionSet::new();
     let skipped = ["array", "dependency", "kill_on_invalid_dep"];
     let given = explanation.options.iter().filter(|option| option.source != "default");
@@ -159,7 +159,7 @@ fn same_options(explanation: &Explanation) -> Result<OptionSet> {
     Ok(set)
 }
 
-fn max_running(explanation: &Explanation) -> Option<u32> {
+pub(super) fn max_running(explanation: &Explanation) -> Option<u32> {
     let array = explanation.options.iter().find(|option| option.key == "array")?;
     array.value.as_deref()?.parse::<options::ArraySpec>().ok()?.max_running()
 }

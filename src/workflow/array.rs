@@ -5,7 +5,8 @@ use slurm_core::layout::JobDir;
 use slurm_core::task::Task;
 
 use super::Flow;
-use super::journal::{Child, Claim, Entry, Key};
+use super::journal::{Child, Claim, Entry};
+use super::key::Key;
 use super::submit::search;
 use crate::array::{
     ArraySettings, JobArray, Parts, Spooled, enqueue, prepare, submit as submit_parts,

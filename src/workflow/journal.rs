@@ -4,7 +4,7 @@
 //! submission stands an *intent*, with the submission's id; after it, the job's id. So whenever the
 //! workflow dies, its next run knows of every job that may exist.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,22 +12,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use slurm_core::codec;
 use slurm_core::ids::{JobId, PreId};
-use slurm_core::spec::Argument;
 
+use super::key::Key;
 use crate::error::{Error, HostError, Result};
 
 /// The name of the file in the workflow's directory.
 pub(crate) const FILE: &str = "journal.jsonl";
-
-/// What a call is known by, apart from its number.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct Key {
-    task: String,
-    /// A hash of the types and the arguments.
-    arguments: String,
-}
 
 /// A line of the journal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,7 +76,14 @@ struct State {
     file: File,
     /// What ends without a line break was cut.
     torn: bool,
-    calls: HashMap<Key, Vec<Call>>,
+    known: Known,
+}
+
+/// What the journal tells.
+#[derive(Debug, Default)]
+struct Known {
+    /// By their numbers, of which a damaged line may have any.
+    calls: HashMap<Key, BTreeMap<usize, Call>>,
     resumed_by: Vec<PreId>,
     places: HashMap<PreId, (Key, usize)>,
 }
@@ -95,35 +93,6 @@ struct Call {
     /// Made in this run, or on its way.
     is_made: bool,
     child: Option<Child>,
-}
-
-impl Key {
-    /// Returns the key of a call, with `arrays` of whose values arguments are.
-    ///
-    /// # Errors
-    /// If the arguments together are too large.
-    pub(crate) fn new<'a>(
-        task: &str,
-        signature: u64,
-        arguments: &[Argument],
-        arrays: impl Iterator<Item = &'a PreId>,
-    ) -> Result<Self> {
-        let bytes = codec::encode(arguments)
-            .map_err(|source| Error::Argument { parameter: "all together", source })?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"call").update(&bytes);
-        for pre_id in arrays {
-            hasher.update(pre_id.as_str().as_bytes());
-        }
-        Ok(Self::of_digest(task, signature, &hasher.finalize()))
-    }
-
-    /// Returns the key of a call with the arguments whose hash is `digest`.
-    pub(crate) fn of_digest(task: &str, signature: u64, digest: &blake3::Hash) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&signature.to_le_bytes()).update(digest.as_bytes());
-        Self { task: task.to_owned(), arguments: hasher.finalize().to_hex()[..32].to_owned() }
-    }
 }
 
 impl Child {
@@ -154,12 +123,7 @@ impl Journal {
                 File::open(dir)?.sync_all()?;
             }
             let torn = !text.is_empty() && !text.ends_with(b"\n");
-            let (calls, places) = (HashMap::new(), HashMap::new());
-            let mut state = State { file, torn, calls, resumed_by: Vec::new(), places };
-            for entry in entries(&text) {
-                state.apply(&entry);
-            }
-            Ok(state)
+            Ok(State { file, torn, known: Known::of(&entries(&text)) })
         })();
         match opened {
             Ok(state) => Ok(Self { path, state: Mutex::new(state) }),
@@ -169,20 +133,12 @@ impl Journal {
 
     /// Gives a call its place, with the job that an earlier run made of it.
     pub(super) fn claim(&self, key: &Key) -> Claim {
-        let mut state = self.lock();
-        let calls = state.calls.entry(key.clone()).or_default();
-        let number = calls.iter().position(|call| !call.is_made).unwrap_or_else(|| {
-            calls.push(Call::default());
-            calls.len() - 1
-        });
-        let call = &mut calls[number];
-        call.is_made = true;
-        Claim { key: key.clone(), number, child: call.child.clone() }
+        self.lock().known.claim(key)
     }
 
     /// Gives the place back: the call came to nothing.
     pub(super) fn release(&self, claim: &Claim) {
-        if let Some(call) = self.lock().call(&claim.key, claim.number) {
+        if let Some(call) = self.lock().known.call(&claim.key, claim.number) {
             call.is_made = false;
         }
     }
@@ -203,7 +159,7 @@ impl Journal {
         let mut state = self.lock();
         let written = state.append(entry);
         written.map_err(|source| Error::from(HostError::file("write", &self.path, source)))?;
-        state.apply(entry);
+        state.known.apply(entry);
         Ok(())
     }
 
@@ -217,7 +173,7 @@ impl Journal {
 
     /// Returns whether the submission `by` has looked which jobs to drop.
     pub(super) fn is_resumed_by(&self, by: &PreId) -> bool {
-        self.lock().resumed_by.contains(by)
+        self.lock().known.resumed_by.contains(by)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -235,21 +191,35 @@ impl State {
         self.torn = false;
         self.file.sync_data()
     }
+}
+
+impl Known {
+    fn of(entries: &[Entry]) -> Self {
+        let mut known = Self::default();
+        entries.iter().for_each(|entry| known.apply(entry));
+        known
+    }
+
+    fn claim(&mut self, key: &Key) -> Claim {
+        let calls = self.calls.entry(key.clone()).or_default();
+        let is_made = |number: &usize| calls.get(number).is_some_and(|call| call.is_made);
+        // There are fewer calls than numbers.
+        let number = (0..).find(|number| !is_made(number)).unwrap_or_default();
+        let call = calls.entry(number).or_default();
+        call.is_made = true;
+        Claim { key: key.clone(), number, child: call.child.clone() }
+    }
 
     fn call(&mut self, key: &Key, number: usize) -> Option<&mut Call> {
-        self.calls.get_mut(key)?.get_mut(number)
+        self.calls.get_mut(key)?.get_mut(&number)
     }
 
     fn apply(&mut self, entry: &Entry) {
         match entry {
             Entry::Intent { key, number, pre_id, at } => {
                 let calls = self.calls.entry(key.clone()).or_default();
-                // A line before this one may have been lost.
-                while calls.len() <= *number {
-                    calls.push(Call::default());
-                }
                 let child = Child::new(pre_id, *at);
-                calls[*number].child = Some(child);
+                calls.entry(*number).or_default().child = Some(child);
                 self.places.insert(pre_id.clone(), (key.clone(), *number));
             }
             Entry::Submitted { pre_id, job_ids } => {
@@ -269,8 +239,8 @@ impl State {
             }
             Entry::Resumed { by } => {
                 self.resumed_by.push(by.clone());
-                let children =
-                    self.calls.values_mut().flatten().filter_map(|call| call.child.as_mut());
+                let calls = self.calls.values_mut().flat_map(BTreeMap::values_mut);
+                let children = calls.filter_map(|call| call.child.as_mut());
                 children.for_each(|child| child.is_inherited = true);
             }
         }
@@ -313,8 +283,26 @@ pub(crate) fn entries(text: &[u8]) -> Vec<Entry> {
     lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
+/// Reads a journal, and makes the calls that it tells of once more; for the fuzz targets.
+pub(super) fn read_anything(text: &[u8]) {
+    let entries = entries(text);
+    let mut known = Known::of(&entries);
+    for entry in &entries {
+        if let Entry::Intent { key, .. } = entry {
+            let claim = known.claim(key);
+            assert!(claim.number < entries.len());
+            assert!(claim.child.is_none_or(|child| known.places.contains_key(&child.pre_id)));
+        }
+    }
+    let children = children(&entries);
+    assert!(children.len() <= entries.len());
+    assert!(children.iter().all(|(_, child)| child.age() < Duration::MAX));
+}
+
 #[cfg(test)]
 mod tests {
+    use slurm_core::spec::Argument;
+
     use super::*;
 
     fn key(text: &str) -> Key {

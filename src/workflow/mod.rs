@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `settings` | what the cluster inside of the job needs to be the one outside |
-//! | `journal` | what was submitted, for the next run of the same workflow |
+//! | `journal`, `key` | what was submitted, for the next run of the same workflow; what a call is known by |
 //! | `submit`, `array` | a submission that a journal knows |
 //! | `resume` | going on where another submission stopped |
 //! | `room` | whether a job can run beside the workflow that waits for it |
@@ -12,6 +12,7 @@
 mod array;
 mod cancel;
 mod journal;
+mod key;
 mod resume;
 mod room;
 mod settings;
@@ -157,6 +158,12 @@ impl Workflow {
         }
         Ok(path)
     }
+}
+
+/// Reads what a workflow finds in its directory; for the fuzz targets.
+pub(crate) fn read_anything(bytes: &[u8]) {
+    Settings::read_anything(bytes);
+    journal::read_anything(bytes);
 }
 
 impl Flow {

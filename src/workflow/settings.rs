@@ -95,6 +95,11 @@ impl Settings {
         }
     }
 
+    /// Reads settings; for the fuzz targets.
+    pub(super) fn read_anything(bytes: &[u8]) {
+        let _ = Self::from_bytes(bytes).map(|settings| settings.environment());
+    }
+
     /// Returns the part of the Slurmfile that jobs are submitted with.
     pub(super) fn environment(&self) -> Result<Environment> {
         let mut submit = OptionSet::new();

@@ -9,7 +9,8 @@ use slurm_core::outcome::{Ending, Outcome};
 use slurm_core::task::Task;
 
 use super::Flow;
-use super::journal::{self, Child, Claim, Entry, Key};
+use super::journal::{self, Child, Claim, Entry};
+use super::key::Key;
 use crate::backend::{Asked, Survey};
 use crate::builder::JobBuilder;
 use crate::cluster::{Cluster, Submitter};

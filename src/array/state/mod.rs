@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use slurm_core::state::JobState;
 
+use super::ArrayHandle;
 use crate::backend::Sighting;
 use crate::poll::End;
 
@@ -81,6 +82,29 @@ impl State {
         let slots = vec![Slot::Open; items as usize];
         let (attempts, ended) = (Vec::new(), Vec::new());
         Self { signature, attempts, slots, ended, succeeded: 0, failed: 0 }
+    }
+
+    /// Takes in a segment in two parts, as of each attempt of two; for the fuzz targets.
+    pub(super) fn of_anything(handle: &ArrayHandle, segment: &[u8]) {
+        let mut state = Self::new(handle.signature, handle.items);
+        state.begin(handle.attempt(None));
+        for attempt in 0..2 {
+            state.listed(attempt, &["0".to_owned(), "18446744073709551615".to_owned()]);
+            state.grown(attempt, 0, 0, segment[..segment.len() / 2].to_vec());
+            let known = state.attempts[attempt].element(0).map_or(0, |element| element.offset);
+            let rest = segment.get(known as usize..).unwrap_or_default();
+            state.grown(attempt, 0, known, rest.to_vec());
+            for slot in &state.slots {
+                if let Slot::Failed(bytes, range) = slot {
+                    let _ = failure(bytes.get(range.clone()).unwrap_or_default());
+                }
+            }
+            let progress = state.progress();
+            assert!(progress.ended() <= progress.items, "{progress:?}");
+            let failed = state.failed();
+            state.leave(&failed);
+            state.begin(handle.attempt(Some(failed)));
+        }
     }
 
     pub(super) fn slot(&self, item: u64) -> Option<&Slot> {
