@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ssh("any_login_shell_will_do", any_login_shell),
         ssh("the_words_of_rc_files_do_no_harm", words_of_rc_files),
         ssh("one_session_at_a_time_is_enough", one_session_at_a_time),
+        ssh("a_command_that_hangs_holds_nothing_up_where_sessions_are_few", a_hanging_command),
         ssh("commands_that_are_not_in_the_path_can_be_found", commands_out_of_the_path),
         ssh("a_queue_that_hangs_hides_no_result", a_hanging_queue),
         ssh("a_number_in_a_banner_is_no_id", a_number_in_a_banner),
@@ -170,6 +171,32 @@ fn one_session_at_a_time(site: &Site) {
         sums.into_iter().map(|sum| sum.join().unwrap()).collect()
     });
     assert_eq!(sums, [1, 2, 3, 4, 5, 6]);
+}
+
+fn a_hanging_command(site: &Site) {
+    let over = site.path("over");
+    let script =
+        format!("while [ ! -e {} ]; do sleep 0.05; done; exec \"$real\" \"$@\"", over.display());
+    let dir = wrapper(site, "squeue", &script);
+    let server = Sshd::start(site.base.path(), &["MaxSessions 1"]);
+    let proxy = Proxy::new(server.address, Duration::ZERO);
+    let ssh = at_port(proxy.port, site).slurm_bin_dir(dir.to_str().unwrap());
+    let cluster = open(ssh, site);
+    let go = site.path("go");
+    let job = wait_for::job(go.as_path()).submit(&cluster).unwrap();
+    assert_eq!(proxy.connections(), 1, "one is enough until something hangs");
+    thread::scope(|scope| {
+        // Nobody but squeue can answer this, and it does so at the end.
+        let state = scope.spawn(|| job.state());
+        let other = add::job(20, 22).submit(&cluster).unwrap();
+        assert_eq!(result_of(&other), 42);
+        std::fs::write(&go, "").unwrap();
+        assert!(result_of(&job));
+        assert!(!state.is_finished(), "nothing had to wait for the end of squeue");
+        assert_eq!(proxy.connections(), 2, "and two are enough then");
+        std::fs::write(&over, "").unwrap();
+        state.join().unwrap().unwrap();
+    });
 }
 
 fn commands_out_of_the_path(site: &Site) {

@@ -19,6 +19,7 @@ use crate::host::ssh::{self, Ssh};
 pub(crate) struct SshHost {
     pub(super) settings: Ssh,
     link: Mutex<Option<Arc<Link>>>,
+    spare: Mutex<Spare>,
     pub(super) facts: Facts,
     pub(super) manner: Manner,
     pub(super) spool: OnceCell<PathBuf>,
@@ -32,6 +33,14 @@ impl fmt::Debug for SshHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SshHost").field("settings", &self.settings).finish_non_exhaustive()
     }
+}
+
+/// A second connection, for what would wait for another request on the first.
+#[derive(Debug, Default)]
+struct Spare {
+    link: Option<Arc<Link>>,
+    /// It cannot be had.
+    failed: bool,
 }
 
 /// How files are brought to the host.
@@ -69,6 +78,7 @@ impl SshHost {
         Ok(Self {
             settings,
             link: Mutex::new(Some(Arc::new(link))),
+            spare: Mutex::default(),
             facts,
             manner,
             spool: OnceCell::new(),
@@ -89,7 +99,31 @@ impl SshHost {
         &self.facts
     }
 
+    /// Returns a connection that is alive: the second one if the server gives the first no session more and
+    /// all that it has are busy.
     pub(super) fn link(&self, patience: Duration) -> Result<Arc<Link>, HostError> {
+        let link = self.first_link(patience)?;
+        let spare = if link.is_full() { self.spare_link() } else { None };
+        Ok(spare.unwrap_or(link))
+    }
+
+    /// Returns the second connection, if it can be had without asking anybody for anything.
+    fn spare_link(&self) -> Option<Arc<Link>> {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_alive = spare.link.as_ref().is_some_and(|link| link.is_alive());
+        if !is_alive && !spare.failed {
+            match open(&self.settings.clone().no_prompts()) {
+                Ok((link, _)) => spare.link = Some(Arc::new(link)),
+                Err(error) => {
+                    log::info!("there is one connection to {}: {error}", self.settings.host());
+                    *spare = Spare { link: None, failed: true };
+                }
+            }
+        }
+        spare.link.clone()
+    }
+
+    fn first_link(&self, patience: Duration) -> Result<Arc<Link>, HostError> {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(link) = link.as_ref().filter(|link| link.is_alive()) {
             return Ok(Arc::clone(link));

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,7 +25,15 @@ pub(super) struct Link {
     orders: mpsc::Sender<Flight>,
     wake: UnixStream,
     alive: Arc<AtomicBool>,
+    room: Arc<Room>,
     marker: Marker,
+}
+
+/// How many requests there may be without one waiting for another, and how many there are.
+#[derive(Debug)]
+struct Room {
+    lanes: AtomicUsize,
+    requests: AtomicUsize,
 }
 
 /// What became of a request without an answer.
@@ -43,7 +51,10 @@ pub(super) type Reply = Result<Vec<u8>, Lost>;
 
 /// A request that is on its way.
 #[derive(Debug)]
-pub(super) struct Pending(mpsc::Receiver<Reply>);
+pub(super) struct Pending {
+    reply: mpsc::Receiver<Reply>,
+    room: Option<Arc<Room>>,
+}
 
 /// OpenSSH's servers allow ten unless they are told otherwise.
 const LANES: usize = 4;
@@ -58,7 +69,15 @@ impl Pending {
             sent: true,
             reason: "the connection was closed".to_owned(),
         };
-        self.0.recv().map_err(ended)?
+        self.reply.recv().map_err(ended)?
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(room) = &self.room {
+            room.requests.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -78,6 +97,8 @@ impl Link {
         let (orders, taken) = mpsc::channel();
         let (hello, said) = mpsc::channel();
         let alive = Arc::new(AtomicBool::new(true));
+        let room = Room { lanes: AtomicUsize::new(usize::MAX), requests: AtomicUsize::new(0) };
+        let room = Arc::new(room);
         connection.session.set_blocking(false);
         let mut driver = Driver {
             keepalive: connection.keepalive,
@@ -89,6 +110,7 @@ impl Link {
             lanes: Vec::new(),
             opening: None,
             most: LANES,
+            room: Arc::clone(&room),
             command,
             prelude,
             hello: Some(hello),
@@ -105,12 +127,17 @@ impl Link {
                 driver.end(&reason);
             })
             .map_err(failed)?;
-        let facts = Pending(said).wait()?;
-        Ok((Self { orders, wake, alive, marker }, facts))
+        let facts = Pending { reply: said, room: None }.wait()?;
+        Ok((Self { orders, wake, alive, room, marker }, facts))
     }
 
     pub(super) fn is_alive(&self) -> bool {
         self.alive.load(Ordering::SeqCst)
+    }
+
+    /// Returns whether the next request would wait for another one, because the server gives no further session.
+    pub(super) fn is_full(&self) -> bool {
+        self.room.requests.load(Ordering::SeqCst) >= self.room.lanes.load(Ordering::SeqCst)
     }
 
     pub(super) fn marker(&self) -> &Marker {
@@ -124,7 +151,8 @@ impl Link {
         let _ = self.orders.send(Flight::new(request, reply));
         // Full is fine as well: it will wake.
         let _ = (&self.wake).write(&[0]);
-        Pending(pending)
+        self.room.requests.fetch_add(1, Ordering::SeqCst);
+        Pending { reply: pending, room: Some(Arc::clone(&self.room)) }
     }
 }
 
@@ -137,6 +165,7 @@ struct Driver {
     lanes: Vec<Lane>,
     opening: Option<Opening>,
     most: usize,
+    room: Arc<Room>,
     command: String,
     prelude: Vec<u8>,
     hello: Option<mpsc::Sender<Reply>>,
@@ -201,7 +230,7 @@ impl Driver {
                 if self.lanes.is_empty() {
                     return Err(reason);
                 }
-                self.most = self.lanes.len();
+                self.give_no_more();
             }
         }
         Ok(self.assign() || progress)
@@ -226,9 +255,24 @@ impl Driver {
                     self.lanes.len()
                 );
                 self.opening = None;
-                self.most = self.lanes.len();
+                self.give_no_more();
                 Ok(true)
             }
+        }
+    }
+
+    /// Makes do with the lanes that there are. What waits for another one goes back, as there may be another
+    /// connection for it; but not a piece of a file, which follows the one before.
+    fn give_no_more(&mut self) {
+        self.most = self.lanes.len();
+        self.room.lanes.store(self.most, Ordering::SeqCst);
+        let waiting = std::mem::take(&mut self.waiting);
+        let (pieces, others): (VecDeque<Flight>, VecDeque<Flight>) =
+            waiting.into_iter().partition(|flight| flight.request.bulk);
+        self.waiting = pieces;
+        for flight in others {
+            let reason = format!("the server gives {} sessions at once", self.most);
+            let _ = flight.reply.send(Err(Lost { partial: Vec::new(), sent: false, reason }));
         }
     }
 
