@@ -129,33 +129,54 @@ fn job_failure(cluster: &Cluster, edge: &Edge) -> Option<String> {
 }
 
 fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<String> {
-    let (backend, dir) = (cluster.backend(), JobDir::at(&edge.dir));
-    let listed = backend.host().look(&[Look::Dir { path: dir.segments() }]).ok()?.pop()?.ok()?;
-    let Found::Names(names) = listed else { return ended_element(cluster, edge) };
-    let path = |name: &String| Look::File { path: dir.segments().join(name), offset: 0 };
-    let segments = backend.host().look(&names.iter().map(path).collect::<Vec<_>>()).ok()?;
-    let mut failures = Vec::new();
-    for bytes in segments.into_iter().flatten().filter_map(Found::into_bytes) {
-        let records = Records::new(&bytes, HEADER);
-        for record in records.filter(|record| record.kind == RecordKind::Failure) {
-            let failure = codec::decode::<Failure>(&bytes[record.payload]);
-            failures
-                .push((record.index, failure.map_or_else(|e| e.to_string(), |f| f.to_string())));
-        }
-    }
-    failures.sort_unstable();
+    let bad = ended_badly(cluster, edge);
+    let dir = JobDir::at(&edge.dir);
+    let look = Look::Dir { path: dir.segments() };
+    let listed = cluster.backend().host().look(&[look]).ok()?.pop()?.ok()?;
+    let names = if let Found::Names(names) = listed { names } else { Vec::new() };
+    let mut elements: Vec<u64> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    // Those that the backend says have failed come first. In a further array of the submission they have other
+    // numbers, and then this is an order like any other.
+    let is_bad = |element: &u64| {
+        let has =
+            |(first, last): &(u32, u32)| (u64::from(*first)..=u64::from(*last)).contains(element);
+        bad.iter().flat_map(|(indices, _)| indices).any(has)
+    };
+    elements.sort_unstable_by_key(|element| (!is_bad(element), *element));
     let count = edge.items.unwrap_or_default();
-    let Some((index, message)) = failures.first() else { return ended_element(cluster, edge) };
-    Some(format!("failed: {} of its {count} items did, item {index}: {message}", failures.len()))
+    let likely = elements.iter().take_while(|element| is_bad(element)).count();
+    let (likely, others) = elements.split_at(likely);
+    // One is enough, and there may be many of any size.
+    let mut batches = likely.chunks(1).chain(others.chunks(8));
+    let failure = batches.find_map(|batch| first_failure(cluster, &dir, batch));
+    let told =
+        failure.map(|(index, failure)| format!("failed: item {index} of its {count}: {failure}"));
+    told.or_else(|| {
+        let (indices, seen) = bad.first()?;
+        Some(format!("did not succeed: element {} ended as {}", written(indices), seen.state))
+    })
 }
 
-/// An element that ended badly and left no failure.
-fn ended_element(cluster: &Cluster, edge: &Edge) -> Option<String> {
-    let elements =
-        cluster.backend().survey(&[Asked::job(edge.job)]).ok()?.elements.remove(&edge.job)?;
-    let bad = |(_, seen): &&(Indices, Sighting)| seen.is_end() && seen.state != JobState::Completed;
-    let (indices, seen) = elements.iter().find(bad)?;
-    Some(format!("did not succeed: element {} ended as {}", written(indices), seen.state))
+/// Returns the first failure in the segments of some elements.
+fn first_failure(cluster: &Cluster, dir: &JobDir, elements: &[u64]) -> Option<(u64, String)> {
+    let look = |element: &u64| Look::File { path: dir.segment(*element), offset: 0 };
+    let looks: Vec<Look> = elements.iter().map(look).collect();
+    let found = cluster.backend().host().look(&looks).ok()?.into_iter().flatten();
+    found.filter_map(Found::into_bytes).find_map(|bytes| {
+        let mut records = Records::new(&bytes, HEADER);
+        let record = records.find(|record| record.kind == RecordKind::Failure)?;
+        let failure = codec::decode::<Failure>(&bytes[record.payload]);
+        Some((record.index, failure.map_or_else(|e| e.to_string(), |f| f.to_string())))
+    })
+}
+
+/// The elements that did not end well, as far as the backend knows.
+fn ended_badly(cluster: &Cluster, edge: &Edge) -> Vec<(Indices, Sighting)> {
+    let survey = cluster.backend().survey(&[Asked::job(edge.job)]);
+    let elements = survey.ok().and_then(|mut survey| survey.elements.remove(&edge.job));
+    let mut bad = elements.unwrap_or_default();
+    bad.retain(|(_, seen)| seen.is_end() && seen.state != JobState::Completed);
+    bad
 }
 
 /// Whether Slurm wrote into the log that memory ran out. Without cgroups the job only shows as failed.

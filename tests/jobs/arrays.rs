@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
 use slurm::{BackendKind, Error, JobArray, JobError, JobState};
 
-use crate::common::{PATIENCE, Site, error_of, on, on_all, result_of, until};
+use crate::common::{PATIENCE, Site, error_of, on, on_all, on_both, result_of, until};
 use crate::tasks::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -33,6 +33,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_all("arrays::a_dry_run_of_an_array_writes_nothing", a_dry_run_writes_nothing),
     ];
     let mut trials: Vec<Trial> = both.into_iter().flatten().collect();
+    trials.extend(on_both(
+        "arrays::one_failure_is_enough_to_tell_who_waits_for_it",
+        one_failure_is_enough,
+    ));
     trials.push(on(
         BackendKind::Local,
         "arrays::many_items_share_elements",
@@ -222,15 +226,27 @@ fn a_failed_item_is_told(site: &Site) {
     let error = error_of(&after);
     let JobErrorKind::DependencyFailed { upstream } = &error.kind else { panic!("{error:?}") };
     assert_eq!(upstream.len(), 1, "{upstream:?}");
-    assert!(
-        upstream[0].message.contains("1 of its 3 items did, item 1: -1 has no root"),
-        "{error}"
-    );
+    let message = &upstream[0].message;
+    assert!(message.contains("failed: item 1 of its 3: -1 has no root"), "{error}");
     let each = root_of::map(&array).submit(&site.cluster).unwrap().try_results().unwrap();
     let well: Vec<bool> = each.iter().map(Result::is_ok).collect();
     assert_eq!(well, [true, false, true], "{each:?}");
     let error = job_error(each.into_iter().nth(1).unwrap());
     assert!(matches!(error.kind, JobErrorKind::DependencyFailed { .. }), "{error:?}");
+}
+
+fn one_failure_is_enough(site: &Site) {
+    let array = root::map([4, -1, 9]).submit(&site.cluster).unwrap();
+    let after = add::job(1, 2).after(&array).submit(&site.cluster).unwrap();
+    assert_eq!(array.wait().unwrap().failed, 1);
+    // Whoever reads those of the others waits for ever.
+    for element in ["0", "2"] {
+        let segment = array.job_dir().join("results").join(element);
+        fs::remove_file(&segment).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&segment).status().unwrap().success());
+    }
+    let error = error_of(&after);
+    assert!(error.to_string().contains("item 1 of its 3: -1 has no root"), "{error}");
 }
 
 fn an_array_is_found(site: &Site) {
