@@ -18,11 +18,13 @@ use slurm_core::task::TaskEntry;
 use super::reference::{ArrayRef, ItemRef};
 use super::state::{Attempt, Part, Progress, Slot, State, ranges};
 use super::watch::ArrayWatch;
+use crate::backend::Asked;
 use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::poll::Subject;
+use crate::workflow;
 
 /// What another process needs to [attach](Cluster::attach_array) to an array.
 ///
@@ -243,7 +245,8 @@ impl<T> JobArray<T> {
         }
     }
 
-    /// Cancels what has not ended, also what another handle has tried again.
+    /// Cancels what has not ended, also what another handle has tried again. With workflows go the jobs that
+    /// they have submitted.
     ///
     /// # Errors
     /// If the backend cannot be asked.
@@ -253,8 +256,10 @@ impl<T> JobArray<T> {
             let state = self.watch.state();
             state.attempts.iter().flat_map(|attempt| &attempt.parts).map(|part| part.job).collect()
         };
-        jobs.into_iter().try_for_each(|job| self.cluster.backend().cancel(job, None))?;
-        followed
+        jobs.iter().try_for_each(|job| self.cluster.backend().cancel(*job, None))?;
+        followed?;
+        let cancelled: Vec<Asked> = jobs.into_iter().map(Asked::job).collect();
+        workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, None)
     }
 
     /// Cancels the elements that have these items, as far as they have not ended. An element that makes
@@ -263,23 +268,34 @@ impl<T> JobArray<T> {
     /// # Errors
     /// If the backend cannot be asked.
     pub fn cancel_items(&self, items: impl IntoIterator<Item = usize>) -> Result<()> {
-        let mut elements: Vec<(JobId, u32)> = {
+        let (mut elements, mut with_them) = (Vec::new(), Vec::new());
+        {
             let state = self.watch.state();
-            let place = |item| {
+            for item in items {
                 let mut attempts = state.attempts.iter().rev();
-                attempts.find_map(|attempt| attempt.place(attempt.shares.element_of(item)?))
-            };
-            items.into_iter().filter_map(|item| place(item as u64)).collect()
-        };
+                let place = attempts.find_map(|attempt| {
+                    let element = attempt.shares.element_of(item as u64)?;
+                    Some((attempt.place(element)?, attempt.shares.of_element(element)))
+                });
+                if let Some((place, items)) = place {
+                    elements.push(place);
+                    with_them.extend(items);
+                }
+            }
+        }
         elements.sort_unstable();
         elements.dedup();
+        let mut cancelled = Vec::new();
         for of_array in elements.chunk_by(|(one, _), (other, _)| one == other) {
             let indices = ranges(of_array.iter().map(|(_, index)| *index));
             if let Some((job, _)) = of_array.first() {
                 self.cluster.backend().cancel(*job, Some(&indices))?;
+                cancelled.push(Asked { job: *job, elements: Some(indices) });
             }
         }
-        Ok(())
+        with_them.sort_unstable();
+        with_them.dedup();
+        workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, Some(&with_them))
     }
 
     /// Returns what the element that has the item `index` has written to standard output so far. The calls

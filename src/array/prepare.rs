@@ -1,5 +1,6 @@
 //! What is decided before anything is submitted.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use slurm_core::ids::{JobId, PreId};
@@ -35,12 +36,20 @@ pub(crate) struct Settings {
     pub(crate) max_attempts: usize,
     /// Arrays that it runs after, element by element.
     pub(crate) corresponding: Vec<Arc<ArrayRef>>,
+    /// Of workflows: the directory of the array that this one goes on with.
+    pub(crate) resumed: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        let corresponding = Vec::new();
-        Self { chunk: Chunk::Each, threads: 1, max_running: None, max_attempts: 3, corresponding }
+        Self {
+            chunk: Chunk::Each,
+            threads: 1,
+            max_running: None,
+            max_attempts: 3,
+            corresponding: Vec::new(),
+            resumed: None,
+        }
     }
 }
 
@@ -158,8 +167,8 @@ pub(crate) fn split(
         merged.set(array, array.parse(&value)?, Source::CallSite);
         let (max_attempts, most) = (settings.max_attempts, limits.elements);
         let part = Some(Part { number: number as u32, first, max_attempts, most });
-        let call =
-            Call { entry, spec, dir: dir.clone(), edges, secrets: Vec::new(), part, resumed: None };
+        let (secrets, resumed) = (Vec::new(), settings.resumed.clone());
+        let call = Call { entry, spec, dir: dir.clone(), edges, secrets, part, resumed };
         submissions.push(submit::prepare(cluster, call, merged, binary)?);
         first += size;
     }

@@ -17,6 +17,7 @@ use crate::builder::CallOptions;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::submit::new_pre_id;
+use crate::workflow;
 
 impl<T> JobArray<T> {
     /// Submits the items again that have failed so far, and returns how many that are.
@@ -110,7 +111,9 @@ impl<T> JobArray<T> {
         let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
         let max_running = max_running(explanation);
         let max_attempts = self.handle.max_attempts;
-        let settings = Settings { max_running, max_attempts, ..Settings::default() };
+        // Workflows go on with the jobs that they have.
+        let resumed = workflow::state_dir_of(cluster, &self.handle.dir)?;
+        let settings = Settings { max_running, max_attempts, resumed, ..Settings::default() };
         let spec = Spec { pre_id, work: Work::Items(Items { shares, ..items }), ..before };
         let edges = |_, _| Ok(Vec::new());
         split(cluster, entry, &options, &spec, &dir, edges, &settings, true)

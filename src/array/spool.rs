@@ -1,6 +1,8 @@
 //! From items to the file that holds them.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use crate::arg::CallArguments;
 use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{Error, HostError, Result};
+use crate::workflow::Shape;
 
 /// Items that were taken and checked, and written to a file unless nothing is to be submitted.
 #[derive(Debug)]
@@ -36,21 +39,38 @@ impl Spooled {
         self.table.count
     }
 
-    /// Returns a hash of the items, by which a workflow knows them again.
-    pub(crate) fn digest(&self) -> Result<blake3::Hash> {
+    /// Returns a hash of the items, by which a workflow knows them again, and their shape.
+    pub(crate) fn digest(&self) -> Result<(blake3::Hash, Shape)> {
         let mut hasher = blake3::Hasher::new();
+        let mut shape = Shape::new();
         hasher.update(b"items");
+        let mut left = self.table.offset as usize;
+        let mut take = |bytes: &[u8]| {
+            hasher.update(bytes);
+            // The table behind the items has their checksums, which the order changes.
+            shape.update(&bytes[..bytes.len().min(left)]);
+            left -= bytes.len().min(left);
+        };
         if let Some(path) = &self.file {
-            let hashed = std::fs::File::open(path).and_then(|file| {
-                hasher.update_reader(file)?;
-                Ok(())
+            let read = File::open(path).and_then(|file| {
+                let mut file = BufReader::with_capacity(1 << 16, file);
+                loop {
+                    let bytes = file.fill_buf()?;
+                    if bytes.is_empty() {
+                        return Ok(());
+                    }
+                    take(bytes);
+                    let length = bytes.len();
+                    file.consume(length);
+                }
             });
-            hashed.map_err(|error| HostError::file("read", path, error))?;
+            read.map_err(|error| HostError::file("read", path, error))?;
         }
         for array in &self.arrays {
             hasher.update(array.pre_id.as_str().as_bytes());
+            shape.update(array.pre_id.as_str().as_bytes());
         }
-        Ok(hasher.finalize())
+        Ok((hasher.finalize(), shape))
     }
 }
 

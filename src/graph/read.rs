@@ -65,8 +65,8 @@ impl Reader<'_> {
             self.after.push((id.clone(), edge, position < taken));
         }
         let Some(state_dir) = state_dir else { return Ok(()) };
-        for (dir, jobs) in workflow::children_of(self.cluster, &state_dir)? {
-            self.add(&dir, jobs.first().copied(), Some(&id))?;
+        for child in workflow::children_of(self.cluster, &state_dir)? {
+            self.add(&child.dir, child.ids.first().copied(), Some(&id))?;
         }
         Ok(())
     }

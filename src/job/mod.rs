@@ -166,7 +166,7 @@ impl<T> Job<T> {
             return Ok(());
         }
         // Its directory tells whether it is a workflow, for a job of another program.
-        workflow::cancel_children(&self.cluster, self.id(), &self.handle.dir)
+        workflow::cancel_children(&self.cluster, &[Asked::job(self.id())], &self.handle.dir, None)
     }
 
     /// Returns what was submitted: the options with where each came from, and the script.

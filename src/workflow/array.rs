@@ -25,8 +25,9 @@ pub(crate) fn submit_array<T: Task>(
     settings: &ArraySettings,
 ) -> Result<JobArray<T::Output>> {
     let entry = T::entry();
-    let key = Key::of_digest(entry.name, entry.signature, &spooled.digest()?);
-    let claim = flow.journal.claim(&key);
+    let (digest, shape) = spooled.digest()?;
+    let key = Key::of_digest(entry.name, entry.signature, &digest);
+    let claim = flow.claim(&key, &shape);
     let call = Call { flow, cluster, spooled, options, settings, claim: &claim };
     let array = call.submit::<T>();
     if array.is_err() {
@@ -100,7 +101,7 @@ impl Call<'_> {
         if backend.host().read(&dir.script(), 0)?.is_none() {
             return Ok(vec![None; parts.submissions.len()]);
         }
-        let find = |part| search(self.cluster, child, || backend.id_of(&child.pre_id, part));
+        let find = |part| search(self.cluster, dir, || backend.id_of(&child.pre_id, part));
         parts.submissions.iter().map(|prepared| find(prepared.part)).collect()
     }
 

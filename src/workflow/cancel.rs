@@ -1,76 +1,172 @@
 //! What goes with a cancelled workflow.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use slurm_core::ids::JobId;
+use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 
-use super::{journal, state_dir_of};
-use crate::backend::{Asked, Sighting};
+use super::{item_dir, journal, state_dir_of};
+use crate::backend::{Asked, Survey};
 use crate::cluster::Cluster;
 use crate::error::Result;
+use crate::host::{Found, Look};
 
 /// How long a workflow that was cancelled is given to end before its journal is read.
 const LAST_ACT: Duration = Duration::from_secs(3);
 
-/// Cancels the jobs of the workflow whose job has the directory `dir`, and theirs; of a job that is no
-/// workflow, nothing.
-pub(crate) fn cancel_children(cluster: &Cluster, job: JobId, dir: &Path) -> Result<()> {
+/// Cancels what the workflow in `dir` has submitted, and its jobs theirs; of an array of workflows, what all
+/// have or those of `items`. `cancelled` is what of it was told to end. Of a job that is no workflow, nothing.
+pub(crate) fn cancel_children(
+    cluster: &Cluster,
+    cancelled: &[Asked],
+    dir: &Path,
+    items: Option<&[u64]>,
+) -> Result<()> {
     let Some(state_dir) = state_dir_of(cluster, dir)? else { return Ok(()) };
     // What it submits while it is told to end would be missed.
     let deadline = Instant::now() + LAST_ACT;
     while Instant::now() < deadline {
-        let survey = cluster.backend().survey(&[Asked::job(job)])?;
-        if survey.seen.get(&job).is_none_or(Sighting::is_end) {
+        let survey = cluster.backend().survey(cancelled)?;
+        if !cancelled.iter().any(|asked| runs(asked, &survey)) {
             break;
         }
         thread::sleep(Duration::from_millis(50));
     }
-    cancel_below(cluster, &state_dir)
+    let below = match items {
+        Some(items) => items.iter().map(|item| item_dir(&state_dir, *item)).collect(),
+        None => journals_in(cluster, &state_dir)?,
+    };
+    below.iter().try_for_each(|dir| cancel_below(cluster, dir))
+}
+
+/// Returns whether a job, or any of the elements that matter, has not ended.
+fn runs(asked: &Asked, survey: &Survey) -> bool {
+    let matters = |(first, last): &(u32, u32)| {
+        let wanted = |(from, to): &(u32, u32)| first <= to && from <= last;
+        asked.elements.as_ref().is_none_or(|elements| elements.iter().any(wanted))
+    };
+    let elements = survey.elements.get(&asked.job).into_iter().flatten();
+    let of_array = elements.filter(|(indices, _)| indices.iter().any(matters));
+    let seen = of_array.map(|(_, seen)| seen).chain(survey.seen.get(&asked.job));
+    seen.into_iter().any(|seen| !seen.is_end())
+}
+
+/// Returns the directories of the workflow, or of those of an array, that have the directory `state_dir`.
+fn journals_in(cluster: &Cluster, state_dir: &Path) -> Result<Vec<PathBuf>> {
+    let look = Look::Dir { path: state_dir.to_owned() };
+    let found = cluster.backend().host().look(&[look])?.pop().transpose()?;
+    let Some(Found::Names(names)) = found else { return Ok(Vec::new()) };
+    let items = names.iter().filter_map(|name| name.strip_prefix("item-")?.parse().ok());
+    let mut dirs: Vec<PathBuf> = items.map(|item| item_dir(state_dir, item)).collect();
+    if names.iter().any(|name| name == journal::FILE) {
+        dirs.push(state_dir.to_owned());
+    }
+    Ok(dirs)
 }
 
 fn cancel_below(cluster: &Cluster, state_dir: &Path) -> Result<()> {
-    let backend = cluster.backend();
-    for (dir, ids) in children_of(cluster, state_dir)? {
-        if backend.host().read(&dir.result(), 0)?.is_none() {
-            ids.iter().try_for_each(|id| backend.cancel(*id, None))?;
-            // What of an array was tried again.
-            for attempt in cluster.attempts_of(&dir, &[])?.submitted {
-                attempt.parts.iter().try_for_each(|part| backend.cancel(part.job_id, None))?;
-            }
+    let began = Instant::now();
+    let mut late = Vec::new();
+    for child in children_of(cluster, state_dir)? {
+        cancel_child(cluster, &child, &child.ids)?;
+        if !child.is_noted {
+            late.push(child);
         }
-        // Also of a workflow that has ended before its jobs.
-        if let Some(id) = ids.first() {
-            cancel_children(cluster, *id, dir.path())?;
-        }
+    }
+    for child in late {
+        cancel_late(cluster, &child, began)?;
     }
     Ok(())
 }
 
-/// Returns the directories and ids of the jobs that the workflow with the directory `state_dir` has
-/// submitted; one without ids is not known to the backend either.
-pub(crate) fn children_of(
-    cluster: &Cluster,
-    state_dir: &Path,
-) -> Result<Vec<(JobDir, Vec<JobId>)>> {
+fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<()> {
     let backend = cluster.backend();
-    let text = backend.host().read(&state_dir.join(journal::FILE), 0)?.unwrap_or_default();
+    let dir = &child.dir;
+    if backend.host().read(&dir.result(), 0)?.is_none() {
+        ids.iter().try_for_each(|id| backend.cancel(*id, None))?;
+        // What of an array was tried again.
+        for attempt in cluster.attempts_of(dir, &[])?.submitted {
+            attempt.parts.iter().try_for_each(|part| backend.cancel(part.job_id, None))?;
+        }
+    }
+    // Also of a workflow that has ended before its jobs.
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let cancelled: Vec<Asked> = ids.iter().map(|id| Asked::job(*id)).collect();
+    cancel_children(cluster, &cancelled, dir.path(), None)
+}
+
+/// Cancels what becomes a job after all, of a submission that was on its way when its workflow died: sbatch
+/// may have gone on.
+fn cancel_late(cluster: &Cluster, child: &Submission, began: Instant) -> Result<()> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let backend = cluster.backend();
+    let is_there = |path: &Path| Ok::<_, crate::Error>(backend.host().read(path, 0)?.is_some());
+    // Before its script is there, nothing is submitted. An array may take several jobs.
+    let mut parts = 0;
+    while is_there(&child.dir.script_of(parts))? {
+        parts += 1;
+    }
+    let mut known = child.ids.len();
+    let on_the_way = backend.cadence().on_the_way;
+    while known < parts as usize {
+        // Looked at before the question, so that the last one comes after the time is over.
+        let is_over = began.elapsed() >= on_the_way;
+        let ids = child.known_ids(cluster)?;
+        if ids.len() > known {
+            cancel_child(cluster, child, &ids)?;
+            known = ids.len();
+        } else if is_over {
+            break;
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// What a workflow has submitted, or was about to.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) dir: JobDir,
+    /// None if it is not known to the backend.
+    pub(crate) ids: Vec<JobId>,
+    pre_id: PreId,
+    /// Whether the journal has the ids.
+    is_noted: bool,
+}
+
+impl Submission {
+    /// Asks the backend for the ids.
+    fn known_ids(&self, cluster: &Cluster) -> Result<Vec<JobId>> {
+        let mut ids = Vec::new();
+        while let Some(id) = cluster.backend().id_of(&self.pre_id, ids.len() as u32)? {
+            // The embedded backend has one job for a submission.
+            if ids.contains(&id) {
+                break;
+            }
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+}
+
+/// Returns what the workflow with the directory `state_dir` has submitted.
+pub(crate) fn children_of(cluster: &Cluster, state_dir: &Path) -> Result<Vec<Submission>> {
+    let text =
+        cluster.backend().host().read(&state_dir.join(journal::FILE), 0)?.unwrap_or_default();
     let children = journal::children(&journal::entries(&text)).into_iter();
     let of_child = |(task, child): (String, journal::Child)| {
         let dir = JobDir::new(&state_dir.join("tasks"), &task, &child.pre_id);
-        let mut ids = child.job_ids;
-        if ids.is_empty() {
-            while let Some(id) = backend.id_of(&child.pre_id, ids.len() as u32)? {
-                // The embedded backend has one job for a submission.
-                if ids.contains(&id) {
-                    break;
-                }
-                ids.push(id);
-            }
+        let (pre_id, ids, is_noted) = (child.pre_id, child.job_ids, true);
+        let noted = Submission { dir, ids, pre_id, is_noted };
+        if !noted.ids.is_empty() {
+            return Ok(noted);
         }
-        Ok((dir, ids))
+        let ids = noted.known_ids(cluster)?;
+        Ok(Submission { ids, is_noted: false, ..noted })
     };
     children.map(of_child).collect()
 }

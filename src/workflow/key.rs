@@ -10,13 +10,41 @@ use crate::error::{Error, Result};
 /// What a call is known by, apart from its number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Key {
-    pub(super) task: String,
+    task: String,
     /// A hash of the types and the arguments.
     arguments: String,
 }
 
+/// What is the same of arguments that differ in the order of their parts alone: a hash of how often they have
+/// each byte. The parts of a `HashMap` come in another order in each process.
+#[derive(Debug)]
+pub(crate) struct Shape([u64; 256]);
+
+impl Shape {
+    pub(crate) fn new() -> Self {
+        Self([0; 256])
+    }
+
+    /// Takes in some of the bytes.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0[usize::from(*byte)] += 1);
+    }
+
+    pub(crate) fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for count in self.0 {
+            hasher.update(&count.to_le_bytes());
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+}
+
 impl Key {
-    /// Returns the key of a call, with `arrays` of whose values arguments are.
+    pub(super) fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// Returns the key of a call, with `arrays` of whose values arguments are, and the shape of its arguments.
     ///
     /// # Errors
     /// If the arguments together are too large.
@@ -25,15 +53,18 @@ impl Key {
         signature: u64,
         arguments: &[Argument],
         arrays: impl Iterator<Item = &'a PreId>,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Shape)> {
         let bytes = codec::encode(arguments)
             .map_err(|source| Error::Argument { parameter: "all together", source })?;
+        let mut shape = Shape::new();
+        shape.update(&bytes);
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"call").update(&bytes);
         for pre_id in arrays {
             hasher.update(pre_id.as_str().as_bytes());
+            shape.update(pre_id.as_str().as_bytes());
         }
-        Ok(Self::of_digest(task, signature, &hasher.finalize()))
+        Ok((Self::of_digest(task, signature, &hasher.finalize()), shape))
     }
 
     /// Returns the key of a call with the arguments whose hash is `digest`.

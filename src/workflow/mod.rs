@@ -34,7 +34,9 @@ use self::room::Room;
 
 pub(crate) use array::submit_array;
 pub(crate) use cancel::{cancel_children, children_of};
-use journal::Journal;
+use journal::{Claim, Journal};
+use key::Key;
+pub(crate) use key::Shape;
 pub(crate) use resume::problem;
 pub(crate) use room::wait;
 pub(crate) use settings::{FILE as SETTINGS_FILE, Settings, state_dir_of};
@@ -64,6 +66,27 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
+    /// Gives a call its place in the journal, and says so if it is new and looks like one of an earlier run that
+    /// nobody has made again.
+    #[allow(
+        clippy::print_stderr,
+        reason = "standard error of the job is where a person looks first, and nobody listens to its log"
+    )]
+    fn claim(&self, key: &Key, shape: &Shape) -> Claim {
+        let claim = self.journal.claim(key, shape);
+        if let Some(pre_id) = &claim.twin {
+            let warning = format!(
+                "a call of `{}` is submitted anew, though submission {pre_id} of an earlier run has the same arguments in another order: is there a `HashMap` or `HashSet` in them? A `BTreeMap` or `BTreeSet` comes out the same in each run",
+                key.task()
+            );
+            match self.job {
+                Some(_) => eprintln!("slurm-sdk: {warning}"),
+                None => log::warn!("{warning}"),
+            }
+        }
+        claim
+    }
+
     /// Returns the directory below which the workflow's children have theirs.
     pub(crate) fn children_dir(&self) -> PathBuf {
         self.dir.join("tasks")
@@ -122,11 +145,13 @@ impl Workflow {
         }
         let settings = Settings::read(context.job_dir())?;
         let cluster = settings.builder()?.build()?;
-        let mut dir = settings.state_dir;
+        let resumes = settings.state_dir != context.job_dir();
         // The items of an array share a directory.
-        dir.extend(context.item().map(|item| format!("item-{item}")));
+        let dir = match context.item() {
+            Some(item) => item_dir(&settings.state_dir, item),
+            None => settings.state_dir,
+        };
         let flow = Flow::open(dir.clone(), context)?;
-        let resumes = context.item().is_none() && dir != context.job_dir();
         if let Some(pre_id) = context.pre_id().filter(|_| resumes) {
             flow.drop_failed(&cluster, pre_id)?;
         }
@@ -164,6 +189,11 @@ impl Workflow {
 pub(crate) fn read_anything(bytes: &[u8]) {
     Settings::read_anything(bytes);
     journal::read_anything(bytes);
+}
+
+/// Returns the directory of one of the workflows of an array that has the directory `state_dir`.
+fn item_dir(state_dir: &Path, item: u64) -> PathBuf {
+    state_dir.join(format!("item-{item}"))
 }
 
 impl Flow {

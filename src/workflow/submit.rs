@@ -1,8 +1,12 @@
 //! Submissions that a journal knows.
 
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use slurm_core::durable;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome};
@@ -27,8 +31,8 @@ pub(crate) fn submit<T: Task>(
 ) -> Result<Job<T::Output>> {
     let entry = T::entry();
     let arrays = call.call().arrays.iter().map(|array| &array.pre_id);
-    let key = Key::new(entry.name, entry.signature, &call.call().arguments, arrays)?;
-    let claim = flow.journal.claim(&key);
+    let (key, shape) = Key::new(entry.name, entry.signature, &call.call().arguments, arrays)?;
+    let claim = flow.claim(&key, &shape);
     let job = submit_claimed(flow, cluster, call, &claim);
     if job.is_err() {
         // The program may try again; then it is the same call.
@@ -87,7 +91,7 @@ fn id_of(flow: &Flow, cluster: &Cluster, child: &Child, dir: &JobDir) -> Result<
     if cluster.backend().host().read(&dir.script(), 0)?.is_none() {
         return Ok(None);
     }
-    let found = search(cluster, child, || match cluster.id_in(dir, &child.pre_id) {
+    let found = search(cluster, dir, || match cluster.id_in(dir, &child.pre_id) {
         Ok(id) => Ok(Some(id)),
         Err(Error::NoSuchJob { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -99,20 +103,19 @@ fn id_of(flow: &Flow, cluster: &Cluster, child: &Child, dir: &JobDir) -> Result<
     Ok(found)
 }
 
-/// Looks for the job of an intent for as long as its submission may still be on the way.
+/// Looks for the job of an intent, whose files are in `dir`, for as long as its submission may still be on the way.
 pub(super) fn search(
     cluster: &Cluster,
-    child: &Child,
+    dir: &JobDir,
     find: impl Fn() -> Result<Option<JobId>>,
 ) -> Result<Option<JobId>> {
     const PAUSE: Duration = Duration::from_millis(500);
     let mut failures = 0;
     let on_the_way = cluster.backend().cadence().on_the_way;
-    // The clock of the machine that wrote the intent may be ahead.
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), age(&dir.script()).unwrap_or_default());
     loop {
         // Looked at before the question, so that the last one comes after the time is over.
-        let is_over = child.age().max(began.elapsed()) >= on_the_way;
+        let is_over = before + began.elapsed() >= on_the_way;
         match find() {
             Ok(None) if !is_over => {}
             Ok(found) => return Ok(found),
@@ -128,6 +131,16 @@ pub(super) fn search(
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// Returns how long ago a file was written, both times by the clock of the machine that has it: those of the
+/// nodes may differ.
+fn age(path: &Path) -> io::Result<Duration> {
+    let written = fs::metadata(path)?.modified()?;
+    let probe = durable::temporary_beside(path);
+    let now = OpenOptions::new().write(true).create_new(true).open(&probe)?.metadata();
+    let _ = fs::remove_file(&probe);
+    Ok(now?.modified()?.duration_since(written).unwrap_or_default())
 }
 
 impl Flow {
@@ -196,5 +209,29 @@ impl Cluster {
             Submitter::Workflow(flow) => Some(flow),
             Submitter::Client | Submitter::Plan { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn how_old_a_file_is_does_not_depend_on_the_clocks_of_nodes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("script.sh");
+        fs::write(&path, "").unwrap();
+        let minute = Duration::from_secs(60);
+        let age_of = |written: SystemTime| {
+            OpenOptions::new().append(true).open(&path).unwrap().set_modified(written).unwrap();
+            age(&path).unwrap()
+        };
+        // The server's clock is that of this machine here.
+        assert!(age_of(SystemTime::now()) < minute);
+        assert!(age_of(SystemTime::now() - 2 * minute) > minute);
+        assert_eq!(age_of(SystemTime::now() + 2 * minute), Duration::ZERO, "it was set back");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 }

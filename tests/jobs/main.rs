@@ -29,6 +29,7 @@ mod sshd;
 mod survival;
 mod tasks;
 mod workflow;
+mod workflow_arrays;
 
 use libtest_mimic::Arguments;
 
@@ -55,6 +56,7 @@ fn main() {
     trials.extend(requests::trials());
     trials.extend(requeue::trials());
     trials.extend(workflow::trials());
+    trials.extend(workflow_arrays::trials());
     trials.extend(survival::trials());
     trials.extend(graph::trials());
     if common::cluster_is_missing() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
-use slurm::{BackendKind, Cluster, Error, JobArray, JobState};
+use slurm::{ArrayHandle, BackendKind, Cluster, Error, JobArray, JobState, Workflow};
 
 use crate::common::{PATIENCE, Site, on_all, on_both, result_of, until};
 use crate::tasks::*;
@@ -19,7 +19,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_all("arrays::what_was_tried_again_is_cancelled_with_the_array", a_cancelled_array),
         on_all("arrays::a_job_waits_for_what_earlier_attempts_still_make", earlier_attempts),
     ];
-    let both = [on_both("arrays::a_claim_of_the_dead_blocks_nobody_for_ever", a_claim_of_the_dead)];
+    let both = [
+        on_both("arrays::a_claim_of_the_dead_blocks_nobody_for_ever", a_claim_of_the_dead),
+        on_both("arrays::what_a_workflow_tried_again_is_cancelled_with_it", a_cancelled_workflow),
+    ];
     all.into_iter().flatten().chain(both.into_iter().flatten()).collect()
 }
 
@@ -151,6 +154,34 @@ fn a_cancelled_array(site: &Site) {
     other.cancel().unwrap();
     assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
     match array.result(0) {
+        Err(Error::Job(error)) => assert_eq!(error.kind, JobErrorKind::Cancelled, "{error}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn settles(flow: &Workflow, marker: &Path, gate: &Path) -> slurm::Result<i64> {
+    let array = settle::map([(marker, Some(gate.to_owned()))]).submit(flow)?;
+    array.wait()?;
+    array.retry_failed()?;
+    Ok(array.results()?.iter().sum())
+}
+
+fn a_cancelled_workflow(site: &Site) {
+    let job = settles::job(site.path("marker"), site.path("never")).submit(&site.cluster).unwrap();
+    let note = || {
+        let attempts = fs::read_dir(job.job_dir().join("tasks/settle")).ok()?.flatten();
+        let mut notes = attempts.map(|dir| dir.path().join("retry-1.json"));
+        let note = fs::read(notes.find(|note| note.exists())?).ok()?;
+        let handle: ArrayHandle = serde_json::from_slice(&note).ok()?;
+        (!handle.parts.is_empty()).then_some(handle)
+    };
+    until("the item is tried again", || note().is_some());
+    let again = site.cluster.attach_array::<settle>(note().unwrap()).unwrap();
+    until("it runs", || again.refresh().unwrap().running == 1);
+    job.cancel().unwrap();
+    assert_eq!(again.wait_within(PATIENCE).unwrap().failed, 1);
+    match again.result(0) {
         Err(Error::Job(error)) => assert_eq!(error.kind, JobErrorKind::Cancelled, "{error}"),
         other => panic!("{other:?}"),
     }

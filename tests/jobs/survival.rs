@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("a_killed_workflow_goes_on_when_resumed", a_killed_workflow),
         on_both("an_array_of_a_workflow_is_submitted_once", an_array_is_submitted_once),
         on_both("a_resumed_workflow_tries_again_items_that_failed", items_that_failed),
+        on_both("a_workflow_resumed_twice_keeps_what_succeeded", resumed_twice),
     ];
     let all = [
         on_all("a_requeued_workflow_runs_nothing_twice", a_requeued_workflow),
@@ -133,6 +134,37 @@ fn what_failed_runs_again(site: &Site) {
     let refused = add::job(1, 2).resume(&plain).unwrap().submit(&site.cluster).unwrap_err();
     assert!(refused.to_string().contains("is no workflow to resume"), "{refused}");
     result_of(&plain);
+}
+
+/// Notes that it was run, and fails unless a file is there.
+#[slurm::task(time = "5:00", mem = "256M")]
+fn needs_and_notes(notes: &Path, file: &Path) -> Result<u32, String> {
+    crate::tasks::note(notes, "x");
+    if file.exists() { Ok(1) } else { Err(format!("{} is missing", file.display())) }
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn with_two_needs(flow: &Workflow, notes: &Path, files: Vec<PathBuf>) -> slurm::Result<u32> {
+    let submit = |file: &PathBuf| needs_and_notes::job(notes, file.as_path()).submit(flow);
+    let jobs = files.iter().map(submit).collect::<slurm::Result<Vec<_>>>()?;
+    jobs.iter().map(Job::result).sum()
+}
+
+fn resumed_twice(site: &Site) {
+    let (notes, one, two) = (site.path("notes"), site.path("one"), site.path("two"));
+    let call = || with_two_needs::job(notes.as_path(), vec![one.clone(), two.clone()]);
+    let runs = || fs::read(&notes).unwrap().len();
+    let first = call().submit(&site.cluster).unwrap();
+    assert!(error_of(&first).to_string().contains("one is missing"));
+    until("both have run", || runs() == 2);
+    fs::write(&one, "").unwrap();
+    let second = call().resume(&first).unwrap().submit(&site.cluster).unwrap();
+    assert!(error_of(&second).to_string().contains("two is missing"));
+    assert_eq!(runs(), 4);
+    fs::write(&two, "").unwrap();
+    let third = call().resume(&second).unwrap().submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&third), 2);
+    assert_eq!(runs(), 5, "the one that had succeeded at its second time was not run again");
 }
 
 /// Kills a workflow again and again, each time a little later, until it comes through. Returns its value.

@@ -1,5 +1,6 @@
 //! Workflows: jobs that submit jobs.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use slurm::error::{JobErrorKind, SubmitError};
-use slurm::{BackendKind, Cluster, Error, FailureKind, Job, JobState, Workflow};
+use slurm::{BackendKind, Cluster, Error, FailureKind, Job, JobState, Requeue, Workflow};
 
 use crate::common::{Site, kind_of, on, on_all, on_both, result_of, until};
 use crate::tasks::{add, look_around, wait_for};
@@ -19,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("a_workflow_too_large_for_its_cluster_is_told", a_workflow_too_large),
         on_both("a_workflow_can_run_outside_of_a_job", outside),
         on_both("a_workflow_is_one_process", one_process),
+        on_both("a_call_in_another_order_is_told_in_the_jobs_log", another_order_in_a_job),
     ];
     let all = [
         on_all("a_workflow_submits_and_waits", a_workflow_submits),
@@ -29,7 +31,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = both.into_iter().flatten().collect();
     trials.extend(all.into_iter().flatten());
     let local = |name, body| on(BackendKind::Local, name, body);
-    trials.extend([local("workflows_that_block_each_other_are_told", workflows_that_block)]);
+    let slurm = |name, body| on(BackendKind::Slurm, name, body);
+    trials.extend([
+        local("workflows_that_block_each_other_are_told", workflows_that_block),
+        local("a_call_in_another_order_is_told", another_order),
+        slurm("a_job_that_is_on_its_way_is_cancelled_with_its_workflow", a_job_on_its_way),
+    ]);
     trials
 }
 
@@ -113,7 +120,7 @@ pub(crate) fn with_need(flow: &Workflow, folder: &Path, file: &Path) -> slurm::R
 }
 
 #[slurm::workflow(time = "10:00")]
-fn hold(flow: &Workflow, file: &Path, depth: u32) -> slurm::Result<bool> {
+pub(crate) fn hold(flow: &Workflow, file: &Path, depth: u32) -> slurm::Result<bool> {
     match depth {
         0 => wait_for::job(file).submit(flow)?.result(),
         _ => hold::job(file, depth - 1).submit(flow)?.result(),
@@ -135,6 +142,27 @@ fn a_cancelled_workflow(site: &Site) {
     job.cancel().unwrap();
     assert_eq!(kind_of(&job), JobErrorKind::Cancelled);
     let inner = site.cluster.attach::<wait_for>(id.as_str()).unwrap();
+    assert_eq!(kind_of(&inner), JobErrorKind::Cancelled);
+}
+
+/// sbatch is slow, and goes on when the workflow that called it dies.
+fn a_job_on_its_way(site: &Site) {
+    let (called, id) = (site.path("called"), site.path("id"));
+    let script = format!(
+        "setsid -f sh -c 'touch {}; sleep 4; \"$0\" \"$@\" > {1}.new; mv {1}.new {1}' \"$real\" \"$@\"\n\
+         exec sleep 60",
+        called.display(),
+        id.display(),
+    );
+    let dir = crate::on_slurm::wrapper(site, "sbatch", &script);
+    let text = format!("[default]\nsetup = ['PATH={}:$PATH']\n", dir.display());
+    let cluster = with_slurmfile(site, &text);
+    let job = hold::job(site.path("never"), 0).submit(&cluster).unwrap();
+    until("sbatch is called", || called.exists());
+    job.cancel().unwrap();
+    until("sbatch has come through", || id.exists());
+    let id = fs::read_to_string(&id).unwrap();
+    let inner = site.cluster.attach::<wait_for>(id.trim()).unwrap();
     assert_eq!(kind_of(&inner), JobErrorKind::Cancelled);
 }
 
@@ -246,4 +274,48 @@ fn workflows_that_block(site: &Site) {
         failed.len() == 1 && failed[0].contains("workflows hold all resources"),
         "one gives way and the other comes through: {outcomes:?}"
     );
+}
+
+#[slurm::task(time = "5:00")]
+fn count(names: HashSet<String>) -> usize {
+    names.len()
+}
+
+fn names() -> HashSet<String> {
+    (0..40).map(|n| format!("name {n}")).collect()
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn counts(flow: &Workflow) -> anyhow::Result<usize> {
+    let job = count::job(names()).submit(flow)?;
+    if flow.context().restart_count() == 0 {
+        return Err(Requeue::new().into());
+    }
+    Ok(job.result()?)
+}
+
+fn another_order_in_a_job(site: &Site) {
+    let job = counts::job().submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 40);
+    let told = job.stderr().unwrap();
+    assert!(told.contains("workflow::count` is submitted anew"), "{told}");
+}
+
+fn another_order(site: &Site) {
+    let submit = || {
+        let flow = Workflow::outside(&site.cluster, site.path("state")).unwrap();
+        let job = count::job(names()).submit(&flow).unwrap();
+        assert_eq!(result_of(&job), 40);
+        let array = count::map([names()]).submit(&flow).unwrap();
+        assert_eq!(array.results().unwrap(), [40]);
+        [job.pre_id().to_string(), array.pre_id().to_string()]
+    };
+    let first = submit();
+    let told = |pre_id: &String| {
+        let warning = format!("though submission {pre_id} of an earlier run");
+        crate::logger::logged().contains(&warning)
+    };
+    assert!(!first.iter().any(told));
+    submit();
+    assert!(first.iter().all(told), "each set has an order of its own");
 }

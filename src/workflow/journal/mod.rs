@@ -9,12 +9,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::{JobId, PreId};
 
-use super::key::Key;
+use super::key::{Key, Shape};
 use crate::error::{Error, HostError, Result};
 
 /// The name of the file in the workflow's directory.
@@ -30,7 +30,10 @@ pub(crate) enum Entry {
         /// The number of the call among those with the same key.
         number: usize,
         pre_id: PreId,
-        /// Seconds since the Unix epoch.
+        /// See [`Shape`].
+        #[serde(default)]
+        shape: String,
+        /// Seconds since the Unix epoch, by a clock that may be wrong.
         at: u64,
     },
     /// It was made.
@@ -49,8 +52,6 @@ pub(crate) struct Child {
     pub(crate) pre_id: PreId,
     /// One, or those of the Slurm arrays that an array takes; none if they are not known.
     pub(crate) job_ids: Vec<JobId>,
-    /// Seconds since the Unix epoch.
-    at: u64,
     /// Of the workflow that this one resumes.
     pub(crate) is_inherited: bool,
 }
@@ -60,8 +61,11 @@ pub(crate) struct Child {
 pub(crate) struct Claim {
     key: Key,
     number: usize,
+    shape: String,
     /// The job of an earlier run.
     pub(crate) child: Option<Child>,
+    /// If there is none: a job that nobody has claimed yet, of a call whose arguments differ in their order alone.
+    pub(crate) twin: Option<PreId>,
 }
 
 /// The journal of a workflow, open at its end.
@@ -93,17 +97,12 @@ struct Call {
     /// Made in this run, or on its way.
     is_made: bool,
     child: Option<Child>,
+    shape: String,
 }
 
 impl Child {
-    fn new(pre_id: &PreId, at: u64) -> Self {
-        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), at, is_inherited: false }
-    }
-
-    /// Returns how long ago it was about to be submitted, by the clocks of both machines.
-    pub(crate) fn age(&self) -> Duration {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        now.saturating_sub(Duration::from_secs(self.at))
+    fn new(pre_id: &PreId) -> Self {
+        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), is_inherited: false }
     }
 }
 
@@ -132,8 +131,8 @@ impl Journal {
     }
 
     /// Gives a call its place, with the job that an earlier run made of it.
-    pub(super) fn claim(&self, key: &Key) -> Claim {
-        self.lock().known.claim(key)
+    pub(super) fn claim(&self, key: &Key, shape: &Shape) -> Claim {
+        self.lock().known.claim(key, shape)
     }
 
     /// Gives the place back: the call came to nothing.
@@ -150,6 +149,7 @@ impl Journal {
             key: claim.key.clone(),
             number: claim.number,
             pre_id: pre_id.clone(),
+            shape: claim.shape.clone(),
             at: now.as_secs(),
         })
     }
@@ -200,26 +200,38 @@ impl Known {
         known
     }
 
-    fn claim(&mut self, key: &Key) -> Claim {
+    fn claim(&mut self, key: &Key, shape: &Shape) -> Claim {
         let calls = self.calls.entry(key.clone()).or_default();
         let is_made = |number: &usize| calls.get(number).is_some_and(|call| call.is_made);
         // There are fewer calls than numbers.
         let number = (0..).find(|number| !is_made(number)).unwrap_or_default();
         let call = calls.entry(number).or_default();
         call.is_made = true;
-        Claim { key: key.clone(), number, child: call.child.clone() }
+        let (child, shape) = (call.child.clone(), shape.digest());
+        let twin = if child.is_none() { self.unclaimed(key.task(), &shape) } else { None };
+        Claim { key: key.clone(), number, shape, child, twin }
     }
 
     fn call(&mut self, key: &Key, number: usize) -> Option<&mut Call> {
         self.calls.get_mut(key)?.get_mut(&number)
     }
 
+    /// Returns the job of a call of `task` with this shape that has not been made in this run.
+    fn unclaimed(&self, task: &str, shape: &str) -> Option<PreId> {
+        let of_task = self.calls.iter().filter(|(key, _)| key.task() == task);
+        let mut calls = of_task.flat_map(|(_, calls)| calls.values());
+        let found = calls.find(|call| !call.is_made && call.child.is_some() && call.shape == shape);
+        Some(found?.child.as_ref()?.pre_id.clone())
+    }
+
     fn apply(&mut self, entry: &Entry) {
         match entry {
-            Entry::Intent { key, number, pre_id, at } => {
+            Entry::Intent { key, number, pre_id, shape, .. } => {
+                let child = Child::new(pre_id);
                 let calls = self.calls.entry(key.clone()).or_default();
-                let child = Child::new(pre_id, *at);
-                calls.entry(*number).or_default().child = Some(child);
+                let call = calls.entry(*number).or_default();
+                call.child = Some(child);
+                call.shape.clone_from(shape);
                 self.places.insert(pre_id.clone(), (key.clone(), *number));
             }
             Entry::Submitted { pre_id, job_ids } => {
@@ -260,9 +272,9 @@ pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
             children.iter().position(|(_, child)| child.pre_id == *of)
         };
         match entry {
-            Entry::Intent { key, pre_id, at, .. } if found(&children, pre_id).is_none() => {
-                let child = Child::new(pre_id, *at);
-                children.push((key.task.clone(), child));
+            Entry::Intent { key, pre_id, .. } if found(&children, pre_id).is_none() => {
+                let child = Child::new(pre_id);
+                children.push((key.task().to_owned(), child));
             }
             Entry::Submitted { pre_id, job_ids } => {
                 if let Some(at) = found(&children, pre_id) {
@@ -289,95 +301,14 @@ pub(super) fn read_anything(text: &[u8]) {
     let mut known = Known::of(&entries);
     for entry in &entries {
         if let Entry::Intent { key, .. } = entry {
-            let claim = known.claim(key);
+            let claim = known.claim(key, &Shape::new());
             assert!(claim.number < entries.len());
             assert!(claim.child.is_none_or(|child| known.places.contains_key(&child.pre_id)));
         }
     }
     let children = children(&entries);
     assert!(children.len() <= entries.len());
-    assert!(children.iter().all(|(_, child)| child.age() < Duration::MAX));
 }
 
 #[cfg(test)]
-mod tests {
-    use slurm_core::spec::Argument;
-
-    use super::*;
-
-    fn key(text: &str) -> Key {
-        Key::new("t", 1, &[Argument::Inline(text.as_bytes().to_vec())], [].into_iter()).unwrap()
-    }
-
-    fn id(number: u32) -> JobId {
-        JobId::new(number).unwrap()
-    }
-
-    fn pre_id(number: u32) -> PreId {
-        PreId::new(1_700_000_000, number)
-    }
-
-    fn submit(journal: &Journal, key: &Key, number: u32) {
-        let claim = journal.claim(key);
-        assert_eq!(claim.child, None);
-        journal.intend(&claim, &pre_id(number)).unwrap();
-        journal
-            .append(&Entry::Submitted { pre_id: pre_id(number), job_ids: vec![id(number)] })
-            .unwrap();
-    }
-
-    fn found(journal: &Journal, key: &Key) -> Option<(PreId, Option<JobId>)> {
-        journal.claim(key).child.map(|child| (child.pre_id, child.job_ids.first().copied()))
-    }
-
-    #[test]
-    fn the_next_run_finds_each_call_whatever_their_order() {
-        let dir = tempfile::tempdir().unwrap();
-        let journal = Journal::open(dir.path()).unwrap();
-        for (number, text) in [(1, "a"), (2, "b"), (3, "a")] {
-            submit(&journal, &key(text), number);
-        }
-        let journal = Journal::open(dir.path()).unwrap();
-        assert_eq!(found(&journal, &key("b")), Some((pre_id(2), Some(id(2)))));
-        assert_eq!(found(&journal, &key("a")), Some((pre_id(1), Some(id(1)))));
-        assert_eq!(found(&journal, &key("a")), Some((pre_id(3), Some(id(3)))));
-        assert_eq!(found(&journal, &key("a")), None, "that one is new");
-    }
-
-    #[test]
-    fn an_intent_without_an_id_is_known() {
-        let dir = tempfile::tempdir().unwrap();
-        let journal = Journal::open(dir.path()).unwrap();
-        let claim = journal.claim(&key("a"));
-        journal.intend(&claim, &pre_id(1)).unwrap();
-        let journal = Journal::open(dir.path()).unwrap();
-        assert_eq!(found(&journal, &key("a")), Some((pre_id(1), None)));
-    }
-
-    #[test]
-    fn a_refused_call_leaves_its_number_to_the_next() {
-        let dir = tempfile::tempdir().unwrap();
-        let journal = Journal::open(dir.path()).unwrap();
-        let claim = journal.claim(&key("a"));
-        journal.intend(&claim, &pre_id(1)).unwrap();
-        journal.append(&Entry::Refused { pre_id: pre_id(1) }).unwrap();
-        journal.release(&claim);
-        submit(&journal, &key("a"), 2);
-        let journal = Journal::open(dir.path()).unwrap();
-        assert_eq!(found(&journal, &key("a")), Some((pre_id(2), Some(id(2)))));
-    }
-
-    #[test]
-    fn a_line_that_was_cut_costs_nothing_else() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(FILE);
-        submit(&Journal::open(dir.path()).unwrap(), &key("a"), 1);
-        let whole = fs::read(&path).unwrap();
-        let cut = [whole.as_slice(), b"{\"intent\":{\"task\":\"t\","].concat();
-        fs::write(&path, cut).unwrap();
-        submit(&Journal::open(dir.path()).unwrap(), &key("b"), 2);
-        let journal = Journal::open(dir.path()).unwrap();
-        assert_eq!(found(&journal, &key("a")), Some((pre_id(1), Some(id(1)))));
-        assert_eq!(found(&journal, &key("b")), Some((pre_id(2), Some(id(2)))));
-    }
-}
+mod tests;
