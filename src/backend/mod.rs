@@ -81,9 +81,13 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Returns why a job that waits can never run while `workflow` does, if that is certain.
-    fn no_room_beside(&self, _job: JobId, _workflow: JobId) -> Result<Option<String>, Error> {
-        Ok(None)
+    /// Returns which of some jobs that wait can certainly never run while all of `workflows` do, and why.
+    fn no_room_beside(
+        &self,
+        _jobs: &[JobId],
+        _workflows: &[JobId],
+    ) -> Result<Vec<(JobId, String)>, Error> {
+        Ok(Vec::new())
     }
 
     /// Returns how often to look.

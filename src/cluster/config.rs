@@ -221,7 +221,7 @@ impl ClusterBuilder {
             };
         Ok(Cluster {
             inner: Arc::new(Inner {
-                poller: Poller::new(Arc::clone(&backend)),
+                poller: Poller::new(Arc::clone(&backend), Vec::new()),
                 backend,
                 binary,
                 binary_path: OnceCell::new(),

@@ -222,10 +222,14 @@ impl Cluster {
         };
         let Inner { backend, binary: program, environment, permissions, callbacks, .. } =
             self.inner.as_ref();
+        let workflows = match &submitter {
+            Submitter::Workflow(flow) => flow.jobs(),
+            _ => Vec::new(),
+        };
         Self {
             inner: Arc::new(Inner {
                 backend: Arc::clone(backend),
-                poller: Poller::new(Arc::clone(backend)),
+                poller: Poller::new(Arc::clone(backend), workflows),
                 binary: program.clone(),
                 binary_path: once(&self.inner.binary_path),
                 staged: once(&self.inner.staged),

@@ -206,7 +206,8 @@ impl<T> Job<T> {
         let poller = self.cluster.poller();
         let _watch = poller.watch(self.watch.clone())?;
         let waited = limit.unwrap_or_default();
-        let verdict = workflow::wait(&self.cluster, self.id(), &self.watch, deadline)
+        let verdict = poller
+            .wait(deadline, || self.watch.verdict())
             .unwrap_or(Err(Error::StillRunning { id: self.id(), waited }));
         if let Ok(verdict) = &verdict {
             let ended =

@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 use slurm_core::ids::JobId;
 
 use super::{End, Fate, MissingCommand, Subject};
-use crate::backend::{Asked, Cadence, Sighting, Survey};
+use crate::backend::{Asked, Cadence, Survey};
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
 
@@ -52,11 +52,6 @@ impl JobWatch {
     pub(crate) fn verdict(&self) -> Option<Result<&Verdict, Error>> {
         let known = self.verdict.get()?;
         Some(known.as_ref().map_err(|missing| missing.clone().into()))
-    }
-
-    /// Decides that the job counts as one that was seen like this.
-    pub(crate) fn give_up(&self, sighting: Sighting) {
-        self.conclude(Ok(Verdict::Ended(End::Seen(sighting))));
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

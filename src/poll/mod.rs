@@ -5,10 +5,13 @@
 //! while nothing does, and takes no more than a tenth of the time. A queue that hangs does not keep
 //! results from being found.
 //!
+//! Inside of a workflow, jobs that have no [room](room) beside it are given up.
+//!
 //! What is waited for is a [`Subject`]: a [job](job) or an [array](crate::array).
 
 mod fate;
 mod job;
+mod room;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,12 +19,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use slurm_core::ids::JobId;
+
 use crate::backend::{Asked, Backend, Cadence, Survey};
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
 
 pub(crate) use fate::{End, Fate};
 pub(crate) use job::{JobWatch, Verdict};
+use room::Room;
 
 /// Something that is waited for.
 pub(crate) trait Subject: fmt::Debug + Send + Sync {
@@ -72,6 +78,7 @@ pub(crate) struct Poller {
 #[derive(Debug)]
 struct Shared {
     backend: Arc<dyn Backend>,
+    room: Room,
     board: Mutex<Board>,
     changed: Condvar,
 }
@@ -103,8 +110,10 @@ pub(crate) struct Watch {
 }
 
 impl Poller {
-    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        let shared = Shared { backend, board: Mutex::default(), changed: Condvar::new() };
+    /// Returns what waits for jobs of `backend`, inside of these workflows' jobs.
+    pub(crate) fn new(backend: Arc<dyn Backend>, workflows: Vec<JobId>) -> Self {
+        let room = Room::beside(workflows);
+        let shared = Shared { backend, room, board: Mutex::default(), changed: Condvar::new() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -146,7 +155,7 @@ impl Poller {
         let mut asked = Vec::new();
         subject.jobs(&mut asked);
         if !asked.is_empty() {
-            subject.seen(&self.shared.backend.survey(&asked)?);
+            subject.seen(&self.shared.ask(&asked)?);
         }
         self.shared.look(subjects);
         self.shared.look(subjects);
@@ -261,11 +270,17 @@ impl Shared {
         }
     }
 
+    fn ask(&self, asked: &[Asked]) -> Result<Survey, Error> {
+        let mut survey = self.backend.survey(asked)?;
+        self.room.explain(asked, &mut survey);
+        Ok(survey)
+    }
+
     /// Asks the backend about all jobs that somebody waits for.
     fn survey(&self, open: &[Arc<dyn Subject>], cadence: &Cadence) {
         let mut asked = Vec::new();
         open.iter().for_each(|subject| subject.jobs(&mut asked));
-        match self.backend.survey(&asked) {
+        match self.ask(&asked) {
             Ok(survey) => {
                 if let Some(doubt) = &survey.doubt {
                     log::warn!("will ask again: {doubt}");
@@ -277,6 +292,7 @@ impl Shared {
                 self.look(open);
                 open.iter().for_each(|subject| subject.settle(cadence));
                 self.tell(news);
+                self.room.look(self.backend.as_ref(), &asked, &survey);
             }
             Err(Error::Host(HostError::CommandMissing { program, command })) => {
                 let missing = MissingCommand { program, command };

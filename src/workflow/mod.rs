@@ -6,7 +6,6 @@
 //! | `journal`, `key` | what was submitted, for the next run of the same workflow; what a call is known by |
 //! | `submit`, `array` | a submission that a journal knows |
 //! | `resume` | going on where another submission stopped |
-//! | `room` | whether a job can run beside the workflow that waits for it |
 //! | `cancel` | what goes with a cancelled workflow |
 
 mod array;
@@ -14,7 +13,6 @@ mod cancel;
 mod journal;
 mod key;
 mod resume;
-mod room;
 mod settings;
 mod submit;
 
@@ -24,13 +22,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use slurm_core::context::JobContext;
+use slurm_core::ids::JobId;
 use slurm_core::outcome::{Failure, FailureKind};
 
 use crate::cluster::{Cluster, ClusterBuilder, Submitter};
 use crate::error::{Error, Result};
 use crate::graph;
-
-use self::room::Room;
 
 pub(crate) use array::submit_array;
 pub(crate) use cancel::{cancel_children, children_of};
@@ -38,7 +35,6 @@ use journal::{Claim, Journal};
 use key::Key;
 pub(crate) use key::Shape;
 pub(crate) use resume::problem;
-pub(crate) use room::wait;
 pub(crate) use settings::{FILE as SETTINGS_FILE, Settings, state_dir_of};
 pub(crate) use submit::submit;
 
@@ -61,8 +57,9 @@ pub(crate) struct Flow {
     pub(crate) dir: PathBuf,
     pub(crate) journal: Journal,
     /// The job that the workflow runs in, if it runs in one.
-    pub(crate) job: Option<slurm_core::ids::JobId>,
-    pub(crate) room: Room,
+    pub(crate) job: Option<JobId>,
+    /// The jobs of the workflows around it.
+    around: Vec<JobId>,
 }
 
 impl Flow {
@@ -90,6 +87,11 @@ impl Flow {
     /// Returns the directory below which the workflow's children have theirs.
     pub(crate) fn children_dir(&self) -> PathBuf {
         self.dir.join("tasks")
+    }
+
+    /// Returns the jobs that go on for as long as the workflow waits: its own and those around it.
+    pub(crate) fn jobs(&self) -> Vec<JobId> {
+        self.around.iter().copied().chain(self.job).collect()
     }
 }
 
@@ -121,7 +123,7 @@ impl Workflow {
             hint: "give an absolute path".to_owned(),
         })?;
         let context = JobContext::outside(&dir);
-        let cluster = cluster.for_workflow(Flow::open(dir.clone(), &context)?, None);
+        let cluster = cluster.for_workflow(Flow::open(dir.clone(), &context, Vec::new())?, None);
         Ok(Self { cluster, context, dir })
     }
 
@@ -151,7 +153,7 @@ impl Workflow {
             Some(item) => item_dir(&settings.state_dir, item),
             None => settings.state_dir,
         };
-        let flow = Flow::open(dir.clone(), context)?;
+        let flow = Flow::open(dir.clone(), context, settings.around)?;
         if let Some(pre_id) = context.pre_id().filter(|_| resumes) {
             flow.drop_failed(&cluster, pre_id)?;
         }
@@ -197,10 +199,9 @@ fn item_dir(state_dir: &Path, item: u64) -> PathBuf {
 }
 
 impl Flow {
-    fn open(dir: PathBuf, context: &JobContext) -> Result<Arc<Self>> {
+    fn open(dir: PathBuf, context: &JobContext, around: Vec<JobId>) -> Result<Arc<Self>> {
         let journal = Journal::open(&dir)?;
-        let room = Room::default();
-        Ok(Arc::new(Self { dir, journal, job: context.job_id(), room }))
+        Ok(Arc::new(Self { dir, journal, job: context.job_id(), around }))
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use slurm_core::ids::JobId;
 use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::variable::VariableName;
 
@@ -29,6 +30,9 @@ pub(crate) struct Settings {
     pub(super) binary: PathBuf,
     /// The directory of the workflow: the job's own, or that of the one which it resumes.
     pub(crate) state_dir: PathBuf,
+    /// The jobs of the workflows around it, from the outermost on.
+    #[serde(default)]
+    pub(super) around: Vec<JobId>,
     /// CPUs and GPUs of the embedded backend.
     pub(super) local: Option<(u32, u32)>,
     /// Options of the Slurmfile; `None` for one that is taken back.
@@ -68,6 +72,7 @@ impl Settings {
             job_base_dir: cluster.job_base_dir().to_owned(),
             binary: binary.to_owned(),
             state_dir,
+            around: cluster.workflow().map(super::Flow::jobs).unwrap_or_default(),
             local: cluster.backend().machine(),
             submit: submit
                 .iter()

@@ -18,6 +18,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("a_workflow_can_be_a_job_of_a_workflow", a_workflow_in_a_workflow),
         on_both("an_error_of_a_job_reaches_the_client", an_error_of_a_job),
         on_both("a_workflow_too_large_for_its_cluster_is_told", a_workflow_too_large),
+        on_both("an_array_too_large_beside_its_workflow_is_told", an_array_too_large),
+        on_both("what_has_no_room_is_told_to_whoever_waits_for_any", too_large_for_any),
+        on_both("the_workflows_around_a_workflow_take_room_too", a_nested_one_too_large),
         on_both("a_workflow_can_run_outside_of_a_job", outside),
         on_both("a_workflow_is_one_process", one_process),
         on_both("a_call_in_another_order_is_told_in_the_jobs_log", another_order_in_a_job),
@@ -184,6 +187,11 @@ fn too_large(flow: &Workflow) -> Result<String, Error> {
         Ok(job) => job.result().unwrap_err(),
         Err(error) => error,
     };
+    no_room(error)
+}
+
+/// The text of an error that says that there is no room.
+fn no_room(error: Error) -> Result<String, Error> {
     let is_room = match &error {
         Error::Submit(SubmitError::NoRoom { .. }) => true,
         Error::Job(error) => matches!(error.kind, JobErrorKind::NoRoom { .. }),
@@ -192,12 +200,71 @@ fn too_large(flow: &Workflow) -> Result<String, Error> {
     if is_room { Ok(error.to_string()) } else { Err(error) }
 }
 
-fn a_workflow_too_large(site: &Site) {
-    let told = result_of(&too_large::job().submit(&site.cluster).unwrap());
+fn assert_too_large(site: &Site, job: &Job<String>) {
+    let told = result_of(job);
     let expected = match site.kind {
         BackendKind::Local => "it needs 4 CPUs of 4, and the workflow holds 1",
         _ => "it needs 16 CPUs and can have at most 15",
     };
+    assert!(told.contains(expected), "{told}");
+}
+
+fn a_workflow_too_large(site: &Site) {
+    assert_too_large(site, &too_large::job().submit(&site.cluster).unwrap());
+}
+
+#[slurm::workflow(time = "10:00")]
+fn too_large_array(flow: &Workflow) -> Result<String, Error> {
+    let calls = add::map([(1, 2), (3, 4)]).ntasks(4).cpus_per_task(4).mem_per_cpu("1M");
+    let array = match calls.submit(flow) {
+        Ok(array) => array,
+        Err(error) => return no_room(error),
+    };
+    let streamed: Vec<_> = array.stream()?.collect();
+    assert_eq!(streamed.len(), 2, "each item is told");
+    no_room(array.results().unwrap_err())
+}
+
+fn an_array_too_large(site: &Site) {
+    assert_too_large(site, &too_large_array::job().submit(&site.cluster).unwrap());
+}
+
+#[slurm::workflow(time = "10:00")]
+fn too_large_of_several(flow: &Workflow) -> Result<String, Error> {
+    let small = add::job(1, 2).submit(flow)?;
+    let large = add::job(1, 2).ntasks(4).cpus_per_task(4).mem_per_cpu("1M");
+    let large = match large.submit(flow) {
+        Ok(job) => job,
+        Err(error) => return no_room(error),
+    };
+    let ended: Vec<usize> = slurm::as_completed(&[&large, &small])?.collect::<Result<_, _>>()?;
+    assert_eq!(ended, [1, 0]);
+    no_room(large.result().unwrap_err())
+}
+
+fn too_large_for_any(site: &Site) {
+    assert_too_large(site, &too_large_of_several::job().submit(&site.cluster).unwrap());
+}
+
+/// Submits what fits beside one workflow, and not beside two.
+#[slurm::workflow(time = "10:00")]
+fn nested_too_large(flow: &Workflow, depth: u32, cpus: u32) -> Result<String, Error> {
+    if depth > 0 {
+        return nested_too_large::job(depth - 1, cpus).submit(flow)?.result();
+    }
+    let submitted = add::job(1, 2).ntasks(cpus).mem_per_cpu("1M").submit(flow);
+    match submitted {
+        Ok(job) => no_room(job.result().unwrap_err()),
+        Err(error) => no_room(error),
+    }
+}
+
+fn a_nested_one_too_large(site: &Site) {
+    let (cpus, expected) = match site.kind {
+        BackendKind::Local => (3, "it needs 3 CPUs of 4, and the workflow holds 2"),
+        _ => (15, "it needs 15 CPUs and can have at most 14"),
+    };
+    let told = result_of(&nested_too_large::job(1, cpus).submit(&site.cluster).unwrap());
     assert!(told.contains(expected), "{told}");
 }
 

@@ -134,8 +134,12 @@ impl Backend for Slurm {
         size::slots(self, options)
     }
 
-    fn no_room_beside(&self, job: JobId, workflow: JobId) -> Result<Option<String>, Error> {
-        room::none_beside(self, job, workflow)
+    fn no_room_beside(
+        &self,
+        jobs: &[JobId],
+        workflows: &[JobId],
+    ) -> Result<Vec<(JobId, String)>, Error> {
+        room::none_beside(self, jobs, workflows)
     }
 
     fn cadence(&self) -> Cadence {

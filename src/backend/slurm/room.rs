@@ -8,9 +8,12 @@ use slurm_core::options::HostList;
 use super::{Slurm, question, refused};
 use crate::error::Error;
 
-/// What squeue says of a job.
+/// What squeue says of a job, or of the elements of an array that wait.
 #[derive(Debug)]
 struct Wish {
+    /// Its id, and that of the array if it is an element.
+    id: JobId,
+    array: JobId,
     waits_for_resources: bool,
     cpus: u64,
     nodes: u64,
@@ -23,66 +26,87 @@ struct Wish {
     required: Vec<String>,
 }
 
-/// Returns why `job` can never run while `other` does, as far as CPUs and whole nodes tell. Everything else
-/// that a job may wait for is left out, so silence means nothing.
+/// Returns which of `jobs` can never run while all of `others` do, and why, as far as CPUs and whole nodes
+/// tell. Everything else that a job may wait for is left out, so silence means nothing.
 pub(super) fn none_beside(
     slurm: &Slurm,
-    job: JobId,
-    other: JobId,
-) -> Result<Option<String>, Error> {
-    let mut wishes = wishes(slurm, &[job, other])?;
-    let (Some(job), Some(other)) = (wishes.remove(&job), wishes.remove(&other)) else {
-        return Ok(None);
-    };
-    if !job.waits_for_resources || job.may_share || job.partition.contains(',') {
-        return Ok(None);
+    jobs: &[JobId],
+    others: &[JobId],
+) -> Result<Vec<(JobId, String)>, Error> {
+    let wishes = wishes(slurm, jobs.iter().chain(others))?;
+    let others: Vec<&Wish> =
+        wishes.iter().filter(|wish| others.contains(&wish.id) && !wish.on.is_empty()).collect();
+    let mut partitions: HashMap<&str, HashMap<String, u64>> = HashMap::new();
+    let mut found = Vec::new();
+    for wish in wishes.iter().filter(|wish| jobs.contains(&wish.array)) {
+        if !wish.waits_for_resources || wish.may_share || wish.partition.contains(',') {
+            continue;
+        }
+        if !partitions.contains_key(wish.partition.as_str()) {
+            partitions.insert(&wish.partition, nodes(slurm, &wish.partition)?);
+        }
+        let Some(nodes) = partitions.get(wish.partition.as_str()) else { continue };
+        if let Some(reason) = conflict(wish, &others, nodes) {
+            found.push((wish.array, reason));
+        }
     }
-    let mut nodes = nodes(slurm, &job.partition)?;
-    if !job.required.is_empty() {
-        nodes.retain(|node, _| job.required.contains(node));
-    }
-    Ok(conflict(&job, &other, &nodes))
+    Ok(found)
 }
 
-/// Compares what a job needs with what `nodes` have while the other one runs.
-fn conflict(job: &Wish, other: &Wish, nodes: &HashMap<String, u64>) -> Option<String> {
-    let shared: Vec<&String> = other.on.iter().filter(|node| nodes.contains_key(*node)).collect();
-    if shared.is_empty() || nodes.is_empty() {
+/// Compares what a job needs with what `nodes` have while the others run.
+fn conflict(job: &Wish, others: &[&Wish], nodes: &HashMap<String, u64>) -> Option<String> {
+    let allowed = |name: &str| job.required.is_empty() || job.required.iter().any(|n| n == name);
+    let nodes: HashMap<&str, u64> = nodes
+        .iter()
+        .map(|(name, cpus)| (name.as_str(), *cpus))
+        .filter(|(n, _)| allowed(n))
+        .collect();
+    let mut held: HashMap<&str, u64> = HashMap::new();
+    for other in others {
+        let on_each = other.cpus / (other.on.len() as u64).max(1);
+        for name in other.on.iter().filter(|name| nodes.contains_key(name.as_str())) {
+            *held.entry(name).or_default() += on_each;
+        }
+    }
+    if held.is_empty() {
         return None;
     }
     let partition = &job.partition;
+    let holders = match others {
+        [_] => "this workflow".to_owned(),
+        _ => format!("this workflow and the {} around it", others.len() - 1),
+    };
     if job.is_exclusive {
-        let left = nodes.len() - shared.len();
+        let left = nodes.len() - held.len();
         return (job.nodes > left as u64).then(|| {
             format!(
-                "it needs {} whole nodes, and this workflow runs on {} of the {} nodes that it could have in partition {partition}",
-                job.nodes, shared.len(), nodes.len()
+                "it needs {} whole nodes, and {} of the {} that it could have in partition {partition} are used by {holders}",
+                job.nodes, held.len(), nodes.len()
             )
         });
     }
-    let held = other.cpus / (other.on.len() as u64).max(1);
     let total: u64 = nodes.values().sum();
-    let left = |name: &String, cpus: u64| {
-        if shared.contains(&name) { cpus.saturating_sub(held) } else { cpus }
+    let left = |(name, cpus): (&&str, &u64)| {
+        cpus.saturating_sub(held.get(name).copied().unwrap_or_default())
     };
     let (most, what) = if job.nodes == 1 {
-        let largest = nodes.iter().map(|(name, cpus)| left(name, *cpus)).max().unwrap_or(0);
-        (largest, "on one node ")
+        (nodes.iter().map(left).max().unwrap_or(0), "on one node ")
     } else {
-        (nodes.iter().map(|(name, cpus)| left(name, *cpus)).sum(), "")
+        (nodes.iter().map(left).sum(), "")
     };
+    let taken: u64 = others.iter().map(|other| other.cpus).sum();
     (job.cpus > most).then(|| {
         format!(
-            "it needs {} CPUs {what}and can have at most {most} in partition {partition} (of {total}) while this workflow holds {}",
-            job.cpus, other.cpus
+            "it needs {} CPUs {what}and can have at most {most} in partition {partition} (of {total}) beside {holders}, with {taken}",
+            job.cpus
         )
     })
 }
 
-fn wishes(slurm: &Slurm, jobs: &[JobId]) -> Result<HashMap<JobId, Wish>, Error> {
-    let list = jobs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+fn wishes<'a>(slurm: &Slurm, jobs: impl Iterator<Item = &'a JobId>) -> Result<Vec<Wish>, Error> {
+    let list = jobs.map(ToString::to_string).collect::<Vec<_>>().join(",");
     let command =
-        question("squeue").args(["-h", "-o", "%A|%T|%r|%C|%D|%h|%P|%N|%n", "-j"]).arg(list);
+        question("squeue").args(["-h", "-o", "%A|%F|%T|%r|%C|%D|%h|%P|%N|%n", "-j"]).arg(list);
     let output = slurm.query(&command)?;
     if !output.status.success() {
         return Err(refused(&command, &output));
@@ -90,15 +114,17 @@ fn wishes(slurm: &Slurm, jobs: &[JobId]) -> Result<HashMap<JobId, Wish>, Error> 
     Ok(output.stdout.lines().filter_map(wish).collect())
 }
 
-fn wish(line: &str) -> Option<(JobId, Wish)> {
+fn wish(line: &str) -> Option<Wish> {
     let fields: Vec<&str> = line.split('|').map(str::trim).collect();
-    let [id, state, reason, cpus, nodes, share, partition, on, required] = fields[..] else {
+    let [id, array, state, reason, cpus, nodes, share, partition, on, required] = fields[..] else {
         return None;
     };
     let hosts = |list: &str| {
         list.parse::<HostList>().ok().and_then(|list| list.hosts().ok()).unwrap_or_default()
     };
-    let wish = Wish {
+    Some(Wish {
+        id: id.parse().ok()?,
+        array: array.parse().ok()?,
         waits_for_resources: state == "PENDING" && ["Resources", "Priority"].contains(&reason),
         cpus: cpus.parse().ok()?,
         // `2-4` for a range.
@@ -108,8 +134,7 @@ fn wish(line: &str) -> Option<(JobId, Wish)> {
         partition: partition.to_owned(),
         on: hosts(on),
         required: hosts(required),
-    };
-    Some((id.parse().ok()?, wish))
+    })
 }
 
 /// The nodes of a partition with their CPUs, whatever their state: what is down may come back.
@@ -130,29 +155,43 @@ fn nodes(slurm: &Slurm, partition: &str) -> Result<HashMap<String, u64>, Error> 
 mod tests {
     use super::*;
 
-    fn conflict_of(job: &str, other: &str) -> Option<String> {
+    fn conflict_of(job: &str, others: &[&str]) -> Option<String> {
         let nodes = (1..=4).map(|n| (format!("n{n}"), 4)).collect();
-        conflict(&wish(job).unwrap().1, &wish(other).unwrap().1, &nodes)
+        let others: Vec<Wish> = others.iter().map(|line| wish(line).unwrap()).collect();
+        conflict(&wish(job).unwrap(), &others.iter().collect::<Vec<_>>(), &nodes)
     }
 
-    const WORKFLOW: &str = "7|RUNNING|None|1|1|OK|debug|n1|";
+    const WORKFLOW: &str = "7|7|RUNNING|None|1|1|OK|debug|n1|";
 
     #[test]
     fn only_what_can_never_be_is_told() {
-        let told = |job: &str| conflict_of(job, WORKFLOW).is_some();
-        assert!(told("8|PENDING|Resources|16|4|OK|debug||"), "all CPUs of all nodes");
-        assert!(!told("8|PENDING|Resources|15|4|OK|debug||"));
-        assert!(!told("8|PENDING|Resources|4|1|OK|debug||"), "another node has them");
-        assert!(told("8|PENDING|Resources|5|1|OK|debug||"));
-        assert!(told("8|PENDING|Resources|4|4|NO|debug||"), "all nodes for itself");
-        assert!(!told("8|PENDING|Resources|3|3|NO|debug||"));
+        let told = |job: &str| conflict_of(job, &[WORKFLOW]).is_some();
+        assert!(told("8|8|PENDING|Resources|16|4|OK|debug||"), "all CPUs of all nodes");
+        assert!(!told("8|8|PENDING|Resources|15|4|OK|debug||"));
+        assert!(!told("8|8|PENDING|Resources|4|1|OK|debug||"), "another node has them");
+        assert!(told("8|8|PENDING|Resources|5|1|OK|debug||"));
+        assert!(told("8|8|PENDING|Resources|4|1|OK|debug||n1"), "it has to have that node");
+        assert!(told("8|8|PENDING|Resources|4|4|NO|debug||"), "all nodes for itself");
+        assert!(!told("8|8|PENDING|Resources|3|3|NO|debug||"));
+    }
+
+    #[test]
+    fn the_workflows_around_it_count() {
+        let around = "6|6|RUNNING|None|4|2|OK|debug|n[1-2]|";
+        let told = |job: &str| conflict_of(job, &[around, WORKFLOW]);
+        let reason = told("8|8|PENDING|Resources|12|4|OK|debug||").unwrap();
+        assert!(
+            reason.contains("at most 11") && reason.contains("and the 1 around it"),
+            "{reason}"
+        );
+        assert!(told("8|8|PENDING|Resources|11|4|OK|debug||").is_none());
+        assert!(told("8|8|PENDING|Resources|3|3|NO|debug||").is_some());
+        assert!(told("8|8|PENDING|Resources|2|2|NO|debug||").is_none());
     }
 
     #[test]
     fn a_workflow_elsewhere_is_in_nobodys_way() {
-        assert_eq!(
-            conflict_of("8|PENDING|Resources|16|4|OK|debug||", "7|RUNNING|None|1|1|OK|other|m1|"),
-            None
-        );
+        let elsewhere = "7|7|RUNNING|None|1|1|OK|other|m1|";
+        assert_eq!(conflict_of("8|8|PENDING|Resources|16|4|OK|debug||", &[elsewhere]), None);
     }
 }
