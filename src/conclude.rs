@@ -1,5 +1,6 @@
 //! From what was found to what is told.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use slurm_core::codec::{self, CodecError};
@@ -16,6 +17,7 @@ use crate::backend::{Asked, Indices, NO_ROOM, Sighting, written};
 use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
+use crate::explain::Explanation;
 use crate::host::{Found, Look};
 use crate::poll::{End, Verdict};
 
@@ -99,36 +101,94 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
     JobError { kind, job }
 }
 
-/// The jobs behind `edges` that did not end as they should have, with what became of each.
+/// The jobs behind `edges` that did not end as they should have, with what became of each. Of one that never
+/// ran because of another job, that is told which was the first to fail.
 pub(crate) fn upstream(cluster: &Cluster, edges: &[Edge]) -> Vec<UpstreamFailure> {
-    let of_edge = |edge: &Edge| {
-        let failed = match edge.items {
-            None => job_failure(cluster, edge),
-            Some(_) => array_failure(cluster, edge),
-        };
-        let needed_failure = edge.kind == DependencyKind::AfterNotOk.as_str();
-        let message =
-            if needed_failure { failed.is_none().then(|| "succeeded".to_owned()) } else { failed };
-        message.map(|message| UpstreamFailure { job: edge.job, task: edge.task.clone(), message })
+    let mut looks = Looks { cluster, left: MOST_LOOKS, seen: HashSet::new() };
+    let told = |Failing { mut failure, first }: Failing| {
+        if let Some(UpstreamFailure { job, task, message }) = first {
+            failure.message.push_str(&format!(" because job {job} ({task}) {message}"));
+        }
+        failure
     };
-    edges.iter().filter_map(of_edge).collect()
+    edges.iter().filter_map(|edge| looks.at(edge).map(told)).collect()
 }
 
-fn job_failure(cluster: &Cluster, edge: &Edge) -> Option<String> {
+/// At how many jobs is looked, for one error.
+const MOST_LOOKS: usize = 32;
+
+/// Looks for the reason why jobs have failed.
+struct Looks<'a> {
+    cluster: &'a Cluster,
+    /// How many are left.
+    left: usize,
+    seen: HashSet<JobId>,
+}
+
+/// What became of a job.
+struct Failing {
+    failure: UpstreamFailure,
+    /// The job that was the first to fail, if it is another one.
+    first: Option<UpstreamFailure>,
+}
+
+impl Looks<'_> {
+    /// Returns what became of the job behind `edge`, if that is not what was needed.
+    fn at(&mut self, edge: &Edge) -> Option<Failing> {
+        self.left = self.left.checked_sub(1)?;
+        let fate = match edge.items {
+            None => job_failure(self.cluster, edge),
+            Some(_) => array_failure(self.cluster, edge),
+        };
+        let (message, never_ran) = match (fate, edge.kind == DependencyKind::AfterNotOk.as_str()) {
+            (Some(fate), false) => fate,
+            (None, true) => ("succeeded".to_owned(), false),
+            (None, false) | (Some(_), true) => return None,
+        };
+        let first = if never_ran { self.first_before(edge) } else { None };
+        let failure = UpstreamFailure { job: edge.job, task: edge.task.clone(), message };
+        Some(Failing { failure, first })
+    }
+
+    /// Returns the first cause why the job behind `edge` could never run, from what its directory says of the
+    /// jobs that it waited for.
+    fn first_before(&mut self, edge: &Edge) -> Option<UpstreamFailure> {
+        let path = JobDir::at(&edge.dir).job_json();
+        let text = self.cluster.backend().host().read(&path, 0).ok().flatten()?;
+        let after = serde_json::from_slice::<Explanation>(&text).ok()?.after;
+        after.iter().find_map(|edge| {
+            // Ways to a job may part and meet again.
+            let failing = self.seen.insert(edge.job).then(|| self.at(edge)).flatten()?;
+            Some(failing.first.unwrap_or(failing.failure))
+        })
+    }
+}
+
+/// What became of a job or of an array, in words, and whether it may be that it never ran because of
+/// another one.
+type Fate = (String, bool);
+
+/// Whether a job that was seen like this may be one that never ran because of another one.
+fn may_have_waited_in_vain(seen: &Sighting) -> bool {
+    seen.waits_in_vain() || seen.state == JobState::Cancelled
+}
+
+fn job_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
     let backend = cluster.backend();
     let result = backend.host().read(&JobDir::at(&edge.dir).result(), 0).ok().flatten();
     let outcome = result.and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0.ending));
     match outcome {
-        Some(Ending::Failure(failure)) => Some(format!("failed: {failure}")),
+        Some(Ending::Failure(failure)) => Some((format!("failed: {failure}"), false)),
         Some(Ending::Value(_)) => None,
         None => {
             let seen = backend.survey(&[Asked::job(edge.job)]).ok()?.seen.remove(&edge.job)?;
-            seen.is_end().then(|| format!("ended as {}", seen.state))
+            let message = || format!("ended as {}", seen.state);
+            seen.is_end().then(|| (message(), may_have_waited_in_vain(&seen)))
         }
     }
 }
 
-fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<String> {
+fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
     let bad = ended_badly(cluster, edge);
     let dir = JobDir::at(&edge.dir);
     let look = Look::Dir { path: dir.segments() };
@@ -149,11 +209,13 @@ fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<String> {
     // One is enough, and there may be many of any size.
     let mut batches = likely.chunks(1).chain(others.chunks(8));
     let failure = batches.find_map(|batch| first_failure(cluster, &dir, batch));
-    let told =
-        failure.map(|(index, failure)| format!("failed: item {index} of its {count}: {failure}"));
+    let told = failure
+        .map(|(index, failure)| (format!("failed: item {index} of its {count}: {failure}"), false));
     told.or_else(|| {
         let (indices, seen) = bad.first()?;
-        Some(format!("did not succeed: element {} ended as {}", written(indices), seen.state))
+        let message =
+            format!("did not succeed: element {} ended as {}", written(indices), seen.state);
+        Some((message, may_have_waited_in_vain(seen)))
     })
 }
 

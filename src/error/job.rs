@@ -108,7 +108,7 @@ pub struct UpstreamFailure {
     pub job: JobId,
     /// Its task.
     pub task: String,
-    /// What became of it.
+    /// What became of it; if it never ran, also which job before it was the first to fail, and how.
     pub message: String,
 }
 

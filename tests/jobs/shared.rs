@@ -29,6 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_all("a_wait_that_runs_out_leaves_the_job_alone", a_wait_that_runs_out),
         on_all("a_result_can_be_an_argument", a_result_can_be_an_argument),
         on_all("a_failed_upstream_is_told_at_once", a_failed_upstream_is_told_at_once),
+        on_all("the_first_cause_of_a_failed_dependency_is_named", the_first_cause_is_named),
         on_all("a_job_outlives_the_client_that_submitted_it", a_job_outlives_the_client),
         on_all("another_process_can_cancel", another_process_can_cancel),
         on_all("a_job_is_found_by_each_of_its_names", a_job_is_found_by_each_of_its_names),
@@ -191,6 +192,20 @@ fn a_result_can_be_an_argument(site: &Site) {
     let first = double::job(vec![1, 2]).submit(&site.cluster).unwrap();
     let second = double::job(&first).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&second), [4, 8]);
+}
+
+fn the_first_cause_is_named(site: &Site) {
+    let first = parse::job("x").submit(&site.cluster).unwrap();
+    let mut last = add::job(&first, 1).submit(&site.cluster).unwrap();
+    // Whoever waits for an array that cannot run waits in vain, too.
+    let array = square::map([1, 2]).after(&last).submit(&site.cluster).unwrap();
+    last = add::job(1, 2).after(&array).submit(&site.cluster).unwrap();
+    let error = error_of(&last);
+    let JobErrorKind::DependencyFailed { upstream } = &error.kind else { panic!("{error:?}") };
+    assert_eq!((upstream.len(), upstream[0].job), (1, array.job_ids().next().unwrap()), "{error}");
+    let (message, first) = (&upstream[0].message, format!("job {} (", first.id()));
+    assert!(message.contains(&first) && message.contains("failed: "), "{message}");
+    assert!(message.contains("`x`") || message.contains("invalid digit"), "{message}");
 }
 
 fn a_failed_upstream_is_told_at_once(site: &Site) {
