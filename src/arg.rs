@@ -74,7 +74,7 @@ impl<T: Clone> IntoArg<T> for &T {
 
 impl<T> IntoArg<T> for &Job<T> {
     fn into_arg(self) -> Arg<T> {
-        Arg(Form::ResultOf(Edge::new(DependencyKind::AfterOk, self)))
+        Arg(Form::ResultOf(Edge::new(DependencyKind::AfterOk, self).carrying()))
     }
 }
 
@@ -167,7 +167,8 @@ impl CallArguments {
                 Argument::ResultOf(result)
             }
             Form::AllOf(array) => {
-                self.edges.extend(array.edges(DependencyKind::AfterOk));
+                self.edges
+                    .extend(array.edges(DependencyKind::AfterOk).into_iter().map(Edge::carrying));
                 Argument::AllOf(ArrayRef::position(&mut self.arrays, &array))
             }
             Form::ItemOf(array, index) => {

@@ -32,6 +32,9 @@ pub struct Edge {
     /// How many items it has, if it is an array.
     #[serde(default)]
     pub items: Option<u64>,
+    /// Whether its result, or one of its results, is an argument.
+    #[serde(default)]
+    pub carries_result: bool,
 }
 
 /// What jobs can wait for: a [`Job`] or a [`JobArray`].
@@ -97,7 +100,13 @@ impl Edge {
             dir: job.handle().dir.clone(),
             backend: job.cluster().backend().place(),
             items: None,
+            carries_result: false,
         }
+    }
+
+    /// Returns the edge of an argument that is the job's result, or one of its results.
+    pub(crate) fn carrying(self) -> Self {
+        Self { carries_result: true, ..self }
     }
 
     /// Says so if the job is not one that jobs of `cluster` can wait for.

@@ -393,6 +393,7 @@ impl<T> JobArray<T> {
                 dir: attempt.dir.path().to_owned(),
                 backend: self.cluster.backend().place(),
                 items: Some(self.handle.items),
+                carries_result: false,
             };
             attempt.parts.iter().map(edge).collect::<Vec<_>>()
         };

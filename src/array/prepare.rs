@@ -269,8 +269,10 @@ fn edges_of(
             continue;
         }
         match corresponding(array).filter(|_| *aligned) {
-            Some(edge) => edges.push(edge),
-            None => edges.extend(array.edges(DependencyKind::AfterOk)),
+            Some(edge) => edges.push(edge.carrying()),
+            None => {
+                edges.extend(array.edges(DependencyKind::AfterOk).into_iter().map(Edge::carrying))
+            }
         }
     }
     Ok(edges)

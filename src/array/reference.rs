@@ -45,7 +45,7 @@ impl ArrayRef {
     pub(crate) fn item_edges(&self, _index: u64) -> Vec<Edge> {
         // All of the array: Slurm cannot be asked for less than an element, and 22.05 takes an element that
         // it has not started yet for an unknown job.
-        self.edges(DependencyKind::AfterOk)
+        self.edges(DependencyKind::AfterOk).into_iter().map(Edge::carrying).collect()
     }
 
     /// Returns the position of `array` among `arrays`, to which it is added if it is new.

@@ -74,6 +74,17 @@ pub struct GraphEdge {
 }
 
 impl Graph {
+    /// Adds an edge, unless it is there: an array may be several for Slurm, and a job be waited for twice.
+    fn connect(&mut self, edge: GraphEdge) {
+        let same = |known: &&mut GraphEdge| {
+            (&known.from, &known.to, &known.kind) == (&edge.from, &edge.to, &edge.kind)
+        };
+        match self.edges.iter_mut().rev().find(same) {
+            Some(known) => known.carries_result |= edge.carries_result,
+            None => self.edges.push(edge),
+        }
+    }
+
     /// Returns the graph in the language of Graphviz: `dot -Tsvg`.
     pub fn to_dot(&self) -> String {
         draw::dot(self)

@@ -185,14 +185,13 @@ fn note(
         _ => None,
     };
     let node = read::node(explanation, None, within, entry.kind == TaskKind::Workflow);
-    let taken = explanation.arguments.iter().filter(|(_, size)| size.is_none()).count();
-    for (position, edge) in explanation.after.iter().enumerate() {
+    for edge in &explanation.after {
         let from = edge.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        notes.graph.edges.push(GraphEdge {
+        notes.graph.connect(GraphEdge {
             from,
             to: node.id.clone(),
             kind: edge.kind.clone(),
-            carries_result: position < taken,
+            carries_result: edge.carries_result,
         });
     }
     notes.graph.nodes.push(node);

@@ -44,7 +44,7 @@ struct Reader<'a> {
     /// The ids of the nodes by the directories of their jobs.
     ids: HashMap<PathBuf, String>,
     /// What each node waits for.
-    after: Vec<(String, Edge, bool)>,
+    after: Vec<(String, Edge)>,
 }
 
 impl Reader<'_> {
@@ -59,11 +59,7 @@ impl Reader<'_> {
         let id = node.id.clone();
         self.ids.insert(dir.path().to_owned(), id.clone());
         self.graph.nodes.push(node);
-        let taken = explanation.arguments.iter().filter(|(_, size)| size.is_none()).count();
-        // Those whose results it takes come first.
-        for (position, edge) in explanation.after.into_iter().enumerate() {
-            self.after.push((id.clone(), edge, position < taken));
-        }
+        self.after.extend(explanation.after.into_iter().map(|edge| (id.clone(), edge)));
         let Some(state_dir) = state_dir else { return Ok(()) };
         for child in workflow::children_of(self.cluster, &state_dir)? {
             self.add(&child.dir, child.ids.first().copied(), Some(&id))?;
@@ -72,9 +68,10 @@ impl Reader<'_> {
     }
 
     fn finish(mut self) -> Result<Graph> {
-        for (to, edge, carries_result) in std::mem::take(&mut self.after) {
+        for (to, edge) in std::mem::take(&mut self.after) {
             let from = self.upstream(&edge);
-            self.graph.edges.push(GraphEdge { from, to, kind: edge.kind, carries_result });
+            let Edge { kind, carries_result, .. } = edge;
+            self.graph.connect(GraphEdge { from, to, kind, carries_result });
         }
         let dirs: HashMap<String, PathBuf> = self.ids.drain().map(|(dir, id)| (id, dir)).collect();
         let mut open = Vec::new();

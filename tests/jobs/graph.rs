@@ -12,6 +12,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = [
         on_both("a_graph_shows_what_a_workflow_submitted", a_graph_of_a_workflow),
         on_both("a_graph_of_a_running_workflow_tells_the_states", a_graph_of_a_running_one),
+        on_both("a_graph_tells_what_carries_results_of_arrays", a_graph_with_arrays),
     ]
     .into_iter()
     .flatten()
@@ -23,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         local("a_plan_of_a_wrong_call_says_so", a_plan_of_a_wrong_call),
         local("a_job_alone_is_a_graph_too", a_job_alone),
         local("a_plan_counts_the_elements_of_arrays", a_plan_with_arrays),
+        local("several_slurm_arrays_are_one_edge", several_arrays),
     ]);
     trials
 }
@@ -186,4 +188,49 @@ fn a_plan_with_arrays(site: &Site) {
     // An hour, and five minutes for each of two elements and two jobs.
     assert!((plan.core_hours().0 - (1.0 + 4.0 / 12.0)).abs() < 1e-9, "{plan}");
     assert!(plan.to_mermaid().contains("square #215; 10"), "{}", plan.to_mermaid());
+}
+
+/// Arrays that wait for jobs, take results, and do both.
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn arrays_in_a_row(flow: &Workflow) -> slurm::Result<i64> {
+    let first = add::job(1, 2).submit(flow)?;
+    let squares = square::map(0..4).after(&first).submit(flow)?;
+    let again = square::map(&squares).after_any(&first).submit(flow)?;
+    let total = sum::job(&again).after(&squares).submit(flow)?;
+    square::job(squares.item(1)).submit(flow)?.result()?;
+    total.result()
+}
+
+const ARRAYS_IN_A_ROW: &[(usize, usize, &str, bool)] = &[
+    (1, 2, "afterok", false),
+    (1, 3, "afterany", false),
+    (2, 3, "aftercorr", true),
+    (2, 4, "afterok", false),
+    (2, 5, "afterok", true),
+    (3, 4, "afterok", true),
+];
+
+fn a_graph_with_arrays(site: &Site) {
+    let job = arrays_in_a_row::job().submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 1 + 16 + 81);
+    let graph = job.graph().unwrap();
+    assert_eq!(tasks(&graph), ["arrays_in_a_row", "add", "square", "square", "sum", "square"]);
+    assert_eq!(edges(&graph), ARRAYS_IN_A_ROW);
+    let plan = arrays_in_a_row::job().plan(&site.cluster).unwrap();
+    assert_eq!(edges(&plan.graph), ARRAYS_IN_A_ROW);
+}
+
+/// An array of more elements than a Slurm array may have, and a job that takes its values.
+#[slurm::workflow(time = "10:00")]
+fn more_than_an_array(flow: &Workflow) -> slurm::Result<()> {
+    let squares = square::map(0..1100).chunk(1).submit(flow)?;
+    sum::job(&squares).submit(flow)?;
+    square::map(0..2).after(&squares).submit(flow)?;
+    Ok(())
+}
+
+fn several_arrays(site: &Site) {
+    let plan = more_than_an_array::job().plan(&site.cluster).unwrap();
+    let expected = [(1, 2, "afterok", true), (1, 3, "afterok", false)];
+    assert_eq!(edges(&plan.graph), expected);
 }
