@@ -7,6 +7,7 @@ use slurm_core::task::{Task, TaskEntry, TaskKind};
 use crate::array::ArrayBuilder;
 use crate::backend::Backend;
 use crate::builder::JobBuilder;
+use crate::cluster::Cluster;
 use crate::script::Launcher;
 use crate::submit;
 
@@ -52,16 +53,19 @@ pub(crate) fn policy(
     entry: &TaskEntry,
     of_call: TaskRequeue,
     options: &mut OptionSet,
-    backend: &dyn Backend,
+    cluster: &Cluster,
 ) -> Result<RequeuePolicy, String> {
-    let of_task = entry.requeue;
+    let (of_task, of_file, backend) = (entry.requeue, cluster.environment(), cluster.backend());
     // The next run of a workflow goes on where this one was, unless nobody may start it.
     let usual = match entry.kind {
         TaskKind::Workflow if !is_forbidden(options) => OnTimeout::Requeue,
         _ => OnTimeout::Fail,
     };
-    let on_timeout = of_call.on_timeout.or(of_task.on_timeout).unwrap_or(usual);
-    let max = of_call.max_requeues.or(of_task.max_requeues).unwrap_or(DEFAULT_MAX_REQUEUES);
+    // A job that may not be requeued beats what a Slurmfile says of all.
+    let of_all = of_file.on_timeout.filter(|_| !is_forbidden(options));
+    let on_timeout = of_call.on_timeout.or(of_task.on_timeout).or(of_all).unwrap_or(usual);
+    let max = of_call.max_requeues.or(of_task.max_requeues).or(of_file.max_requeues);
+    let max = max.unwrap_or(DEFAULT_MAX_REQUEUES);
     let by = match backend.name() {
         _ if is_forbidden(options) => Requeuer::Nobody,
         "local" => Requeuer::Supervisor,

@@ -56,7 +56,7 @@ impl CallOptions {
             );
         }
         // It may add options, of which the others then have to be friends.
-        problems.extend(requeue::policy(entry, self.requeue, &mut merged, cluster.backend()).err());
+        problems.extend(requeue::policy(entry, self.requeue, &mut merged, cluster).err());
         problems.extend(workflow::problem(entry, &merged));
         problems.extend(merged.conflicts().iter().map(ToString::to_string));
         if problems.is_empty() { Ok(merged) } else { Err(problems) }
@@ -71,7 +71,7 @@ impl CallOptions {
         entry: &TaskEntry,
         merged: &mut OptionSet,
     ) -> Result<RequeuePolicy> {
-        let policy = requeue::policy(entry, self.requeue, merged, cluster.backend());
+        let policy = requeue::policy(entry, self.requeue, merged, cluster);
         policy.map_err(|problem| Error::Options { problems: vec![problem] })
     }
 }

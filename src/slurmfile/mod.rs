@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use slurm_core::options::OptionSet;
+use slurm_core::requeue::OnTimeout;
 use slurm_core::variable::VariableName;
 
 pub(crate) use discover::chosen;
@@ -93,6 +94,10 @@ pub struct Environment {
     pub ssh: SshSection,
     /// Options of every job.
     pub submit: OptionSet,
+    /// What happens to a job that reaches its time limit, if it is not said of it.
+    pub on_timeout: Option<OnTimeout>,
+    /// How often a job may be run again at its own request, if it is not said of it.
+    pub max_requeues: Option<u32>,
     /// Lines of shell that every job runs before the task.
     pub setup: Vec<String>,
     /// Variables of every job.
@@ -223,6 +228,8 @@ impl Environment {
             self.ssh = self.ssh.under(&over.ssh);
         }
         self.submit.overlay(&over.submit);
+        self.on_timeout = over.on_timeout.or(self.on_timeout);
+        self.max_requeues = over.max_requeues.or(self.max_requeues);
         self.compress = over.compress.or(self.compress);
         self.callbacks.retain(|own| over.callbacks.iter().all(|other| other.name != own.name));
         self.callbacks.extend(over.callbacks.iter().cloned());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use slurm_core::options::{self, OptionInput, Source};
+use slurm_core::requeue::OnTimeout;
 use slurm_core::variable::VariableName;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -19,6 +20,9 @@ pub(super) const SECTIONS: &[&str] =
 /// The settings of `cluster`.
 pub(super) const CLUSTER_KEYS: &[&str] =
     &["backend", "job_base_dir", "script_permissions", "job_dir_permissions", "ssh"];
+
+/// The settings of `submit` that are options of the attribute, and none of sbatch.
+pub(super) const REQUEUE_KEYS: &[&str] = &["on_timeout", "max_requeues"];
 
 /// Reads all environments, or tells everything that is wrong.
 pub(super) fn environments(
@@ -152,8 +156,23 @@ impl<'a> Reader<'a> {
                 self.problem(value.span(), format!("flags stand in a list: extra = [\"{text}\"]"));
                 continue;
             }
+            match key.replace('-', "_").as_str() {
+                "on_timeout" => {
+                    environment.on_timeout = self.on_timeout(value);
+                    continue;
+                }
+                "max_requeues" => {
+                    environment.max_requeues = self.number(value, "a number of times");
+                    continue;
+                }
+                _ => {}
+            }
             let spec = match options::lookup(key) {
                 Ok(spec) => spec,
+                Err(_) if options::closest(key, REQUEUE_KEYS.iter().copied()).is_some() => {
+                    self.unknown(name.span(), "option", key, REQUEUE_KEYS);
+                    continue;
+                }
                 Err(error) => {
                     self.problem(name.span(), error.to_string());
                     continue;
@@ -177,6 +196,12 @@ impl<'a> Reader<'a> {
                 );
             }
         }
+    }
+
+    fn on_timeout(&mut self, value: &Value<'a>) -> Option<OnTimeout> {
+        let text = self.text(value, "`on_timeout`")?;
+        let action = OnTimeout::parse(&text);
+        action.map_err(|error| self.problem(value.span(), format!("on_timeout: {error}"))).ok()
     }
 
     fn input(&mut self, value: &Value<'a>) -> Option<OptionInput> {
@@ -266,6 +291,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(super) fn number<N: std::str::FromStr>(
+        &mut self,
+        value: &Value<'a>,
+        what: &str,
+    ) -> Option<N> {
+        let number = match value.get_ref() {
+            DeValue::Integer(number) if number.radix() == 10 => {
+                number.as_str().replace('_', "").parse().ok()
+            }
+            _ => None,
+        };
+        if number.is_none() {
+            self.problem(value.span(), format!("{what} is a whole number"));
+        }
+        number
+    }
+
     pub(super) fn text(&mut self, value: &Value<'a>, what: &str) -> Option<String> {
         match value.get_ref() {
             DeValue::String(text) => Some(text.to_string()),
@@ -336,6 +378,16 @@ mod tests {
         assert!(
             problems("[default.submit]\ntime = \n")[0].starts_with("Slurmfile:2:"),
             "broken TOML"
+        );
+        assert_eq!(
+            problems(
+                "[default.submit]\non_timeout = 'retry'\nmax-requeues = 'often'\non_timout = 'fail'\n"
+            ),
+            [
+                "Slurmfile:2:14: on_timeout: `retry`: expected `requeue` or `fail`",
+                "Slurmfile:3:16: a number of times is a whole number",
+                "Slurmfile:4:1: unknown option `on_timout`; did you mean `on_timeout`?",
+            ]
         );
         let both = problems("[default.submit]\nmem = '1G'\nmem_per_cpu = '1G'\n");
         assert!(both[0].starts_with("Slurmfile:3:1: "), "{both:?}");

@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::{CLUSTER_KEYS, SECTIONS};
+    use super::super::parse::{CLUSTER_KEYS, REQUEUE_KEYS, SECTIONS};
     use super::*;
     use crate::slurmfile::Slurmfile;
 
@@ -210,6 +210,7 @@ mod tests {
             (&["cluster"], CLUSTER_KEYS),
             #[cfg(feature = "ssh")]
             (&["cluster", "ssh"], super::super::ssh::KEYS),
+            (&["submit"], REQUEUE_KEYS),
             (&["packaging"], PACKAGING_KEYS),
             (&["callbacks"], CALLBACK_KEYS),
         ];

@@ -154,23 +154,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn number<N: std::str::FromStr>(
-        &mut self,
-        value: &Spanned<DeValue<'a>>,
-        what: &str,
-    ) -> Option<N> {
-        let number = match value.get_ref() {
-            DeValue::Integer(number) if number.radix() == 10 => {
-                number.as_str().replace('_', "").parse().ok()
-            }
-            _ => None,
-        };
-        if number.is_none() {
-            self.problem(value.span(), format!("{what} is a whole number"));
-        }
-        number
-    }
-
     fn seconds(&mut self, value: &Spanned<DeValue<'a>>) -> Option<Duration> {
         self.number(value, "a time in seconds").map(Duration::from_secs)
     }

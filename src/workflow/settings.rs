@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
+use slurm_core::requeue::OnTimeout;
 use slurm_core::variable::VariableName;
 
 use crate::cluster::{BackendKind, Cluster};
@@ -38,6 +39,9 @@ pub(crate) struct Settings {
     /// Options of the Slurmfile; `None` for one that is taken back.
     submit: Vec<(String, Option<Setting>)>,
     extra: Vec<String>,
+    /// `on_timeout` and `max_requeues`, as far as the Slurmfile says.
+    #[serde(default)]
+    requeue: (Option<String>, Option<u32>),
     setup: Vec<String>,
     env: BTreeMap<VariableName, String>,
     /// Permissions of scripts and, if they are not left to the umask, of job directories.
@@ -54,7 +58,8 @@ enum Setting {
 impl Settings {
     /// Returns the settings for a workflow that `cluster` submits.
     pub(crate) fn new(cluster: &Cluster, binary: &Path, state_dir: PathBuf) -> Self {
-        let Environment { submit, setup, env, .. } = cluster.environment();
+        let Environment { submit, on_timeout, max_requeues, setup, env, .. } =
+            cluster.environment();
         let Permissions { script, job_dir } = cluster.permissions();
         let setting = |value: &OptionValue| match value {
             OptionValue::Unset => None,
@@ -79,6 +84,7 @@ impl Settings {
                 .map(|(spec, value, _)| (spec.key.to_owned(), setting(value)))
                 .collect(),
             extra: submit.extras().to_vec(),
+            requeue: (on_timeout.map(|action| action.as_ref().to_owned()), *max_requeues),
             setup: setup.clone(),
             env: env.clone(),
             permissions: (script, job_dir),
@@ -122,11 +128,15 @@ impl Settings {
         for flag in &self.extra {
             submit.extra(flag.clone()).map_err(|error| wrong(error.to_string()))?;
         }
+        let (on_timeout, max_requeues) = &self.requeue;
+        let on_timeout = on_timeout.as_deref().map(OnTimeout::parse).transpose().map_err(wrong)?;
         let (setup, env) = (self.setup.clone(), self.env.clone());
         let (script_permissions, job_dir_permissions) =
             (Some(self.permissions.0), self.permissions.1);
         Ok(Environment {
             submit,
+            on_timeout,
+            max_requeues: *max_requeues,
             setup,
             env,
             script_permissions,

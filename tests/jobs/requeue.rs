@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
-use slurm::{BackendKind, Error, Job, JobContext, JobState, Requeue};
+use slurm::{BackendKind, Error, Job, JobContext, JobState, Requeue, Workflow};
 
 use crate::common::{PATIENCE, Site, kind_of, on, on_both, result_of, until};
 use crate::local::{another_client, kill_supervisor};
+use crate::workflow::with_slurmfile;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = [
@@ -23,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("an_element_that_asks_is_run_again_alone", an_element_alone),
         on_both("an_element_that_may_not_be_requeued_has_timed_out", an_element_out_of_time),
         on_both("one_process_of_an_element_can_ask_for_all", one_process_of_an_element),
+        on_both("a_slurmfile_says_how_often_a_job_is_run_again", a_slurmfile_bounds_runs),
     ]
     .into_iter()
     .flatten()
@@ -33,6 +35,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         local("a_task_that_is_not_watching_is_requeued_in_time", a_task_that_does_not_watch),
         local("what_was_requeued_survives_the_supervisor", the_supervisor_dies),
         local("on_timeout_is_told_from_what_contradicts_it", contradictions),
+        local(
+            "on_timeout_of_a_slurmfile_is_beaten_by_attribute_and_call",
+            on_timeout_of_a_slurmfile,
+        ),
     ]);
     let slurm = |name, body| on(BackendKind::Slurm, name, body);
     trials.extend([
@@ -363,4 +369,43 @@ fn contradictions(site: &Site) {
     assert!(problem(call().signal("B:TERM@60")).contains("SIGUSR1 or SIGUSR2"));
     let wrong = problem(by_anyhow::job().on_timeout("retry"));
     assert!(wrong.contains("`retry`: expected `requeue` or `fail`"), "{wrong}");
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn runs_of_a_child(flow: &Workflow) -> slurm::Result<usize> {
+    Ok(count_runs::job(3_usize).submit(flow)?.result()?.0.len())
+}
+
+fn a_slurmfile_bounds_runs(site: &Site) {
+    let cluster = with_slurmfile(site, "[default.submit]\nmax_requeues = 1\n");
+    let bounded = count_runs::job(3_usize).submit(&cluster).unwrap();
+    let more = count_runs::job(3_usize).max_requeues(2).submit(&cluster).unwrap();
+    let inside = runs_of_a_child::job().submit(&cluster).unwrap();
+    let JobErrorKind::NotRequeued { reason } = kind_of(&bounded) else { panic!("requeued") };
+    assert!(reason.contains('1'), "{reason}");
+    assert_eq!(result_of(&more).0.len(), 3, "the call beats the Slurmfile");
+    let JobErrorKind::Failed(failure) = kind_of(&inside) else { panic!("requeued") };
+    assert!(
+        failure.to_string().contains("count_runs"),
+        "jobs of a workflow are bounded: {failure}"
+    );
+}
+
+fn on_timeout_of_a_slurmfile(site: &Site) {
+    let cluster = with_slurmfile(site, "[default.submit]\non_timeout = 'requeue'\ntime = '10'\n");
+    let warned = |explanation: slurm::Result<slurm::Explanation>| {
+        explanation.unwrap().options.iter().any(|option| option.key == "signal")
+    };
+    assert!(warned(by_anyhow::job().explain(&cluster)));
+    assert!(!warned(by_anyhow::job().on_timeout("fail").explain(&cluster)), "the call beats it");
+    assert!(!warned(by_enum::job().explain(&cluster)), "the attribute beats it");
+    assert!(
+        !warned(by_anyhow::job().no_requeue(true).explain(&cluster)),
+        "so does what excludes it"
+    );
+    let text = "[default.submit]\non_timeout = 'requeue'\n[slow.submit]\non_timeout = 'fail'\n";
+    let file = slurm::Slurmfile::parse(text, "Slurmfile").unwrap();
+    let builder = site.builder().job_base_dir(site.base.path());
+    let cluster = builder.environment(file.environment("slow").unwrap()).build().unwrap();
+    assert!(!warned(by_anyhow::job().explain(&cluster)), "an environment lies over the default");
 }
