@@ -1,21 +1,27 @@
 //! Connections that are cut, or fall silent, while something is under way.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use slurm::{BackendKind, Job};
+use slurm::{BackendKind, Cluster, Job};
 
 use crate::attempts::assert_whole;
 use crate::common::{PATIENCE, Site, on, result_of, until};
 use crate::on_slurm::wrapper;
 use crate::over_ssh::{at_port, near, open, through};
+use crate::proxy::Proxy;
 use crate::tasks::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let ssh = |name, body| on(BackendKind::Ssh, name, body);
     vec![
         ssh("a_connection_that_is_cut_while_a_program_is_staged", cut_while_staging),
+        ssh("whenever_staging_is_cut_the_program_is_whole", cut_while_staging_anywhere),
+        ssh("a_program_comes_up_though_it_is_cut_again_and_again", cut_again_and_again),
+        ssh("a_cut_of_all_lanes_costs_no_question_its_answer", cut_of_all_lanes),
         ssh("a_submission_that_is_cut_anywhere_makes_one_job", cut_while_submitting),
         ssh("a_lost_answer_of_sbatch_is_found", cut_while_sbatch_runs),
         ssh("a_connection_that_is_cut_while_waiting_is_made_again", cut_while_waiting),
@@ -46,6 +52,94 @@ fn cut_while_staging(site: &Site) {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(names.len(), 1, "the binary, and nothing half-finished: {names:?}");
+}
+
+/// This program without what only debuggers read: a few pieces instead of dozens.
+fn small_program(site: &Site) -> PathBuf {
+    let path = site.path("small");
+    let stripped =
+        Command::new("strip").arg("-o").args([&path, &std::env::current_exe().unwrap()]).status();
+    assert!(stripped.unwrap().success());
+    path
+}
+
+/// Submits a job that has to stage its program first, with a cut once so many bytes have been sent; returns how many
+/// were sent in all, and by a second job alone.
+fn stage_with_cut(site: &Site, proxy: &Proxy, program: &Path, cut: Option<u64>) -> (u64, u64) {
+    let base = tempfile::tempdir_in(site.base.path()).unwrap();
+    let builder = Cluster::builder().ssh(at_port(proxy.port, site));
+    let builder = builder.job_base_dir(base.path()).runner_binary(program);
+    let cluster = builder.build().unwrap();
+    let (before, connections) = (proxy.sent(), proxy.connections());
+    if let Some(bytes) = cut {
+        proxy.cut_after(bytes);
+    }
+    let job = add::job(20, 22).submit(&cluster);
+    let job = job.unwrap_or_else(|error| panic!("cut after {cut:?}: {error}"));
+    let staged = proxy.sent() - before;
+    assert_eq!(proxy.connections() > connections, cut.is_some(), "{cut:?}: it was cut");
+    assert_eq!(result_of(&job), 42);
+    let before = proxy.sent();
+    let second = add::job(1, 2).submit(&cluster).unwrap();
+    let alone = proxy.sent() - before;
+    assert_eq!(result_of(&second), 3);
+    let folders: Vec<_> = std::fs::read_dir(base.path().join(".bin")).unwrap().flatten().collect();
+    assert_eq!(folders.len(), 1, "{cut:?}: the binary, and nothing half-finished: {folders:?}");
+    let there = std::fs::read(folders[0].path().join("small")).unwrap();
+    assert!(there == std::fs::read(program).unwrap(), "{cut:?}: it is whole");
+    (staged, alone)
+}
+
+fn cut_while_staging_anywhere(site: &Site) {
+    let proxy = near();
+    let program = small_program(site);
+    let (all, job) = stage_with_cut(site, &proxy, &program, None);
+    let upload = all - job;
+    assert!(upload > 1 << 20, "{upload} bytes");
+    // While it is looked whether the program is there, when the upload begins, in several pieces, and when
+    // the host is told to check what has come.
+    let cuts = [1, 600, 1500, 3000, upload / 4, upload / 2, upload / 4 * 3];
+    for cut in cuts.into_iter().chain([1500, 900, 500].map(|before| upload - before)) {
+        stage_with_cut(site, &proxy, &program, Some(cut));
+    }
+}
+
+fn cut_again_and_again(site: &Site) {
+    let proxy = near();
+    let program = small_program(site);
+    let builder = Cluster::builder().ssh(at_port(proxy.port, site));
+    let builder = builder.job_base_dir(site.base.path()).runner_binary(&program);
+    let cluster = builder.build().unwrap();
+    let job = thread::scope(|scope| {
+        let before = proxy.sent();
+        let submission = scope.spawn(|| add::job(20, 22).submit(&cluster));
+        until("the upload has begun", || proxy.sent() > before + 500_000);
+        for _ in 0..7 {
+            let connections = proxy.connections();
+            // Most of it is what a login sends; several pieces are on their way then.
+            proxy.cut_after(50_000);
+            until("there is another connection", || proxy.connections() > connections);
+        }
+        submission.join().unwrap().unwrap_or_else(|error| panic!("{error}"))
+    });
+    assert_eq!(result_of(&job), 42);
+}
+
+fn cut_of_all_lanes(site: &Site) {
+    let proxy = near();
+    let cluster = through(&proxy, site);
+    let job = print::job("out", "err").submit(&cluster).unwrap();
+    result_of(&job);
+    for _ in 0..10 {
+        // At the same time, so that each needs a lane of its own.
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| job.stdout().unwrap());
+            }
+        });
+        proxy.cut();
+        assert_eq!(job.stdout().unwrap(), "out\n");
+    }
 }
 
 fn cut_while_submitting(site: &Site) {

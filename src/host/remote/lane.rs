@@ -73,6 +73,8 @@ pub(super) enum Step {
     Progress,
     Idle,
     Ended(String),
+    /// As the session says; maybe the connection itself is gone.
+    Failed(String),
 }
 
 /// A channel with a shell that takes one request after the other.
@@ -115,7 +117,7 @@ impl Lane {
             }
             Ok(false) if self.channel.eof() => Step::Ended(self.last_words()),
             Ok(false) => Step::Idle,
-            Err(error) => Step::Ended(error.to_string()),
+            Err(error) => Step::Failed(error.to_string()),
         }
     }
 

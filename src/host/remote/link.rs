@@ -217,7 +217,11 @@ impl Driver {
             match lane.work(&mut self.scratch) {
                 Step::Progress => progress = true,
                 Step::Idle => {}
-                Step::Ended(reason) => ended = ended.or(Some((index, reason))),
+                // So that nobody tries the other lanes one after the other.
+                Step::Failed(reason) if is_gone(&self.session) => return Err(reason),
+                Step::Ended(reason) | Step::Failed(reason) => {
+                    ended = ended.or(Some((index, reason)));
+                }
             }
         }
         if let Some((index, reason)) = ended {
@@ -374,6 +378,13 @@ impl Driver {
             let _ = flight.reply.send(Err(lost(Vec::new(), false)));
         }
     }
+}
+
+/// Returns whether the last error of a session tells of the connection and not of a channel.
+fn is_gone(session: &Session) -> bool {
+    // LIBSSH2_ERROR_SOCKET_SEND, _SOCKET_DISCONNECT and _SOCKET_RECV
+    let codes = [-7, -13, -43].map(ssh2::ErrorCode::Session);
+    ssh2::Error::last_session_error(session).is_some_and(|error| codes.contains(&error.code()))
 }
 
 pub(super) fn would_block(error: &ssh2::Error) -> bool {

@@ -233,7 +233,8 @@ impl SshHost {
                     bar.inc(first.size);
                 }
                 Err(lost) => {
-                    losses += 1;
+                    // With a connection, all pieces are lost that were under way.
+                    losses += u32::from(Arc::ptr_eq(&over, &link));
                     if losses > ATTEMPTS {
                         return Err(self.lost(&lost.reason));
                     }
