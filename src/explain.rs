@@ -10,6 +10,7 @@ use slurm_core::spec::{Items, Shares};
 
 use crate::edges::Edge;
 use crate::printable::Printable;
+use crate::submit::Part;
 
 /// What a submission consists of: the merged options with where each came from, and the script.
 ///
@@ -68,15 +69,15 @@ pub struct ExplainedArray {
 }
 
 impl ExplainedArray {
-    pub(crate) fn of(items: &Items, max_attempts: usize, elements_per_array: u64) -> Self {
+    pub(crate) fn of(items: &Items, part: Option<Part>) -> Self {
         let Shares { count, per_element, .. } = items.shares;
         Self {
             items: count,
             elements: items.shares.elements(),
             items_per_element: per_element,
             threads: items.threads,
-            max_attempts,
-            elements_per_array,
+            max_attempts: part.map_or(1, |part| part.max_attempts),
+            elements_per_array: part.map_or(0, |part| part.most),
         }
     }
 }

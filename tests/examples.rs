@@ -142,6 +142,72 @@ fn a_slurmfile_reaches_the_job() {
     assert!(wrong.contains("Slurmfile:2:8: time: `4 h`") && wrong.contains("04:00:00"), "{wrong}");
 }
 
+/// The comment with which a program would submit, in this folder, with these flags and variables.
+fn comment_of(folder: &Path, flags: &[&str], variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(built().join("custom_cli"));
+    command.args(["--words", "1", "--dry-run"]).args(flags).current_dir(folder);
+    for name in ["SLURMFILE", "SLURM_ENV", "SLURM_SDK_BACKEND", "SLURM_SDK_JOB_BASE_DIR"] {
+        command.env_remove(name);
+    }
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("#SBATCH --comment="));
+    let problem = || String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    line.map_or_else(problem, str::to_owned)
+}
+
+#[test]
+fn what_is_named_nearest_to_a_call_counts() {
+    let project = tempfile::tempdir().unwrap();
+    let file = |name: &str| {
+        let dir = project.path().join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("Slurmfile");
+        let text = format!(
+            "[default.submit]\ncomment = '{name}-default'\n[one.submit]\ncomment = '{name}-one'\n\
+             [two.submit]\ncomment = '{name}-two'\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (above, named, flagged) = (file("above"), file("named"), file("flagged"));
+    file("above/near");
+    let (near, below) =
+        (Path::new(&above).with_file_name("near/src"), Path::new(&above).with_file_name("src"));
+    for dir in [&near, &below] {
+        std::fs::create_dir(dir).unwrap();
+    }
+    let variable = ("SLURMFILE", named.as_str());
+    let one = ("SLURM_ENV", "one");
+
+    // The file: that of the flag, of the variable, the nearest one.
+    assert_eq!(comment_of(&below, &[], &[]), "above-default");
+    assert_eq!(comment_of(&near, &[], &[]), "above/near-default");
+    assert_eq!(comment_of(&near, &[], &[variable]), "named-default");
+    assert_eq!(comment_of(&near, &["--slurmfile", &flagged], &[variable]), "flagged-default");
+    assert_eq!(comment_of(&near, &["--slurmfile", &flagged], &[]), "flagged-default");
+    // The environment in it: that of the flag, of the variable, the default one.
+    assert_eq!(comment_of(&below, &[], &[one]), "above-one");
+    assert_eq!(comment_of(&below, &["--env", "two"], &[one]), "above-two");
+    assert_eq!(comment_of(&below, &["--env", "two"], &[]), "above-two");
+    assert_eq!(comment_of(&below, &["--env", "default"], &[one]), "above-default");
+    let both = ["--slurmfile", &flagged, "--env", "two"];
+    assert_eq!(comment_of(&near, &both, &[variable, one]), "flagged-two");
+    // An empty variable is none.
+    assert_eq!(comment_of(&below, &[], &[("SLURMFILE", ""), ("SLURM_ENV", "")]), "above-default");
+    // What is named and not there is an error, and nothing else is looked for.
+    let missing = project.path().join("missing");
+    let missing = missing.to_str().unwrap();
+    for problem in [
+        comment_of(&below, &["--slurmfile", missing], &[variable]),
+        comment_of(&below, &[], &[("SLURMFILE", missing)]),
+    ] {
+        assert!(problem.contains(missing), "{problem}");
+    }
+    let problem = comment_of(&below, &[], &[("SLURM_ENV", "three")]);
+    assert!(problem.contains("has no environment `three`"), "{problem}");
+}
+
 #[test]
 fn no_escape_sequence_passes_through_main() {
     let program = built().join("hello");

@@ -27,9 +27,9 @@ pub(crate) struct CommandLine {
 pub struct Output {
     /// How it ended.
     pub status: ExitStatus,
-    /// What it wrote to standard output; bytes that are not UTF-8 are replaced.
+    /// What it wrote to standard output; bytes that are not UTF-8 are replaced, and over SSH a NUL is lost.
     pub stdout: String,
-    /// What it wrote to standard error; bytes that are not UTF-8 are replaced.
+    /// What it wrote to standard error; bytes that are not UTF-8 are replaced, and over SSH a NUL is lost.
     pub stderr: String,
 }
 

@@ -124,13 +124,9 @@ pub(crate) fn prepare(
     let names = entry.parameters.iter().map(|parameter| parameter.name.to_owned());
     let (arguments, array) = match &spec.work {
         Work::Call(arguments) => (arguments.iter().map(size).collect(), None),
-        Work::Items(items) => (
-            vec![None; entry.parameters.len()],
-            Some(part.map_or_else(
-                || ExplainedArray::of(items, 1, 0),
-                |part| ExplainedArray::of(items, part.max_attempts, part.most),
-            )),
-        ),
+        Work::Items(items) => {
+            (vec![None; entry.parameters.len()], Some(ExplainedArray::of(items, part)))
+        }
     };
     let explanation = Explanation {
         pre_id: pre_id.clone(),

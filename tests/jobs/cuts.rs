@@ -55,7 +55,7 @@ fn cut_while_staging(site: &Site) {
 }
 
 /// This program without what only debuggers read: a few pieces instead of dozens.
-fn small_program(site: &Site) -> PathBuf {
+pub(crate) fn small_program(site: &Site) -> PathBuf {
     let path = site.path("small");
     let stripped =
         Command::new("strip").arg("-o").args([&path, &std::env::current_exe().unwrap()]).status();

@@ -39,11 +39,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-fn mode(path: impl AsRef<Path>) -> u32 {
+pub(crate) fn mode(path: impl AsRef<Path>) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-fn tight(site: &Site) -> Cluster {
+pub(crate) fn tight(site: &Site) -> Cluster {
     site.builder()
         .job_base_dir(site.base.path())
         .script_permissions(0o700)
@@ -76,7 +76,7 @@ fn no_wider_than_the_directory(site: &Site) {
 
 /// Waits for a file, and returns what is not among its arguments.
 #[slurm::task(time = "5:00")]
-fn keep(value: &str, go: PathBuf) -> String {
+pub(crate) fn keep(value: &str, go: PathBuf) -> String {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !go.exists() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
@@ -85,7 +85,7 @@ fn keep(value: &str, go: PathBuf) -> String {
 }
 
 /// The command lines and environments of all processes, as far as this user may see them.
-fn process_table() -> Vec<u8> {
+pub(crate) fn process_table() -> Vec<u8> {
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         for file in ["cmdline", "environ"] {
@@ -133,13 +133,13 @@ fn no_value_shows_anywhere(site: &Site) {
     assert!(spec.windows(VALUE.len()).any(|part| part == VALUE.as_bytes()));
 }
 
-fn files_below(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
 #[slurm::task(time = "5:00")]
-fn length_of(token: &Secret<String>) -> usize {
+pub(crate) fn length_of(token: &Secret<String>) -> usize {
     token.expose().len()
 }
 
@@ -155,12 +155,10 @@ fn a_spec_with_a_secret(site: &Site) {
     let logged = crate::logger::logged();
     assert!(logged.contains("the argument `token` holds a secret"), "{logged}");
     assert!(!logged.contains("hunter2-51c9"));
-    if site.kind != BackendKind::Local {
-        let tokens = ["one", "three"].map(|token| Secret::new(token.to_owned()));
-        let array = length_of::map(tokens).submit(&site.cluster).unwrap();
-        assert_eq!(mode(array.handle().dir.join("items")), 0o600);
-        assert_eq!(array.results().unwrap(), [3, 5]);
-    }
+    let tokens = ["one", "three"].map(|token| Secret::new(token.to_owned()));
+    let array = length_of::map(tokens).submit(&site.cluster).unwrap();
+    assert_eq!(mode(array.handle().dir.join("items")), 0o600);
+    assert_eq!(array.results().unwrap(), [3, 5]);
     let plain = add::job(1, 2).explain(&site.cluster).unwrap();
     assert_eq!(plain.warnings, [""; 0]);
 }

@@ -1,0 +1,146 @@
+//! Whole jobs over every way to log in: through a jump host, with a password, with answers to questions.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libtest_mimic::Trial;
+use slurm::ssh::Prompt;
+use slurm::{BackendKind, Cluster, HostKeyPolicy, Ssh};
+
+use crate::common::{Site, error_of, on, result_of, variable};
+use crate::cuts::small_program;
+use crate::on_slurm::wrapper;
+use crate::proxy::Proxy;
+use crate::sshd::Sshd;
+use crate::tasks::*;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let ssh = |name, body| {
+        let trial = on(BackendKind::Ssh, name, body);
+        if std::env::var_os("SLURM_SDK_TEST_SSHD").is_none() {
+            return trial.with_kind("no servers: run tests/sshd/up").with_ignored_flag(true);
+        }
+        trial
+    };
+    vec![
+        ssh("jobs_run_through_a_jump_host", through_a_jump_host),
+        ssh("jobs_run_with_a_password_alone", with_a_password),
+        ssh("jobs_run_with_answers_to_questions", with_answers),
+        ssh("a_lost_connection_is_made_again_by_asking_again", asked_again),
+    ]
+}
+
+/// The port of a server of `tests/sshd`, by its place in `lib.sh`.
+fn port(place: u16) -> u16 {
+    variable("SLURM_SDK_TEST_SSHD_PORT_BASE").parse::<u16>().unwrap() + place
+}
+
+const PASSWORD: u16 = 1;
+const KEYBOARD: u16 = 2;
+const JUMP: u16 = 4;
+
+/// Slurm's commands as these servers, which know nothing of Slurm, need them.
+fn commands(site: &Site) -> PathBuf {
+    let script = format!("export SLURM_CONF={}\nexec \"$real\" \"$@\"", variable("SLURM_CONF"));
+    let all = ["sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo"];
+    all.map(|program| wrapper(site, program, &script))[0].clone()
+}
+
+/// Settings in which nothing of this machine's own configuration counts.
+fn to(site: &Site, host: &str, configuration: &str) -> Ssh {
+    let config = site.path("config");
+    let nothing_else = "Host *\n IdentityAgent none\n GlobalKnownHostsFile none\n";
+    std::fs::write(&config, format!("{configuration}\n{nothing_else}")).unwrap();
+    Ssh::to(host)
+        .user(variable("SLURM_SDK_TEST_USER"))
+        .config_file(config)
+        .known_hosts_file(site.path("known_hosts"))
+        .host_key_policy(HostKeyPolicy::Auto)
+        .slurm_bin_dir(commands(site).to_str().unwrap())
+}
+
+fn open(site: &Site, ssh: Ssh) -> Cluster {
+    let builder = Cluster::builder().ssh(ssh).job_base_dir(site.base.path());
+    builder.runner_binary(small_program(site)).build().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn whole_jobs(cluster: &Cluster) {
+    let job = print::job("out", "err").submit(cluster).unwrap_or_else(|error| panic!("{error}"));
+    result_of(&job);
+    assert_eq!(
+        (job.stdout().unwrap().as_str(), job.stderr().unwrap().as_str()),
+        ("out\n", "err\n")
+    );
+    let failed = parse::job("x").submit(cluster).unwrap();
+    assert!(error_of(&failed).to_string().contains("the number is no number"));
+    let array = square::map(0..4).submit(cluster).unwrap();
+    let sum = sum::job(&array).submit(cluster).unwrap();
+    assert_eq!(array.results().unwrap(), [0, 1, 4, 9]);
+    assert_eq!(result_of(&sum), 14);
+    let waiting = wait_for::job(Path::new("/nonexistent")).submit(cluster).unwrap();
+    waiting.cancel().unwrap();
+    assert!(error_of(&waiting).to_string().contains("was cancelled"));
+}
+
+fn through_a_jump_host(site: &Site) {
+    let gate = variable("SLURM_SDK_TEST_SSHD_JUMP_HOST");
+    // What the jump host sees of this machine.
+    let here = if gate == "127.0.0.1" { "127.0.0.1" } else { "10.199.27.1" };
+    let line = if gate == here { String::new() } else { format!("ListenAddress {here}") };
+    let server = Sshd::start(site.base.path(), &[&line]);
+    let configuration = format!(
+        "Host login\n HostName {here}\n Port {}\n IdentityFile {}\n ProxyJump gate\n\
+         Host gate\n HostName {gate}\n Port {}\n IdentityFile {}/keys/id_ed25519\n\
+         Host *\n User {}\n UserKnownHostsFile {}\n StrictHostKeyChecking accept-new\n",
+        server.address.port(),
+        variable("SLURM_SDK_TEST_SSH_KEY"),
+        port(JUMP),
+        variable("SLURM_SDK_TEST_SSHD"),
+        variable("SLURM_SDK_TEST_USER"),
+        site.path("known_hosts").display(),
+    );
+    let cluster = open(site, to(site, "login", &configuration).no_prompts());
+    let connection = cluster.execute(["printenv", "SSH_CONNECTION"]).unwrap().stdout;
+    assert!(connection.starts_with(&format!("{gate} ")), "the jump host connects: {connection}");
+    whole_jobs(&cluster);
+}
+
+fn with_a_password(site: &Site) {
+    let ssh = to(site, "127.0.0.1", "").port(port(PASSWORD)).no_prompts();
+    let cluster = open(site, ssh.password(variable("SLURM_SDK_TEST_SSHD_PASSWORD")));
+    whole_jobs(&cluster);
+}
+
+/// A person who answers what `keyboard` asks, and how often that was.
+fn answering(ssh: Ssh) -> (Ssh, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let answer = move |prompt: &Prompt<'_>| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let of_code = prompt.text.contains("code");
+        Some(variable(if of_code {
+            "SLURM_SDK_TEST_SSHD_CODE"
+        } else {
+            "SLURM_SDK_TEST_SSHD_PASSWORD"
+        }))
+    };
+    (ssh.prompter(answer), asked)
+}
+
+fn with_answers(site: &Site) {
+    let (ssh, asked) = answering(to(site, "127.0.0.1", "").port(port(KEYBOARD)));
+    let cluster = open(site, ssh);
+    whole_jobs(&cluster);
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "one login serves all, and asks two questions");
+}
+
+fn asked_again(site: &Site) {
+    let proxy = Proxy::new(([127, 0, 0, 1], port(KEYBOARD)).into(), std::time::Duration::ZERO);
+    let (ssh, asked) = answering(to(site, "127.0.0.1", "").port(proxy.port));
+    let cluster = open(site, ssh);
+    let job = add::job(20, 22).submit(&cluster).unwrap();
+    proxy.cut();
+    assert_eq!(result_of(&job), 42);
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+}
