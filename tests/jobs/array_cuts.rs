@@ -8,8 +8,8 @@ use libtest_mimic::Trial;
 use slurm::{BackendKind, Cluster, JobArray};
 
 use crate::common::{Site, on, until};
-use crate::on_slurm::wrapper;
 use crate::over_ssh::{at_port, near, open};
+use crate::parts::{in_parts, submitted};
 use crate::proxy::Proxy;
 use crate::workflow::{folder, runs, square};
 
@@ -54,24 +54,6 @@ fn assert_carried(array: &JobArray<(u32, String)>, loads: &[String]) {
     }
 }
 
-/// A cluster behind the proxy whose sbatch notes each script that it has submitted, and whose Slurm arrays
-/// have at most two elements.
-fn in_parts(site: &Site, proxy: &Proxy, then: &str) -> Cluster {
-    let script = format!(
-        "for script; do :; done\n\"$real\" \"$@\" || exit 1\necho \"$script\" >> \"$log\"\n{then}"
-    );
-    wrapper(site, "sbatch", &script);
-    let few = "\"$real\" \"$@\" | sed 's/^MaxArraySize .*/MaxArraySize = 2/'";
-    let dir = wrapper(site, "scontrol", few);
-    open(at_port(proxy.port, site).slurm_bin_dir(dir.to_str().unwrap()), site)
-}
-
-/// The scripts that sbatch has taken, in their order.
-fn submitted(site: &Site) -> Vec<PathBuf> {
-    let calls = fs::read_to_string(site.path("calls")).unwrap_or_default();
-    calls.lines().map(PathBuf::from).collect()
-}
-
 /// Four calls, in elements and arrays of their own.
 fn four(cluster: &Cluster, folder: &Path) -> JobArray<u32> {
     let array = square::map((0..4).map(|n| (folder, n))).chunk(1).submit(cluster);
@@ -113,7 +95,7 @@ fn cut_while_items_go_up(site: &Site) {
 fn cut_anywhere(site: &Site) {
     const CUTS: u64 = 12;
     let proxy = near();
-    let cluster = in_parts(site, &proxy, "");
+    let cluster = in_parts(site, at_port(proxy.port, site), "");
     let all = folder(site);
     let make = |n: u64| {
         let folder = all.join(n.to_string());
@@ -153,7 +135,7 @@ fn when_taken(site: &Site, part: usize, then: fn(&Proxy)) {
     let proxy = near();
     let go = site.path("go");
     let wait = format!("while [ ! -e {}.$(wc -l < \"$log\") ]; do sleep 0.05; done", go.display());
-    let cluster = in_parts(site, &proxy, &wait);
+    let cluster = in_parts(site, at_port(proxy.port, site), &wait);
     let go = |part: usize| fs::write(go.with_extension(part.to_string()), "").unwrap();
     let folder = folder(site);
     (1..part).for_each(go);
