@@ -174,28 +174,24 @@ fn one_session_at_a_time(site: &Site) {
 }
 
 fn a_hanging_command(site: &Site) {
-    let over = site.path("over");
-    let script =
-        format!("while [ ! -e {} ]; do sleep 0.05; done; exec \"$real\" \"$@\"", over.display());
-    let dir = wrapper(site, "squeue", &script);
     let server = Sshd::start(site.base.path(), &["MaxSessions 1"]);
     let proxy = Proxy::new(server.address, Duration::ZERO);
-    let ssh = at_port(proxy.port, site).slurm_bin_dir(dir.to_str().unwrap());
+    let ssh = at_port(proxy.port, site).command_timeout(PATIENCE * 3);
     let cluster = open(ssh, site);
-    let go = site.path("go");
-    let job = wait_for::job(go.as_path()).submit(&cluster).unwrap();
+    let job = add::job(1, 2).submit(&cluster).unwrap();
     assert_eq!(proxy.connections(), 1, "one is enough until something hangs");
+    let (began, over) = (site.path("began"), site.path("over"));
+    let script = ": > \"$0\"; while [ ! -e \"$1\" ]; do sleep 0.05; done";
+    let words = ["sh", "-c", script, began.to_str().unwrap(), over.to_str().unwrap()];
     thread::scope(|scope| {
-        // Nobody but squeue can answer this, and it does so at the end.
-        let state = scope.spawn(|| job.state());
+        let hanging = scope.spawn(|| cluster.execute(words));
+        until("the command runs", || began.exists());
         let other = add::job(20, 22).submit(&cluster).unwrap();
-        assert_eq!(result_of(&other), 42);
-        std::fs::write(&go, "").unwrap();
-        assert!(result_of(&job));
-        assert!(!state.is_finished(), "nothing had to wait for the end of squeue");
+        assert_eq!((result_of(&job), result_of(&other)), (3, 42));
+        assert!(!hanging.is_finished(), "nothing had to wait for its end");
         assert_eq!(proxy.connections(), 2, "and two are enough then");
         std::fs::write(&over, "").unwrap();
-        state.join().unwrap().unwrap();
+        hanging.join().unwrap().unwrap();
     });
 }
 
