@@ -192,7 +192,7 @@ fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
     let bad = ended_badly(cluster, edge);
     let dir = JobDir::at(&edge.dir);
     let look = Look::Dir { path: dir.segments() };
-    let listed = cluster.backend().host().look(&[look]).ok()?.pop()?.ok()?;
+    let listed = cluster.backend().host().look(&[look], u64::MAX).ok()?.pop()?.ok()?;
     let names = if let Found::Names(names) = listed { names } else { Vec::new() };
     let mut elements: Vec<u64> = names.iter().filter_map(|name| name.parse().ok()).collect();
     // Those that the backend says have failed come first. In a further array of the submission they have other
@@ -223,7 +223,7 @@ fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
 fn first_failure(cluster: &Cluster, dir: &JobDir, elements: &[u64]) -> Option<(u64, String)> {
     let look = |element: &u64| Look::File { path: dir.segment(*element), offset: 0 };
     let looks: Vec<Look> = elements.iter().map(look).collect();
-    let found = cluster.backend().host().look(&looks).ok()?.into_iter().flatten();
+    let found = cluster.backend().host().look(&looks, u64::MAX).ok()?.into_iter().flatten();
     found.filter_map(Found::into_bytes).find_map(|bytes| {
         let mut records = Records::new(&bytes, HEADER);
         let record = records.find(|record| record.kind == RecordKind::Failure)?;

@@ -116,7 +116,7 @@ impl Cluster {
                 (first..=expected.max(first)).map(|number| dir.retry(number)).collect();
             let look = |path: &PathBuf| Look::File { path: path.clone(), offset: 0 };
             let looks: Vec<Look> = paths.iter().map(look).collect();
-            for (path, found) in paths.iter().zip(self.backend().host().look(&looks)?) {
+            for (path, found) in paths.iter().zip(self.backend().host().look(&looks, u64::MAX)?) {
                 let Found::Bytes(bytes) = found? else { return Ok(notes) };
                 let note = (!bytes.is_empty()).then(|| serde_json::from_slice(&bytes));
                 notes.push(note.transpose().map_err(|error| damaged(path, &error.to_string()))?);

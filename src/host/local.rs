@@ -72,7 +72,7 @@ impl Host for LocalHost {
         }
     }
 
-    fn look(&self, looks: &[Look]) -> Result<Vec<Result<Found, HostError>>, HostError> {
+    fn look(&self, looks: &[Look], _most: u64) -> Result<Vec<Result<Found, HostError>>, HostError> {
         let look = |look: &Look| match look {
             Look::File { path, offset } => {
                 Ok(self.read(path, *offset)?.map_or(Found::Nothing, Found::Bytes))

@@ -53,11 +53,12 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// Reads a file from `offset` on, or returns `None` if it does not exist.
     fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError>;
 
-    /// Looks at several files and directories in one go, and answers in their order.
+    /// Looks at several files and directories in one go, and answers in their order. A file with more than
+    /// `most` bytes may be told as [`Found::Large`], so that the others need not wait for it.
     ///
     /// # Errors
     /// If nothing could be looked at; what is wrong with a single one is in its place.
-    fn look(&self, looks: &[Look]) -> Result<Vec<Result<Found, HostError>>, HostError>;
+    fn look(&self, looks: &[Look], most: u64) -> Result<Vec<Result<Found, HostError>>, HostError>;
 
     /// Reads the last `length` bytes of a file, or returns `None` if it does not exist.
     fn read_end(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError>;
@@ -176,6 +177,9 @@ pub(crate) enum Found {
     Nothing,
     /// The content of the file.
     Bytes(Vec<u8>),
+    /// The file is there, and better read alone.
+    #[cfg_attr(not(feature = "ssh"), allow(dead_code, reason = "this machine reads any at once"))]
+    Large,
     /// The names in the directory, in any order; those that are not UTF-8 are left out.
     Names(Vec<String>),
 }

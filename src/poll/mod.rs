@@ -99,6 +99,9 @@ struct Entry {
     watches: usize,
 }
 
+/// What is larger is read after everything else that was found by the same look, in bytes.
+const LARGE: u64 = 4 << 20;
+
 /// The threads stay this long when there is nothing to wait for.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -254,19 +257,33 @@ impl Shared {
         if looks.is_empty() {
             return;
         }
-        let found = match self.backend.host().look(&looks) {
+        let host = self.backend.host();
+        let found = match host.look(&looks, LARGE) {
             Ok(found) => found,
             Err(error) => return log::warn!("will look again: {error}"),
         };
         let mut found = looks.iter().zip(found).enumerate().peekable();
-        let mut news = false;
+        let (mut news, mut large) = (false, Vec::new());
         for (subject, end) in open.iter().zip(ends) {
             while let Some((_, (look, found))) = found.next_if(|(index, _)| *index < end) {
-                news |= subject.found(look, found);
+                match (look, found) {
+                    (Look::File { path, offset }, Ok(Found::Large)) => {
+                        large.push((subject, look, path, *offset));
+                    }
+                    (_, found) => news |= subject.found(look, found),
+                }
             }
         }
         if news {
             self.tell(true);
+        }
+        // Nobody waits for these but those whose they are.
+        for (subject, look, path, offset) in large.into_iter().filter(|(of, ..)| !of.is_settled()) {
+            let found = host.read(path, offset);
+            let found = found.map(|bytes| bytes.map_or(Found::Nothing, Found::Bytes));
+            if subject.found(look, found) {
+                self.tell(true);
+            }
         }
     }
 

@@ -56,7 +56,7 @@ fn runs(asked: &Asked, survey: &Survey) -> bool {
 /// Returns the directories of the workflow, or of those of an array, that have the directory `state_dir`.
 fn journals_in(cluster: &Cluster, state_dir: &Path) -> Result<Vec<PathBuf>> {
     let look = Look::Dir { path: state_dir.to_owned() };
-    let found = cluster.backend().host().look(&[look])?.pop().transpose()?;
+    let found = cluster.backend().host().look(&[look], u64::MAX)?.pop().transpose()?;
     let Some(Found::Names(names)) = found else { return Ok(Vec::new()) };
     let items = names.iter().filter_map(|name| name.strip_prefix("item-")?.parse().ok());
     let mut dirs: Vec<PathBuf> = items.map(|item| item_dir(state_dir, item)).collect();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use slurm::error::{Refusal, SubmitError};
-use slurm::{BackendKind, Cluster, Error, Ssh};
+use slurm::{BackendKind, Cluster, Error, Job, Ssh};
 
 use crate::common::{Site, login_node, on, result_of, variable};
 use crate::on_slurm::wrapper;
@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ssh("many_calls_are_submitted_at_once", many_calls_at_once),
         ssh("a_refused_call_keeps_no_other_from_its_job", a_refused_call_among_others),
         ssh("a_large_argument_and_a_large_result_arrive", large_values),
+        ssh("a_small_result_does_not_wait_for_a_large_one", a_small_result_beside_a_large_one),
         ssh("a_job_of_another_host_is_refused", a_job_of_another_host),
         ssh("any_login_shell_will_do", any_login_shell),
         ssh("the_words_of_rc_files_do_no_harm", words_of_rc_files),
@@ -95,6 +96,27 @@ fn large_values(site: &Site) {
     let doubled = result_of(&job);
     assert!(doubled.iter().zip(&values).all(|(two, one)| *two == one * 2));
     assert_eq!(doubled.len(), values.len());
+}
+
+fn a_small_result_beside_a_large_one(site: &Site) {
+    let proxy = near();
+    let cluster = through(&proxy, site);
+    let large = double::job(vec![7; 1_000_000]).mem("400M").submit(&cluster).unwrap();
+    let small = double::job(vec![1]).submit(&cluster).unwrap();
+    for job in [&large, &small] {
+        assert_eq!(job.wait().map(|state| state.to_string()).unwrap(), "COMPLETED");
+    }
+    let again = |job: &Job<Vec<i64>>| cluster.attach::<double>(job.handle()).unwrap();
+    let (small, large) = (again(&small), again(&large));
+    // In the midst of eight million.
+    proxy.hold_after_received(4_000_000);
+    let mut ends = slurm::as_completed(&[&small, &large]).unwrap();
+    assert!(matches!(ends.next(), Some(Ok(0))), "the small one comes first");
+    assert_eq!(proxy.connections(), 1, "and not after the connection was given up");
+    assert_eq!(result_of(&small), [2]);
+    proxy.release();
+    assert!(matches!(ends.next(), Some(Ok(1))));
+    assert_eq!(result_of(&large), vec![14; 1_000_000]);
 }
 
 fn a_foreign_program(site: &Site) {

@@ -18,6 +18,8 @@ struct Shared {
     left: Mutex<[Option<(u64, Fault)>; 2]>,
     /// Nothing passes in either direction, and nobody is told.
     frozen: AtomicBool,
+    /// Whether what is held stays so.
+    held: AtomicBool,
     sent: AtomicU64,
     /// Bytes that fell victim to the frost.
     swallowed: AtomicU64,
@@ -29,6 +31,7 @@ struct Shared {
 enum Fault {
     Cut,
     Frost,
+    Hold,
 }
 
 impl Proxy {
@@ -66,6 +69,16 @@ impl Proxy {
     /// Freezes once this many more bytes have gone to the server.
     pub(crate) fn freeze_after(&self, bytes: u64) {
         self.shared.left.lock().unwrap()[0] = Some((bytes, Fault::Frost));
+    }
+
+    /// Keeps what comes after this many more bytes from the server until it is [released](Self::release).
+    pub(crate) fn hold_after_received(&self, bytes: u64) {
+        self.shared.held.store(true, Ordering::SeqCst);
+        self.shared.left.lock().unwrap()[1] = Some((bytes, Fault::Hold));
+    }
+
+    pub(crate) fn release(&self) {
+        self.shared.held.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn is_frozen(&self) -> bool {
@@ -156,6 +169,12 @@ fn carry(from: &TcpStream, to: &TcpStream, delay: Duration, shared: Arc<Shared>,
             match fault {
                 Some(Fault::Cut) => shared.cut(),
                 Some(Fault::Frost) => shared.frozen.store(true, Ordering::SeqCst),
+                Some(Fault::Hold) => {
+                    while shared.held.load(Ordering::SeqCst) {
+                        thread::sleep(Duration::from_millis(10));
+                    }
+                    let _ = to.write_all(&bytes[pass..]);
+                }
                 None => {}
             }
             if written.is_err() || matches!(fault, Some(Fault::Cut)) {

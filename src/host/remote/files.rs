@@ -41,6 +41,7 @@ impl SshHost {
     pub(super) fn look_at(
         &self,
         looks: &[Look],
+        most: u64,
     ) -> Result<Vec<Result<Found, HostError>>, HostError> {
         let mut script = Script::new();
         let texts: Vec<&str> =
@@ -48,9 +49,15 @@ impl SshHost {
         // Said once: it is most of what has to be sent for a thousand jobs.
         let common = common_folder(&texts);
         script.add("P=").word(common).add("\n");
+        let most = most.min(i64::MAX as u64);
         for (index, (look, text)) in looks.iter().zip(&texts).enumerate() {
             let rest = &text[common.len()..];
             match look {
+                // What grows was small when it was looked at before, and that costs a process.
+                Look::File { offset: 0, .. } => {
+                    script.add(format!("s {most} {index} 1 \"$P\""));
+                    add_fresh(&mut script, rest);
+                }
                 Look::File { offset, .. } => {
                     script.add(format!("f {index} {} \"$P\"", offset.saturating_add(1)));
                     add_fresh(&mut script, rest);
@@ -70,6 +77,7 @@ impl SshHost {
             };
             found[index] = match part.kind {
                 b'y' => Ok(Found::Bytes(part.content.to_vec())),
+                b'g' => Ok(Found::Large),
                 b'n' => Ok(Found::Names(names(part.content))),
                 _ => of_error("read", looks[index].path(), part.content).map(|_| Found::Nothing),
             };

@@ -53,8 +53,8 @@ impl Host for SshHost {
         self.read_file(path, offset)
     }
 
-    fn look(&self, looks: &[Look]) -> Result<Vec<Result<Found, HostError>>, HostError> {
-        self.look_at(looks)
+    fn look(&self, looks: &[Look], most: u64) -> Result<Vec<Result<Found, HostError>>, HostError> {
+        self.look_at(looks, most)
     }
 
     fn read_end(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError> {

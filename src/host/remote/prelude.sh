@@ -17,6 +17,10 @@ if [ -e "$3" ]; then t "y$1"
 if [ "$2" = 1 ]; then cat -- "$3"; else tail -c "+$2" -- "$3"; fi 2>/dev/null </dev/null || z "$1" "$3"
 elif [ -d "${3%/*}" ] && ! [ -x "${3%/*}" ]; then z "$1" "$3"; fi
 }
+s() {
+if [ -e "$4" ] && v=$(wc -c 2>/dev/null <"$4") && [ "$v" -gt "$1" ]; then t "g$2"
+else shift; f "$@"; fi
+}
 l() { if [ -e "$3" ]; then t "y$1"; tail -c "$2" -- "$3" 2>/dev/null </dev/null || z "$1" "$3"; fi; }
 n() {
 if [ -e "$2" ]; then t "n$1"
