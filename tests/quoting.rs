@@ -111,8 +111,8 @@ fn one_function_quotes_and_one_place_asks_for_a_shell() {
             "src/host/command.rs",
             "src/host/remote/stage.rs",
             "src/host/ssh/stream/proxy.rs",
-            // `scontrol requeue`, from within a job.
-            "slurm-runner/src/requeue.rs",
+            // `scontrol requeue` and squeue, from within a job.
+            "slurm-runner/src/scontrol.rs",
         ],
     );
 }
