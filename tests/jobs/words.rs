@@ -105,7 +105,6 @@ fn texts(count: usize, seed: u64) -> Vec<String> {
 
 fn any_text(site: &Site) {
     let seed = fastrand::u64(..);
-    println!("the seed is {seed}");
     assert_each_arrives(&site.cluster, &texts(4000, seed));
     // Longer than any pipe or buffer on the way.
     let long = texts(4000, seed ^ 1).concat();
