@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use crate::durable;
 use crate::ids::{JobId, PreId};
 use crate::layout::JobDir;
 use crate::options::HostList;
@@ -268,7 +269,7 @@ impl JobContext {
     /// If it cannot be created.
     pub fn output_dir(&self) -> io::Result<PathBuf> {
         let path = self.dir.output();
-        std::fs::create_dir_all(&path)?;
+        durable::create_dirs(&path)?;
         Ok(path)
     }
 
@@ -282,7 +283,7 @@ impl JobContext {
     pub fn checkpoint_dir(&self) -> io::Result<PathBuf> {
         let mut path = self.dir.checkpoint();
         path.extend(self.item.map(|item| item.to_string()));
-        std::fs::create_dir_all(&path)?;
+        durable::create_dirs(&path)?;
         Ok(path)
     }
 

@@ -1,9 +1,9 @@
-//! Writes that are whole or absent.
+//! Writes that are whole or absent, and files that are no wider than the directory that they lie in.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Writes `bytes` to `path` so that a reader finds either the whole file or none, also after a crash
@@ -86,8 +86,45 @@ fn create_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Returns the permission bits of a file at `path` that is no wider than its directory.
-fn mode_beside(path: &Path) -> io::Result<u32> {
+/// Opens the file at `path` to append to it. One that is not there is created, readable by no more users than
+/// its directory is; the directory is only looked at then.
+///
+/// # Errors
+/// If it cannot be opened or created.
+pub fn append_to(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().append(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // It may have appeared meanwhile, which is as good.
+            OpenOptions::new().append(true).create(true).mode(mode_beside(path)?).open(path)
+        }
+        opened => opened,
+    }
+}
+
+/// Creates the directory `path` and those above it that are not there, each usable by no more users than the
+/// one that it lies in.
+///
+/// # Errors
+/// If one of them cannot be created.
+pub fn create_dirs(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = parent(path);
+    create_dirs(parent)?;
+    let mode = fs::metadata(parent)?.permissions().mode() & 0o777;
+    match DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        created => created,
+    }
+}
+
+/// Returns the permission bits of a file at `path` that is no wider than its directory; the umask may take
+/// some of them.
+///
+/// # Errors
+/// If there is no such directory.
+pub fn mode_beside(path: &Path) -> io::Result<u32> {
     Ok(fs::metadata(parent(path))?.permissions().mode() & 0o666)
 }
 
@@ -128,6 +165,24 @@ mod tests {
         write_first(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_created_is_no_wider_than_where_it_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o710)).unwrap();
+        let below = dir.path().join("a/b");
+        create_dirs(&below).unwrap();
+        create_dirs(&below).unwrap();
+        assert_eq!((mode(&dir.path().join("a")), mode(&below)), (0o710, 0o710));
+        let file = below.join("file");
+        for byte in [b"x", b"y"] {
+            append_to(&file).unwrap().write_all(byte).unwrap();
+        }
+        assert_eq!((fs::read(&file).unwrap(), mode(&file)), (b"xy".to_vec(), 0o600));
+        assert!(append_to(&below.join("nowhere/file")).is_err());
+        assert!(create_dirs(&file.join("c")).is_err());
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The diary of a job: what the runner noted, a JSON object a line.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::durable;
 use crate::ids::JobId;
 
 /// A line of the diary.
@@ -61,14 +61,14 @@ impl Event {
         Self { at: u64::try_from(since.as_micros()).unwrap_or(u64::MAX), event }
     }
 
-    /// Appends this event to the diary at `path` by one write.
+    /// Appends this event to the diary at `path` by one write. The diary is no wider than its directory.
     ///
     /// # Errors
     /// If the file cannot be opened or written.
     pub fn append_to(&self, path: &Path) -> io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
-        OpenOptions::new().append(true).create(true).open(path)?.write_all(&line)
+        durable::append_to(path)?.write_all(&line)
     }
 
     /// Reads a diary. A line that is cut or of a kind unknown here is passed over.

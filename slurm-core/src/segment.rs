@@ -20,12 +20,13 @@
 //! whole records and at most one torn one, which the next run of the element cuts off.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
 use crate::codec;
+use crate::durable;
 use crate::frame::{FORMAT_VERSION, MAX_PAYLOAD};
 use crate::outcome::{Failure, RunReport};
 
@@ -223,7 +224,7 @@ impl SegmentWriter {
         } else {
             0
         };
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = durable::append_to(path)?;
         if whole < bytes.len() {
             file.set_len(whole as u64)?;
         }

@@ -36,9 +36,11 @@ impl Folder {
         folder.if_ours()
     }
 
-    /// Opens the directory `name` in this one, and creates it with `mode` if it is not there.
+    /// Opens the directory `name` in this one, and creates it if it is not there: with exactly `mode`, or no
+    /// wider than this one.
     pub(crate) fn enter(&self, name: &str, mode: Option<u32>) -> Result<Self, HostError> {
-        match self.create(name, mode) {
+        let widest = self.metadata()?.permissions().mode() & 0o777;
+        match self.make(name, mode, widest) {
             Err(HostError::File { source, .. })
                 if source.kind() == io::ErrorKind::AlreadyExists =>
             {
@@ -53,9 +55,13 @@ impl Folder {
     /// # Errors
     /// Also if there is anything of that name.
     pub(crate) fn create(&self, name: &str, mode: Option<u32>) -> Result<Self, HostError> {
+        self.make(name, mode, 0o777)
+    }
+
+    fn make(&self, name: &str, mode: Option<u32>, widest: u32) -> Result<Self, HostError> {
         let path = self.path.join(name);
         let failed = |error: Errno| HostError::file("create", &path, error.into());
-        let first = mode.map_or(Mode::from_raw_mode(0o777), |_| Mode::RWXU);
+        let first = mode.map_or(Mode::from_raw_mode(widest), |_| Mode::RWXU);
         mkdirat(&self.fd, name, first).map_err(failed)?;
         let folder = self.open(name)?;
         if let Some(mode) = mode {

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use slurm_core::context::JobContext;
+use slurm_core::durable;
 use slurm_core::ids::JobId;
 use slurm_core::outcome::{Failure, FailureKind};
 
@@ -181,7 +182,7 @@ impl Workflow {
     pub fn shared_dir(&self) -> std::io::Result<PathBuf> {
         let path = self.dir().join("shared");
         if !matches!(self.cluster.submitter(), Submitter::Plan { .. }) {
-            std::fs::create_dir_all(&path)?;
+            durable::create_dirs(&path)?;
         }
         Ok(path)
     }

@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 use slurm::error::{Refusal, SubmitError};
 use slurm::{BackendKind, Cluster, Error, Job, Ssh};
 
-use crate::common::{Site, login_node, on, result_of, variable};
+use crate::common::{PATIENCE, Site, login_node, on, result_of, until, variable};
 use crate::on_slurm::wrapper;
 use crate::proxy::Proxy;
 use crate::sshd::Sshd;

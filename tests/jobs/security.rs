@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use slurm::error::HostError;
-use slurm::{BackendKind, Cluster, Error, JobState, Secret, Slurmfile};
+use slurm::{BackendKind, Cluster, Error, JobContext, JobState, Secret, Slurmfile, Workflow};
 
 use crate::common::{Site, error_of, on_all, on_both, result_of, until};
 use crate::roles;
@@ -69,9 +69,67 @@ fn permissions(site: &Site) {
 fn no_wider_than_the_directory(site: &Site) {
     let job = add::job(1, 2).submit(&tight(site)).unwrap();
     assert_eq!(result_of(&job), 3);
-    for name in ["spec", "job.json", "result", "submitted.json"] {
-        assert_eq!(mode(job.job_dir().join(name)) & 0o077, 0, "{name}");
+    assert_private(site, job.job_dir(), &["spec", "job.json", "result", "submitted.json"]);
+    let array = leave_files::map([0, -1]).submit(&tight(site)).unwrap();
+    assert_eq!(array.wait().unwrap().failed, 1);
+    array.retry_failed().unwrap();
+    let files = ["items", "script.sh", "results/0", "checkpoint/1/state", "retry-1.json"];
+    assert_private(site, array.job_dir(), &files);
+    let several = leave_files::job(0).ntasks(2).submit(&tight(site)).unwrap();
+    result_of(&several);
+    assert_private(site, several.job_dir(), &["result", "events.jsonl"]);
+    let flow = small_workflow::job().submit(&tight(site)).unwrap();
+    assert_eq!(result_of(&flow), 3);
+    let journal = ["journal.jsonl", "workflow.json", "shared", "tasks/add", "tasks/leave_files"];
+    assert_private(site, flow.job_dir(), &journal);
+}
+
+/// Leaves files where a task may.
+#[slurm::task(time = "5:00", mem = "100M")]
+fn leave_files(ctx: &JobContext, number: i64) -> std::io::Result<()> {
+    for dir in [ctx.output_dir()?, ctx.checkpoint_dir()?] {
+        let path = dir.join("state");
+        fs::write(&path, "x")?;
+        // What the task's own files are like is the task's business.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     }
+    if number < 0 { Err(std::io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn small_workflow(flow: &Workflow) -> slurm::Result<i64> {
+    fs::create_dir_all(flow.shared_dir().unwrap().join("below")).unwrap();
+    leave_files::map([0, 1]).submit(flow)?.results()?;
+    add::job(1, 2).submit(flow)?.result()
+}
+
+/// Asserts that nobody but the owner may read or list anything below `dir`, and that these names are there.
+fn assert_private(site: &Site, dir: &Path, names: &[&str]) {
+    for name in names {
+        assert!(dir.join(name).exists(), "{name} is not there");
+    }
+    let open: Vec<PathBuf> = entries_below(dir)
+        .into_iter()
+        .filter(|path| mode(path) & 0o077 != 0 && !path.ends_with("shared/below"))
+        // Slurm makes the logs, as the umask says.
+        .filter(|path| site.kind == BackendKind::Local || !is_log(path))
+        .collect();
+    assert_eq!(open, [""; 0].map(PathBuf::from), "others may look into these");
+}
+
+fn is_log(path: &Path) -> bool {
+    let of_element =
+        path.parent().is_some_and(|dir| dir.ends_with("stdout") || dir.ends_with("stderr"));
+    let of_job = path.extension().is_some_and(|end| end == "out" || end == "err");
+    path.is_file() && (of_element || of_job)
+}
+
+/// Everything below a directory, and the directory.
+fn entries_below(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let below =
+        entries.flat_map(|path| if path.is_dir() { entries_below(&path) } else { vec![path] });
+    std::iter::once(dir.to_owned()).chain(below).collect()
 }
 
 /// Waits for a file, and returns what is not among its arguments.

@@ -5,13 +5,14 @@
 //! workflow dies, its next run knows of every job that may exist.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use slurm_core::durable;
 use slurm_core::ids::{JobId, PreId};
 
 use super::key::{Key, Shape};
@@ -111,12 +112,12 @@ impl Journal {
     pub(super) fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(FILE);
         let opened = (|| {
-            fs::create_dir_all(dir)?;
+            durable::create_dirs(dir)?;
             let text = match fs::read(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
                 other => other?,
             };
-            let file = OpenOptions::new().append(true).create(true).open(&path)?;
+            let file = durable::append_to(&path)?;
             if text.is_empty() {
                 // So that a crash of the file server cannot take the whole file back.
                 File::open(dir)?.sync_all()?;

@@ -1,7 +1,8 @@
 //! The processes of jobs.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use slurm_core::durable;
 use slurm_core::ids::JobId;
 
 use super::Event;
@@ -76,9 +78,11 @@ pub(super) fn start(
 
 fn open_log(path: &Path, append: bool) -> io::Result<File> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+        durable::create_dirs(parent)?;
     }
-    OpenOptions::new().create(true).append(append).write(true).truncate(!append).open(path)
+    let mut options = OpenOptions::new();
+    options.create(true).mode(durable::mode_beside(path)?);
+    options.append(append).write(true).truncate(!append).open(path)
 }
 
 fn watch(job: JobId, mut child: Child, events: Sender<Event>) {
