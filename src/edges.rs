@@ -66,6 +66,7 @@ pub(crate) mod sealed {
     #[derive(Debug)]
     pub struct Watched<'a> {
         pub(crate) cluster: &'a Cluster,
+        pub(crate) task: &'a str,
         pub(crate) subject: Arc<dyn Subject>,
     }
 
@@ -75,7 +76,8 @@ pub(crate) mod sealed {
         }
 
         fn watched(&self) -> Watched<'_> {
-            Watched { cluster: self.cluster(), subject: self.subject() }
+            let task = &self.handle().task;
+            Watched { cluster: self.cluster(), task, subject: self.subject() }
         }
     }
 
@@ -85,7 +87,8 @@ pub(crate) mod sealed {
         }
 
         fn watched(&self) -> Watched<'_> {
-            Watched { cluster: self.cluster(), subject: self.subject() }
+            let task = &self.handle().task;
+            Watched { cluster: self.cluster(), task, subject: self.subject() }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Telling a person how far an array has come, while the program waits for it.
+//! Telling a person how far arrays have come, while the program waits for them.
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -75,6 +75,8 @@ pub(crate) struct Reporter {
     name: String,
     began: Instant,
     bar: Option<ProgressBar>,
+    /// Whether there was a bar.
+    was_shown: bool,
     /// When the last line was written.
     told: Option<Instant>,
 }
@@ -93,7 +95,7 @@ impl Reporter {
             ProgressMode::Auto => ProgressMode::Plain,
             mode => mode,
         };
-        Self { mode, name, began: Instant::now(), bar: None, told: None }
+        Self { mode, name, began: Instant::now(), bar: None, was_shown: false, told: None }
     }
 
     /// Returns when to show something next.
@@ -108,12 +110,7 @@ impl Reporter {
     /// Shows how far it has come.
     pub(crate) fn show(&mut self, progress: Progress) {
         match self.mode {
-            ProgressMode::Bar if self.began.elapsed() >= PATIENCE => {
-                let name = &self.name;
-                let bar = self.bar.get_or_insert_with(|| new_bar(name, progress.items as u64));
-                bar.set_message(counts(progress));
-                bar.set_position(progress.ended() as u64);
-            }
+            ProgressMode::Bar if self.began.elapsed() >= PATIENCE => self.draw(progress),
             ProgressMode::Plain if self.next().is_some_and(|next| next <= Instant::now()) => {
                 self.told = Some(Instant::now());
                 self.line(progress);
@@ -122,15 +119,36 @@ impl Reporter {
         }
     }
 
-    /// Shows the end, if anything was shown before.
-    pub(crate) fn end(&mut self, progress: Progress) {
+    /// Leaves the terminal to the program before it waits on: the bar goes until it is shown again. A line that
+    /// is due is written, however short each of the waits is.
+    pub(crate) fn pause(&mut self, progress: impl FnOnce() -> Progress) {
         if let Some(bar) = self.bar.take() {
-            bar.set_position(progress.ended() as u64);
-            bar.set_message(counts(progress));
-            bar.abandon();
-        } else if self.told.take().is_some() {
-            self.line(progress);
+            bar.finish_and_clear();
         }
+        let due = || self.next().is_some_and(|next| next <= Instant::now());
+        if self.mode == ProgressMode::Plain && due() {
+            self.show(progress());
+        }
+    }
+
+    /// Shows the end, if anything was shown before.
+    pub(crate) fn end(&mut self, progress: impl FnOnce() -> Progress) {
+        if self.was_shown {
+            self.was_shown = false;
+            self.draw(progress());
+            self.bar.take().iter().for_each(ProgressBar::abandon);
+        } else if self.told.take().is_some() {
+            self.line(progress());
+        }
+    }
+
+    fn draw(&mut self, progress: Progress) {
+        let Self { name, began, .. } = self;
+        let bar = || new_bar(name, progress.items as u64).with_elapsed(began.elapsed());
+        let bar = self.bar.get_or_insert_with(bar);
+        bar.set_message(counts(progress));
+        bar.set_position(progress.ended() as u64);
+        self.was_shown = true;
     }
 
     fn line(&self, progress: Progress) {
@@ -139,6 +157,16 @@ impl Reporter {
         // A closed standard error is nobody who could be told.
         let _ = writeln!(std::io::stderr(), "{}: {ended} of {items} items, {counts}", self.name);
     }
+}
+
+/// Returns the earlier of two moments, if there is one.
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+/// Returns the name of a task as a person calls it.
+pub(crate) fn short_name(task: &str) -> String {
+    task.rsplit("::").next().unwrap_or_default().to_owned()
 }
 
 fn counts(progress: Progress) -> String {

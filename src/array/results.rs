@@ -15,7 +15,7 @@ use super::{ArrayHandle, JobArray};
 use crate::conclude::{self, Case};
 use crate::error::{Error, JobError, JobErrorKind, Result, UpstreamFailure};
 use crate::poll::{End, Watch};
-use crate::progress::Reporter;
+use crate::progress::{self, Reporter};
 
 impl<T> JobArray<T> {
     /// Waits for all items and returns their values, in their order.
@@ -89,10 +89,23 @@ impl<T> JobArray<T> {
     /// # Errors
     /// As [`wait`](Self::wait).
     pub fn wait_within(&self, limit: Duration) -> Result<Progress> {
-        let watch = self.watched()?;
+        let (watch, mut reporter) = (self.watched()?, self.reporter());
         let deadline = Instant::now().checked_add(limit);
         let ended = || self.watch.check(|state| state.is_complete().then_some(()));
-        self.cluster.poller().wait(deadline, ended).transpose()?;
+        loop {
+            let until = progress::earlier(deadline, reporter.next());
+            if let Some(ended) = self.cluster.poller().wait(until, ended) {
+                ended?;
+                reporter.end(|| self.progress());
+                break;
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                // Whoever waits in portions wants no line for each.
+                reporter.pause(|| self.progress());
+                break;
+            }
+            reporter.show(self.progress());
+        }
         drop(watch);
         self.tell_end();
         Ok(self.progress())
@@ -105,7 +118,7 @@ impl<T> JobArray<T> {
     /// # Errors
     /// If there can be no thread that looks for them.
     pub fn stream(&self) -> Result<Stream<'_, T>> {
-        Ok(Stream { array: self, given: 0, _watch: self.watched()? })
+        Ok(Stream { array: self, given: 0, reporter: self.reporter(), _watch: self.watched()? })
     }
 
     pub(super) fn watched(&self) -> Result<Watch> {
@@ -135,12 +148,11 @@ impl<T> JobArray<T> {
     }
 
     fn begin_wait(&self) -> Result<Wait<'_, T>> {
-        let reporter = Reporter::new(self.cluster.progress(), self.short_name());
-        Ok(Wait { array: self, reporter, _watch: self.watched()? })
+        Ok(Wait { array: self, reporter: self.reporter(), _watch: self.watched()? })
     }
 
-    fn short_name(&self) -> String {
-        self.handle.task.rsplit("::").next().unwrap_or_default().to_owned()
+    fn reporter(&self) -> Reporter {
+        Reporter::new(self.cluster.progress(), progress::short_name(&self.handle.task))
     }
 
     /// Returns what an item gave.
@@ -209,7 +221,7 @@ impl<T> Wait<'_, T> {
 
 impl<T> Drop for Wait<'_, T> {
     fn drop(&mut self) {
-        self.reporter.end(self.array.progress());
+        self.reporter.end(|| self.array.progress());
         self.array.tell_end();
     }
 }
@@ -219,7 +231,14 @@ pub struct Stream<'a, T> {
     array: &'a JobArray<T>,
     /// How many were given already.
     given: usize,
+    reporter: Reporter,
     _watch: Watch,
+}
+
+impl<T> Drop for Stream<'_, T> {
+    fn drop(&mut self) {
+        self.reporter.end(|| self.array.progress());
+    }
 }
 
 impl<T> fmt::Debug for Stream<'_, T> {
@@ -232,7 +251,7 @@ impl<T> Iterator for Stream<'_, T> {
     type Item = (usize, Result<T>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (array, given) = (self.array, &mut self.given);
+        let (array, given, reporter) = (self.array, &mut self.given, &mut self.reporter);
         let mut next = || {
             array.watch.check(|state| {
                 while state.ended.get(*given) == Some(&NO_ITEM) {
@@ -246,10 +265,15 @@ impl<T> Iterator for Stream<'_, T> {
                 }
             })
         };
-        let found = match next() {
-            Some(found) => found,
-            None => array.cluster.poller().wait(None, next)?,
+        let found = loop {
+            // Without taking the poller's lock for what is there already.
+            let found = next().or_else(|| array.cluster.poller().wait(reporter.next(), &mut next));
+            if let Some(found) = found {
+                break found;
+            }
+            reporter.show(array.progress());
         };
+        reporter.pause(|| array.progress());
         match found {
             Ok(Some((index, slot))) => {
                 self.given += 1;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
 
-use super::state::State;
+use super::state::{Progress, State};
 use crate::backend::{Asked, Cadence, Survey};
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
@@ -43,6 +43,10 @@ impl ArrayWatch {
 impl Subject for ArrayWatch {
     fn is_settled(&self) -> bool {
         self.missing.get().is_some() || self.state().is_complete()
+    }
+
+    fn progress(&self) -> Progress {
+        self.state().progress()
     }
 
     fn jobs(&self, asked: &mut Vec<Asked>) {

@@ -7,9 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
 use slurm_core::ids::JobId;
+use slurm_core::state::JobState;
 
 use super::{End, Fate, MissingCommand, Subject};
+use crate::array::Progress;
 use crate::backend::{Asked, Cadence, Survey};
+use crate::conclude;
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
 
@@ -30,6 +33,8 @@ pub(crate) struct JobWatch {
     job: JobId,
     result: PathBuf,
     verdict: OnceCell<Result<Verdict, MissingCommand>>,
+    /// Whether it has a value, once somebody wants to know.
+    succeeded: OnceCell<bool>,
     notes: Mutex<Notes>,
 }
 
@@ -42,7 +47,8 @@ struct Notes {
 impl JobWatch {
     /// Returns the watch of the job `job` whose outcome will be at `result`.
     pub(crate) fn new(job: JobId, result: PathBuf) -> Self {
-        Self { job, result, verdict: OnceCell::new(), notes: Mutex::default() }
+        let (verdict, succeeded) = (OnceCell::new(), OnceCell::new());
+        Self { job, result, verdict, succeeded, notes: Mutex::default() }
     }
 
     /// Returns how the job ended, if that is known.
@@ -67,6 +73,25 @@ impl JobWatch {
 impl Subject for JobWatch {
     fn is_settled(&self) -> bool {
         self.verdict.get().is_some()
+    }
+
+    fn progress(&self) -> Progress {
+        let mut progress = Progress { items: 1, ..Progress::default() };
+        let Some(known) = self.verdict.get() else {
+            let notes = self.notes();
+            let runs = notes.fate.last().is_some_and(|seen| seen.state == JobState::Running);
+            progress.running = usize::from(runs);
+            return progress;
+        };
+        let has_value = || {
+            let state = known.as_ref().map(conclude::state_of);
+            state.is_ok_and(|state| state == JobState::Completed)
+        };
+        match self.succeeded.get_or_init(has_value) {
+            true => progress.succeeded = 1,
+            false => progress.failed = 1,
+        }
+        progress
     }
 
     fn jobs(&self, asked: &mut Vec<Asked>) {

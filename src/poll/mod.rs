@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use slurm_core::ids::JobId;
 
+use crate::array::Progress;
 use crate::backend::{Asked, Backend, Cadence, Survey};
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
@@ -33,6 +34,9 @@ use room::Room;
 pub(crate) trait Subject: fmt::Debug + Send + Sync {
     /// Returns whether nothing is left to be found out.
     fn is_settled(&self) -> bool;
+
+    /// Returns how far it has come, as far as is known.
+    fn progress(&self) -> Progress;
 
     /// Adds what the backend has to be asked about.
     fn jobs(&self, asked: &mut Vec<Asked>);

@@ -21,6 +21,7 @@ mod options;
 mod other_users;
 mod over_ssh;
 mod parts;
+mod progress;
 mod proxy;
 mod requests;
 mod requeue;
@@ -69,6 +70,7 @@ fn main() {
     trials.extend(workflow_arrays::trials());
     trials.extend(survival::trials());
     trials.extend(graph::trials());
+    trials.extend(progress::trials());
     if common::cluster_is_missing() {
         eprintln!(
             "no cluster is up, so tests named `slurm::…` and `ssh::…` are ignored: eval \"$(tests/cluster/up)\""

@@ -31,14 +31,7 @@ pub(crate) fn run_program(
     adjust: impl FnOnce(&mut Command),
 ) -> String {
     let mut command = Command::new(program);
-    command
-        .env(ROLE, role)
-        .env(ARGUMENT, argument)
-        .env("SLURM_SDK_BACKEND", site.kind.as_str())
-        .env("SLURM_SDK_JOB_BASE_DIR", site.base.path());
-    if site.kind == BackendKind::Ssh {
-        command.env("SLURMFILE", crate::common::slurmfile(site.base.path()));
-    }
+    cast(&mut command, site, role, argument);
     adjust(&mut command);
     let Output { stdout, stderr, .. } = command.output().unwrap();
     let text = String::from_utf8(stdout).unwrap();
@@ -48,6 +41,18 @@ pub(crate) fn run_program(
         String::from_utf8_lossy(&stderr)
     );
     text.trim_end().to_owned()
+}
+
+/// Gives a command that starts this program a role.
+pub(crate) fn cast(command: &mut Command, site: &crate::common::Site, role: &str, argument: &str) {
+    command
+        .env(ROLE, role)
+        .env(ARGUMENT, argument)
+        .env("SLURM_SDK_BACKEND", site.kind.as_str())
+        .env("SLURM_SDK_JOB_BASE_DIR", site.base.path());
+    if site.kind == BackendKind::Ssh {
+        command.env("SLURMFILE", crate::common::slurmfile(site.base.path()));
+    }
 }
 
 /// Runs this program in a role that panics if something is not as it should be.
@@ -69,6 +74,10 @@ pub(crate) fn play() {
     let argument = std::env::var(ARGUMENT).unwrap_or_default();
     if role == "requests" {
         crate::requests::count(&argument);
+        std::process::exit(0);
+    }
+    if role == "progress" {
+        crate::progress::play(&argument);
         std::process::exit(0);
     }
     let cluster = Cluster::from_env().unwrap();

@@ -1,0 +1,156 @@
+//! What a person who waits for arrays sees.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+
+use libtest_mimic::Trial;
+use slurm::{BackendKind, ClusterBuilder, JobArray};
+
+use crate::common::{PATIENCE, Site, on};
+use crate::roles;
+use crate::tasks::{square, wait_for};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let local = |name, body| on(BackendKind::Local, name, body);
+    vec![
+        local("every_wait_for_an_array_shows_a_bar", a_bar),
+        local("without_a_terminal_progress_is_lines", lines),
+        local("progress_that_is_off_is_silent", silence),
+    ]
+}
+
+const WAYS: &[&str] = &["results", "wait_within", "stream", "as_completed"];
+
+/// Waits, in one of several ways, for an array whose last item ends once the file `go` is there.
+pub(crate) fn play(argument: &str) {
+    let (way, rest) = argument.split_once(' ').unwrap();
+    let (mode, go) = rest.split_once(' ').unwrap();
+    // Several of these wait at the same time.
+    let builder = ClusterBuilder::from_env().unwrap().local_cpus(9);
+    let cluster = builder.progress(mode.parse().unwrap()).build().unwrap();
+    // This one is there already.
+    let program = std::env::current_exe().unwrap();
+    let array = wait_for::map([program.as_path(), Path::new(go)]).submit(&cluster).unwrap();
+    let wait = |array: &JobArray<bool>| match way {
+        "results" => array.results().unwrap().len(),
+        "wait_within" => array.wait_within(PATIENCE).unwrap().ended(),
+        "stream" => array.stream().unwrap().count(),
+        _ => {
+            let other = square::map([3]).submit(&cluster).unwrap();
+            slurm::as_completed(&[array, &other]).unwrap().count()
+        }
+    };
+    println!("{} have ended", wait(&array));
+}
+
+/// A process that plays the role, and what it has written so far.
+struct Waiting {
+    child: Child,
+    written: Receiver<Vec<u8>>,
+    text: String,
+    go: PathBuf,
+}
+
+impl Waiting {
+    fn begin(site: &Site, way: &str, mode: &str, on_terminal: bool) -> Self {
+        let go = site.path(&format!("go-{way}-{mode}"));
+        let program = std::env::current_exe().unwrap();
+        let mut command = match on_terminal {
+            // Of util-linux: runs a command on a terminal of its own, and copies what it prints.
+            true => {
+                let mut script = Command::new("script");
+                // A bar needs room.
+                let line = format!("stty cols 120 rows 30; exec '{}'", program.display());
+                script.args(["-qefc", &line, "/dev/null"]);
+                script
+            }
+            false => Command::new(program),
+        };
+        let argument = format!("{way} {mode} {}", go.display());
+        roles::cast(&mut command, site, "progress", &argument);
+        command.env("TERM", "xterm").env("SHELL", "/bin/sh").stdin(Stdio::null());
+        let (reader, writer) = std::io::pipe().unwrap();
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let child = command.spawn().unwrap();
+        drop(command);
+        Self { child, written: receiver(reader), text: String::new(), go }
+    }
+
+    /// Reads on until `word` is there.
+    fn until(&mut self, word: &str) {
+        while !self.text.contains(word) {
+            let Ok(bytes) = self.written.recv_timeout(PATIENCE) else {
+                panic!("waited in vain for {word:?} in {:?}", self.text)
+            };
+            self.text.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    /// Lets the last item end, and returns all that was written.
+    fn end(mut self) -> String {
+        std::fs::write(&self.go, "").unwrap();
+        self.until("have ended");
+        assert!(self.child.wait().unwrap().success(), "{:?}", self.text);
+        self.text
+            .extend(self.written.iter().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+        self.text
+    }
+}
+
+fn receiver(mut reader: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, written) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = reader.read(&mut buffer) {
+            if sender.send(buffer[..length].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    written
+}
+
+/// What a bar shows while the last item is open, and at the end.
+fn counts(way: &str) -> (&'static str, &'static str) {
+    if way == "as_completed" { ("2/3", "3/3") } else { ("1/2", "2/2") }
+}
+
+fn a_bar(site: &Site) {
+    for way in WAYS {
+        let mut waiting = Waiting::begin(site, way, "auto", true);
+        let (begun, all) = counts(way);
+        waiting.until(begun);
+        let text = waiting.end();
+        assert!(text.contains("[=") && text.contains(all), "{way}: {text:?}");
+        assert!(text.contains('\r'), "it is redrawn: {text:?}");
+    }
+}
+
+fn lines(site: &Site) {
+    let all: Vec<Waiting> =
+        WAYS.iter().map(|way| Waiting::begin(site, way, "auto", false)).collect();
+    for (way, mut waiting) in WAYS.iter().zip(all) {
+        let (begun, all) = match *way {
+            "as_completed" => ("2 jobs: 2 of 3 items", "2 jobs: 3 of 3 items"),
+            _ => ("wait_for: 1 of 2 items", "wait_for: 2 of 2 items"),
+        };
+        waiting.until(begun);
+        let text = waiting.end();
+        assert!(text.contains(all) && !text.contains('\r'), "{way}: {text:?}");
+    }
+}
+
+fn silence(site: &Site) {
+    for way in WAYS {
+        let silent = Waiting::begin(site, way, "off", true);
+        // One that began later shows its bar by now.
+        let mut other = Waiting::begin(site, way, "bar", true);
+        other.until(counts(way).0);
+        other.end();
+        let text = silent.end();
+        let told = text.trim().ends_with("have ended") && text.lines().count() == 1;
+        assert!(told, "{way}: {text:?}");
+    }
+}
