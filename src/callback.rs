@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use slurm_core::options;
@@ -20,7 +21,8 @@ use crate::slurmfile::CallbackSettings;
 ///
 /// A callback runs in the process that submits or waits, never in a job. [`callback!`](crate::callback!)
 /// gives it a name; the `callbacks` of a [Slurmfile](crate::Slurmfile) say which of them are used and with which
-/// arguments. No code is loaded: a Slurmfile can only name what the program has.
+/// arguments. No code is loaded: a Slurmfile can only name what the program has. The program itself uses one by
+/// [`ClusterBuilder::callback`](crate::ClusterBuilder::callback), without a name.
 ///
 /// For an array, `on_submitted` is called for each Slurm array that it takes, and
 /// [`on_array_ended`](Self::on_array_ended) once for all of them.
@@ -141,19 +143,41 @@ pub static CALLBACKS: [CallbackEntry];
 
 /// The callbacks of a cluster.
 #[derive(Default)]
-pub(crate) struct Callbacks(Vec<(&'static str, Box<dyn Callback>)>);
+pub(crate) struct Callbacks(Vec<(&'static str, Arc<dyn Callback>)>);
+
+/// Those that the program has made itself, with the names of their types.
+#[derive(Clone, Default)]
+pub(crate) struct OwnCallbacks(Vec<(&'static str, Arc<dyn Callback>)>);
+
+impl fmt::Debug for OwnCallbacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl OwnCallbacks {
+    pub(crate) fn add<C: Callback + 'static>(&mut self, callback: C) {
+        self.0.push((std::any::type_name::<C>(), Arc::new(callback)));
+    }
+}
 
 impl Callbacks {
-    /// Makes the callbacks that a Slurmfile names.
+    /// Makes the callbacks that a Slurmfile names; those that the program has made come after them.
     ///
     /// # Errors
     /// If there is none of the name, two are, or the arguments are not what it takes.
-    pub(crate) fn new(settings: &[CallbackSettings]) -> Result<Self> {
+    pub(crate) fn new(settings: &[CallbackSettings], own: &OwnCallbacks) -> Result<Self> {
         let make = |settings: &CallbackSettings| {
             let entry = find(&settings.name).map_err(|message| settings.wrong_name(message))?;
-            settings.with_args(|args| (entry.make)(args)).map(|callback| (entry.name, callback))
+            let made = settings.with_args(|args| (entry.make)(args));
+            made.map(|callback| (entry.name, Arc::from(callback)))
         };
-        settings.iter().map(make).collect::<Result<_>>().map(Self)
+        settings
+            .iter()
+            .map(make)
+            .chain(own.0.iter().cloned().map(Ok))
+            .collect::<Result<_>>()
+            .map(Self)
     }
 
     pub(crate) fn on_submitted(&self, job: &JobHandle, submission: &Explanation) {

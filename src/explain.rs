@@ -98,7 +98,7 @@ pub struct ExplainedOption {
     pub key: String,
     /// The value in canonical form; `None` for a flag.
     pub value: Option<String>,
-    /// Where it was set: `default`, `Slurmfile`, `attribute` or `call`.
+    /// Where it was set: `default`, `Slurmfile`, `cluster` (its builder), `attribute` or `call`.
     pub source: String,
 }
 
@@ -106,6 +106,7 @@ pub(crate) fn explained(options: &OptionSet) -> Vec<ExplainedOption> {
     let source = |source| match source {
         Source::Default => "default",
         Source::Slurmfile => "Slurmfile",
+        Source::Cluster => "cluster",
         Source::Attribute => "attribute",
         Source::CallSite => "call",
     };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 
+use super::every_job::EveryJob;
 use super::{Cluster, Inner, Submitter};
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
@@ -89,6 +90,7 @@ pub struct ClusterBuilder {
     local_gpus: Option<u32>,
     script_permissions: Option<u32>,
     job_dir_permissions: Option<u32>,
+    pub(super) every_job: EveryJob,
     dry_run: bool,
     progress: ProgressMode,
 }
@@ -188,9 +190,10 @@ impl ClusterBuilder {
     /// yet.
     ///
     /// # Errors
-    /// If there is no home directory and no job base directory was set, or this program cannot find
-    /// its own file, or the host cannot be reached.
-    pub fn build(self) -> Result<Cluster> {
+    /// If what was set is wrong, or there is no home directory and no job base directory was set, or this
+    /// program cannot find its own file, or the host cannot be reached.
+    pub fn build(mut self) -> Result<Cluster> {
+        self.environment = self.every_job.over(self.environment)?;
         let variable = || std::env::var_os("SLURM_SDK_JOB_BASE_DIR").filter(|dir| !dir.is_empty());
         let given = self.job_base_dir.clone().or_else(|| variable().map(PathBuf::from));
         let given = given.or_else(|| self.environment.job_base_dir.clone());
@@ -206,7 +209,8 @@ impl ClusterBuilder {
             self.script_permissions.or(self.environment.script_permissions),
             self.job_dir_permissions.or(self.environment.job_dir_permissions),
         )?;
-        let callbacks = Arc::new(Callbacks::new(&self.environment.callbacks)?);
+        let callbacks =
+            Arc::new(Callbacks::new(&self.environment.callbacks, &self.every_job.callbacks)?);
         let backend: Arc<dyn Backend> =
             match self.backend.or(self.environment.backend).unwrap_or_default() {
                 BackendKind::Local => {

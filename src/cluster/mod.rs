@@ -2,6 +2,7 @@
 
 mod attach;
 mod config;
+mod every_job;
 mod execute;
 
 use std::fmt;

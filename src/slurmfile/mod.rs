@@ -217,7 +217,7 @@ impl Environment {
     ///
     /// Values replace values; `setup` lines come before those of `over`, and so do callbacks but those that it
     /// names too.
-    fn under(mut self, over: &Self) -> Self {
+    pub(crate) fn under(mut self, over: &Self) -> Self {
         self.backend = over.backend.or(self.backend);
         self.job_base_dir = over.job_base_dir.clone().or(self.job_base_dir);
         self.runner_binary = over.runner_binary.clone().or(self.runner_binary);

@@ -6,14 +6,18 @@ use std::path::PathBuf;
 use libtest_mimic::Trial;
 use serde::Deserialize;
 use slurm::{
-    ArrayHandle, Callback, CallbackResult, Explanation, JobHandle, JobState, Progress, Slurmfile,
+    ArrayHandle, BackendKind, Callback, CallbackResult, Explanation, JobHandle, JobState, Progress,
+    Slurmfile,
 };
 
-use crate::common::{Site, error_of, on_all, result_of};
+use crate::common::{Site, error_of, on, on_all, result_of};
 use crate::tasks::{add, exit_with};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_all("callbacks_are_called_and_can_do_no_harm", callbacks).into()
+    let mut trials: Vec<Trial> =
+        on_all("callbacks_are_called_and_can_do_no_harm", callbacks).into();
+    trials.push(on(BackendKind::Local, "a_callback_needs_no_slurmfile", callbacks_without_a_name));
+    trials
 }
 
 #[derive(Deserialize)]
@@ -58,6 +62,17 @@ impl Callback for Fails {
 
 slurm::callback!("note" => Note);
 slurm::callback!("fails" => Fails);
+
+fn callbacks_without_a_name(site: &Site) {
+    let file = site.path("note");
+    let builder = site.builder().job_base_dir(site.base.path());
+    let cluster = builder.callback(Fails {}).callback(Note { file: file.clone() }).build().unwrap();
+    let job = add::job(1, 2).submit(&cluster).unwrap();
+    assert_eq!(result_of(&job), 3);
+    let told = fs::read_to_string(&file).unwrap();
+    let id = job.id();
+    assert_eq!(told, format!("submitted {id} jobs::tasks::add\nended {id} COMPLETED\n"));
+}
 
 fn callbacks(site: &Site) {
     let file = site.path("note");

@@ -17,6 +17,8 @@ pub enum Source {
     Default,
     /// A Slurmfile.
     Slurmfile,
+    /// The program, of all jobs of a cluster.
+    Cluster,
     /// The attribute of the task.
     Attribute,
     /// The caller of the task.
