@@ -1,6 +1,7 @@
 //! From what was found to what is told.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::path::Path;
 
 use slurm_core::codec::{self, CodecError};
@@ -8,14 +9,14 @@ use slurm_core::frame::FrameError;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::DependencyKind;
-use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome};
-use slurm_core::segment::{HEADER, RecordKind, Records};
+use slurm_core::outcome::{Ending, Failure, FailureKind, MissingItem, Outcome};
+use slurm_core::segment::{HEADER, Record, RecordKind, Records};
 use slurm_core::spec::ReadError;
 use slurm_core::state::JobState;
 
 use crate::backend::{Asked, Indices, NO_ROOM, Sighting, written};
 use crate::cluster::Cluster;
-use crate::edges::Edge;
+use crate::edges::{Edge, EdgeElement};
 use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::host::{Found, Look};
@@ -41,6 +42,8 @@ pub(crate) trait Case {
     fn stderr_end(&self) -> String;
     /// Returns the jobs that it waited for in vain, with what became of each; see [`upstream`].
     fn upstream(&self) -> Vec<UpstreamFailure>;
+    /// Returns the cluster that ran it.
+    fn cluster(&self) -> &Cluster;
 }
 
 /// The state that a verdict amounts to.
@@ -135,10 +138,20 @@ struct Failing {
 impl Looks<'_> {
     /// Returns what became of the job behind `edge`, if that is not what was needed.
     fn at(&mut self, edge: &Edge) -> Option<Failing> {
+        // However that one ended, it was no obstacle.
+        if [DependencyKind::After, DependencyKind::AfterAny]
+            .map(DependencyKind::as_str)
+            .contains(&&*edge.kind)
+        {
+            return None;
+        }
         self.left = self.left.checked_sub(1)?;
-        let fate = match edge.items {
-            None => job_failure(self.cluster, edge),
-            Some(_) => array_failure(self.cluster, edge),
+        let fate = match (edge.items, edge.element) {
+            (None, _) => job_failure(self.cluster, edge),
+            (Some(_), Some(element @ EdgeElement { item: Some(item), .. })) => {
+                item_failure(self.cluster, edge, element, item)
+            }
+            (Some(_), _) => array_failure(self.cluster, edge),
         };
         let (message, never_ran) = match (fate, edge.kind == DependencyKind::AfterNotOk.as_str()) {
             (Some(fate), false) => fate,
@@ -186,6 +199,53 @@ fn job_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
             seen.is_end().then(|| (message(), may_have_waited_in_vain(&seen)))
         }
     }
+}
+
+/// What an item has left in place of a value; nothing if it has one, or may still have.
+fn item_failure(cluster: &Cluster, edge: &Edge, element: EdgeElement, item: u64) -> Option<Fate> {
+    let segment = JobDir::at(&edge.dir).segment(element.number);
+    let bytes = cluster.backend().host().read(&segment, 0).ok().flatten().unwrap_or_default();
+    let is_it = |record: &Record| {
+        record.index == item && matches!(record.kind, RecordKind::Value | RecordKind::Failure)
+    };
+    match Records::new(&bytes, HEADER).filter(is_it).last() {
+        Some(record) if record.kind == RecordKind::Value => None,
+        Some(record) => {
+            let failure = codec::decode::<Failure>(&bytes[record.payload]);
+            let failure = failure.map_or_else(|e| e.to_string(), |f| f.to_string());
+            Some((failed_item(item, failure), false))
+        }
+        None => ended_without(cluster, edge.job, element.index, item),
+    }
+}
+
+fn failed_item(item: u64, failure: impl Display) -> String {
+    format!("failed: item {item}: {failure}")
+}
+
+/// The end of the element of an item that has left nothing, if it has ended.
+fn ended_without(cluster: &Cluster, job: JobId, index: u32, item: u64) -> Option<Fate> {
+    let asked = Asked { job, elements: Some(vec![(index, index)]) };
+    let elements = cluster.backend().survey(&[asked]).ok()?.elements.remove(&job)?;
+    let is_it = |(indices, seen): &&(Indices, Sighting)| {
+        seen.is_end() && indices.iter().any(|(first, last)| (*first..=*last).contains(&index))
+    };
+    let (_, seen) = elements.iter().find(is_it)?;
+    let message = format!("{}: its element ended as {}", no_value(item), seen.state);
+    Some((message, may_have_waited_in_vain(seen)))
+}
+
+fn no_value(item: u64) -> String {
+    format!("left no value of item {item}")
+}
+
+/// What became of an item that a runner has missed.
+fn missing_item(cluster: &Cluster, missing: MissingItem) -> UpstreamFailure {
+    let MissingItem { task, job, index, item, failure } = missing;
+    let failure = failure.map(|failure| failed_item(item, failure));
+    let ended = || ended_without(cluster, job, index, item).map(|(message, _)| message);
+    let message = failure.or_else(ended);
+    UpstreamFailure { job, task, message: message.unwrap_or_else(|| no_value(item)) }
 }
 
 fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
@@ -268,6 +328,10 @@ pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> Jo
     let mut report = report(job, None);
     report.state = Some(JobState::Failed);
     report.node = node.map(str::to_owned);
+    if let Some(missing) = failure.missing {
+        let upstream = vec![missing_item(job.cluster(), *missing)];
+        return JobError { kind: JobErrorKind::DependencyFailed { upstream }, job: report };
+    }
     let kind = match failure.kind {
         FailureKind::Signature | FailureKind::UnknownTask | FailureKind::Version => {
             JobErrorKind::VersionMismatch { reason: failure.message }

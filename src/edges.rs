@@ -35,6 +35,21 @@ pub struct Edge {
     /// Whether its result, or one of its results, is an argument.
     #[serde(default)]
     pub carries_result: bool,
+    /// The element that is waited for, if it is not all of an array.
+    #[serde(default)]
+    pub element: Option<EdgeElement>,
+}
+
+/// An element of an array that another job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EdgeElement {
+    /// Its index in the Slurm array.
+    pub index: u32,
+    /// Its number among the elements of all Slurm arrays of the submission.
+    pub number: u64,
+    /// The item whose value is needed, if it is a single one.
+    pub item: Option<u64>,
 }
 
 /// What jobs can wait for: a [`Job`] or a [`JobArray`].
@@ -104,6 +119,15 @@ impl Edge {
             backend: job.cluster().backend().place(),
             items: None,
             carries_result: false,
+            element: None,
+        }
+    }
+
+    /// Returns what sbatch calls that which is waited for.
+    pub(crate) fn target(&self) -> String {
+        match self.element {
+            Some(element) => format!("{}_{}", self.job, element.index),
+            None => self.job.to_string(),
         }
     }
 
@@ -174,9 +198,9 @@ pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> 
     }
     let mut items: Vec<String> = edges
         .iter()
-        .map(|Edge { kind, job, minutes, .. }| match minutes {
-            Some(minutes) => format!("{kind}:{job}+{minutes}"),
-            None => format!("{kind}:{job}"),
+        .map(|edge| match edge.minutes {
+            Some(minutes) => format!("{}:{}+{minutes}", edge.kind, edge.target()),
+            None => format!("{}:{}", edge.kind, edge.target()),
         })
         .collect();
     items.sort_unstable();

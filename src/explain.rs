@@ -146,8 +146,8 @@ impl fmt::Display for Lines<'_> {
                 None => writeln!(f, "argument   {name}, the result of another job")?,
             }
         }
-        for Edge { kind, job, task, .. } in &explanation.after {
-            writeln!(f, "waits for  {kind}:{job} ({task})")?;
+        for edge in &explanation.after {
+            writeln!(f, "waits for  {}:{} ({})", edge.kind, edge.target(), edge.task)?;
         }
         let width = explanation.options.iter().map(|option| option.key.len()).max().unwrap_or(0);
         for ExplainedOption { key, value, source } in &explanation.options {

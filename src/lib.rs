@@ -78,7 +78,7 @@ pub use callback::{Callback, CallbackResult};
 pub use cli::ClusterArgs;
 pub use cluster::{BackendKind, Cluster, ClusterBuilder, CommandOutput};
 pub use completed::{AsCompleted, as_completed, wait_any};
-pub use edges::{Edge, Submitted};
+pub use edges::{Edge, EdgeElement, Submitted};
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
 pub use explain::{ExplainedArray, ExplainedOption, Explanation};
 pub use graph::{Graph, GraphEdge, GraphNode, Plan};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec;
 use crate::frame::{Frame, FrameKind};
+use crate::ids::JobId;
 use crate::spec::ReadError;
 
 /// How a call ended, and what it took.
@@ -59,7 +60,7 @@ pub struct Failure {
     /// The error's message, or the panic's.
     pub message: String,
     /// The messages of the errors behind it, outermost first.
-    pub sources: Vec<String>,
+    pub sources: Box<[String]>,
     /// The Rust type of the error, as [`std::any::type_name`] gives it.
     pub error_type: Option<Box<str>>,
     /// `file:line:column` of a panic.
@@ -68,6 +69,23 @@ pub struct Failure {
     pub backtrace: Option<Box<str>>,
     /// The error in its `Debug` form; for `anyhow::Error` that includes its backtrace.
     pub debug: Option<Box<str>>,
+    /// The item of an array that was to be an argument, if it is that one which has no value.
+    pub missing: Option<Box<MissingItem>>,
+}
+
+/// An item of an array that has no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingItem {
+    /// The task of the array.
+    pub task: String,
+    /// The Slurm array that its element is in.
+    pub job: JobId,
+    /// The index of the element there.
+    pub index: u32,
+    /// The position of the item.
+    pub item: u64,
+    /// Its own failure, if it left one.
+    pub failure: Option<String>,
 }
 
 /// The kinds of [`Failure`].
@@ -100,11 +118,12 @@ impl Failure {
         Self {
             kind,
             message: message.into(),
-            sources: Vec::new(),
+            sources: Box::default(),
             error_type: None,
             location: None,
             backtrace: None,
             debug: None,
+            missing: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, CodecError};
 use crate::frame::{Frame, FrameError, FrameKind};
-use crate::ids::PreId;
+use crate::ids::{JobId, PreId};
 use crate::requeue::RequeuePolicy;
 
 /// Everything that the runner has to know.
@@ -101,6 +101,8 @@ impl Shares {
 /// Where the results of an array are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upstream {
+    /// The name of its task.
+    pub task: String,
     /// The hash of its task's parameter and return types.
     pub signature: u64,
     /// How many items it has.
@@ -116,6 +118,30 @@ pub struct Attempt {
     pub dir: PathBuf,
     /// Which element has which items.
     pub shares: Shares,
+    /// The Slurm arrays that it consists of, with the number of elements of each.
+    pub parts: Vec<(JobId, u64)>,
+}
+
+impl Upstream {
+    /// Returns the latest attempt to make the item `index`, and its element there.
+    pub fn latest(&self, index: u64) -> Option<(&Attempt, u64)> {
+        let mut attempts = self.attempts.iter().rev();
+        attempts.find_map(|attempt| Some((attempt, attempt.shares.element_of(index)?)))
+    }
+}
+
+impl Attempt {
+    /// Returns the Slurm array that an element is in, and its index there; `None` if it was never submitted.
+    pub fn place(&self, element: u64) -> Option<(JobId, u32)> {
+        let mut first = 0;
+        for (job, elements) in &self.parts {
+            if element < first + elements {
+                return Some((*job, u32::try_from(element - first).ok()?));
+            }
+            first += elements;
+        }
+        None
+    }
 }
 
 /// One argument of a call.

@@ -224,9 +224,8 @@ impl<'a> Arguments<'a> {
 pub fn encode_output<T>(codec: Codec<T>, value: &T) -> Result<Vec<u8>, Failure> {
     (codec.encode_checked)(value).map_err(|error| {
         let ty = std::any::type_name::<T>();
-        let mut failure = Failure::new(FailureKind::Value, format!("the returned {ty} {error}"));
-        failure.sources.push(error.hint().to_owned());
-        failure
+        let failure = Failure::new(FailureKind::Value, format!("the returned {ty} {error}"));
+        Failure { sources: [error.hint().to_owned()].into(), ..failure }
     })
 }
 
@@ -331,14 +330,14 @@ impl<E: fmt::Debug> TaskError for E {}
 fn failure_of(error: &(dyn std::error::Error + 'static)) -> Failure {
     let asks = Requeue::is_in(error);
     let kind = if asks { FailureKind::Requeue } else { FailureKind::Error };
-    let mut failure = Failure::new(kind, error.to_string());
-    failure.debug = Some(format!("{error:?}").into());
+    let mut sources = Vec::new();
     let mut next = error.source();
     while let Some(source) = next.filter(|source| !Requeue::is_mark(*source)) {
-        failure.sources.push(source.to_string());
+        sources.push(source.to_string());
         next = source.source();
     }
-    failure
+    let debug = Some(format!("{error:?}").into());
+    Failure { sources: sources.into(), debug, ..Failure::new(kind, error.to_string()) }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use slurm_core::codec;
 use slurm_core::layout::JobDir;
-use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome};
+use slurm_core::outcome::{Ending, Failure, FailureKind, MissingItem, Outcome};
 use slurm_core::segment::{HEADER, Record, RecordKind, Records, check_header};
 use slurm_core::spec::{Argument, Upstream};
 
@@ -86,10 +86,7 @@ impl<'a> Resolver<'a> {
             let failed = codec::decode::<Failure>(payload).ok();
             why = why.or(failed.map(|failure| failure.to_string()));
         }
-        let dir = self.array(array)?.attempts.first().map(|attempt| attempt.dir.display());
-        let dir = dir.map(|dir| dir.to_string()).unwrap_or_default();
-        let why = why.unwrap_or_else(|| "it has no result".to_owned());
-        Err(failure(format!("cannot use item {index} of the array in {dir}: {why}")))
+        Err(missing(self.array(array)?, index, why))
     }
 
     fn array(&self, array: u32) -> Result<&'a Upstream, Failure> {
@@ -144,4 +141,17 @@ fn of_job(path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn failure(message: String) -> Failure {
     Failure::new(FailureKind::Argument, message)
+}
+
+/// The failure of a call that needs an item which has no value.
+fn missing(upstream: &Upstream, item: u64, why: Option<String>) -> Failure {
+    let dir = upstream.attempts.first().map_or(Path::new(""), |attempt| &attempt.dir).display();
+    let reason = why.as_deref().unwrap_or("it has no result");
+    let message = format!("cannot use item {item} of the array in {dir}: {reason}");
+    let place = upstream.latest(item).and_then(|(attempt, element)| attempt.place(element));
+    let missing = place.map(|(job, index)| {
+        let task = upstream.task.clone();
+        Box::new(MissingItem { task, job, index, item, failure: why })
+    });
+    Failure { missing, ..failure(message) }
 }

@@ -10,17 +10,15 @@ use serde::{Deserialize, Serialize};
 use slurm_core::codec::CodecError;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
-use slurm_core::options::DependencyKind;
 use slurm_core::spec::{self, Shares, Upstream};
 use slurm_core::state::JobState;
 use slurm_core::task::TaskEntry;
 
 use super::reference::{ArrayRef, ItemRef};
-use super::state::{Attempt, Part, Progress, Slot, State, ranges};
+use super::state::{Attempt, Progress, Slot, State, ranges};
 use super::watch::ArrayWatch;
 use crate::backend::Asked;
 use crate::cluster::Cluster;
-use crate::edges::Edge;
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::poll::Subject;
@@ -190,6 +188,16 @@ impl<T> JobArray<T> {
     }
 
     /// Returns the item `index` as an argument for other tasks.
+    ///
+    /// A job that takes it waits for the element that makes it, in the latest attempt so far, and for no other.
+    /// If the item has no value, the job ends as
+    /// [`DependencyFailed`](crate::JobErrorKind::DependencyFailed) and names the item and its error: without
+    /// being started, as far as Slurm can tell by the element alone, otherwise as soon as it runs.
+    ///
+    /// So it is with `map` too: a call fails if an item that it takes has no value. Arrays of the same shape
+    /// follow each other element by element, so that the calls of one element stand and fall together. In
+    /// any other order an array begins when all elements that it needs have ended, however they did; beyond
+    /// 50 of them, when the whole array has.
     ///
     /// ```no_run
     /// # #[slurm::task]
@@ -378,32 +386,16 @@ impl<T> JobArray<T> {
         let attempts = state.attempts.iter().map(|attempt| spec::Attempt {
             dir: attempt.dir.path().to_owned(),
             shares: attempt.shares.clone(),
+            parts: attempt.parts.iter().map(|part| (part.job, part.elements)).collect(),
         });
         let upstream = Upstream {
+            task: self.handle.task.clone(),
             signature: self.handle.signature,
             count: self.handle.items,
             attempts: attempts.collect(),
         };
-        let edges = |attempt: &Attempt, kind: DependencyKind| {
-            let edge = |part: &Part| Edge {
-                kind: kind.as_str().to_owned(),
-                job: part.job,
-                minutes: None,
-                task: self.handle.task.clone(),
-                dir: attempt.dir.path().to_owned(),
-                backend: self.cluster.backend().place(),
-                items: Some(self.handle.items),
-                carries_result: false,
-            };
-            attempt.parts.iter().map(edge).collect::<Vec<_>>()
-        };
-        // Earlier attempts have failed, or they would not be earlier ones; but some of their elements may run.
-        let latest = state.attempts.last();
-        let latest = latest.map(|attempt| edges(attempt, DependencyKind::AfterOk));
-        let before = state.attempts.len().saturating_sub(1);
-        let earlier = state.open().filter(|(number, _)| *number < before);
-        let earlier = earlier.flat_map(|(_, attempt)| edges(attempt, DependencyKind::AfterAny));
-        let (latest, earlier) = (latest.unwrap_or_default(), earlier.collect());
-        Arc::new(ArrayRef::new(self.handle.pre_id.clone(), upstream, latest, earlier))
+        let open = state.open().map(|(number, _)| number).collect();
+        let backend = self.cluster.backend().place();
+        Arc::new(ArrayRef::new(self.handle.pre_id.clone(), upstream, open, backend))
     }
 }

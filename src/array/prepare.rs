@@ -243,7 +243,7 @@ fn edges_of(
     settings: &Settings,
     per_element: u64,
 ) -> Result<Vec<Edge>, String> {
-    let mut edges: Vec<Edge> = spooled.edges.iter().chain(given).cloned().collect();
+    let mut edges = spooled.edges.clone();
     let corresponding = |array: &ArrayRef| {
         let same = matches!(array.upstream.attempts.as_slice(), [attempt]
             if attempt.shares.selected.is_none()
@@ -252,6 +252,14 @@ fn edges_of(
         let edges = array.edges(DependencyKind::AfterCorr);
         (same && edges.len() == parts).then(|| edges.into_iter().nth(part)).flatten()
     };
+    // Those whose results it takes come first.
+    for (array, elements, aligned) in spooled.taken_by_item() {
+        match corresponding(array).filter(|_| aligned) {
+            Some(edge) => edges.push(edge.carrying()),
+            None => edges.extend(array.edges_to(elements).into_iter().map(Edge::carrying)),
+        }
+    }
+    edges.extend(given.iter().cloned());
     for array in &settings.corresponding {
         let problem = || {
             format!(
@@ -262,18 +270,6 @@ fn edges_of(
             )
         };
         edges.push(corresponding(array).ok_or_else(problem)?);
-    }
-    let taken = spooled.arrays.iter().zip(&spooled.by_item).zip(&spooled.aligned);
-    for ((array, by_item), aligned) in taken {
-        if !by_item {
-            continue;
-        }
-        match corresponding(array).filter(|_| *aligned) {
-            Some(edge) => edges.push(edge.carrying()),
-            None => {
-                edges.extend(array.edges(DependencyKind::AfterOk).into_iter().map(Edge::carrying))
-            }
-        }
     }
     Ok(edges)
 }

@@ -1,51 +1,124 @@
 //! The results of an array as arguments of other jobs.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use slurm_core::ids::PreId;
+use slurm_core::ids::{JobId, PreId};
 use slurm_core::options::DependencyKind;
-use slurm_core::spec::Upstream;
+use slurm_core::spec::{Attempt, Upstream};
 
 use super::JobArray;
-use crate::edges::Edge;
+use crate::edges::{Edge, EdgeElement};
+
+/// More elements than these are no list of dependencies any more: the array is waited for as a whole.
+const MOST_ELEMENTS: usize = 50;
+
+/// Elements, each by the number of its attempt and its own there.
+pub(crate) type ElementSet = BTreeSet<(usize, u64)>;
 
 /// What another submission has to know of an array to wait for it and to use its results.
 #[derive(Clone, Debug)]
 pub(crate) struct ArrayRef {
     pub(crate) pre_id: PreId,
     pub(crate) upstream: Upstream,
-    /// One for each Slurm array of the latest attempt, with the kind `afterok`.
-    edges: Vec<Edge>,
-    /// Those of earlier attempts that are not over, with the kind `afterany`: what failed there is in the
-    /// latest one.
-    earlier: Vec<Edge>,
+    /// The numbers of the attempts that are not over.
+    open: Vec<usize>,
+    /// Who runs it.
+    backend: String,
 }
 
 impl ArrayRef {
     pub(crate) fn new(
         pre_id: PreId,
         upstream: Upstream,
-        edges: Vec<Edge>,
-        earlier: Vec<Edge>,
+        open: Vec<usize>,
+        backend: String,
     ) -> Self {
-        Self { pre_id, upstream, edges, earlier }
+        Self { pre_id, upstream, open, backend }
     }
 
     /// Returns what it is to wait for the array.
     pub(crate) fn edges(&self, kind: DependencyKind) -> Vec<Edge> {
-        let kind = kind.as_str();
-        let latest = self.edges.iter().map(|edge| Edge { kind: kind.to_owned(), ..edge.clone() });
-        latest.chain(self.earlier.iter().cloned()).collect()
+        let Some((latest, before)) = self.upstream.attempts.split_last() else { return Vec::new() };
+        // What failed there is in the latest one.
+        let kind_before = match kind {
+            DependencyKind::After => kind,
+            _ => DependencyKind::AfterAny,
+        };
+        let open = before.iter().enumerate().filter(|(number, _)| self.open.contains(number));
+        let before = open.flat_map(|(_, attempt)| self.whole(attempt, kind_before));
+        self.whole(latest, kind).chain(before).collect()
     }
 
-    /// Returns what it is to wait for one item.
-    pub(crate) fn item_edges(&self, _index: u64) -> Vec<Edge> {
-        // All of the array: Slurm cannot be asked for less than an element, and 22.05 takes an element that
-        // it has not started yet for an unknown job.
-        self.edges(DependencyKind::AfterOk).into_iter().map(Edge::carrying).collect()
+    /// Returns what it is to wait for one item: for the element that makes it in its latest attempt.
+    ///
+    /// Slurm 22.05 knows elements that have not started, but takes one that was cancelled by then for an
+    /// unknown job and lets the new one run; its runner finds no value then.
+    pub(crate) fn item_edge(&self, index: u64) -> Option<Edge> {
+        let (attempt, number) = self.upstream.latest(index)?;
+        // One that makes several calls may fail although this item has a value. The runner will see.
+        let kind = match attempt.shares.of_element_count(number) {
+            1 => DependencyKind::AfterOk,
+            _ => DependencyKind::AfterAny,
+        };
+        self.element_edge(attempt, number, Some(index), kind).map(Edge::carrying)
+    }
+
+    /// Takes note of the element that makes the item `index` in its latest attempt, unless there are too many.
+    pub(super) fn note_element(&self, index: u64, elements: &mut ElementSet) {
+        let attempts = self.upstream.attempts.iter().enumerate().rev();
+        let element = |(number, attempt): (usize, &Attempt)| {
+            Some((number, attempt.shares.element_of(index)?))
+        };
+        if elements.len() <= MOST_ELEMENTS {
+            elements.extend(attempts.filter_map(element).take(1));
+        }
+    }
+
+    /// Returns what it is to wait for elements however they end, so that the runner can decide item by item.
+    pub(super) fn edges_to(&self, elements: &ElementSet) -> Vec<Edge> {
+        if elements.len() > MOST_ELEMENTS {
+            return self.edges(DependencyKind::AfterAny);
+        }
+        let edge = |(attempt, number): &(usize, u64)| {
+            let attempt = self.upstream.attempts.get(*attempt)?;
+            self.element_edge(attempt, *number, None, DependencyKind::AfterAny)
+        };
+        elements.iter().filter_map(edge).collect()
+    }
+
+    fn whole(&self, attempt: &Attempt, kind: DependencyKind) -> impl Iterator<Item = Edge> {
+        attempt.parts.iter().map(move |(job, _)| self.edge(attempt, *job, kind))
+    }
+
+    /// Returns what it is to wait for an element; nothing if it was never submitted.
+    fn element_edge(
+        &self,
+        attempt: &Attempt,
+        number: u64,
+        item: Option<u64>,
+        kind: DependencyKind,
+    ) -> Option<Edge> {
+        let (job, index) = attempt.place(number)?;
+        let element = Some(EdgeElement { index, number, item });
+        Some(Edge { element, ..self.edge(attempt, job, kind) })
+    }
+
+    fn edge(&self, attempt: &Attempt, job: JobId, kind: DependencyKind) -> Edge {
+        Edge {
+            kind: kind.as_str().to_owned(),
+            job,
+            minutes: None,
+            task: self.upstream.task.clone(),
+            dir: attempt.dir.clone(),
+            backend: self.backend.clone(),
+            items: Some(self.upstream.count),
+            carries_result: false,
+            element: None,
+        }
     }
 
     /// Returns the position of `array` among `arrays`, to which it is added if it is new.

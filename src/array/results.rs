@@ -12,6 +12,7 @@ use slurm_core::outcome::RunReport;
 
 use super::state::{Attempt, NO_ITEM, Progress, Slot, failure};
 use super::{ArrayHandle, JobArray};
+use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::{Error, JobError, JobErrorKind, Result, UpstreamFailure};
 use crate::poll::{End, Watch};
@@ -394,5 +395,9 @@ impl<T> Case for Item<'_, T> {
             conclude::upstream(&array.cluster, edges)
         };
         array.upstream.get_or_init(find).clone()
+    }
+
+    fn cluster(&self) -> &Cluster {
+        &self.array.cluster
     }
 }

@@ -12,6 +12,7 @@ use slurm_core::spec::Argument;
 
 use super::ArrayRef;
 use super::prepare::Settings;
+use super::reference::ElementSet;
 use crate::arg::CallArguments;
 use crate::cluster::Cluster;
 use crate::edges::Edge;
@@ -28,8 +29,8 @@ pub(crate) struct Spooled {
     pub(super) arrays: Vec<Arc<ArrayRef>>,
     /// Those of them of which each item takes the item of the same index.
     pub(super) aligned: Vec<bool>,
-    /// Those of which items are taken.
-    pub(super) by_item: Vec<bool>,
+    /// The elements of each whose items are taken one by one; not all, if they are many.
+    elements: Vec<ElementSet>,
     /// The parameters of which an argument holds a secret.
     pub(super) secrets: Vec<&'static str>,
 }
@@ -93,7 +94,7 @@ pub(crate) fn spool(
         edges: Vec::new(),
         arrays: Vec::new(),
         aligned: Vec::new(),
-        by_item: Vec::new(),
+        elements: Vec::new(),
         secrets: Vec::new(),
     };
     let mut known = HashSet::new();
@@ -157,7 +158,7 @@ impl Spooled {
             arrays.iter().map(|array| ArrayRef::position(&mut self.arrays, array)).collect();
         // An array that comes later was not in the items before.
         self.aligned.resize(self.arrays.len(), index == 0);
-        self.by_item.resize(self.arrays.len(), false);
+        self.elements.resize(self.arrays.len(), ElementSet::default());
         for argument in arguments {
             if let Argument::AllOf(array) | Argument::ItemOf(array, _) = argument
                 && let Some(position) = positions.get(*array as usize)
@@ -167,21 +168,29 @@ impl Spooled {
         }
         for (array, item) in items {
             let position = ArrayRef::position(&mut self.arrays, array) as usize;
-            self.by_item[position] = true;
+            array.note_element(*item, &mut self.elements[position]);
             self.aligned[position] &= *item == index;
         }
     }
 
     fn aligned(&mut self, count: u64) {
-        for ((aligned, array), by_item) in
-            self.aligned.iter_mut().zip(&self.arrays).zip(&self.by_item)
+        for ((aligned, array), elements) in
+            self.aligned.iter_mut().zip(&self.arrays).zip(&self.elements)
         {
-            *aligned &= *by_item && array.upstream.count == count;
+            *aligned &= !elements.is_empty() && array.upstream.count == count;
         }
     }
 }
 
 impl Spooled {
+    /// Returns the arrays of which items are taken, with the elements that make those, and whether each item
+    /// takes the one of its own index.
+    pub(super) fn taken_by_item(&self) -> impl Iterator<Item = (&ArrayRef, &ElementSet, bool)> {
+        let taken = self.arrays.iter().zip(&self.elements).zip(&self.aligned);
+        let taken = taken.filter(|((_, elements), _)| !elements.is_empty());
+        taken.map(|((array, elements), aligned)| (array.as_ref(), elements, *aligned))
+    }
+
     /// The arrays that this one may follow element by element.
     pub(super) fn candidates<'a>(
         &'a self,

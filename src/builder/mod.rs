@@ -129,7 +129,7 @@ impl<T: Task> JobBuilder<T> {
         if let Some(error) = error {
             return Err(error);
         }
-        edges.extend(items.iter().flat_map(|(array, index)| array.item_edges(*index)));
+        edges.extend(items.iter().filter_map(|(array, index)| array.item_edge(*index)));
         edges.extend(self.options.edges.iter().cloned());
         let merged = self.options.merged(cluster, entry, &edges);
         let mut options = merged.map_err(|problems| Error::Options { problems })?;

@@ -51,7 +51,8 @@ pub enum JobErrorKind {
     },
     /// A node failed or did not boot.
     NodeFailed,
-    /// A job that it depends on did not end as it should have, so it can never run.
+    /// A job that it depends on did not end as it should have, so it can never run, or an item whose value
+    /// it takes has none.
     DependencyFailed {
         /// Those jobs, as far as they are known, with what became of each.
         upstream: Vec<UpstreamFailure>,

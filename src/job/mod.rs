@@ -268,4 +268,8 @@ impl<T> Case for Job<T> {
         let edges = self.explain().map_or(&[][..], |explanation| &explanation.after);
         conclude::upstream(&self.cluster, edges)
     }
+
+    fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
 }

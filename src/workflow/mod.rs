@@ -135,9 +135,8 @@ impl Workflow {
     #[doc(hidden)]
     pub fn enter(context: &JobContext) -> Result<Self, Failure> {
         Self::open(context).map_err(|error| {
-            let mut failure = Failure::new(FailureKind::Spec, error.to_string());
-            failure.sources.extend(error.hint());
-            failure
+            let sources = error.hint().into_iter().collect();
+            Failure { sources, ..Failure::new(FailureKind::Spec, error.to_string()) }
         })
     }
 

@@ -13,6 +13,7 @@ mod costs;
 mod cuts;
 mod faults;
 mod graph;
+mod items;
 mod local;
 mod logger;
 mod logins;
@@ -48,6 +49,7 @@ fn main() {
     trials.extend(shared::trials());
     trials.extend(arrays::trials());
     trials.extend(retries::trials());
+    trials.extend(items::trials());
     trials.extend(faults::trials());
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());

@@ -274,3 +274,16 @@ pub(crate) fn exit_at(n: i64, end: i64) -> i64 {
     }
     n
 }
+
+/// Fails for negative numbers, otherwise waits for the file.
+#[slurm::task(time = "5:00")]
+pub(crate) fn fail_or_wait(n: i64, gate: PathBuf) -> Result<i64, String> {
+    if n < 0 {
+        return Err(format!("{n} is no good"));
+    }
+    let deadline = Instant::now() + 2 * crate::common::PATIENCE;
+    while n > 0 && !gate.exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(n)
+}

@@ -21,7 +21,7 @@ use super::ArrayHandle;
 use crate::backend::Sighting;
 use crate::poll::End;
 
-pub(super) use attempt::{Attempt, Element, Part, ranges};
+pub(super) use attempt::{Attempt, Element, ranges};
 pub(super) use news::failure;
 
 /// How far an array has come.
