@@ -60,6 +60,9 @@ pub struct ExplainedArray {
     pub items_per_element: u64,
     /// How many of its calls an element makes at the same time.
     pub threads: u32,
+    /// How many of the elements may run at once, if that is limited.
+    #[serde(default)]
+    pub max_running: Option<u32>,
     /// How often an item may be tried.
     pub max_attempts: usize,
     /// How many Slurm array tasks one Slurm array has at most: the rest are in further ones. 0 if that is not
@@ -76,6 +79,7 @@ impl ExplainedArray {
             elements: items.shares.elements(),
             items_per_element: per_element,
             threads: items.threads,
+            max_running: part.and_then(|part| part.max_running),
             max_attempts: part.map_or(1, |part| part.max_attempts),
             elements_per_array: part.map_or(0, |part| part.most),
         }
@@ -102,14 +106,25 @@ pub struct ExplainedOption {
     pub source: String,
 }
 
+const SOURCES: [(Source, &str); 5] = [
+    (Source::Default, "default"),
+    (Source::Slurmfile, "Slurmfile"),
+    (Source::Cluster, "cluster"),
+    (Source::Attribute, "attribute"),
+    (Source::CallSite, "call"),
+];
+
+impl ExplainedOption {
+    /// Returns where it was set.
+    pub(crate) fn set_by(&self) -> Source {
+        let found = SOURCES.iter().find(|(_, word)| *word == self.source);
+        found.map_or(Source::CallSite, |(source, _)| *source)
+    }
+}
+
 pub(crate) fn explained(options: &OptionSet) -> Vec<ExplainedOption> {
-    let source = |source| match source {
-        Source::Default => "default",
-        Source::Slurmfile => "Slurmfile",
-        Source::Cluster => "cluster",
-        Source::Attribute => "attribute",
-        Source::CallSite => "call",
-    };
+    let source =
+        |from| SOURCES.iter().find(|(source, _)| *source == from).map_or("", |(_, word)| word);
     options
         .iter()
         .filter(|(_, value, _)| **value != OptionValue::Unset)

@@ -9,7 +9,7 @@ use slurm_core::state::JobState;
 use slurm_core::task::Task;
 
 use super::handle::ArrayPart;
-use super::retry::{damaged, max_running, same_options};
+use super::retry::{damaged, same_options};
 use super::state::State;
 use super::{ArrayHandle, JobArray};
 use crate::cluster::Cluster;
@@ -155,7 +155,7 @@ pub(crate) fn read_anything(description: &[u8], segment: &[u8]) {
     let handle = serde_json::from_slice::<ArrayHandle>(description).ok();
     let handle = handle.and_then(|handle| handle.checked().ok()).or_else(|| {
         let explanation: Explanation = serde_json::from_slice(description).ok()?;
-        let _ = (same_options(&explanation), max_running(&explanation));
+        let _ = same_options(&explanation);
         let ids = [JobId::new(7)?, JobId::new(8)?];
         let dir = JobDir::at("/nowhere");
         described(&explanation, explanation.array.as_ref()?, &dir, ids.to_vec(), 1001).ok()

@@ -39,7 +39,7 @@ pub use results::Stream;
 pub use state::Progress;
 
 pub(crate) use attach::read_anything;
-pub(crate) use prepare::{Limits, Parts, Settings as ArraySettings, prepare};
+pub(crate) use prepare::{Inputs, Limits, Parts, Settings as ArraySettings, prepare};
 pub(crate) use reference::ArrayRef;
 pub(crate) use spool::Spooled;
 pub(crate) use submit::{enqueue, submit};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, DependencyKind, OptionSet, Source};
-use slurm_core::spec::{Items, Shares, Spec, Work};
+use slurm_core::spec::{Items, Shares, Spec, Upstream, Work};
 use slurm_core::task::{Task, TaskEntry};
 
 use super::ArrayRef;
@@ -165,8 +165,9 @@ pub(crate) fn split(
         let value = format!("0-{}{}", size - 1, limit.unwrap_or_default());
         let array = options::lookup("array").map_err(|error| refuse(error.to_string()))?;
         merged.set(array, array.parse(&value)?, Source::CallSite);
-        let (max_attempts, most) = (settings.max_attempts, limits.elements);
-        let part = Some(Part { number: number as u32, first, max_attempts, most });
+        let Settings { max_running, max_attempts, .. } = *settings;
+        let most = limits.elements;
+        let part = Some(Part { number: number as u32, first, max_running, max_attempts, most });
         let (secrets, resumed) = (Vec::new(), settings.resumed.clone());
         let call = Call { entry, spec, dir: dir.clone(), edges, secrets, part, resumed };
         submissions.push(submit::prepare(cluster, call, merged, binary)?);
@@ -232,6 +233,28 @@ fn per_element(
         None => backend.slots(options),
     };
     Ok(settings.chunk.per_element(spooled.count(), &limits, slots))
+}
+
+/// What calls take and wait for that are made again.
+#[derive(Clone, Debug)]
+pub(crate) struct Inputs {
+    pub(super) edges: Vec<Edge>,
+    pub(super) upstream: Vec<Upstream>,
+}
+
+impl Inputs {
+    /// Returns those of the calls of an array, as they are now.
+    pub(crate) fn new(spooled: &Spooled, given: &[Edge], settings: &Settings) -> Self {
+        let mut edges = spooled.edges.clone();
+        // Only some of the items may be left, so elements do not correspond any more.
+        let taken = spooled.taken_by_item();
+        edges.extend(taken.flat_map(|(array, elements, _)| array.edges_to(elements)));
+        edges.extend(given.iter().cloned());
+        let corresponding = settings.corresponding.iter();
+        edges.extend(corresponding.flat_map(|array| array.edges(DependencyKind::AfterOk)));
+        let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
+        Self { edges, upstream }
+    }
 }
 
 /// What the array `part` of `parts` waits for.

@@ -112,6 +112,19 @@ impl<T> JobArray<T> {
         Ok(self.progress())
     }
 
+    /// Waits until all that ends or has ended is decided about, so that the rest waits or runs; for a while, as
+    /// long as that may take.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let _watch = self.watched()?;
+        if let Err(error) = self.cluster.poller().refresh(&self.subject()) {
+            log::warn!("will ask again: {error}");
+        }
+        let deadline = Instant::now().checked_add(self.cluster.backend().cadence().longest_end());
+        let settled = || self.watch.check(|state| state.open_elements_live().then_some(()));
+        self.cluster.poller().wait(deadline, settled).transpose()?;
+        Ok(())
+    }
+
     /// Returns an iterator over the items in the order in which they end, with the position of each.
     ///
     /// It waits for the next one, and ends with the last.

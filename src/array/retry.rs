@@ -5,12 +5,11 @@ use std::path::Path;
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, OptionSet, OptionValue, Source};
 use slurm_core::registry::Registry;
-use slurm_core::requeue::{OnTimeout, TaskRequeue};
 use slurm_core::spec::{Items, Shares, Spec, Work};
 
 use super::JobArray;
 use super::attempts::{Note, Rival};
-use super::prepare::{Parts, Settings, split};
+use super::prepare::{Inputs, Parts, Settings, split};
 use super::sharing::Chunk;
 use super::submit::submit;
 use crate::builder::CallOptions;
@@ -23,14 +22,21 @@ impl<T> JobArray<T> {
     /// Submits the items again that have failed so far, and returns how many that are.
     ///
     /// They stay items of this array, at their positions, and are waited for and given as before. They run
-    /// with the options that the array was submitted with, and wait for nothing. What another handle or process
-    /// tries again in the same moment is submitted once: it is not counted here, but waited for as well.
+    /// with exactly the options that the array was submitted with, whatever the Slurmfile of this process
+    /// says by now, and wait for nothing. The program, and the setup lines and variables of the script, are
+    /// those of this process. What another handle or process tries again in the same moment is submitted
+    /// once: it is not counted here, but waited for as well.
     ///
     /// # Errors
     /// [`Error::Attempts`] if they were tried as often as
     /// [`max_attempts`](super::ArrayBuilder::max_attempts) allows; otherwise as
-    /// [`submit`](super::ArrayBuilder::submit).
+    /// [`submit`](super::ArrayBuilder::submit), with [`Error::DryRun`] in a dry run.
     pub fn retry_failed(&self) -> Result<usize> {
+        self.retry(None)
+    }
+
+    /// Does so; if a workflow makes the call again, with what it waits for and takes now.
+    pub(crate) fn retry(&self, inputs: Option<&Inputs>) -> Result<usize> {
         crate::init::check_may_submit(&self.cluster)?;
         let mut rival = Rival::default();
         loop {
@@ -52,7 +58,10 @@ impl<T> JobArray<T> {
                 continue;
             }
             let count = failed.len();
-            let parts = self.prepare_again(failed.clone())?;
+            let parts = self.prepare_again(failed.clone(), inputs)?;
+            if self.cluster.is_dry_run() {
+                return Err(Error::DryRun(Box::new(parts.explanation())));
+            }
             let note = JobDir::at(&self.handle.dir).retry(noted.next);
             if self.try_again(&parts, &note, failed)? {
                 // Whoever waits for the array may have been given all of it, and nobody looks any more.
@@ -85,7 +94,7 @@ impl<T> JobArray<T> {
         Ok(true)
     }
 
-    fn prepare_again(&self, failed: Vec<u64>) -> Result<Parts> {
+    fn prepare_again(&self, failed: Vec<u64>, inputs: Option<&Inputs>) -> Result<Parts> {
         let cluster = &self.cluster;
         let registry = Registry::get()?;
         let Some(entry) = registry.find(&self.handle.task) else {
@@ -96,12 +105,8 @@ impl<T> JobArray<T> {
         };
         let explanation = self.explain()?;
         let before = self.spec()?;
-        let requeue = TaskRequeue {
-            on_timeout: before.requeue.before_timeout.map(|_| OnTimeout::Requeue),
-            max_requeues: Some(before.requeue.max),
-        };
         let options = same_options(explanation)?;
-        let options = CallOptions { options, requeue, ..CallOptions::default() };
+        let options = CallOptions { options, are_all: true, ..CallOptions::default() };
         let Work::Items(items) = before.work else { return Err(self.damaged("it is no array")) };
         let most = cluster.backend().limits()?;
         let count = failed.len() as u64;
@@ -109,14 +114,17 @@ impl<T> JobArray<T> {
         let shares = Shares { selected: Some(failed), count, per_element };
         let pre_id = new_pre_id();
         let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
-        let max_running = max_running(explanation);
+        let max_running = explanation.array.as_ref().and_then(|array| array.max_running);
         let max_attempts = self.handle.max_attempts;
         // Workflows go on with the jobs that they have.
         let resumed = workflow::state_dir_of(cluster, &self.handle.dir)?;
         let settings = Settings { max_running, max_attempts, resumed, ..Settings::default() };
-        let spec = Spec { pre_id, work: Work::Items(Items { shares, ..items }), ..before };
-        let edges = |_, _| Ok(Vec::new());
-        split(cluster, entry, &options, &spec, &dir, edges, &settings, true)
+        let upstream = inputs.map_or(before.upstream, |inputs| inputs.upstream.clone());
+        let work = Work::Items(Items { shares, ..items });
+        let spec = Spec { pre_id, work, upstream, ..before };
+        let edges = |_, _| Ok(inputs.map_or_else(Vec::new, |inputs| inputs.edges.clone()));
+        let stage = !cluster.is_dry_run();
+        split(cluster, entry, &options, &spec, &dir, edges, &settings, stage)
     }
 
     pub(super) fn spec(&self) -> Result<Spec> {
@@ -142,27 +150,28 @@ pub(super) fn damaged(path: &Path, reason: &str) -> Error {
     }
 }
 
-/// The options that a submission was made with, but for those that the library has set.
+/// The options that a submission was made with, but for those that say what it waits for, which elements it
+/// has and where its own files are.
 pub(super) fn same_options(explanation: &Explanation) -> Result<OptionSet> {
+    const OF_WAITING: [&str; 3] = ["array", "dependency", "kill_on_invalid_dep"];
+    const OF_SUBMISSION: [&str; 3] = ["comment", "output", "error"];
     let mut set = OptionSet::new();
-    let skipped = ["array", "dependency", "kill_on_invalid_dep"];
-    let given = explanation.options.iter().filter(|option| option.source != "default");
-    for option in given.filter(|option| !skipped.contains(&option.key.as_str())) {
+    for option in &explanation.options {
+        let (key, source) = (option.key.as_str(), option.set_by());
+        let is_own = source == Source::Default && OF_SUBMISSION.contains(&key);
+        if is_own || OF_WAITING.contains(&key) {
+            continue;
+        }
         let problem = |error: String| Error::Options { problems: vec![error] };
-        let spec = options::lookup(&option.key).map_err(|error| problem(error.to_string()))?;
+        let spec = options::lookup(key).map_err(|error| problem(error.to_string()))?;
         let value = match &option.value {
             Some(value) => spec.parse(value)?,
             None => OptionValue::Flag,
         };
-        set.set(spec, value, Source::CallSite);
+        set.set(spec, value, source);
     }
     for flag in &explanation.extra {
         set.extra(flag.clone())?;
     }
     Ok(set)
-}
-
-pub(super) fn max_running(explanation: &Explanation) -> Option<u32> {
-    let array = explanation.options.iter().find(|option| option.key == "array")?;
-    array.value.as_deref()?.parse::<options::ArraySpec>().ok()?.max_running()
 }

@@ -236,6 +236,18 @@ pub(crate) struct Cadence {
     pub(crate) on_the_way: Duration,
 }
 
+impl Cadence {
+    /// Returns how long it takes at most until what was told to end, and leaves no result, counts as ended.
+    pub(crate) fn longest_end(&self) -> Duration {
+        // Slurm gives processes 30 s before it kills them, unless told otherwise, and 60 s to be gone then.
+        const KILLED: Duration = Duration::from_secs(120);
+        let Self { file_grace, written_grace, return_grace, lost_after, survey, .. } = self;
+        let grace = file_grace.max(written_grace).max(return_grace).max(lost_after);
+        // It has to be seen, and seen once more when the time is over.
+        KILLED + *grace + survey.1 * 2
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,8 @@ use crate::{requeue, workflow};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallOptions {
     pub(crate) options: OptionSet,
+    /// Whether `options` are all: neither the Slurmfile nor the attribute adds any.
+    pub(crate) are_all: bool,
     pub(crate) edges: Vec<Edge>,
     pub(crate) requeue: TaskRequeue,
     pub(crate) problems: Vec<String>,
@@ -43,9 +45,12 @@ impl CallOptions {
         edges: &[Edge],
     ) -> Result<OptionSet, Vec<String>> {
         let mut problems = self.problems.clone();
-        let mut merged = cluster.environment().submit.clone();
-        merged.merge(&from_attribute(entry, &mut problems));
-        merged.merge(&self.options);
+        let mut merged = self.options.clone();
+        if !self.are_all {
+            merged = cluster.environment().submit.clone();
+            merged.merge(&from_attribute(entry, &mut problems));
+            merged.merge(&self.options);
+        }
         problems.extend(edges.iter().filter_map(|edge| edge.not_of(cluster)));
         if let Err(problem) = edges::add_to(&mut merged, edges) {
             problems.push(problem);
@@ -56,7 +61,10 @@ impl CallOptions {
             );
         }
         // It may add options, of which the others then have to be friends.
-        problems.extend(requeue::policy(entry, self.requeue, &mut merged, cluster).err());
+        if !self.are_all {
+            let policy = requeue::policy(entry, self.requeue, &mut merged, cluster);
+            problems.extend(policy.err());
+        }
         problems.extend(workflow::problem(entry, &merged));
         problems.extend(merged.conflicts().iter().map(ToString::to_string));
         if problems.is_empty() { Ok(merged) } else { Err(problems) }

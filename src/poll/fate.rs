@@ -61,6 +61,12 @@ impl Fate {
         self.ended.is_some()
     }
 
+    /// Returns whether it waits or runs, by what was seen last.
+    pub(crate) fn lives(&self) -> bool {
+        let lives = |seen: &Sighting| !seen.is_end() && !matches!(seen.state, JobState::Completing);
+        self.absent_since.is_none() && self.last.as_ref().is_some_and(lives)
+    }
+
     /// Returns the end, if there is one and its time of grace is over.
     pub(crate) fn settle(&self, cadence: &Cadence) -> Option<End> {
         let over = |since: Instant, grace| since.elapsed() >= grace;

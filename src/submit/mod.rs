@@ -88,6 +88,8 @@ pub(crate) struct Part {
     pub(crate) number: u32,
     /// The element that has the index 0 in it.
     pub(crate) first: u64,
+    /// How many elements of all arrays may run at once.
+    pub(crate) max_running: Option<u32>,
     /// How often an item may be tried.
     pub(crate) max_attempts: usize,
     /// The most elements that one Slurm array may have.

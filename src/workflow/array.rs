@@ -9,7 +9,7 @@ use super::journal::{Child, Claim, Entry};
 use super::key::Key;
 use super::submit::search;
 use crate::array::{
-    ArraySettings, JobArray, Parts, Spooled, enqueue, prepare, submit as submit_parts,
+    ArraySettings, Inputs, JobArray, Parts, Spooled, enqueue, prepare, submit as submit_parts,
 };
 use crate::builder::CallOptions;
 use crate::cluster::Cluster;
@@ -69,8 +69,9 @@ impl Call<'_> {
         let array = cluster.attach_array::<T>(&child.pre_id)?;
         if child.is_inherited {
             // A resumed workflow runs again what failed. What was tried too often stays as it is.
-            array.refresh()?;
-            match array.retry_failed() {
+            array.settle()?;
+            let inputs = Inputs::new(self.spooled, &self.options.edges, self.settings);
+            match array.retry(Some(&inputs)) {
                 Ok(_) | Err(Error::Attempts { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -184,6 +184,12 @@ impl State {
         }
     }
 
+    /// Returns whether all elements that have items left wait or run, by what was seen last.
+    pub(super) fn open_elements_live(&self) -> bool {
+        let elements = self.attempts.iter().flat_map(|attempt| &attempt.elements);
+        elements.filter(|element| element.open > 0).all(|element| element.fate.lives())
+    }
+
     /// Returns the items that have ended without a value, ascending.
     pub(super) fn failed(&self) -> Vec<u64> {
         let slots = (0..).zip(&self.slots);

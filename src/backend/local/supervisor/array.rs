@@ -134,7 +134,7 @@ impl LocalArray {
         let mut groups = vec![(waiting, self.pending.clone())];
         for job in live {
             let Some(element) = job.element else { continue };
-            let now = End { state: job.state.clone(), reason: job.reason.clone(), exit: job.exit };
+            let now = End { state: job.told_state(), reason: job.reason.clone(), exit: job.exit };
             let range = element.index..=element.index;
             match groups.iter_mut().find(|(known, _)| *known == now) {
                 Some((_, indices)) => indices.insert(range),

@@ -142,12 +142,20 @@ impl LocalJob {
         self.state.is_terminal()
     }
 
+    /// Returns the state to tell: one that was told to end is `COMPLETING`, as on Slurm.
+    pub(super) fn told_state(&self) -> JobState {
+        match self.run.as_ref().and_then(|run| run.ending.as_ref()) {
+            Some(_) if !self.has_ended() => JobState::Completing,
+            _ => self.state.clone(),
+        }
+    }
+
     pub(super) fn status(&self) -> Status {
         Status {
             id: self.id,
             elements: None,
             dir: self.request.dir.clone(),
-            state: self.state.clone(),
+            state: self.told_state(),
             reason: self.reason.clone(),
             host: host(),
             exit: self.exit,

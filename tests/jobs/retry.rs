@@ -1,0 +1,217 @@
+//! Trying again what has failed: by hand, and by a workflow that is resumed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use slurm::error::JobErrorKind;
+use slurm::{BackendKind, Error, Explanation, JobArray, JobContext, Workflow};
+
+use crate::common::{PATIENCE, Site, error_of, kind_of, on, on_both, result_of, until};
+use crate::tasks::*;
+use crate::workflow::{needs, with_slurmfile};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let both = [
+        on_both("retry::a_resumed_workflow_tries_again_items_without_a_record", items_that_died),
+        on_both("retry::a_resumed_workflow_tries_again_items_that_were_cancelled", cancelled_items),
+        on_both("retry::a_resumed_workflow_takes_values_of_the_latest_attempt", latest_values),
+        on_both("retry::what_is_tried_again_has_the_options_of_before", the_options_of_before),
+        on_both("retry::a_dry_run_tries_nothing_again", a_dry_run),
+        on_both("retry::the_start_of_all_attempts_can_be_waited_for", the_start_of_all_attempts),
+    ];
+    let mut trials: Vec<Trial> = both.into_iter().flatten().collect();
+    trials.push(on(
+        BackendKind::Local,
+        "retry::as_many_elements_run_again_as_may",
+        as_many_elements_as_may,
+    ));
+    trials
+}
+
+/// Ends the process at its first call with this file.
+#[slurm::task(time = "5:00")]
+fn dies_once(marker: PathBuf) -> u32 {
+    if !marker.exists() {
+        fs::write(&marker, "").unwrap();
+        std::process::exit(7);
+    }
+    1
+}
+
+/// At its first call with this file goes on for as long as it is let, whoever asks it to stop.
+#[slurm::task(time = "5:00")]
+fn holds_out_once(ctx: &JobContext, marker: PathBuf) -> u32 {
+    if marker.exists() {
+        return 1;
+    }
+    // From now on SIGTERM does not end the process.
+    ctx.stop_requested();
+    fs::write(&marker, "").unwrap();
+    let deadline = Instant::now() + 2 * PATIENCE;
+    while Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    0
+}
+
+#[slurm::task(time = "5:00")]
+fn plus_one(n: u32) -> u32 {
+    n + 1
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn sum_of_those_that_die(flow: &Workflow, markers: Vec<PathBuf>) -> slurm::Result<u32> {
+    Ok(dies_once::map(markers).mem("256M").submit(flow)?.results()?.iter().sum())
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn sum_of_those_that_hold_out(flow: &Workflow, markers: Vec<PathBuf>) -> slurm::Result<u32> {
+    Ok(holds_out_once::map(markers).mem("256M").submit(flow)?.results()?.iter().sum())
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn one_after_the_other(flow: &Workflow, files: Vec<PathBuf>) -> slurm::Result<Vec<u32>> {
+    let needed = needs::map(files).mem("256M").submit(flow)?;
+    let greater = plus_one::map(&needed).mem("256M").submit(flow)?;
+    greater.results()
+}
+
+fn markers(site: &Site, count: usize) -> Vec<PathBuf> {
+    (0..count).map(|n| site.path(&format!("marker-{n}"))).collect()
+}
+
+fn items_that_died(site: &Site) {
+    let markers = markers(site, 3);
+    fs::write(&markers[0], "").unwrap();
+    let call = || sum_of_those_that_die::job(markers.clone());
+    let job = call().submit(&site.cluster).unwrap();
+    let error = error_of(&job);
+    assert!(error.to_string().contains("exit code 7"), "{error}");
+    until("all have died", || markers.iter().all(|marker| marker.exists()));
+    let resumed = call().resume(&job).unwrap().submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&resumed), 3);
+}
+
+fn cancelled_items(site: &Site) {
+    let markers = markers(site, 2);
+    let call = || sum_of_those_that_hold_out::job(markers.clone());
+    let job = call().submit(&site.cluster).unwrap();
+    until("all run", || markers.iter().all(|marker| marker.exists()));
+    job.cancel().unwrap();
+    assert_eq!(kind_of(&job), JobErrorKind::Cancelled);
+    let resumed = call().resume(&job).unwrap().submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&resumed), 2);
+}
+
+fn latest_values(site: &Site) {
+    let (present, file) = (site.path("present"), site.path("needed"));
+    fs::write(&present, "").unwrap();
+    let call = || one_after_the_other::job(vec![file.clone(), present.clone()]);
+    let job = call().submit(&site.cluster).unwrap();
+    let error = error_of(&job);
+    assert!(error.to_string().contains("needed is missing"), "{error}");
+    fs::write(&file, "").unwrap();
+    let resumed = call().resume(&job).unwrap().submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&resumed), [101, 101]);
+}
+
+/// Its options are there to be taken back.
+#[slurm::task(time = "5:00", overcommit, nice = 3, extra = ["--switches=1"])]
+fn fails(n: u32) -> Result<u32, String> {
+    Err(format!("{n} is no good"))
+}
+
+/// What the latest attempt consists of.
+fn latest<T>(array: &JobArray<T>, attempt: usize) -> Explanation {
+    let json = |path: &Path| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    };
+    let note = json(&array.job_dir().join(format!("retry-{attempt}.json")));
+    let dir = Path::new(note["dir"].as_str().unwrap());
+    serde_json::from_value(json(&dir.join("job.json"))).unwrap()
+}
+
+fn the_options_of_before(site: &Site) {
+    let before = "[default.submit]\ncomment = 'of before'\nextra = ['--mail-type=NONE']\n";
+    let array = fails::map([1_u32, 2])
+        .overcommit(false)
+        .job_name("chosen")
+        .max_running(2)
+        .max_attempts(3)
+        .submit(&with_slurmfile(site, before))
+        .unwrap();
+    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 2);
+    // Somebody with another Slurmfile.
+    let now = "[default.submit]\ncomment = 'of now'\nmail_user = 'nobody'\npartition = 'low'\n\
+               extra = ['--mail-type=END']\n";
+    let other = with_slurmfile(site, now).attach_array::<fails>(array.pre_id()).unwrap();
+    other.wait_within(PATIENCE).unwrap();
+    let first = array.explain().unwrap();
+    for attempt in [1, 2] {
+        assert_eq!(other.wait_within(PATIENCE).unwrap().failed, 2);
+        assert_eq!(other.retry_failed().unwrap(), 2);
+        let again = latest(&array, attempt);
+        // Where the logs are is each attempt's own.
+        let given = |explanation: &Explanation| {
+            let of_attempt = ["output", "error"];
+            let mut options = explanation.options.clone();
+            options.retain(|option| !of_attempt.contains(&option.key.as_str()));
+            (options, explanation.extra.clone())
+        };
+        assert_eq!(given(&again), given(first));
+        assert!(given(first).0.iter().any(|option| option.key == "job_name"));
+        let count = |text: &str| again.script.matches(text).count();
+        assert_eq!((count("--switches=1"), count("--mail-type=NONE")), (1, 1), "{}", again.script);
+        for foreign in ["--overcommit", "--partition", "of now", "--mail-user", "type=END"] {
+            assert_eq!(count(foreign), 0, "{foreign} in {}", again.script);
+        }
+        assert!(again.script.contains("--array=0-1%2"), "{}", again.script);
+    }
+    assert_eq!(other.wait_within(PATIENCE).unwrap().failed, 2);
+}
+
+fn as_many_elements_as_may(site: &Site) {
+    // Five that fail, in two Slurm arrays.
+    let items = (0..1100).map(|n| if n % 220 == 7 { -1 } else { n });
+    let array = root::map(items).chunk(1).max_running(3).submit(&site.cluster).unwrap();
+    assert_eq!(array.job_ids().count(), 2);
+    assert_eq!(array.wait_within(2 * PATIENCE).unwrap().failed, 5);
+    assert_eq!(array.retry_failed().unwrap(), 5);
+    assert!(latest(&array, 1).script.contains("--array=0-4%3"));
+    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 5);
+}
+
+fn a_dry_run(site: &Site) {
+    let array = root::map([4, -1]).submit(&site.cluster).unwrap();
+    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
+    let dry = site.builder().job_base_dir(site.base.path()).dry_run(true).build().unwrap();
+    let attached = dry.attach_array::<root>(array.pre_id()).unwrap();
+    attached.wait_within(PATIENCE).unwrap();
+    let error = attached.retry_failed().unwrap_err();
+    let Error::DryRun(explanation) = error else { panic!("{error:?}") };
+    assert_eq!(explanation.array.as_ref().unwrap().items, 1);
+    assert_eq!(site.submissions().len(), 1);
+    assert!(!array.job_dir().join("retry-1.json").exists());
+}
+
+fn the_start_of_all_attempts(site: &Site) {
+    let gate = site.path("gate");
+    let items = [(-1, gate.as_path()), (1, gate.as_path())];
+    let array = fail_or_wait::map(items).submit(&site.cluster).unwrap();
+    until("one has failed and one runs", || {
+        let progress = array.wait_within(Duration::from_millis(50)).unwrap();
+        (progress.failed, progress.running) == (1, 1)
+    });
+    assert_eq!(array.retry_failed().unwrap(), 1);
+    let later = add::job(1, 2).after_start(&array, Duration::from_secs(300));
+    let explained = later.explain(&site.cluster).unwrap().script;
+    assert_eq!(explained.matches("+5").count(), 2, "{explained}");
+    let job = add::job(1, 2).after_start(&array, Duration::ZERO).submit(&site.cluster).unwrap();
+    // The first attempt has not ended by then.
+    assert_eq!(result_of(&job), 3);
+    assert_eq!(array.progress().succeeded, 0);
+    fs::write(&gate, "").unwrap();
+    assert_eq!(array.wait_within(PATIENCE).unwrap().succeeded, 1);
+}
