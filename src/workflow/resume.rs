@@ -11,7 +11,8 @@ use crate::job::Job;
 impl<T: Task> JobBuilder<T> {
     /// Makes the workflow go on where the one of `job` stopped, which must have ended: cancelled, failed,
     /// requeued too often. It gets that one's directory, and with it the jobs that have succeeded or
-    /// still run; those that failed are submitted again when it comes to them.
+    /// still run; those that failed are submitted again when it comes to them. Of an array the items that
+    /// failed are [tried again](crate::JobArray::retry_failed), with the options that it was submitted with.
     ///
     /// The arguments may be others: a job is known by its own task and arguments. A workflow that Slurm or
     /// `on_timeout` requeues does all this by itself.

@@ -68,7 +68,8 @@ fn sum_of_those_that_die(flow: &Workflow, markers: Vec<PathBuf>) -> slurm::Resul
 
 #[slurm::workflow(time = "10:00", mem = "256M")]
 fn sum_of_those_that_hold_out(flow: &Workflow, markers: Vec<PathBuf>) -> slurm::Result<u32> {
-    Ok(holds_out_once::map(markers).mem("256M").submit(flow)?.results()?.iter().sum())
+    let array = holds_out_once::map(markers).mem("256M").max_running(2).submit(flow)?;
+    Ok(array.results()?.iter().sum())
 }
 
 #[slurm::workflow(time = "10:00", mem = "256M")]
@@ -95,14 +96,16 @@ fn items_that_died(site: &Site) {
 }
 
 fn cancelled_items(site: &Site) {
-    let markers = markers(site, 2);
+    let markers = markers(site, 3);
     let call = || sum_of_those_that_hold_out::job(markers.clone());
     let job = call().submit(&site.cluster).unwrap();
-    until("all run", || markers.iter().all(|marker| marker.exists()));
+    // The last one is cancelled before it has run.
+    until("two run", || markers[..2].iter().all(|marker| marker.exists()));
     job.cancel().unwrap();
     assert_eq!(kind_of(&job), JobErrorKind::Cancelled);
+    fs::write(&markers[2], "").unwrap();
     let resumed = call().resume(&job).unwrap().submit(&site.cluster).unwrap();
-    assert_eq!(result_of(&resumed), 2);
+    assert_eq!(result_of(&resumed), 3);
 }
 
 fn latest_values(site: &Site) {
