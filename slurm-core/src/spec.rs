@@ -135,10 +135,11 @@ impl Attempt {
     pub fn place(&self, element: u64) -> Option<(JobId, u32)> {
         let mut first = 0;
         for (job, elements) in &self.parts {
-            if element < first + elements {
+            let after: u64 = elements.saturating_add(first);
+            if element < after {
                 return Some((*job, u32::try_from(element - first).ok()?));
             }
-            first += elements;
+            first = after;
         }
         None
     }

@@ -22,7 +22,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     ];
     let mut trials: Vec<Trial> = both.into_iter().flatten().collect();
     trials.extend(all.into_iter().flatten());
-    trials.push(on(BackendKind::Local, "items::of_many_elements_wait_for_the_array", of_many));
+    let local = |name, body| on(BackendKind::Local, name, body);
+    trials.extend([
+        local("items::of_many_elements_wait_for_the_array", of_many),
+        local("items::one_is_found_in_the_slurm_array_that_has_it", in_the_second_array),
+    ]);
     trials
 }
 
@@ -149,4 +153,16 @@ fn of_many(site: &Site) {
     let progress = each.wait_within(PATIENCE).unwrap();
     assert_eq!((progress.succeeded, progress.failed), (59, 1));
     assert_eq!(upstream(&item_error(&each, 59))[0].message, "failed: item 0: -1 has no root");
+}
+
+fn in_the_second_array(site: &Site) {
+    let array = square::map(0..1100).chunk(1).submit(&site.cluster).unwrap();
+    let [first, second] = array.job_ids().collect::<Vec<_>>()[..] else { panic!("{array:?}") };
+    let size = array.handle().parts[0].elements as usize;
+    for (item, job, index) in [(size - 1, first, size - 1), (1099, second, 1099 - size)] {
+        let after = add::job(array.item(item), 1).submit(&site.cluster).unwrap();
+        let script = after.script().unwrap();
+        assert!(script.contains(&format!("--dependency=afterok:{job}_{index}\n")), "{script}");
+        assert_eq!(result_of(&after), (item * item) as i64 + 1);
+    }
 }
