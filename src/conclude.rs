@@ -138,11 +138,10 @@ struct Failing {
 impl Looks<'_> {
     /// Returns what became of the job behind `edge`, if that is not what was needed.
     fn at(&mut self, edge: &Edge) -> Option<Failing> {
-        // However that one ended, it was no obstacle.
-        if [DependencyKind::After, DependencyKind::AfterAny]
-            .map(DependencyKind::as_str)
-            .contains(&&*edge.kind)
-        {
+        let needs = |kinds: &[DependencyKind]| kinds.iter().any(|kind| kind.as_str() == edge.kind);
+        let needs_failure = needs(&[DependencyKind::AfterNotOk]);
+        if !needs_failure && !needs(&[DependencyKind::AfterOk, DependencyKind::AfterCorr]) {
+            // Any end will do.
             return None;
         }
         self.left = self.left.checked_sub(1)?;
@@ -153,7 +152,7 @@ impl Looks<'_> {
             }
             (Some(_), _) => array_failure(self.cluster, edge),
         };
-        let (message, never_ran) = match (fate, edge.kind == DependencyKind::AfterNotOk.as_str()) {
+        let (message, never_ran) = match (fate, needs_failure) {
             (Some(fate), false) => fate,
             (None, true) => ("succeeded".to_owned(), false),
             (None, false) | (Some(_), true) => return None,
