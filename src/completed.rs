@@ -29,7 +29,8 @@ use crate::progress::{self, ProgressMode, Reporter};
 /// # }
 /// ```
 ///
-/// An array has ended when all of its items have. The jobs may be of several clusters.
+/// An array has ended when all of its items have. The jobs may be of several clusters; that of the first says
+/// whether progress is [shown](crate::ProgressMode).
 ///
 /// # Errors
 /// If there can be no thread that looks for them.

@@ -10,7 +10,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::array::Progress;
 use crate::error::Error;
 
-/// Whether waiting for an array tells on standard error how far it has come.
+/// Whether waiting for an array tells on standard error how far it has come, and
+/// [`as_completed`](crate::as_completed) how far all of its jobs have.
 ///
 /// The library itself is silent. A program that opens its cluster through
 /// [`ClusterArgs`](crate::ClusterArgs) or `#[slurm::main]` has `--progress`, which is `auto`
