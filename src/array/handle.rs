@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use slurm_core::codec::CodecError;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
-use slurm_core::spec::{self, Shares, Upstream};
+use slurm_core::spec::Shares;
 use slurm_core::state::JobState;
 use slurm_core::task::TaskEntry;
 
-use super::reference::{ArrayRef, ItemRef};
+use super::reference::ItemRef;
 use super::state::{Attempt, Progress, Slot, State, ranges};
 use super::watch::ArrayWatch;
 use crate::backend::Asked;
@@ -378,24 +378,5 @@ impl<T> JobArray<T> {
 
     pub(crate) fn subject(&self) -> Arc<dyn Subject> {
         self.watch.clone()
-    }
-
-    /// Returns what another submission has to know of it. Attempts that come later are not part of it.
-    pub(crate) fn reference(&self) -> Arc<ArrayRef> {
-        let state = self.watch.state();
-        let attempts = state.attempts.iter().map(|attempt| spec::Attempt {
-            dir: attempt.dir.path().to_owned(),
-            shares: attempt.shares.clone(),
-            parts: attempt.parts.iter().map(|part| (part.job, part.elements)).collect(),
-        });
-        let upstream = Upstream {
-            task: self.handle.task.clone(),
-            signature: self.handle.signature,
-            count: self.handle.items,
-            attempts: attempts.collect(),
-        };
-        let open = state.open().map(|(number, _)| number).collect();
-        let backend = self.cluster.backend().place();
-        Arc::new(ArrayRef::new(self.handle.pre_id.clone(), upstream, open, backend))
     }
 }

@@ -9,7 +9,8 @@
 //! |---|---|
 //! | `item` | what an item may be |
 //! | `builder`, `spool`, `sharing`, `prepare`, `submit` | from items to a submission |
-//! | `handle`, `results`, `retry`, `attempts` | what a submitted array can be asked |
+//! | `handle`, `results`, `ended` | what a submitted array can be asked, and how the end of an item is told |
+//! | `retry`, `attempts` | trying again what failed, by one process at a time |
 //! | `attach` | finding arrays of other processes |
 //! | `watch`, `state` | what is known of it so far |
 //! | `reference` | its results as arguments of other jobs |
@@ -17,6 +18,7 @@
 mod attach;
 mod attempts;
 mod builder;
+mod ended;
 mod handle;
 mod item;
 mod prepare;

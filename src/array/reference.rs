@@ -30,6 +30,27 @@ pub(crate) struct ArrayRef {
     backend: String,
 }
 
+impl<T> JobArray<T> {
+    /// Returns what another submission has to know of it. Attempts that come later are not part of it.
+    pub(crate) fn reference(&self) -> Arc<ArrayRef> {
+        let state = self.watch.state();
+        let attempts = state.attempts.iter().map(|attempt| Attempt {
+            dir: attempt.dir.path().to_owned(),
+            shares: attempt.shares.clone(),
+            parts: attempt.parts.iter().map(|part| (part.job, part.elements)).collect(),
+        });
+        let upstream = Upstream {
+            task: self.handle.task.clone(),
+            signature: self.handle.signature,
+            count: self.handle.items,
+            attempts: attempts.collect(),
+        };
+        let open = state.open().map(|(number, _)| number).collect();
+        let backend = self.cluster.backend().place();
+        Arc::new(ArrayRef::new(self.handle.pre_id.clone(), upstream, open, backend))
+    }
+}
+
 impl ArrayRef {
     pub(crate) fn new(
         pre_id: PreId,

@@ -8,7 +8,7 @@ use super::state::{Progress, State};
 use crate::backend::{Asked, Cadence, Survey};
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
-use crate::poll::{MissingCommand, Subject};
+use crate::poll::{Obstacle, Subject};
 
 /// An array that is waited for.
 ///
@@ -16,12 +16,12 @@ use crate::poll::{MissingCommand, Subject};
 #[derive(Debug)]
 pub(super) struct ArrayWatch {
     state: Mutex<State>,
-    missing: OnceCell<MissingCommand>,
+    obstacle: OnceCell<Obstacle>,
 }
 
 impl ArrayWatch {
     pub(super) fn new(state: State) -> Self {
-        Self { state: Mutex::new(state), missing: OnceCell::new() }
+        Self { state: Mutex::new(state), obstacle: OnceCell::new() }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -36,13 +36,13 @@ impl ArrayWatch {
         if let Some(answer) = check(&self.state()) {
             return Some(Ok(answer));
         }
-        self.missing.get().map(|missing| Err(missing.clone().into()))
+        self.obstacle.get().map(|obstacle| Err(obstacle.clone().into()))
     }
 }
 
 impl Subject for ArrayWatch {
     fn is_settled(&self) -> bool {
-        self.missing.get().is_some() || self.state().is_complete()
+        self.obstacle.get().is_some() || self.state().is_complete()
     }
 
     fn progress(&self) -> Progress {
@@ -104,9 +104,9 @@ impl Subject for ArrayWatch {
         self.state().unanswered();
     }
 
-    fn unanswerable(&self, missing: &MissingCommand) {
+    fn unanswerable(&self, obstacle: &Obstacle) {
         // The first one says it as well as any other.
-        let _ = self.missing.set(missing.clone());
+        let _ = self.obstacle.set(obstacle.clone());
     }
 
     fn settle(&self, cadence: &Cadence) {

@@ -3,6 +3,8 @@
 mod job;
 mod submit;
 
+#[cfg(feature = "ssh")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use slurm_core::codec::CodecError;
@@ -119,7 +121,7 @@ pub enum Error {
     /// The host could not be reached over SSH.
     #[cfg(feature = "ssh")]
     #[error(transparent)]
-    Ssh(Box<SshError>),
+    Ssh(Arc<SshError>),
     /// A command ran and said no.
     #[error("`{}` failed: {}", Printable(command), Printable(message))]
     Command {
@@ -165,7 +167,7 @@ impl From<JobError> for Error {
 #[cfg(feature = "ssh")]
 impl From<SshError> for Error {
     fn from(error: SshError) -> Self {
-        Self::Ssh(Box::new(error))
+        Self::Ssh(Arc::new(error))
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) mod ssh;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "ssh")]
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use command::Output;
@@ -277,7 +279,7 @@ pub enum HostError {
     /// The host could not be reached over SSH.
     #[cfg(feature = "ssh")]
     #[error(transparent)]
-    Ssh(Box<ssh::SshError>),
+    Ssh(Arc<ssh::SshError>),
     /// The connection to the host was lost, or the shell on it does not answer.
     #[error("the connection to {host} was lost: {reason}")]
     Lost {
@@ -311,7 +313,7 @@ pub struct Unfit {
 #[cfg(feature = "ssh")]
 impl From<ssh::SshError> for HostError {
     fn from(error: ssh::SshError) -> Self {
-        Self::Ssh(Box::new(error))
+        Self::Ssh(Arc::new(error))
     }
 }
 

@@ -127,7 +127,8 @@ impl<T> Job<T> {
     /// Waits for the job and returns its value.
     ///
     /// # Errors
-    /// [`Error::Job`] if it ended without one.
+    /// [`Error::Job`] if it ended without one. [`Error::Ssh`] if the login node does not let this process in any
+    /// more; the job goes on, and another process can attach to it.
     pub fn result(&self) -> Result<T> {
         self.value_of(self.verdict(None)?)
     }

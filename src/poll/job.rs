@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
-use super::{End, Fate, MissingCommand, Subject};
+use super::{End, Fate, Obstacle, Subject};
 use crate::array::Progress;
 use crate::backend::{Asked, Cadence, Survey};
 use crate::conclude;
@@ -32,7 +32,7 @@ pub(crate) enum Verdict {
 pub(crate) struct JobWatch {
     job: JobId,
     result: PathBuf,
-    verdict: OnceCell<Result<Verdict, MissingCommand>>,
+    verdict: OnceCell<Result<Verdict, Obstacle>>,
     /// Whether it has a value, once somebody wants to know.
     succeeded: OnceCell<bool>,
     notes: Mutex<Notes>,
@@ -54,17 +54,17 @@ impl JobWatch {
     /// Returns how the job ended, if that is known.
     ///
     /// # Errors
-    /// If it can never be known, because the backend's commands are missing.
+    /// If it can never be known, as an [`Obstacle`] stands in the way.
     pub(crate) fn verdict(&self) -> Option<Result<&Verdict, Error>> {
         let known = self.verdict.get()?;
-        Some(known.as_ref().map_err(|missing| missing.clone().into()))
+        Some(known.as_ref().map_err(|obstacle| obstacle.clone().into()))
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn conclude(&self, verdict: Result<Verdict, MissingCommand>) -> bool {
+    fn conclude(&self, verdict: Result<Verdict, Obstacle>) -> bool {
         // The first verdict holds.
         self.verdict.set(verdict).is_ok()
     }
@@ -132,8 +132,8 @@ impl Subject for JobWatch {
         self.notes().fate.unanswered();
     }
 
-    fn unanswerable(&self, missing: &MissingCommand) {
-        self.conclude(Err(missing.clone()));
+    fn unanswerable(&self, obstacle: &Obstacle) {
+        self.conclude(Err(obstacle.clone()));
     }
 
     fn settle(&self, cadence: &Cadence) {

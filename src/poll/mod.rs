@@ -11,6 +11,8 @@
 
 mod fate;
 mod job;
+mod obstacle;
+mod pace;
 mod room;
 
 use std::collections::HashMap;
@@ -28,6 +30,8 @@ use crate::host::{Found, Look};
 
 pub(crate) use fate::{End, Fate};
 pub(crate) use job::{JobWatch, Verdict};
+pub(crate) use obstacle::Obstacle;
+use pace::Pace;
 use room::Room;
 
 /// Something that is waited for.
@@ -54,23 +58,10 @@ pub(crate) trait Subject: fmt::Debug + Send + Sync {
     fn unanswered(&self);
 
     /// Takes in that the backend can never be asked.
-    fn unanswerable(&self, missing: &MissingCommand);
+    fn unanswerable(&self, obstacle: &Obstacle);
 
     /// Decides about what has ended, if its time of grace is over.
     fn settle(&self, cadence: &Cadence);
-}
-
-/// The backend's commands are not installed, so no wait can end.
-#[derive(Clone, Debug)]
-pub(crate) struct MissingCommand {
-    program: String,
-    command: String,
-}
-
-impl From<MissingCommand> for Error {
-    fn from(MissingCommand { program, command }: MissingCommand) -> Self {
-        HostError::CommandMissing { program, command }.into()
-    }
 }
 
 /// Waits for jobs.
@@ -158,14 +149,14 @@ impl Poller {
     pub(crate) fn refresh(&self, subject: &Arc<dyn Subject>) -> Result<(), Error> {
         let subjects = std::slice::from_ref(subject);
         // The second look reads what the first one has listed.
-        self.shared.look(subjects);
+        self.shared.look(subjects)?;
         let mut asked = Vec::new();
         subject.jobs(&mut asked);
         if !asked.is_empty() {
             subject.seen(&self.shared.ask(&asked)?);
         }
-        self.shared.look(subjects);
-        self.shared.look(subjects);
+        self.shared.look(subjects)?;
+        self.shared.look(subjects)?;
         subject.settle(&self.shared.backend.cadence());
         Ok(())
     }
@@ -249,7 +240,7 @@ impl Shared {
     }
 
     /// Looks at all files that somebody waits for.
-    fn look(&self, open: &[Arc<dyn Subject>]) {
+    fn look(&self, open: &[Arc<dyn Subject>]) -> Result<(), Obstacle> {
         let mut looks = Vec::new();
         let ends: Vec<usize> = open
             .iter()
@@ -259,12 +250,18 @@ impl Shared {
             })
             .collect();
         if looks.is_empty() {
-            return;
+            return Ok(());
         }
         let host = self.backend.host();
         let found = match host.look(&looks, LARGE) {
             Ok(found) => found,
-            Err(error) => return log::warn!("will look again: {error}"),
+            Err(error) => {
+                if let Some(obstacle) = Obstacle::of(&error) {
+                    return Err(obstacle);
+                }
+                log::warn!("will look again: {error}");
+                return Ok(());
+            }
         };
         let mut found = looks.iter().zip(found).enumerate().peekable();
         let (mut news, mut large) = (false, Vec::new());
@@ -289,6 +286,7 @@ impl Shared {
                 self.tell(true);
             }
         }
+        Ok(())
     }
 
     fn ask(&self, asked: &[Asked]) -> Result<Survey, Error> {
@@ -298,32 +296,34 @@ impl Shared {
     }
 
     /// Asks the backend about all jobs that somebody waits for.
-    fn survey(&self, open: &[Arc<dyn Subject>], cadence: &Cadence) {
+    fn survey(&self, open: &[Arc<dyn Subject>], cadence: &Cadence) -> Result<(), Obstacle> {
         let mut asked = Vec::new();
         open.iter().for_each(|subject| subject.jobs(&mut asked));
-        match self.ask(&asked) {
-            Ok(survey) => {
-                if let Some(doubt) = &survey.doubt {
-                    log::warn!("will ask again: {doubt}");
-                }
-                let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);
-                // The result of a job that has ended was there before its end could be seen. That of an
-                // element is found by one look and read by the next.
-                self.look(open);
-                self.look(open);
-                open.iter().for_each(|subject| subject.settle(cadence));
-                self.tell(news);
-                self.room.look(self.backend.as_ref(), &asked, &survey);
-            }
-            Err(Error::Host(HostError::CommandMissing { program, command })) => {
-                let missing = MissingCommand { program, command };
-                open.iter().for_each(|subject| subject.unanswerable(&missing));
-            }
+        let survey = match self.ask(&asked) {
+            Ok(survey) => survey,
             Err(error) => {
+                if let Error::Host(error) = &error
+                    && let Some(obstacle) = Obstacle::of(error)
+                {
+                    return Err(obstacle);
+                }
                 log::warn!("will ask again: {error}");
                 open.iter().for_each(|subject| subject.unanswered());
+                return Ok(());
             }
+        };
+        if let Some(doubt) = &survey.doubt {
+            log::warn!("will ask again: {doubt}");
         }
+        let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);
+        // The result of a job that has ended was there before its end could be seen. That of an
+        // element is found by one look and read by the next.
+        self.look(open)?;
+        self.look(open)?;
+        open.iter().for_each(|subject| subject.settle(cadence));
+        self.tell(news);
+        self.room.look(self.backend.as_ref(), &asked, &survey);
+        Ok(())
     }
 }
 
@@ -331,33 +331,6 @@ impl Board {
     fn open(&self) -> Vec<Arc<dyn Subject>> {
         let subjects = self.watched.values().map(|entry| &entry.subject);
         subjects.filter(|subject| !subject.is_settled()).cloned().collect()
-    }
-}
-
-/// How long to wait until the next look: slower and slower while nothing happens.
-#[derive(Debug)]
-struct Pace {
-    range: (Duration, Duration),
-    interval: Duration,
-    due: Instant,
-}
-
-impl Pace {
-    fn new(range: (Duration, Duration)) -> Self {
-        Self { range, interval: range.0, due: Instant::now() + range.0 }
-    }
-
-    /// Makes the next look come soon, and never later than it was to come.
-    fn reset(&mut self) {
-        self.interval = self.range.0;
-        self.due = self.due.min(Instant::now() + self.range.0);
-    }
-
-    /// Plans the next look after one that began at `began`.
-    fn slow_down(&mut self, began: Instant) {
-        let now = Instant::now();
-        self.interval = (self.interval * 5 / 4).clamp(self.range.0, self.range.1);
-        self.due = now + self.interval.max(((now - began) * 9).min(self.range.1));
     }
 }
 
@@ -394,9 +367,12 @@ fn run(running: &Running) {
             continue;
         }
         drop(board);
-        match work {
+        let done = match work {
             Work::Files => shared.look(&open),
             Work::Survey => shared.survey(&open, &cadence),
+        };
+        if let Err(obstacle) = done {
+            open.iter().for_each(|subject| subject.unanswerable(&obstacle));
         }
         pace.slow_down(now);
         shared.tell(false);

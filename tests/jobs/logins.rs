@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::Trial;
 use slurm::ssh::Prompt;
-use slurm::{BackendKind, Cluster, HostKeyPolicy, Ssh};
+use slurm::{BackendKind, Cluster, Error, HostKeyPolicy, Ssh};
 
 use crate::common::{Site, error_of, on, result_of, variable};
 use crate::cuts::small_program;
@@ -28,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ssh("jobs_run_with_a_password_alone", with_a_password),
         ssh("jobs_run_with_answers_to_questions", with_answers),
         ssh("a_lost_connection_is_made_again_by_asking_again", asked_again),
+        ssh("a_login_that_is_refused_ends_the_wait", refused),
     ]
 }
 
@@ -143,4 +144,30 @@ fn asked_again(site: &Site) {
     proxy.cut();
     assert_eq!(result_of(&job), 42);
     assert_eq!(asked.load(Ordering::SeqCst), 4);
+}
+
+fn refused(site: &Site) {
+    let go = site.path("go");
+    let proxy = Proxy::new(([127, 0, 0, 1], port(PASSWORD)).into(), std::time::Duration::ZERO);
+    let ssh = to(site, "127.0.0.1", "").port(proxy.port).no_prompts();
+    // It is forgotten after the first login.
+    let cluster = open(site, ssh.password(variable("SLURM_SDK_TEST_SSHD_PASSWORD")));
+    let job = wait_for::job(go.as_path()).submit(&cluster).unwrap();
+    let array = wait_for::map([go.as_path()]).submit(&cluster).unwrap();
+    proxy.cut();
+    for error in [job.result().unwrap_err(), array.results().unwrap_err()] {
+        assert!(matches!(error, Error::Ssh(_)), "{error:?}");
+        assert!(error.to_string().contains("was not let in"), "{error}");
+    }
+    let tried = proxy.connections();
+    assert!(tried < 10, "{tried} logins would lock the account");
+    std::fs::write(&go, "").unwrap();
+    let other = open(
+        site,
+        to(site, "127.0.0.1", "")
+            .port(port(PASSWORD))
+            .no_prompts()
+            .password(variable("SLURM_SDK_TEST_SSHD_PASSWORD")),
+    );
+    assert!(result_of(&other.attach::<wait_for>(job.handle()).unwrap()), "the job has gone on");
 }

@@ -27,7 +27,6 @@ mod proxy;
 mod requests;
 mod requeue;
 mod retries;
-mod retry;
 mod roles;
 mod secrecy;
 mod security;
@@ -51,7 +50,6 @@ fn main() {
     trials.extend(arrays::trials());
     trials.extend(retries::trials());
     trials.extend(items::trials());
-    trials.extend(retry::trials());
     trials.extend(faults::trials());
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());

@@ -135,7 +135,9 @@ fn a_cancelled_workflow(site: &Site) {
     let waiting = || -> Option<PathBuf> {
         let child = subdir(&job.job_dir().join("tasks/hold"))?;
         let wait = subdir(&child.join("tasks/wait_for"))?;
-        wait.join("events.jsonl").exists().then_some(wait)
+        // The job may run before its id is noted.
+        let is_there = |name| wait.join(name).exists();
+        (is_there("events.jsonl") && is_there("submitted.json")).then_some(wait)
     };
     until("the innermost job runs", || waiting().is_some());
     let id: serde_json::Value =

@@ -64,7 +64,9 @@ fn their_jobs_are_cancelled(site: &Site) {
     let array = hold::map([(never.as_path(), 0); 2]).submit(&site.cluster).unwrap();
     let inner = |item: u32| -> Option<PathBuf> {
         let dir = subdir(&array.job_dir().join(format!("item-{item}/tasks/wait_for")))?;
-        dir.join("events.jsonl").exists().then_some(dir)
+        // A job may run before its id is noted.
+        let is_there = |name| dir.join(name).exists();
+        (is_there("events.jsonl") && is_there("submitted.json")).then_some(dir)
     };
     until("both inner jobs run", || inner(0).is_some() && inner(1).is_some());
     let job = |item| {

@@ -1,4 +1,4 @@
-//! Items that are tried again.
+//! Who tries again, and what becomes of earlier attempts.
 
 use std::fs;
 use std::path::{Path, PathBuf};

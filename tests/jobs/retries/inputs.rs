@@ -1,4 +1,4 @@
-//! Trying again what has failed: by hand, and by a workflow that is resumed.
+//! With which options and inputs is tried again: by hand, and by a workflow that is resumed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,20 @@ use crate::workflow::{needs, with_slurmfile};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let both = [
-        on_both("retry::a_resumed_workflow_tries_again_items_without_a_record", items_that_died),
-        on_both("retry::a_resumed_workflow_tries_again_items_that_were_cancelled", cancelled_items),
-        on_both("retry::a_resumed_workflow_takes_values_of_the_latest_attempt", latest_values),
-        on_both("retry::what_is_tried_again_has_the_options_of_before", the_options_of_before),
-        on_both("retry::a_dry_run_tries_nothing_again", a_dry_run),
-        on_both("retry::the_start_of_all_attempts_can_be_waited_for", the_start_of_all_attempts),
+        on_both("arrays::a_resumed_workflow_tries_again_items_without_a_record", items_that_died),
+        on_both(
+            "arrays::a_resumed_workflow_tries_again_items_that_were_cancelled",
+            cancelled_items,
+        ),
+        on_both("arrays::a_resumed_workflow_takes_values_of_the_latest_attempt", latest_values),
+        on_both("arrays::what_is_tried_again_has_the_options_of_before", the_options_of_before),
+        on_both("arrays::a_dry_run_tries_nothing_again", a_dry_run),
+        on_both("arrays::the_start_of_all_attempts_can_be_waited_for", the_start_of_all_attempts),
     ];
     let mut trials: Vec<Trial> = both.into_iter().flatten().collect();
     trials.push(on(
         BackendKind::Local,
-        "retry::as_many_elements_run_again_as_may",
+        "arrays::as_many_elements_run_again_as_may",
         as_many_elements_as_may,
     ));
     trials

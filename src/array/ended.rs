@@ -1,0 +1,120 @@
+//! An item whose end is to be told.
+
+use std::path::Path;
+
+use slurm_core::ids::{JobId, PreId};
+use slurm_core::layout::JobDir;
+
+use super::state::Attempt;
+use super::{ArrayHandle, JobArray};
+use crate::cluster::Cluster;
+use crate::conclude::{self, Case};
+use crate::error::UpstreamFailure;
+
+/// The id of what has none: an item that no attempt has, which no array gives.
+const NOBODY: JobId = match JobId::new(u32::MAX) {
+    Some(id) => id,
+    None => unreachable!(),
+};
+
+/// An item whose end is to be told.
+pub(super) struct Item<'a, T> {
+    array: &'a JobArray<T>,
+    index: u64,
+    pub(super) attempt: Option<(usize, u64)>,
+    job: JobId,
+    place: (u32, u64),
+    dir: JobDir,
+    node: Option<String>,
+    has_started: bool,
+}
+
+impl<'a, T> Item<'a, T> {
+    pub(super) fn new(array: &'a JobArray<T>, index: u64, attempt: Option<(usize, u64)>) -> Self {
+        let state = array.watch.state();
+        let of_attempt =
+            |number: usize, attempt: &Attempt| Some((number, attempt.shares.element_of(index)?));
+        let attempt = attempt.or_else(|| {
+            let mut attempts = state.attempts.iter().enumerate().rev();
+            attempts.find_map(|(number, attempt)| of_attempt(number, attempt))
+        });
+        let found = attempt.and_then(|(number, element)| {
+            let attempt = state.attempts.get(number)?;
+            Some((attempt, attempt.place(element)?, attempt.element(element)?))
+        });
+        match found {
+            Some((of, (job, place), element)) => Self {
+                array,
+                index,
+                attempt,
+                job,
+                place: (place, index),
+                dir: of.dir.clone(),
+                node: element.run.as_ref().map(|run| run.node.clone()),
+                has_started: element.has_started(),
+            },
+            None => Self {
+                array,
+                index,
+                attempt,
+                job: NOBODY,
+                place: (0, index),
+                dir: JobDir::at(&array.handle.dir),
+                node: None,
+                has_started: false,
+            },
+        }
+    }
+
+    pub(super) fn node(&self) -> Option<&str> {
+        self.node.as_deref()
+    }
+}
+
+impl<T> Case for Item<'_, T> {
+    fn id(&self) -> JobId {
+        self.job
+    }
+
+    fn pre_id(&self) -> &PreId {
+        &self.array.handle.pre_id
+    }
+
+    fn task(&self) -> &str {
+        let ArrayHandle { task, .. } = &self.array.handle;
+        task
+    }
+
+    fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn place(&self) -> Option<(u32, u64)> {
+        Some((self.place.0, self.index))
+    }
+
+    fn has_started(&self) -> bool {
+        self.has_started
+    }
+
+    fn stderr_end(&self) -> String {
+        const ENOUGH: u64 = 4096;
+        let path = self.dir.element_stderr(self.job, self.place.0);
+        let host = self.array.cluster.backend().host();
+        let bytes = host.read_end(&path, ENOUGH).ok().flatten().unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn upstream(&self) -> Vec<UpstreamFailure> {
+        let array = self.array;
+        let find = || {
+            let edges = array.explain().map_or(&[][..], |explanation| &explanation.after);
+            conclude::upstream(&array.cluster, edges)
+        };
+        array.upstream.get_or_init(find).clone()
+    }
+
+    fn cluster(&self) -> &Cluster {
+        &self.array.cluster
+    }
+}
