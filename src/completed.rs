@@ -112,14 +112,15 @@ impl Iterator for AsCompleted<'_> {
         let poller = first.cluster.poller();
         let several = open.iter().any(|(_, job)| !job.cluster.poller().is(poller));
         let ended = || open.iter().position(|(_, job)| job.subject.is_settled());
+        let mut show_at = reporter.next();
         let position = loop {
             let turn = several.then(|| Instant::now() + TURN);
-            let show_at = reporter.next();
             if let Some(position) = poller.wait(progress::earlier(turn, show_at), ended) {
                 break position;
             }
             if show_at.is_some_and(|at| at <= Instant::now()) {
                 reporter.show(progress_of(all));
+                show_at = reporter.next();
             }
         };
         reporter.pause(|| progress_of(all));

@@ -117,7 +117,7 @@ pub(crate) fn upstream(cluster: &Cluster, edges: &[Edge]) -> Vec<UpstreamFailure
     edges.iter().filter_map(|edge| looks.at(edge).map(told)).collect()
 }
 
-/// At how many jobs is looked, for one error.
+/// At how many jobs behind those that were waited for is looked, for one error.
 const MOST_LOOKS: usize = 32;
 
 /// Looks for the reason why jobs have failed.
@@ -125,7 +125,8 @@ struct Looks<'a> {
     cluster: &'a Cluster,
     /// How many are left.
     left: usize,
-    seen: HashSet<JobId>,
+    /// What was looked at for another one's sake: jobs or elements, and what was needed of them.
+    seen: HashSet<(JobId, Option<u32>, String)>,
 }
 
 /// What became of a job.
@@ -144,7 +145,6 @@ impl Looks<'_> {
             // Any end will do.
             return None;
         }
-        self.left = self.left.checked_sub(1)?;
         let fate = match (edge.items, edge.element) {
             (None, _) => job_failure(self.cluster, edge),
             (Some(_), Some(element @ EdgeElement { item: Some(item), .. })) => {
@@ -170,7 +170,12 @@ impl Looks<'_> {
         let after = serde_json::from_slice::<Explanation>(&text).ok()?.after;
         after.iter().find_map(|edge| {
             // Ways to a job may part and meet again.
-            let failing = self.seen.insert(edge.job).then(|| self.at(edge)).flatten()?;
+            let index = edge.element.map(|element| element.index);
+            if !self.seen.insert((edge.job, index, edge.kind.clone())) {
+                return None;
+            }
+            self.left = self.left.checked_sub(1)?;
+            let failing = self.at(edge)?;
             Some(failing.first.unwrap_or(failing.failure))
         })
     }

@@ -193,6 +193,15 @@ fn field<const N: usize>(bytes: &[u8]) -> [u8; N] {
     field
 }
 
+/// What earlier runs of an element have finished.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// The items.
+    pub items: HashSet<u64>,
+    /// Whether any of them failed.
+    pub any_failed: bool,
+}
+
 /// The segment of an element, open at its end.
 #[derive(Debug)]
 pub struct SegmentWriter {
@@ -207,17 +216,18 @@ impl SegmentWriter {
     ///
     /// # Errors
     /// If it cannot be read or written, or is one of another task.
-    pub fn open(path: &Path, signature: u64, run: &RunReport) -> io::Result<(Self, HashSet<u64>)> {
+    pub fn open(path: &Path, signature: u64, run: &RunReport) -> io::Result<(Self, Done)> {
         let bytes = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other?,
         };
-        let mut done = HashSet::new();
+        let mut done = Done::default();
         let whole = if check_header(&bytes, signature).map_err(io::Error::other)? {
             let mut records = Records::new(&bytes, HEADER);
             for record in &mut records {
                 if matches!(record.kind, RecordKind::Value | RecordKind::Failure) {
-                    done.insert(record.index);
+                    done.items.insert(record.index);
+                    done.any_failed |= record.kind == RecordKind::Failure;
                 }
             }
             records.position()
@@ -285,7 +295,7 @@ mod tests {
     use super::*;
     use crate::outcome::FailureKind;
 
-    fn segment(dir: &Path) -> (std::path::PathBuf, SegmentWriter, HashSet<u64>) {
+    fn segment(dir: &Path) -> (std::path::PathBuf, SegmentWriter, Done) {
         let path = dir.join("0");
         let (writer, done) = SegmentWriter::open(&path, 7, &RunReport::default()).unwrap();
         (path, writer, done)
@@ -295,7 +305,7 @@ mod tests {
     fn a_run_that_comes_again_finds_what_is_done() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut writer, done) = segment(dir.path());
-        assert!(done.is_empty());
+        assert!(done.items.is_empty() && !done.any_failed);
         writer.item(4, Ok(b"four")).unwrap();
         writer.item(5, Err(&Failure::new(FailureKind::Error, "no"))).unwrap();
         drop(writer);
@@ -305,7 +315,8 @@ mod tests {
         push_record(&mut bytes, RecordKind::Value, 6, b"six");
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         let (path, mut writer, done) = segment(dir.path());
-        assert_eq!(done, HashSet::from([4, 5]));
+        assert_eq!(done.items, HashSet::from([4, 5]));
+        assert!(done.any_failed);
         writer.item(6, Ok(b"six")).unwrap();
         writer.end(&RunReport::default()).unwrap();
         let bytes = fs::read(&path).unwrap();

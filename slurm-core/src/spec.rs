@@ -90,11 +90,16 @@ impl Shares {
 
     /// Returns the element that has the item `index`.
     pub fn element_of(&self, index: u64) -> Option<u64> {
+        self.position_of(index).map(|position| position / self.per_element.max(1))
+    }
+
+    /// Returns the position of the item `index` among those that are shared out.
+    pub fn position_of(&self, index: u64) -> Option<u64> {
         let position = match &self.selected {
             None => index,
             Some(selected) => selected.binary_search(&index).ok()? as u64,
         };
-        (position < self.count).then(|| position / self.per_element.max(1))
+        (position < self.count).then_some(position)
     }
 }
 

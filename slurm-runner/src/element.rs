@@ -82,7 +82,8 @@ pub(crate) fn element(
             let _ = CURRENT.get().map(|index| output.item(index, Err(&failure)));
         }
     });
-    let mut share: Vec<u64> = share.into_iter().filter(|index| !done.contains(index)).collect();
+    let mut share: Vec<u64> =
+        share.into_iter().filter(|index| !done.items.contains(index)).collect();
     let threads = items.threads.max(1) as usize;
     let mut ended = work.all(&share, threads);
     requeueing.decide();
@@ -117,6 +118,8 @@ pub(crate) fn element(
         writer.end(&run).map(|()| well)
     });
     match ended {
+        // The exit code speaks for all runs of the element.
+        Ok(Ended::Well) if done.any_failed => exit::FAILED,
         Ok(Ended::Well) => exit::DONE,
         Ok(Ended::Badly) => exit::FAILED,
         Ok(Ended::Stopped) => exit::STOPPED,

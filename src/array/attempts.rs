@@ -73,6 +73,11 @@ pub(crate) struct Noted {
 impl Cluster {
     /// Returns what the notes of the array in `dir` tell of attempts whose directory is not `known`.
     pub(crate) fn attempts_of(&self, dir: &JobDir, known: &[PathBuf]) -> Result<Noted> {
+        self.attempts_but(dir, known, None)
+    }
+
+    /// Does so; of the attempt in `dead`, whose client has died, as much as was submitted.
+    fn attempts_but(&self, dir: &JobDir, known: &[PathBuf], dead: Option<&Path>) -> Result<Noted> {
         let notes = self.notes(dir, known.len())?;
         let mut noted = Noted { submitted: Vec::new(), claimed: None, next: notes.len() + 1 };
         for (number, note) in (1..).zip(notes) {
@@ -85,7 +90,8 @@ impl Cluster {
             if withdrawn || known.contains(&handle.dir) {
                 continue;
             }
-            match self.submission_of(handle)? {
+            let is_dead = dead == Some(handle.dir.as_path());
+            match self.submission_of(handle, is_dead)? {
                 Ok(submitted) => noted.submitted.push(submitted),
                 Err(dir) => noted.claimed = Some(dir),
             }
@@ -93,8 +99,13 @@ impl Cluster {
         Ok(noted)
     }
 
-    /// Returns the handle of a noted attempt with its ids, or its directory if it was not submitted.
-    fn submission_of(&self, noted: ArrayHandle) -> Result<Result<ArrayHandle, PathBuf>> {
+    /// Returns the handle of a noted attempt with its ids, or its directory if it was not submitted: not with
+    /// all of its Slurm arrays, unless its client `is_dead`.
+    fn submission_of(
+        &self,
+        noted: ArrayHandle,
+        is_dead: bool,
+    ) -> Result<Result<ArrayHandle, PathBuf>> {
         if !noted.parts.is_empty() {
             return noted.checked().map(Ok);
         }
@@ -103,6 +114,7 @@ impl Cluster {
         let Some(explanation) = self.json(&dir.job_json())? else { return Ok(Err(noted.dir)) };
         match self.handle_of_array(&dir, &explanation) {
             Err(Error::NoSuchJob { .. }) => Ok(Err(noted.dir)),
+            Ok(found) if !is_dead && !found.is_whole() => Ok(Err(noted.dir)),
             other => other.map(Ok),
         }
     }
@@ -126,11 +138,22 @@ impl Cluster {
 
     /// Makes the attempts known that came after the first one, and returns what else the notes tell.
     pub(super) fn follow<V>(&self, array: &JobArray<V>) -> Result<Noted> {
+        self.follow_but(array, None)
+    }
+
+    /// Makes known what was submitted of the attempt in `dead`, whose client has died, and returns whether that
+    /// is anything.
+    pub(super) fn join<V>(&self, array: &JobArray<V>, dead: &Path) -> Result<bool> {
+        let noted = self.follow_but(array, Some(dead))?;
+        Ok(noted.submitted.iter().any(|handle| handle.dir == dead))
+    }
+
+    fn follow_but<V>(&self, array: &JobArray<V>, dead: Option<&Path>) -> Result<Noted> {
         if array.is_empty() {
             return Ok(Noted { submitted: Vec::new(), claimed: None, next: 1 });
         }
         let known = array.watch.state().dirs();
-        let noted = self.attempts_of(&JobDir::at(&array.handle.dir), &known)?;
+        let noted = self.attempts_but(&JobDir::at(&array.handle.dir), &known, dead)?;
         for handle in &noted.submitted {
             let again = JobArray::<()>::new(self, handle.clone(), |_| Ok(()), None);
             let Work::Items(items) = again.spec()?.work else { break };

@@ -107,6 +107,12 @@ impl ArrayHandle {
         })
     }
 
+    /// Returns whether all elements are in one of the Slurm arrays.
+    pub(super) fn is_whole(&self) -> bool {
+        let elements: u64 = self.parts.iter().map(|part| part.elements).sum();
+        elements >= self.items.div_ceil(self.items_per_element.max(1))
+    }
+
     /// Returns the attempt that this submission is, of these items or of all.
     pub(super) fn attempt(&self, selected: Option<Vec<u64>>) -> Attempt {
         let shares = Shares { selected, count: self.items, per_element: self.items_per_element };

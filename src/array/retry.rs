@@ -53,7 +53,7 @@ impl<T> JobArray<T> {
                 return Err(Error::Attempts { items: failed.len(), attempts });
             }
             if let Some(claimed) = &noted.claimed
-                && rival.wait(&self.cluster, claimed)?
+                && (rival.wait(&self.cluster, claimed)? || self.cluster.join(self, claimed)?)
             {
                 continue;
             }
@@ -110,7 +110,8 @@ impl<T> JobArray<T> {
         let Work::Items(items) = before.work else { return Err(self.damaged("it is no array")) };
         let most = cluster.backend().limits()?;
         let count = failed.len() as u64;
-        let per_element = Chunk::Each.per_element(count, &most, || 1);
+        // No more than before, for the time limit is that of before.
+        let per_element = Chunk::Each.per_element(count, &most, || 1).min(items.shares.per_element);
         let shares = Shares { selected: Some(failed), count, per_element };
         let pre_id = new_pre_id();
         let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);

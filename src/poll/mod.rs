@@ -11,12 +11,14 @@
 
 mod fate;
 mod job;
+mod look;
 mod obstacle;
 mod pace;
 mod room;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -76,6 +78,8 @@ struct Shared {
     room: Room,
     board: Mutex<Board>,
     changed: Condvar,
+    /// The large files that one of the threads reads.
+    reading: Mutex<HashSet<PathBuf>>,
 }
 
 #[derive(Debug, Default)]
@@ -94,9 +98,6 @@ struct Entry {
     watches: usize,
 }
 
-/// What is larger is read after everything else that was found by the same look, in bytes.
-const LARGE: u64 = 4 << 20;
-
 /// The threads stay this long when there is nothing to wait for.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -111,7 +112,8 @@ impl Poller {
     /// Returns what waits for jobs of `backend`, inside of these workflows' jobs.
     pub(crate) fn new(backend: Arc<dyn Backend>, workflows: Vec<JobId>) -> Self {
         let room = Room::beside(workflows);
-        let shared = Shared { backend, room, board: Mutex::default(), changed: Condvar::new() };
+        let (board, changed, reading) = (Mutex::default(), Condvar::new(), Mutex::default());
+        let shared = Shared { backend, room, board, changed, reading };
         Self { shared: Arc::new(shared) }
     }
 
@@ -149,15 +151,17 @@ impl Poller {
     pub(crate) fn refresh(&self, subject: &Arc<dyn Subject>) -> Result<(), Error> {
         let subjects = std::slice::from_ref(subject);
         // The second look reads what the first one has listed.
-        self.shared.look(subjects)?;
+        let mut missed = self.shared.look(subjects)?;
         let mut asked = Vec::new();
         subject.jobs(&mut asked);
         if !asked.is_empty() {
             subject.seen(&self.shared.ask(&asked)?);
         }
-        self.shared.look(subjects)?;
-        self.shared.look(subjects)?;
-        subject.settle(&self.shared.backend.cadence());
+        missed.extend(self.shared.look(subjects)?);
+        missed.extend(self.shared.look(subjects)?);
+        if missed.is_empty() {
+            subject.settle(&self.shared.backend.cadence());
+        }
         Ok(())
     }
 
@@ -239,56 +243,6 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Looks at all files that somebody waits for.
-    fn look(&self, open: &[Arc<dyn Subject>]) -> Result<(), Obstacle> {
-        let mut looks = Vec::new();
-        let ends: Vec<usize> = open
-            .iter()
-            .map(|subject| {
-                subject.looks(&mut looks);
-                looks.len()
-            })
-            .collect();
-        if looks.is_empty() {
-            return Ok(());
-        }
-        let host = self.backend.host();
-        let found = match host.look(&looks, LARGE) {
-            Ok(found) => found,
-            Err(error) => {
-                if let Some(obstacle) = Obstacle::of(&error) {
-                    return Err(obstacle);
-                }
-                log::warn!("will look again: {error}");
-                return Ok(());
-            }
-        };
-        let mut found = looks.iter().zip(found).enumerate().peekable();
-        let (mut news, mut large) = (false, Vec::new());
-        for (subject, end) in open.iter().zip(ends) {
-            while let Some((_, (look, found))) = found.next_if(|(index, _)| *index < end) {
-                match (look, found) {
-                    (Look::File { path, offset }, Ok(Found::Large)) => {
-                        large.push((subject, look, path, *offset));
-                    }
-                    (_, found) => news |= subject.found(look, found),
-                }
-            }
-        }
-        if news {
-            self.tell(true);
-        }
-        // Nobody waits for these but those whose they are.
-        for (subject, look, path, offset) in large.into_iter().filter(|(of, ..)| !of.is_settled()) {
-            let found = host.read(path, offset);
-            let found = found.map(|bytes| bytes.map_or(Found::Nothing, Found::Bytes));
-            if subject.found(look, found) {
-                self.tell(true);
-            }
-        }
-        Ok(())
-    }
-
     fn ask(&self, asked: &[Asked]) -> Result<Survey, Error> {
         let mut survey = self.backend.survey(asked)?;
         self.room.explain(asked, &mut survey);
@@ -318,9 +272,10 @@ impl Shared {
         let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);
         // The result of a job that has ended was there before its end could be seen. That of an
         // element is found by one look and read by the next.
-        self.look(open)?;
-        self.look(open)?;
-        open.iter().for_each(|subject| subject.settle(cadence));
+        let missed: HashSet<usize> = self.look(open)?.into_iter().chain(self.look(open)?).collect();
+        // What could not be looked at may be there.
+        let seen = open.iter().enumerate().filter(|(position, _)| !missed.contains(position));
+        seen.for_each(|(_, subject)| subject.settle(cadence));
         self.tell(news);
         self.room.look(self.backend.as_ref(), &asked, &survey);
         Ok(())
@@ -368,7 +323,7 @@ fn run(running: &Running) {
         }
         drop(board);
         let done = match work {
-            Work::Files => shared.look(&open),
+            Work::Files => shared.look(&open).map(drop),
             Work::Survey => shared.survey(&open, &cadence),
         };
         if let Err(obstacle) = done {

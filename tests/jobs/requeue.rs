@@ -10,6 +10,7 @@ use slurm::{BackendKind, Error, Job, JobContext, JobState, Requeue, Workflow};
 
 use crate::common::{PATIENCE, Site, kind_of, on, on_both, result_of, until};
 use crate::local::{another_client, kill_supervisor};
+use crate::tasks::add;
 use crate::workflow::with_slurmfile;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("an_element_that_asks_is_run_again_alone", an_element_alone),
         on_both("an_element_that_may_not_be_requeued_has_timed_out", an_element_out_of_time),
         on_both("one_process_of_an_element_can_ask_for_all", one_process_of_an_element),
+        on_both("an_element_has_failed_if_any_of_its_runs_did", a_failure_of_an_earlier_run),
         on_both("a_slurmfile_says_how_often_a_job_is_run_again", a_slurmfile_bounds_runs),
     ]
     .into_iter()
@@ -256,6 +258,23 @@ fn one_process_of_an_element(site: &Site) {
 }
 
 /// A cluster in whose jobs `script` stands in the place of scontrol.
+#[slurm::task(time = "5:00")]
+fn fail_or_ask(ctx: &JobContext, asks: bool) -> anyhow::Result<u32> {
+    anyhow::ensure!(asks, "not this one");
+    if ctx.restart_count() == 0 {
+        return Err(Requeue::new().into());
+    }
+    Ok(1)
+}
+
+fn a_failure_of_an_earlier_run(site: &Site) {
+    let array = fail_or_ask::map([false, true]).chunk(2).submit(&site.cluster).unwrap();
+    let after = add::job(1, 2).after(&array).submit(&site.cluster).unwrap();
+    let JobErrorKind::DependencyFailed { upstream } = kind_of(&after) else { panic!("it ran") };
+    assert!(upstream[0].message.contains("not this one"), "{upstream:?}");
+    assert_eq!(array.wait().unwrap().succeeded, 1);
+}
+
 fn with_scontrol(site: &Site, script: &str) -> slurm::Cluster {
     let dir = crate::on_slurm::wrapper(site, "scontrol", script);
     let text = format!("[default]\nsetup = ['PATH={}:$PATH']\n", dir.display());

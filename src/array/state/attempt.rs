@@ -1,7 +1,5 @@
 //! One submission of an array's items, and its elements.
 
-use std::collections::HashSet;
-
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::RunReport;
@@ -19,6 +17,40 @@ pub(in crate::array) struct Attempt {
     pub(super) elements: Vec<Element>,
     /// How many elements have items that have not ended.
     pub(super) open: usize,
+    /// The items whose end was taken in, or that a later attempt is known to make.
+    pub(super) counted: Counted,
+}
+
+/// A bit for each item of an attempt, by its position there.
+#[derive(Debug)]
+pub(super) struct Counted(Vec<u64>);
+
+impl Counted {
+    fn new(shares: &Shares) -> Self {
+        Self(vec![0; (shares.count as usize).div_ceil(BITS)])
+    }
+
+    /// Counts an item, and returns whether that is new; false for one that the attempt does not have.
+    pub(super) fn insert(&mut self, shares: &Shares, item: u64) -> bool {
+        let Some((word, bit)) = place(shares, item) else { return false };
+        let Some(word) = self.0.get_mut(word) else { return false };
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
+
+    pub(super) fn contains(&self, shares: &Shares, item: u64) -> bool {
+        let found = place(shares, item).and_then(|(word, bit)| Some(self.0.get(word)? & bit != 0));
+        found.unwrap_or_default()
+    }
+}
+
+const BITS: usize = u64::BITS as usize;
+
+/// Returns the word and the bit of an item.
+fn place(shares: &Shares, item: u64) -> Option<(usize, u64)> {
+    let position = shares.position_of(item)? as usize;
+    Some((position / BITS, 1 << (position % BITS)))
 }
 
 /// A Slurm array.
@@ -41,8 +73,6 @@ pub(in crate::array) struct Element {
     pub(super) fate: Fate,
     pub(in crate::array) run: Option<RunReport>,
     pub(in crate::array) end: Option<End>,
-    /// The items that a later attempt makes, if that is known before the segment was read.
-    pub(super) left: HashSet<u64>,
     pub(in crate::array) damaged: Option<String>,
 }
 
@@ -66,7 +96,8 @@ impl Attempt {
             part
         });
         let parts = parts.collect();
-        Self { dir, open: elements.len(), shares, parts, elements }
+        let counted = Counted::new(&shares);
+        Self { dir, open: elements.len(), shares, parts, elements, counted }
     }
 
     /// Returns the Slurm array that an element is in, and its index there.

@@ -172,12 +172,14 @@ impl State {
     pub(super) fn leave(&mut self, items: &[u64]) {
         for attempt in &mut self.attempts {
             for item in items {
+                if !attempt.counted.insert(&attempt.shares, *item) {
+                    continue;
+                }
                 let element = attempt.shares.element_of(*item);
                 let element =
                     element.and_then(|element| attempt.elements.get_mut(element as usize));
                 if let Some(element) = element.filter(|element| element.open > 0) {
                     element.open -= 1;
-                    element.left.insert(*item);
                     attempt.open -= usize::from(element.open == 0);
                 }
             }

@@ -74,7 +74,8 @@ impl State {
                 }
             };
             let has_value = matches!(slot, Slot::Value(..));
-            if known.left.contains(&record.index) {
+            // A later attempt makes it.
+            if !attempt.counted.insert(&attempt.shares, record.index) {
                 continue;
             }
             let Some(place) = self.slots.get_mut(record.index as usize) else { continue };
@@ -144,8 +145,9 @@ impl State {
                 element.end = Some(end);
                 element.open = 0;
                 attempt.open -= 1;
-                let items = attempt.shares.of_element(index).into_iter();
-                for item in items.filter(|item| !element.left.contains(item)) {
+                let (shares, counted) = (&attempt.shares, &attempt.counted);
+                let items = shares.of_element(index).into_iter();
+                for item in items.filter(|item| !counted.contains(shares, *item)) {
                     if let Some(slot) =
                         self.slots.get_mut(item as usize).filter(|slot| slot.is_open())
                     {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use slurm_core::codec;
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::Failure;
@@ -5,7 +7,7 @@ use slurm_core::segment::{RecordKind, header, push_record};
 use slurm_core::spec::Shares;
 
 use super::*;
-use crate::backend::Survey;
+use crate::backend::{Cadence, Survey};
 
 fn state(items: u64) -> State {
     let mut state = State::new(7, items);
@@ -73,4 +75,64 @@ fn what_no_slurm_array_has_is_given_up() {
     let job = "9".parse().unwrap();
     state.begin(Attempt::new(JobDir::at("/nowhere"), shares, &[(job, 3)]));
     assert_eq!((state.failed(), state.progress().failed), (vec![3], 1));
+}
+
+/// An array of one element, of which another process has tried `failed` again, once for each job.
+fn tried_again(items: u64, failed: u64, jobs: &[&str]) -> State {
+    let mut state = state(items);
+    for job in jobs {
+        let shares = Shares { selected: Some(vec![failed]), count: 1, per_element: 1 };
+        state.leave(&[failed]);
+        state.begin(Attempt::new(JobDir::at(job), shares, &[(job.parse().unwrap(), 1)]));
+    }
+    state
+}
+
+#[test]
+fn what_is_tried_again_twice_is_left_once() {
+    let mut state = tried_again(2, 0, &["10", "11"]);
+    let open: Vec<usize> = state.open().map(|(number, _)| number).collect();
+    assert_eq!(open, [0, 2], "the first has an item that nobody else makes");
+    let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
+    let mut bytes = header(7);
+    push_record(&mut bytes, RecordKind::Failure, 0, &failure.unwrap());
+    push_record(&mut bytes, RecordKind::Value, 1, b"one");
+    assert!(state.grown(0, 0, 0, bytes));
+    let progress = state.progress();
+    assert_eq!((progress.succeeded, progress.failed), (1, 0), "the latest attempt decides of 0");
+}
+
+#[test]
+fn an_item_that_was_read_is_not_left_once_more() {
+    let mut state = state(3);
+    let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
+    let mut bytes = header(7);
+    push_record(&mut bytes, RecordKind::Failure, 0, &failure.unwrap());
+    let read = bytes.len() as u64;
+    assert!(state.grown(0, 0, 0, bytes));
+    // By another process, while the element still makes the others.
+    state.leave(&[0]);
+    let shares = Shares { selected: Some(vec![0]), count: 1, per_element: 1 };
+    state.begin(Attempt::new(JobDir::at("/again"), shares, &[("10".parse().unwrap(), 1)]));
+    let mut bytes = Vec::new();
+    push_record(&mut bytes, RecordKind::Value, 1, b"one");
+    assert!(state.grown(0, 0, read, bytes.clone()));
+    let is_open = state.open().any(|(number, _)| number == 0);
+    assert!(is_open, "item 2 is still to come");
+    // The element dies: what is tried again is no business of its any more.
+    let none = Duration::ZERO;
+    let cadence = Cadence {
+        files: (none, none),
+        survey: (none, none),
+        file_grace: none,
+        written_grace: none,
+        return_grace: none,
+        lost_after: Duration::from_secs(3600),
+        on_the_way: none,
+    };
+    let sighting = Sighting { state: JobState::NodeFail, reason: None, nodes: None, exit: None };
+    let elements = [("9".parse().unwrap(), vec![(vec![(0, 0)], sighting)])].into();
+    state.seen(&Survey { elements, ..Survey::default() });
+    state.settle(&cadence);
+    assert_eq!((state.failed(), state.progress().failed), (vec![2], 1));
 }

@@ -15,6 +15,8 @@ use crate::submit::Prepared;
 
 /// How long a job is looked for whose sbatch left open whether it exists.
 const SEARCH: Duration = Duration::from_secs(30);
+/// How long a job is looked for whose number is there although sbatch seems to have failed.
+const CONFIRMATION: Duration = Duration::from_secs(5);
 
 /// The same where sbatch may still be trying, which it does for about two minutes.
 const LONG_SEARCH: Duration = Duration::from_secs(180);
@@ -74,15 +76,16 @@ fn id_of(
     let searched = if still_tries { LONG_SEARCH } else { SEARCH };
     let doubt = match answer {
         Ok(output) => match (&*job_ids(&output.stdout), output.status.success()) {
-            // Also if it, or what a site has put around it, failed afterwards.
-            ([id], _) => return Ok(*id),
+            ([id], true) => return Ok(*id),
+            // It, or what a site has put around it, may have failed afterwards; or this is not its own number.
+            ([id], false) if search(slurm, prepared, CONFIRMATION) == Some(*id) => return Ok(*id),
             // One of them may be of a banner: only Slurm knows whose it is.
             ([_, _, ..], _) | ([], true) => {
                 let Output { stdout, stderr, .. } = output;
                 return search(slurm, prepared, SEARCH)
                     .ok_or(SubmitError::NoJobId { output: stdout + &stderr });
             }
-            ([], false) => {
+            ([] | [_], false) => {
                 let message = output.stderr.trim().to_owned();
                 let silent = message.is_empty() || output.status.code().is_none();
                 if !silent && !leaves_open(&message) {
