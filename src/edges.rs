@@ -123,6 +123,11 @@ impl Edge {
         }
     }
 
+    /// Returns whether both are Slurm arrays of one submission.
+    fn is_beside(&self, other: &Self) -> bool {
+        self.dir == other.dir && self.job != other.job
+    }
+
     /// Returns what sbatch calls that which is waited for.
     pub(crate) fn target(&self) -> String {
         match self.element {
@@ -155,7 +160,9 @@ macro_rules! waits {
         /// What the job waits for, beside the jobs whose results it takes.
         impl<T: Task> $builder {
             /// Runs the job only after `job` has succeeded: all of it, if it is an array. If that fails, this
-            /// one ends as [`DependencyFailed`](crate::JobErrorKind::DependencyFailed).
+            /// one ends as [`DependencyFailed`](crate::JobErrorKind::DependencyFailed). Of an array of which some
+            /// items are tried again while others run for the first time, all have to have ended, and those
+            /// that are tried again have to have succeeded.
             pub fn after(mut self, job: &impl Submitted) -> Self {
                 self.options.edges.extend(job.edges(DependencyKind::AfterOk));
                 self
@@ -167,7 +174,8 @@ macro_rules! waits {
                 self
             }
 
-            /// Runs the job only after `job` has failed; an array has if any element has.
+            /// Runs the job only after `job` has failed; an array has if any element has. One that takes several
+            /// Slurm arrays cannot be waited for like this.
             pub fn after_not_ok(mut self, job: &impl Submitted) -> Self {
                 self.options.edges.extend(job.edges(DependencyKind::AfterNotOk));
                 self
@@ -195,6 +203,16 @@ waits!(JobBuilder<T> ArrayBuilder<'_, T>);
 pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> {
     if edges.is_empty() {
         return Ok(());
+    }
+    let of_failure = |edge: &&Edge| edge.kind == DependencyKind::AfterNotOk.as_str();
+    let failing = edges.iter().filter(of_failure);
+    if let Some(edge) =
+        failing.clone().find(|edge| failing.clone().any(|other| edge.is_beside(other)))
+    {
+        return Err(format!(
+            "the array in {} is several Slurm arrays, and Slurm can wait for the failure of all of them, but not of any: wait with `after_any`, and let the job look",
+            edge.dir.display()
+        ));
     }
     let mut items: Vec<String> = edges
         .iter()

@@ -10,13 +10,14 @@ use slurm::{BackendKind, Cluster, Ssh, Workflow};
 use crate::common::{Site, kind_of, login_node, on, result_of, until};
 use crate::on_slurm::wrapper;
 use crate::over_ssh::open;
-use crate::tasks::note_and_wait;
+use crate::tasks::{add, note_and_wait, parse};
 use crate::workflow::{folder, runs, square, subdir, with_slurmfile};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let slurm = |name, body| on(BackendKind::Slurm, name, body);
     vec![
         on(BackendKind::Ssh, "arrays::all_parts_share_one_throttle", one_throttle),
+        on(BackendKind::Ssh, "arrays::what_took_several_is_tried_again_in_several", tried_again),
         slurm("arrays::a_workflow_killed_between_two_parts_makes_each_once", killed_between),
         slurm("arrays::a_workflow_killed_after_the_last_part_makes_each_once", killed_after),
     ]
@@ -69,6 +70,25 @@ fn one_throttle(site: &Site) {
     fs::write(&gate, "").unwrap();
     let indices: Vec<u64> = array.results().unwrap().iter().map(|(index, _)| *index).collect();
     assert_eq!(indices, [0, 1, 2, 3, 4, 5]);
+}
+
+fn tried_again(site: &Site) {
+    let cluster = in_parts(site, login_node(), "");
+    let items = ["1", "x", "2", "y", "z"];
+    let array = parse::map(items).chunk(1).submit(&cluster).unwrap();
+    assert_eq!((array.job_ids().count(), array.wait().unwrap().failed), (3, 3));
+    assert_eq!(array.retry_failed().unwrap(), 3);
+    assert_eq!(array.wait().unwrap().failed, 3);
+    let arrays: Vec<String> = calls(site)
+        .iter()
+        .filter_map(|call| call.split(' ').find_map(|word| word.strip_prefix("--array=")))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(arrays, ["0-1", "0-1", "0", "0-1", "0"], "an element has no more than before");
+    let found = cluster.attach_array::<parse>(array.handle()).unwrap();
+    assert_eq!((found.wait().unwrap().failed, found.result(2).unwrap()), (3, 2));
+    let error = add::job(1, 2).after_not_ok(&array).submit(&cluster).unwrap_err();
+    assert!(error.to_string().contains("several Slurm arrays"), "{error}");
 }
 
 #[slurm::workflow(time = "10:00", mem = "256M")]
