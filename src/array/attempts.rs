@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use slurm_core::layout::JobDir;
-use slurm_core::spec::Work;
+use slurm_core::spec::{self, Shares, Upstream, Work};
 
 use super::retry::damaged;
-use super::{ArrayHandle, JobArray};
+use super::{ArrayHandle, JobArray, reference};
 use crate::cluster::Cluster;
+use crate::edges::Edge;
 use crate::error::{Error, Result};
 use crate::host::{Found, Host, Look};
 
@@ -155,17 +156,40 @@ impl Cluster {
         let known = array.watch.state().dirs();
         let noted = self.attempts_but(&JobDir::at(&array.handle.dir), &known, dead)?;
         for handle in &noted.submitted {
-            let again = JobArray::<()>::new(self, handle.clone(), |_| Ok(()), None);
-            let Work::Items(items) = again.spec()?.work else { break };
+            let Some(shares) = self.shares_of(handle)? else { break };
             let mut state = array.watch.state();
             if state.dirs().contains(&handle.dir) {
                 continue;
             }
             // What it tries again has failed in the attempts before.
-            state.leave(items.shares.selected.as_deref().unwrap_or_default());
-            state.begin(again.handle.attempt(items.shares.selected));
+            state.leave(shares.selected.as_deref().unwrap_or_default());
+            state.begin(handle.attempt(shares.selected));
         }
         Ok(noted)
+    }
+
+    /// Makes the attempts known to a submission that takes values of `upstream` which came after those that it
+    /// knows, and returns what it is to wait for them: they may still run.
+    pub(super) fn catch_up(&self, upstream: &mut Upstream) -> Result<Vec<Edge>> {
+        let Some(first) = upstream.attempts.first() else { return Ok(Vec::new()) };
+        let known: Vec<PathBuf> =
+            upstream.attempts.iter().map(|attempt| attempt.dir.clone()).collect();
+        let mut edges = Vec::new();
+        for handle in self.attempts_of(&JobDir::at(&first.dir), &known)?.submitted {
+            let Some(shares) = self.shares_of(&handle)? else { break };
+            let parts = handle.parts.iter().map(|part| (part.job_id, part.elements)).collect();
+            let attempt = spec::Attempt { dir: handle.dir, shares, parts };
+            edges.extend(reference::whole(upstream, &attempt, &self.backend().place()));
+            upstream.attempts.push(attempt);
+        }
+        Ok(edges)
+    }
+
+    /// Returns which items an attempt makes.
+    fn shares_of(&self, attempt: &ArrayHandle) -> Result<Option<Shares>> {
+        let array = JobArray::<()>::new(self, attempt.clone(), |_| Ok(()), None);
+        let Work::Items(items) = array.spec()?.work else { return Ok(None) };
+        Ok(Some(items.shares))
     }
 }
 

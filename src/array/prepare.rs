@@ -255,6 +255,13 @@ impl Inputs {
         let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
         Self { edges, upstream }
     }
+
+    /// Returns those of calls that took values of `upstream` before, with what was tried again since.
+    pub(super) fn of_before(cluster: &Cluster, mut upstream: Vec<Upstream>) -> Result<Self> {
+        let later = upstream.iter_mut().map(|array| cluster.catch_up(array));
+        let edges = later.collect::<Result<Vec<_>>>()?.concat();
+        Ok(Self { edges, upstream })
+    }
 }
 
 /// What the array `part` of `parts` waits for.

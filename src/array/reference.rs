@@ -129,17 +129,7 @@ impl ArrayRef {
     }
 
     fn edge(&self, attempt: &Attempt, job: JobId, kind: DependencyKind) -> Edge {
-        Edge {
-            kind: kind.as_str().to_owned(),
-            job,
-            minutes: None,
-            task: self.upstream.task.clone(),
-            dir: attempt.dir.clone(),
-            backend: self.backend.clone(),
-            items: Some(self.upstream.count),
-            carries_result: false,
-            element: None,
-        }
+        edge(&self.upstream, attempt, &self.backend, job, kind)
     }
 
     /// Returns the position of `array` among `arrays`, to which it is added if it is new.
@@ -150,6 +140,33 @@ impl ArrayRef {
             arrays.len() - 1
         });
         position as u32
+    }
+}
+
+/// Returns what it is to wait for a whole attempt however it ends, so that the runner can decide item by item.
+pub(super) fn whole(upstream: &Upstream, attempt: &Attempt, backend: &str) -> Vec<Edge> {
+    let kind = DependencyKind::AfterAny;
+    let of_part = |(job, _): &(JobId, u64)| edge(upstream, attempt, backend, *job, kind).carrying();
+    attempt.parts.iter().map(of_part).collect()
+}
+
+fn edge(
+    upstream: &Upstream,
+    attempt: &Attempt,
+    backend: &str,
+    job: JobId,
+    kind: DependencyKind,
+) -> Edge {
+    Edge {
+        kind: kind.as_str().to_owned(),
+        job,
+        minutes: None,
+        task: upstream.task.clone(),
+        dir: attempt.dir.clone(),
+        backend: backend.to_owned(),
+        items: Some(upstream.count),
+        carries_result: false,
+        element: None,
     }
 }
 

@@ -23,7 +23,8 @@ impl<T> JobArray<T> {
     ///
     /// They stay items of this array, at their positions, and are waited for and given as before. They run
     /// with exactly the options that the array was submitted with, whatever the Slurmfile of this process
-    /// says by now, and wait for nothing. The program, and the setup lines and variables of the script, are
+    /// says by now. They take the values of arrays that were tried again meanwhile, for which they wait, and
+    /// for nothing else. The program, and the setup lines and variables of the script, are
     /// those of this process. What another handle or process tries again in the same moment is submitted
     /// once: it is not counted here, but waited for as well.
     ///
@@ -120,10 +121,13 @@ impl<T> JobArray<T> {
         // Workflows go on with the jobs that they have.
         let resumed = workflow::state_dir_of(cluster, &self.handle.dir)?;
         let settings = Settings { max_running, max_attempts, resumed, ..Settings::default() };
-        let upstream = inputs.map_or(before.upstream, |inputs| inputs.upstream.clone());
+        let Inputs { edges, upstream } = match inputs {
+            Some(inputs) => inputs.clone(),
+            None => Inputs::of_before(cluster, before.upstream)?,
+        };
         let work = Work::Items(Items { shares, ..items });
         let spec = Spec { pre_id, work, upstream, ..before };
-        let edges = |_, _| Ok(inputs.map_or_else(Vec::new, |inputs| inputs.edges.clone()));
+        let edges = |_, _| Ok(edges.clone());
         let stage = !cluster.is_dry_run();
         split(cluster, entry, &options, &spec, &dir, edges, &settings, stage)
     }

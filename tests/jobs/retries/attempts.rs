@@ -10,6 +10,7 @@ use slurm::error::JobErrorKind;
 use slurm::{ArrayHandle, BackendKind, Cluster, Error, JobArray, JobState, Workflow};
 
 use crate::common::{PATIENCE, Site, on_all, on_both, result_of, until};
+use crate::retries::inputs::latest;
 use crate::tasks::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -18,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_all("arrays::what_two_try_again_at_once_is_submitted_once", two_at_once),
         on_all("arrays::what_was_tried_again_is_cancelled_with_the_array", a_cancelled_array),
         on_all("arrays::a_job_waits_for_what_earlier_attempts_still_make", earlier_attempts),
+        on_all("arrays::what_takes_values_is_tried_again_after_them", what_takes_values),
     ];
     let both = [
         on_both("arrays::a_claim_of_the_dead_blocks_nobody_for_ever", a_claim_of_the_dead),
@@ -207,4 +209,23 @@ fn earlier_attempts(site: &Site) {
     assert_eq!(total.state().unwrap(), JobState::Pending);
     fs::write(&gate, "").unwrap();
     assert_eq!(result_of(&total), 2);
+}
+
+fn what_takes_values(site: &Site) {
+    let (there, gate) = (site.path("there"), site.path("gate"));
+    fs::write(&there, "").unwrap();
+    let items = [(site.path("marker"), Some(gate.clone())), (there, None)];
+    let values = settle::map(items).submit(&site.cluster).unwrap();
+    let sums = add::map(values.into_iter().map(|value| (value, 10))).submit(&site.cluster).unwrap();
+    assert_eq!(sums.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(values.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(values.retry_failed().unwrap(), 1);
+    // At once: what it takes is made again, but not yet there.
+    assert_eq!(sums.retry_failed().unwrap(), 1);
+    let note = fs::read(values.job_dir().join("retry-1.json")).unwrap();
+    let again: ArrayHandle = serde_json::from_slice(&note).unwrap();
+    let script = latest(&sums, 1).script;
+    assert!(script.contains(&format!("afterany:{}", again.parts[0].job_id)), "{script}");
+    fs::write(&gate, "").unwrap();
+    assert_eq!(sums.results().unwrap(), [11, 11]);
 }

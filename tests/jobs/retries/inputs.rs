@@ -130,7 +130,7 @@ fn fails(n: u32) -> Result<u32, String> {
 }
 
 /// What the latest attempt consists of.
-fn latest<T>(array: &JobArray<T>, attempt: usize) -> Explanation {
+pub(super) fn latest<T>(array: &JobArray<T>, attempt: usize) -> Explanation {
     let json = |path: &Path| -> serde_json::Value {
         serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
     };
