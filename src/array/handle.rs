@@ -15,14 +15,12 @@ use slurm_core::state::JobState;
 use slurm_core::task::TaskEntry;
 
 use super::reference::ItemRef;
-use super::state::{Attempt, Progress, Slot, State, ranges};
+use super::state::{Attempt, Progress, Slot, State};
 use super::watch::ArrayWatch;
-use crate::backend::Asked;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::poll::Subject;
-use crate::workflow;
 
 /// What another process needs to [attach](Cluster::attach_array) to an array.
 ///
@@ -257,59 +255,6 @@ impl<T> JobArray<T> {
             Some(Slot::Failed(..)) => JobState::Failed,
             _ => state.last_seen(index as u64).map_or(JobState::Pending, |seen| seen.state.clone()),
         }
-    }
-
-    /// Cancels what has not ended, also what another handle has tried again. With workflows go the jobs that
-    /// they have submitted.
-    ///
-    /// # Errors
-    /// If the backend cannot be asked.
-    pub fn cancel(&self) -> Result<()> {
-        let followed = self.cluster.follow(self).map(drop);
-        let jobs: Vec<JobId> = {
-            let state = self.watch.state();
-            state.attempts.iter().flat_map(|attempt| &attempt.parts).map(|part| part.job).collect()
-        };
-        jobs.iter().try_for_each(|job| self.cluster.backend().cancel(*job, None))?;
-        followed?;
-        let cancelled: Vec<Asked> = jobs.into_iter().map(Asked::job).collect();
-        workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, None)
-    }
-
-    /// Cancels the elements that have these items, as far as they have not ended. An element that makes
-    /// several calls ends with all of them.
-    ///
-    /// # Errors
-    /// If the backend cannot be asked.
-    pub fn cancel_items(&self, items: impl IntoIterator<Item = usize>) -> Result<()> {
-        let (mut elements, mut with_them) = (Vec::new(), Vec::new());
-        {
-            let state = self.watch.state();
-            for item in items {
-                let mut attempts = state.attempts.iter().rev();
-                let place = attempts.find_map(|attempt| {
-                    let element = attempt.shares.element_of(item as u64)?;
-                    Some((attempt.place(element)?, attempt.shares.of_element(element)))
-                });
-                if let Some((place, items)) = place {
-                    elements.push(place);
-                    with_them.extend(items);
-                }
-            }
-        }
-        elements.sort_unstable();
-        elements.dedup();
-        let mut cancelled = Vec::new();
-        for of_array in elements.chunk_by(|(one, _), (other, _)| one == other) {
-            let indices = ranges(of_array.iter().map(|(_, index)| *index));
-            if let Some((job, _)) = of_array.first() {
-                self.cluster.backend().cancel(*job, Some(&indices))?;
-                cancelled.push(Asked { job: *job, elements: Some(indices) });
-            }
-        }
-        with_them.sort_unstable();
-        with_them.dedup();
-        workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, Some(&with_them))
     }
 
     /// Returns what the element that has the item `index` has written to standard output so far. The calls

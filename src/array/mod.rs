@@ -11,6 +11,7 @@
 //! | `builder`, `spool`, `sharing`, `prepare`, `submit` | from items to a submission |
 //! | `handle`, `results`, `ended` | what a submitted array can be asked, and how the end of an item is told |
 //! | `retry`, `attempts` | trying again what failed, by one process at a time |
+//! | `cancel` | ending an array, or some of its items, in all attempts |
 //! | `attach` | finding arrays of other processes |
 //! | `watch`, `state` | what is known of it so far |
 //! | `reference` | its results as arguments of other jobs |
@@ -18,6 +19,7 @@
 mod attach;
 mod attempts;
 mod builder;
+mod cancel;
 mod ended;
 mod handle;
 mod item;

@@ -118,7 +118,7 @@ impl Submission<'_> {
 }
 
 /// What a backend is asked about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) job: JobId,
     /// The elements that matter, if it is an array.

@@ -84,18 +84,17 @@ fn cancel_below(cluster: &Cluster, state_dir: &Path) -> Result<()> {
 fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<()> {
     let backend = cluster.backend();
     let dir = &child.dir;
+    let mut told = ids.to_vec();
     if backend.host().read(&dir.result(), 0)?.is_none() {
         ids.iter().try_for_each(|id| backend.cancel(*id, None))?;
         // What of an array was tried again.
-        for attempt in cluster.attempts_of(dir, &[])?.submitted {
-            attempt.parts.iter().try_for_each(|part| backend.cancel(part.job_id, None))?;
-        }
+        told.extend(cluster.cancel_attempts(dir)?);
     }
     // Also of a workflow that has ended before its jobs.
-    if ids.is_empty() {
+    if told.is_empty() {
         return Ok(());
     }
-    let cancelled: Vec<Asked> = ids.iter().map(|id| Asked::job(*id)).collect();
+    let cancelled: Vec<Asked> = told.into_iter().map(Asked::job).collect();
     cancel_children(cluster, &cancelled, dir.path(), None)
 }
 

@@ -1,25 +1,31 @@
 //! Arrays of workflows.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
-use slurm::{Error, JobArray};
+use slurm::{Error, Job, JobArray, Workflow};
 
-use crate::common::{PATIENCE, Site, kind_of, on_all, until};
+use crate::common::{PATIENCE, Site, kind_of, on_all, on_both, until};
 use crate::tasks::wait_for;
 use crate::workflow::{folder, hold, runs, subdir, sum_of_squares, with_need};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [
+    let both = [
+        on_both("arrays_of_workflows::the_last_act_of_one_tried_again_is_cancelled", a_last_act),
+        on_both(
+            "arrays_of_workflows::one_tried_again_outlives_its_element",
+            one_outlives_its_element,
+        ),
+    ];
+    let all = [
         on_all("arrays_of_workflows::each_submits_its_own_jobs", each_submits_its_own_jobs),
         on_all("arrays_of_workflows::one_that_is_tried_again_goes_on", one_goes_on),
         on_all("arrays_of_workflows::their_jobs_are_cancelled_with_them", their_jobs_are_cancelled),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    all.into_iter().flatten().chain(both.into_iter().flatten()).collect()
 }
 
 fn ended<T>(array: &JobArray<T>) -> [usize; 2] {
@@ -59,30 +65,98 @@ fn one_goes_on(site: &Site) {
     assert_eq!(runs(&folder), [2], "the job of each that had succeeded was not run again");
 }
 
+/// The job that waits for a file below the item of the array in `dir`, once it is submitted.
+fn inner_job(site: &Site, dir: &Path, item: u32) -> Job<bool> {
+    let tasks = dir.join(format!("item-{item}/tasks/wait_for"));
+    let note = || fs::read(subdir(&tasks)?.join("submitted.json")).ok();
+    until("the inner job is submitted", || note().is_some());
+    let note: serde_json::Value = serde_json::from_slice(&note().unwrap()).unwrap();
+    site.cluster.attach::<wait_for>(note["job_id"].to_string().as_str()).unwrap()
+}
+
+/// That job, once it runs.
+fn running_job(site: &Site, dir: &Path, item: u32) -> Job<bool> {
+    let job = inner_job(site, dir, item);
+    until("the inner job runs", || job.job_dir().join("events.jsonl").exists());
+    job
+}
+
+fn still_runs(job: &Job<bool>) -> bool {
+    matches!(job.result_within(Duration::ZERO), Err(Error::StillRunning { .. }))
+}
+
 fn their_jobs_are_cancelled(site: &Site) {
     let never = site.path("never");
     let array = hold::map([(never.as_path(), 0); 2]).submit(&site.cluster).unwrap();
-    let inner = |item: u32| -> Option<PathBuf> {
-        let dir = subdir(&array.job_dir().join(format!("item-{item}/tasks/wait_for")))?;
-        // A job may run before its id is noted.
-        let is_there = |name| dir.join(name).exists();
-        (is_there("events.jsonl") && is_there("submitted.json")).then_some(dir)
-    };
-    until("both inner jobs run", || inner(0).is_some() && inner(1).is_some());
-    let job = |item| {
-        let note = fs::read(inner(item).unwrap().join("submitted.json")).unwrap();
-        let note: serde_json::Value = serde_json::from_slice(&note).unwrap();
-        site.cluster.attach::<wait_for>(note["job_id"].to_string().as_str()).unwrap()
-    };
-    let jobs = [job(0), job(1)];
+    let jobs = [0, 1].map(|item| running_job(site, array.job_dir(), item));
     array.cancel_items([0]).unwrap();
     assert_eq!(kind_of(&jobs[0]), JobErrorKind::Cancelled);
-    assert!(
-        jobs[1]
-            .result_within(std::time::Duration::ZERO)
-            .is_err_and(|error| { matches!(error, Error::StillRunning { .. }) })
-    );
+    assert!(still_runs(&jobs[1]));
     array.cancel().unwrap();
     assert_eq!(kind_of(&jobs[1]), JobErrorKind::Cancelled);
     assert_eq!(ended(&array), [0, 2]);
+}
+
+/// Fails at its first call with this marker; later submits a job once it is told to end.
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn last_act(flow: &Workflow, marker: &Path, never: &Path) -> anyhow::Result<bool> {
+    if !marker.exists() {
+        fs::write(marker, "")?;
+        anyhow::bail!("not the first time");
+    }
+    while !flow.context().stop_requested() {
+        fs::write(marker.with_extension("again"), "")?;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Long enough for somebody who does not wait.
+    std::thread::sleep(Duration::from_millis(500));
+    Ok(wait_for::job(never).submit(flow).is_ok())
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn tries_again(flow: &Workflow, marker: &Path, never: &Path) -> slurm::Result<Vec<bool>> {
+    let array = last_act::map([(marker, never)]).submit(flow)?;
+    array.wait()?;
+    array.retry_failed()?;
+    array.results()
+}
+
+fn a_last_act(site: &Site) {
+    let marker = site.path("marker");
+    let job = tries_again::job(marker.as_path(), site.path("never"));
+    let job = job.submit(&site.cluster).unwrap();
+    until("it runs again", || marker.with_extension("again").exists());
+    job.cancel().unwrap();
+    let arrays = fs::read_dir(job.job_dir().join("tasks/last_act")).unwrap().flatten();
+    // The second attempt goes on in the directory of the first.
+    let first = arrays.map(|dir| dir.path()).find(|dir| dir.join("item-0").exists()).unwrap();
+    let inner = inner_job(site, &first, 0);
+    assert_eq!(kind_of(&inner), JobErrorKind::Cancelled);
+}
+
+/// Fails at its first call with this marker; later has a job that waits for a file.
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn hold_later(flow: &Workflow, marker: &Path, never: &Path) -> anyhow::Result<bool> {
+    if !marker.exists() {
+        fs::write(marker, "")?;
+        anyhow::bail!("not the first time");
+    }
+    Ok(wait_for::job(never).submit(flow)?.result()?)
+}
+
+fn one_outlives_its_element(site: &Site) {
+    let (there, gate) = (site.path("there"), site.path("gate"));
+    fs::write(&there, "").unwrap();
+    let items = [(site.path("marker"), gate.clone()), (there, site.path("never"))];
+    // One after the other, in one element.
+    let array = hold_later::map(items).chunk(2).submit(&site.cluster).unwrap();
+    until("the first has failed", || array.refresh().unwrap().failed == 1);
+    let second = running_job(site, array.job_dir(), 1);
+    assert_eq!(array.retry_failed().unwrap(), 1);
+    running_job(site, array.job_dir(), 0);
+    array.cancel_items([1]).unwrap();
+    assert_eq!(kind_of(&second), JobErrorKind::Cancelled);
+    fs::write(&gate, "").unwrap();
+    assert_eq!(ended(&array), [1, 1]);
+    assert!(array.result(0).unwrap(), "its job is that of another element by now");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
-use slurm::{ArrayHandle, BackendKind, Cluster, Error, JobArray, JobState, Workflow};
+use slurm::{ArrayHandle, BackendKind, Cluster, Error, JobArray, JobContext, JobState, Workflow};
 
 use crate::common::{PATIENCE, Site, on_all, on_both, result_of, until};
 use crate::retries::inputs::latest;
@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let both = [
         on_both("arrays::a_claim_of_the_dead_blocks_nobody_for_ever", a_claim_of_the_dead),
         on_both("arrays::what_a_workflow_tried_again_is_cancelled_with_it", a_cancelled_workflow),
+        on_both("arrays::what_is_just_tried_again_is_cancelled_with_the_array", a_late_attempt),
     ];
     all.into_iter().flatten().chain(both.into_iter().flatten()).collect()
 }
@@ -145,7 +146,16 @@ fn one_failed(array: &JobArray<i64>) {
 }
 
 fn a_cancelled_array(site: &Site) {
-    let items = [(site.path("marker"), Some(site.path("never")))];
+    cancelled_by_another(site, "all", JobArray::cancel);
+    cancelled_by_another(site, "one", |array| array.cancel_items([0]));
+}
+
+fn cancelled_by_another(
+    site: &Site,
+    marker: &str,
+    cancel: impl Fn(&JobArray<i64>) -> slurm::Result<()>,
+) {
+    let items = [(site.path(marker), Some(site.path("never")))];
     let array = settle::map(items).submit(&site.cluster).unwrap();
     one_failed(&array);
     // By a handle that knows nothing of the new attempt.
@@ -153,12 +163,58 @@ fn a_cancelled_array(site: &Site) {
     assert_eq!(other.wait().unwrap().failed, 1);
     assert_eq!(array.retry_failed().unwrap(), 1);
     until("it runs again", || array.refresh().unwrap().running == 1);
-    other.cancel().unwrap();
+    cancel(&other).unwrap();
     assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
-    match array.result(0) {
+    is_cancelled(&array, 0);
+}
+
+fn is_cancelled(array: &JobArray<i64>, item: usize) {
+    match array.result(item) {
         Err(Error::Job(error)) => assert_eq!(error.kind, JobErrorKind::Cancelled, "{error}"),
         other => panic!("{other:?}"),
     }
+}
+
+/// Fails at its first call with this marker; later runs until it is asked to stop, and notes that it was.
+#[slurm::task(time = "5:00", mem = "256M")]
+fn until_stopped(ctx: &JobContext, marker: &Path, stopped: &Path) -> Result<i64, String> {
+    if !marker.exists() {
+        fs::write(marker, "").unwrap();
+        return Err("not the first time".to_owned());
+    }
+    while !ctx.stop_requested() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    fs::write(stopped, "").unwrap();
+    Ok(1)
+}
+
+fn a_late_attempt(site: &Site) {
+    let (there, stopped) = (site.path("there"), [site.path("again"), site.path("first")]);
+    fs::write(&there, "").unwrap();
+    let items = [(site.path("marker"), stopped[0].clone()), (there, stopped[1].clone())];
+    let array = until_stopped::map(items).submit(&site.cluster).unwrap();
+    one_failed(&array);
+    assert_eq!(array.retry_failed().unwrap(), 1);
+    until("both run", || array.refresh().unwrap().running == 2);
+    // As it is while sbatch has not answered whoever tries again.
+    let note = array.job_dir().join("retry-1.json");
+    let submitted = fs::read(&note).unwrap();
+    let mut claim: serde_json::Value = serde_json::from_slice(&submitted).unwrap();
+    let dir = site.path("claimed");
+    fs::create_dir(&dir).unwrap();
+    fs::write(dir.join("script.sh"), "").unwrap();
+    claim["parts"] = serde_json::json!([]);
+    claim["dir"] = serde_json::json!(dir);
+    fs::write(&note, claim.to_string()).unwrap();
+    let other = client(site).attach_array::<until_stopped>(array.pre_id()).unwrap();
+    std::thread::scope(|scope| {
+        let cancel = scope.spawn(|| other.cancel());
+        until("what was known is cancelled", || stopped[1].exists());
+        fs::write(&note, &submitted).unwrap();
+        cancel.join().unwrap().unwrap();
+    });
+    until("what came later is, too", || stopped[0].exists());
 }
 
 #[slurm::workflow(time = "10:00", mem = "256M")]
@@ -183,10 +239,7 @@ fn a_cancelled_workflow(site: &Site) {
     until("it runs", || again.refresh().unwrap().running == 1);
     job.cancel().unwrap();
     assert_eq!(again.wait_within(PATIENCE).unwrap().failed, 1);
-    match again.result(0) {
-        Err(Error::Job(error)) => assert_eq!(error.kind, JobErrorKind::Cancelled, "{error}"),
-        other => panic!("{other:?}"),
-    }
+    is_cancelled(&again, 0);
 }
 
 fn earlier_attempts(site: &Site) {

@@ -1,0 +1,151 @@
+//! Cancelling an array, or some of its items.
+
+use std::time::{Duration, Instant};
+
+use slurm_core::ids::JobId;
+use slurm_core::layout::JobDir;
+
+use super::JobArray;
+use super::attempts::Noted;
+use super::state::{Attempt, State, ranges};
+use crate::backend::Asked;
+use crate::cluster::Cluster;
+use crate::error::Result;
+use crate::workflow;
+
+impl<T> JobArray<T> {
+    /// Cancels what has not ended, also what another handle has tried again. With workflows go the jobs that
+    /// they have submitted.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked.
+    pub fn cancel(&self) -> Result<()> {
+        let all = |state: &State| {
+            let parts = state.attempts.iter().flat_map(|attempt| &attempt.parts);
+            parts.map(|part| Asked::job(part.job)).collect()
+        };
+        let cancelled = self.cancel_all_of(all)?;
+        workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, None)
+    }
+
+    /// Cancels the elements that have these items, as far as they have not ended, in the latest attempt to make
+    /// each, whoever tried it again. An element that makes several calls ends with all of them.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked.
+    pub fn cancel_items(&self, items: impl IntoIterator<Item = usize>) -> Result<()> {
+        let items: Vec<u64> = items.into_iter().map(|item| item as u64).collect();
+        let cancelled = self.cancel_all_of(|state| elements_of(state, &items))?;
+        let with_them = with_them(&self.watch.state(), &items);
+        workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, Some(&with_them))
+    }
+
+    /// Cancels what `chosen` says, of all attempts that there are by now or that are on their way, and returns
+    /// it.
+    fn cancel_all_of(&self, chosen: impl Fn(&State) -> Vec<Asked>) -> Result<Vec<Asked>> {
+        let (mut cancelled, mut late) = (Vec::new(), Late::new());
+        loop {
+            let followed = self.cluster.follow(self);
+            let chosen = chosen(&self.watch.state());
+            let new: Vec<Asked> =
+                chosen.into_iter().filter(|asked| !cancelled.contains(asked)).collect();
+            for Asked { job, elements } in &new {
+                self.cluster.backend().cancel(*job, elements.as_ref())?;
+            }
+            cancelled.extend(new);
+            if !late.may_come(&self.cluster, &followed?)? {
+                return Ok(cancelled);
+            }
+        }
+    }
+}
+
+/// Returns the number of the latest attempt to make an item, the attempt, and the item's element there.
+fn latest(state: &State, item: u64) -> Option<(usize, &Attempt, u64)> {
+    let attempts = state.attempts.iter().enumerate().rev();
+    let mut having = attempts
+        .filter_map(|(number, attempt)| Some((number, attempt, attempt.shares.element_of(item)?)));
+    having.next()
+}
+
+/// Returns the elements that make these items.
+fn elements_of(state: &State, items: &[u64]) -> Vec<Asked> {
+    let place = |item: &u64| {
+        let (_, attempt, element) = latest(state, *item)?;
+        attempt.place(element)
+    };
+    let mut elements: Vec<_> = items.iter().filter_map(place).collect();
+    elements.sort_unstable();
+    elements.dedup();
+    let of_array = elements.chunk_by(|(one, _), (other, _)| one == other);
+    let asked = of_array.filter_map(|of_array| {
+        let elements = Some(ranges(of_array.iter().map(|(_, index)| *index)));
+        Some(Asked { job: of_array.first()?.0, elements })
+    });
+    asked.collect()
+}
+
+/// Returns these items and those that their elements make with them, but for those that a later attempt makes.
+fn with_them(state: &State, items: &[u64]) -> Vec<u64> {
+    let of_element = |item: &u64| {
+        let (number, attempt, element) = latest(state, *item)?;
+        let items = attempt.shares.of_element(element).into_iter();
+        let is_latest = move |item: &u64| latest(state, *item).is_some_and(|(n, ..)| n == number);
+        Some(items.filter(is_latest))
+    };
+    let mut with_them: Vec<u64> = items.iter().filter_map(of_element).flatten().collect();
+    with_them.sort_unstable();
+    with_them.dedup();
+    with_them
+}
+
+/// What is cancelled while somebody may just try it again: sbatch may have been called.
+#[derive(Debug)]
+pub(crate) struct Late {
+    began: Instant,
+    is_over: bool,
+}
+
+impl Late {
+    pub(crate) fn new() -> Self {
+        Self { began: Instant::now(), is_over: false }
+    }
+
+    /// Waits a little if a claimed attempt may still become a job, and returns whether to look again.
+    pub(crate) fn may_come(&mut self, cluster: &Cluster, noted: &Noted) -> Result<bool> {
+        const PAUSE: Duration = Duration::from_millis(500);
+        let Some(claimed) = noted.claimed.as_ref().filter(|_| !self.is_over) else {
+            return Ok(false);
+        };
+        let backend = cluster.backend();
+        // Before its script is there, nothing is submitted.
+        if backend.host().read(&JobDir::at(claimed).script(), 0)?.is_none() {
+            return Ok(false);
+        }
+        std::thread::sleep(PAUSE);
+        // Looked at before the next question, so that the last one comes after the time is over.
+        self.is_over = self.began.elapsed() >= backend.cadence().on_the_way;
+        Ok(true)
+    }
+}
+
+impl Cluster {
+    /// Cancels all attempts of the array in `dir` that came after the first, also one that is on its way, and
+    /// returns their ids.
+    pub(crate) fn cancel_attempts(&self, dir: &JobDir) -> Result<Vec<JobId>> {
+        let (mut cancelled, mut late) = (Vec::new(), Late::new());
+        loop {
+            let noted = self.attempts_of(dir, &[])?;
+            let parts = noted.submitted.iter().flat_map(|attempt| &attempt.parts);
+            for id in parts.map(|part| part.job_id) {
+                if !cancelled.contains(&id) {
+                    self.backend().cancel(id, None)?;
+                    cancelled.push(id);
+                }
+            }
+            if !late.may_come(self, &noted)? {
+                return Ok(cancelled);
+            }
+        }
+    }
+}
