@@ -16,7 +16,9 @@ struct Wish {
     array: JobId,
     waits_for_resources: bool,
     cpus: u64,
+    /// At least: of several tasks, some may be put onto further nodes.
     nodes: u64,
+    tasks: u64,
     is_exclusive: bool,
     may_share: bool,
     partition: String,
@@ -46,16 +48,36 @@ pub(super) fn none_beside(
             partitions.insert(&wish.partition, nodes(slurm, &wish.partition)?);
         }
         let Some(nodes) = partitions.get(wish.partition.as_str()) else { continue };
-        if let Some(reason) = conflict(wish, &others, nodes) {
+        if let Some(reason) = reason(wish, &others, nodes, || is_fixed(slurm, wish.id)) {
             found.push((wish.array, reason));
         }
     }
     Ok(found)
 }
 
+/// Returns why a job cannot run; `is_fixed` says whether it can have no more nodes than it has to have.
+fn reason(
+    job: &Wish,
+    others: &[&Wish],
+    nodes: &HashMap<String, u64>,
+    is_fixed: impl FnOnce() -> bool,
+) -> Option<String> {
+    conflict(job, others, nodes, false).or_else(|| {
+        let on_one = if job.nodes == 1 { conflict(job, others, nodes, true) } else { None };
+        on_one.filter(|_| job.tasks == 1 || is_fixed())
+    })
+}
+
 /// Compares what a job needs with what `nodes` have while the others run.
-fn conflict(job: &Wish, others: &[&Wish], nodes: &HashMap<String, u64>) -> Option<String> {
-    let allowed = |name: &str| job.required.is_empty() || job.required.iter().any(|n| n == name);
+fn conflict(
+    job: &Wish,
+    others: &[&Wish],
+    nodes: &HashMap<String, u64>,
+    on_one: bool,
+) -> Option<String> {
+    // A job on several nodes may have others beside those that it has to have.
+    let allowed =
+        |name: &str| !on_one || job.required.is_empty() || job.required.iter().any(|n| n == name);
     let nodes: HashMap<&str, u64> = nodes
         .iter()
         .map(|(name, cpus)| (name.as_str(), *cpus))
@@ -89,7 +111,7 @@ fn conflict(job: &Wish, others: &[&Wish], nodes: &HashMap<String, u64>) -> Optio
     let left = |(name, cpus): (&&str, &u64)| {
         cpus.saturating_sub(held.get(name).copied().unwrap_or_default())
     };
-    let (most, what) = if job.nodes == 1 {
+    let (most, what) = if on_one {
         (nodes.iter().map(left).max().unwrap_or(0), "on one node ")
     } else {
         (nodes.iter().map(left).sum(), "")
@@ -103,10 +125,12 @@ fn conflict(job: &Wish, others: &[&Wish], nodes: &HashMap<String, u64>) -> Optio
     })
 }
 
+/// Each with a separator; squeue cuts and glues them together without one.
+const FIELDS: &str = "JobID:|,ArrayJobID:|,State:|,Reason:|,NumCPUs:|,NumNodes:|,OverSubscribe:|,Partition:|,NodeList:|,ReqNodes:|,NumTasks:|";
+
 fn wishes<'a>(slurm: &Slurm, jobs: impl Iterator<Item = &'a JobId>) -> Result<Vec<Wish>, Error> {
     let list = jobs.map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let command =
-        question("squeue").args(["-h", "-o", "%A|%F|%T|%r|%C|%D|%h|%P|%N|%n", "-j"]).arg(list);
+    let command = question("squeue").args(["-h", "-O", FIELDS, "-j"]).arg(list);
     let output = slurm.query(&command)?;
     if !output.status.success() {
         return Err(refused(&command, &output));
@@ -116,7 +140,9 @@ fn wishes<'a>(slurm: &Slurm, jobs: impl Iterator<Item = &'a JobId>) -> Result<Ve
 
 fn wish(line: &str) -> Option<Wish> {
     let fields: Vec<&str> = line.split('|').map(str::trim).collect();
-    let [id, array, state, reason, cpus, nodes, share, partition, on, required] = fields[..] else {
+    let [id, array, state, reason, cpus, nodes, share, partition, on, required, tasks, ""] =
+        fields[..]
+    else {
         return None;
     };
     let hosts = |list: &str| {
@@ -129,12 +155,30 @@ fn wish(line: &str) -> Option<Wish> {
         cpus: cpus.parse().ok()?,
         // `2-4` for a range.
         nodes: nodes.split('-').next()?.parse().ok()?,
+        tasks: tasks.parse().ok()?,
         is_exclusive: share == "NO",
         may_share: share == "YES",
         partition: partition.to_owned(),
         on: hosts(on),
         required: hosts(required),
     })
+}
+
+/// Returns whether a job of one node or more can have one and no more, which squeue does not tell.
+fn is_fixed(slurm: &Slurm, job: JobId) -> bool {
+    let command = question("scontrol").args(["-o", "show", "job"]).arg(job.to_string());
+    match slurm.query(&command) {
+        Ok(output) => has_one_node(&output.stdout),
+        Err(error) => {
+            log::warn!("cannot tell how many nodes job {job} may have: {error}");
+            false
+        }
+    }
+}
+
+/// Without a most, it would be `NumNodes=1`.
+fn has_one_node(shown: &str) -> bool {
+    shown.split_whitespace().any(|word| word == "NumNodes=1-1")
 }
 
 /// The nodes of a partition with their CPUs, whatever their state: what is down may come back.
@@ -157,41 +201,68 @@ mod tests {
 
     fn conflict_of(job: &str, others: &[&str]) -> Option<String> {
         let nodes = (1..=4).map(|n| (format!("n{n}"), 4)).collect();
-        let others: Vec<Wish> = others.iter().map(|line| wish(line).unwrap()).collect();
-        conflict(&wish(job).unwrap(), &others.iter().collect::<Vec<_>>(), &nodes)
+        reason_of(job, others, &nodes, false)
     }
 
-    const WORKFLOW: &str = "7|7|RUNNING|None|1|1|OK|debug|n1|";
+    fn reason_of(
+        job: &str,
+        others: &[&str],
+        nodes: &HashMap<String, u64>,
+        is_fixed: bool,
+    ) -> Option<String> {
+        let others: Vec<Wish> = others.iter().map(|line| wish(line).unwrap()).collect();
+        reason(&wish(job).unwrap(), &others.iter().collect::<Vec<_>>(), nodes, || is_fixed)
+    }
+
+    const WORKFLOW: &str = "7|7|RUNNING|None|1|1|OK|debug|n1||1|";
 
     #[test]
     fn only_what_can_never_be_is_told() {
         let told = |job: &str| conflict_of(job, &[WORKFLOW]).is_some();
-        assert!(told("8|8|PENDING|Resources|16|4|OK|debug||"), "all CPUs of all nodes");
-        assert!(!told("8|8|PENDING|Resources|15|4|OK|debug||"));
-        assert!(!told("8|8|PENDING|Resources|4|1|OK|debug||"), "another node has them");
-        assert!(told("8|8|PENDING|Resources|5|1|OK|debug||"));
-        assert!(told("8|8|PENDING|Resources|4|1|OK|debug||n1"), "it has to have that node");
-        assert!(told("8|8|PENDING|Resources|4|4|NO|debug||"), "all nodes for itself");
-        assert!(!told("8|8|PENDING|Resources|3|3|NO|debug||"));
+        assert!(told("8|8|PENDING|Resources|16|4|OK|debug|||16|"), "all CPUs of all nodes");
+        assert!(!told("8|8|PENDING|Resources|15|4|OK|debug|||15|"));
+        assert!(!told("8|8|PENDING|Resources|4|1|OK|debug|||1|"), "another node has them");
+        assert!(told("8|8|PENDING|Resources|5|1|OK|debug|||1|"));
+        assert!(told("8|8|PENDING|Resources|4|1|OK|debug||n1|1|"), "it has to have that node");
+        assert!(told("8|8|PENDING|Resources|4|4|NO|debug|||4|"), "all nodes for itself");
+        assert!(told("8|8|PENDING|Resources|1|1|NO|debug||n1|1|"), "and that node for itself");
+        assert!(!told("8|8|PENDING|Resources|3|3|NO|debug|||3|"));
+    }
+
+    #[test]
+    fn tasks_go_onto_several_nodes_unless_their_number_is_fixed() {
+        let nodes = (1..=2).map(|n| (format!("n{n}"), 4)).collect();
+        let other = WORKFLOW.replace("7|7", "6|6").replace("n1", "n2");
+        let told = |job: &str, is_fixed| reason_of(job, &[WORKFLOW, &other], &nodes, is_fixed);
+        let four = "8|8|PENDING|Resources|4|1|OK|debug|||4|";
+        assert_eq!(told(four, false), None, "three and one");
+        let reason = told(four, true).unwrap();
+        assert!(reason.contains("4 CPUs on one node and can have at most 3"), "{reason}");
+        assert!(told("8|8|PENDING|Resources|4|1|OK|debug|||1|", false).is_some(), "of one task");
+        assert!(told("8|8|PENDING|Resources|7|1|OK|debug|||7|", false).is_some(), "six in all");
+        let required = "8|8|PENDING|Resources|4|1|OK|debug||n1|4|";
+        assert_eq!(told(required, false), None, "and others beside the one that it has to have");
+        assert!(has_one_node("JobId=8 NumNodes=1-1 NumCPUs=4"));
+        assert!(!has_one_node("JobId=8 NumNodes=1 NumCPUs=4 NumNodes=1-2"));
     }
 
     #[test]
     fn the_workflows_around_it_count() {
-        let around = "6|6|RUNNING|None|4|2|OK|debug|n[1-2]|";
+        let around = "6|6|RUNNING|None|4|2|OK|debug|n[1-2]||4|";
         let told = |job: &str| conflict_of(job, &[around, WORKFLOW]);
-        let reason = told("8|8|PENDING|Resources|12|4|OK|debug||").unwrap();
+        let reason = told("8|8|PENDING|Resources|12|4|OK|debug|||12|").unwrap();
         assert!(
             reason.contains("at most 11") && reason.contains("and the 1 around it"),
             "{reason}"
         );
-        assert!(told("8|8|PENDING|Resources|11|4|OK|debug||").is_none());
-        assert!(told("8|8|PENDING|Resources|3|3|NO|debug||").is_some());
-        assert!(told("8|8|PENDING|Resources|2|2|NO|debug||").is_none());
+        assert!(told("8|8|PENDING|Resources|11|4|OK|debug|||11|").is_none());
+        assert!(told("8|8|PENDING|Resources|3|3|NO|debug|||3|").is_some());
+        assert!(told("8|8|PENDING|Resources|2|2|NO|debug|||2|").is_none());
     }
 
     #[test]
     fn a_workflow_elsewhere_is_in_nobodys_way() {
-        let elsewhere = "7|7|RUNNING|None|1|1|OK|other|m1|";
-        assert_eq!(conflict_of("8|8|PENDING|Resources|16|4|OK|debug||", &[elsewhere]), None);
+        let elsewhere = "7|7|RUNNING|None|1|1|OK|other|m1||1|";
+        assert_eq!(conflict_of("8|8|PENDING|Resources|16|4|OK|debug|||16|", &[elsewhere]), None);
     }
 }
