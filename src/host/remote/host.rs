@@ -41,6 +41,8 @@ struct Spare {
     link: Option<Arc<Link>>,
     /// It cannot be had.
     failed: bool,
+    /// When it could not be had for now.
+    tried: Option<Instant>,
 }
 
 /// How files are brought to the host.
@@ -111,12 +113,15 @@ impl SshHost {
     fn spare_link(&self) -> Option<Arc<Link>> {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let is_alive = spare.link.as_ref().is_some_and(|link| link.is_alive());
-        if !is_alive && !spare.failed {
+        let too_soon = spare.tried.is_some_and(|tried| tried.elapsed() < PATIENCE);
+        if !is_alive && !spare.failed && !too_soon {
             match open(&self.settings.clone().no_prompts()) {
                 Ok((link, _)) => spare.link = Some(Arc::new(link)),
                 Err(error) => {
                     log::info!("there is one connection to {}: {error}", self.settings.host());
-                    *spare = Spare { link: None, failed: true };
+                    let failed = !may_pass(&error);
+                    // Nobody is to wait for this again and again.
+                    *spare = Spare { link: None, failed, tried: Some(Instant::now()) };
                 }
             }
         }

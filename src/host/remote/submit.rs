@@ -55,6 +55,13 @@ impl Case<'_> {
             number => format!("{CLAIM}-{number}"),
         }
     }
+
+    /// Whether this was the whole submission, and became a job. Of several arrays, a later one may still be
+    /// refused, and then the directory of all is removed.
+    fn went_through(&self) -> bool {
+        let is_whole = self.order.note.is_some();
+        is_whole && matches!(&self.answer, Some(Ok(submitted)) if submitted.output.status.success())
+    }
 }
 
 impl SshHost {
@@ -96,6 +103,8 @@ impl SshHost {
                 case.answer = Some(Err(error.unwrap_or_else(|| self.lost(&reason))));
             }
         }
+        let settled = cases.iter().filter(|case| case.went_through());
+        self.are_settled(settled.map(|case| case.order.dir.join(case.claim())));
         let made = cases.iter().filter(|case| case.order.new.is_some());
         self.clear_away(made.filter_map(|case| Some((case.order.dir, case.failed_at?))));
         let missing = || Err(self.lost("there is no answer"));

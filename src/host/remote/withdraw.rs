@@ -19,6 +19,14 @@ impl SshHost {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).extend(claims);
     }
 
+    /// Forgets these claims: sbatch has taken the jobs, so nobody will remove their directories.
+    pub(super) fn are_settled(&self, claims: impl Iterator<Item = PathBuf>) {
+        let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        for claim in claims {
+            sleepers.remove(&claim);
+        }
+    }
+
     /// Removes what failures have left behind, given the directories and the steps of `add_directory`.
     pub(super) fn clear_away<'a>(&self, failures: impl Iterator<Item = (&'a Path, usize)>) {
         // At 12 it was there already, or was made with others of which one could not be: what is in it
