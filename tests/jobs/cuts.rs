@@ -110,18 +110,10 @@ fn cut_again_and_again(site: &Site) {
     let builder = Cluster::builder().ssh(at_port(proxy.port, site));
     let builder = builder.job_base_dir(site.base.path()).runner_binary(&program);
     let cluster = builder.build().unwrap();
-    let job = thread::scope(|scope| {
-        let before = proxy.sent();
-        let submission = scope.spawn(|| add::job(20, 22).submit(&cluster));
-        until("the upload has begun", || proxy.sent() > before + 500_000);
-        for _ in 0..7 {
-            let connections = proxy.connections();
-            // Most of it is what a login sends; several pieces are on their way then.
-            proxy.cut_after(50_000);
-            until("there is another connection", || proxy.connections() > connections);
-        }
-        submission.join().unwrap().unwrap_or_else(|error| panic!("{error}"))
-    });
+    // Of the later ones, most is what a login sends; several pieces are on their way then.
+    proxy.cut_again_after(500_000, 6, 50_000);
+    let job = add::job(20, 22).submit(&cluster).unwrap_or_else(|error| panic!("{error}"));
+    assert!(proxy.connections() > 7, "{} connections", proxy.connections());
     assert_eq!(result_of(&job), 42);
 }
 

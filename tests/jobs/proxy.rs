@@ -24,6 +24,8 @@ struct Shared {
     /// Bytes that fell victim to the frost.
     swallowed: AtomicU64,
     connections: AtomicUsize,
+    /// How often connections are cut again, and after how many bytes.
+    again: Mutex<(usize, u64)>,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -59,6 +61,12 @@ impl Proxy {
     /// Cuts all connections once this many more bytes have gone to the server.
     pub(crate) fn cut_after(&self, bytes: u64) {
         self.shared.left.lock().unwrap()[0] = Some((bytes, Fault::Cut));
+    }
+
+    /// The same, and then `times` more, each once `again` more bytes have gone to the server.
+    pub(crate) fn cut_again_after(&self, bytes: u64, times: usize, again: u64) {
+        *self.shared.again.lock().unwrap() = (times, again);
+        self.cut_after(bytes);
     }
 
     /// Cuts all connections once this many more bytes have come from the server.
@@ -112,10 +120,16 @@ impl Proxy {
 
 impl Shared {
     fn cut(&self) {
-        *self.left.lock().unwrap() = [None; 2];
+        *self.left.lock().unwrap() = [self.next_cut(), None];
         for stream in self.open.lock().unwrap().drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    fn next_cut(&self) -> Option<(u64, Fault)> {
+        let mut again = self.again.lock().unwrap();
+        again.0 = again.0.checked_sub(1)?;
+        Some((again.1, Fault::Cut))
     }
 
     /// How many of `bytes` may pass, and what comes then.
