@@ -25,6 +25,9 @@ impl<T> JobArray<T> {
             parts.map(|part| Asked::job(part.job)).collect()
         };
         let cancelled = self.cancel_all_of(all)?;
+        if workflow::is_plain(&self.handle.task) {
+            return Ok(());
+        }
         workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, None)
     }
 
@@ -36,6 +39,9 @@ impl<T> JobArray<T> {
     pub fn cancel_items(&self, items: impl IntoIterator<Item = usize>) -> Result<()> {
         let items: Vec<u64> = items.into_iter().map(|item| item as u64).collect();
         let cancelled = self.cancel_all_of(|state| elements_of(state, &items))?;
+        if workflow::is_plain(&self.handle.task) {
+            return Ok(());
+        }
         let with_them = with_them(&self.watch.state(), &items);
         workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, Some(&with_them))
     }

@@ -13,9 +13,7 @@ use slurm_core::events::EventKind;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome, RunReport};
-use slurm_core::registry::Registry;
 use slurm_core::state::JobState;
-use slurm_core::task::TaskKind;
 
 use crate::backend::Asked;
 use crate::cluster::Cluster;
@@ -162,11 +160,9 @@ impl<T> Job<T> {
     pub fn cancel(&self) -> Result<()> {
         self.check_is_real()?;
         self.cluster.backend().cancel(self.id(), None)?;
-        let entry = Registry::get().ok().and_then(|registry| registry.find(&self.handle.task));
-        if entry.is_some_and(|entry| entry.kind != TaskKind::Workflow) {
+        if workflow::is_plain(&self.handle.task) {
             return Ok(());
         }
-        // Its directory tells whether it is a workflow, for a job of another program.
         workflow::cancel_children(&self.cluster, &[Asked::job(self.id())], &self.handle.dir, None)
     }
 

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
+use slurm_core::registry::Registry;
+use slurm_core::task::TaskKind;
 
 use super::{item_dir, journal, state_dir_of};
 use crate::backend::{Asked, Survey};
@@ -39,6 +41,13 @@ pub(crate) fn cancel_children(
         None => journals_in(cluster, &state_dir)?,
     };
     below.iter().try_for_each(|dir| cancel_below(cluster, dir))
+}
+
+/// Returns whether `task` is one of this program that submits nothing. Of another program's, the directory of a
+/// job tells whether it is a workflow.
+pub(crate) fn is_plain(task: &str) -> bool {
+    let entry = Registry::get().ok().and_then(|registry| registry.find(task));
+    entry.is_some_and(|entry| entry.kind != TaskKind::Workflow)
 }
 
 /// Returns whether a job, or any of the elements that matter, has not ended.

@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::graph;
 
 pub(crate) use array::submit_array;
-pub(crate) use cancel::{cancel_children, children_of};
+pub(crate) use cancel::{cancel_children, children_of, is_plain};
 use journal::{Claim, Journal};
 use key::Key;
 pub(crate) use key::Shape;
