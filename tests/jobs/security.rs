@@ -85,7 +85,7 @@ fn no_wider_than_the_directory(site: &Site) {
 }
 
 /// Leaves files where a task may.
-#[slurm::task(time = "5:00", mem = "100M")]
+#[slurm::task(time = "5:00", mem = "512M")]
 fn leave_files(ctx: &JobContext, number: i64) -> std::io::Result<()> {
     for dir in [ctx.output_dir()?, ctx.checkpoint_dir()?] {
         let path = dir.join("state");

@@ -141,7 +141,7 @@ fn a_task_knows_its_job(site: &Site) {
     let job = look_around::job().cpus_per_task(2).submit(&site.cluster).unwrap();
     let seen = result_of(&job);
     assert_eq!(seen.job_id, Some(job.id().get()));
-    assert_eq!((seen.world_size, seen.cpus, seen.memory_mib), (1, 2, Some(120)));
+    assert_eq!((seen.world_size, seen.cpus, seen.memory_mib), (1, 2, Some(512)));
     assert_eq!(seen.dir, job.job_dir());
     assert_eq!(seen.nodes, [seen.master]);
     assert_eq!(seen.nodes[0], job.report().unwrap().node);

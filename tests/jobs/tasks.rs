@@ -128,7 +128,7 @@ pub(crate) struct Seen {
     pub(crate) master: String,
 }
 
-#[slurm::task(time = "5:00", mem = "120M")]
+#[slurm::task(time = "5:00", mem = "512M")]
 pub(crate) fn look_around(ctx: &JobContext) -> Seen {
     std::fs::write(ctx.output_dir().unwrap().join("note"), "mine").unwrap();
     Seen {
