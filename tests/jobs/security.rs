@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use slurm::error::HostError;
 use slurm::{BackendKind, Cluster, Error, JobContext, JobState, Secret, Slurmfile, Workflow};
 
-use crate::common::{Site, error_of, on_all, on_both, result_of, until};
+use crate::common::{PATIENCE, Site, error_of, on_all, on_both, result_of, until};
 use crate::roles;
 use crate::tasks::add;
 
@@ -135,7 +135,7 @@ fn entries_below(dir: &Path) -> Vec<PathBuf> {
 /// Waits for a file, and returns what is not among its arguments.
 #[slurm::task(time = "5:00")]
 pub(crate) fn keep(value: &str, go: PathBuf) -> String {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + 2 * PATIENCE;
     while !go.exists() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }
