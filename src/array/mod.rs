@@ -10,7 +10,7 @@
 //! | `item` | what an item may be |
 //! | `builder`, `spool`, `sharing`, `prepare`, `submit` | from items to a submission |
 //! | `handle`, `results`, `ended` | what a submitted array can be asked, and how the end of an item is told |
-//! | `retry`, `attempts` | trying again what failed, by one process at a time |
+//! | `retry`, `inputs`, `attempts` | trying again what failed, by one process at a time |
 //! | `cancel` | ending an array, or some of its items, in all attempts |
 //! | `attach` | finding arrays of other processes |
 //! | `watch`, `state` | what is known of it so far |
@@ -22,6 +22,7 @@ mod builder;
 mod cancel;
 mod ended;
 mod handle;
+mod inputs;
 mod item;
 mod prepare;
 mod reference;
@@ -43,7 +44,8 @@ pub use results::Stream;
 pub use state::Progress;
 
 pub(crate) use attach::read_anything;
-pub(crate) use prepare::{Inputs, Limits, Parts, Settings as ArraySettings, prepare};
+pub(crate) use inputs::Inputs;
+pub(crate) use prepare::{Limits, Parts, Settings as ArraySettings, prepare};
 pub(crate) use reference::ArrayRef;
 pub(crate) use spool::Spooled;
 pub(crate) use submit::{enqueue, submit};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, DependencyKind, OptionSet, Source};
-use slurm_core::spec::{Items, Shares, Spec, Upstream, Work};
+use slurm_core::spec::{Items, Shares, Spec, Work};
 use slurm_core::task::{Task, TaskEntry};
 
 use super::ArrayRef;
@@ -233,35 +233,6 @@ fn per_element(
         None => backend.slots(options),
     };
     Ok(settings.chunk.per_element(spooled.count(), &limits, slots))
-}
-
-/// What calls take and wait for that are made again.
-#[derive(Clone, Debug)]
-pub(crate) struct Inputs {
-    pub(super) edges: Vec<Edge>,
-    pub(super) upstream: Vec<Upstream>,
-}
-
-impl Inputs {
-    /// Returns those of the calls of an array, as they are now.
-    pub(crate) fn new(spooled: &Spooled, given: &[Edge], settings: &Settings) -> Self {
-        let mut edges = spooled.edges.clone();
-        // Only some of the items may be left, so elements do not correspond any more.
-        let taken = spooled.taken_by_item();
-        edges.extend(taken.flat_map(|(array, elements, _)| array.edges_to(elements)));
-        edges.extend(given.iter().cloned());
-        let corresponding = settings.corresponding.iter();
-        edges.extend(corresponding.flat_map(|array| array.edges(DependencyKind::AfterOk)));
-        let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
-        Self { edges, upstream }
-    }
-
-    /// Returns those of calls that took values of `upstream` before, with what was tried again since.
-    pub(super) fn of_before(cluster: &Cluster, mut upstream: Vec<Upstream>) -> Result<Self> {
-        let later = upstream.iter_mut().map(|array| cluster.catch_up(array));
-        let edges = later.collect::<Result<Vec<_>>>()?.concat();
-        Ok(Self { edges, upstream })
-    }
 }
 
 /// What the array `part` of `parts` waits for.

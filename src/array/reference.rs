@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::options::DependencyKind;
-use slurm_core::spec::{Attempt, Upstream};
+use slurm_core::spec::{Attempt, Shares, Upstream};
 
 use super::JobArray;
 use crate::edges::{Edge, EdgeElement};
@@ -109,6 +109,43 @@ impl ArrayRef {
             self.element_edge(attempt, *number, None, DependencyKind::AfterAny)
         };
         elements.iter().filter_map(edge).collect()
+    }
+
+    /// Returns what it is for the Slurm array `part` of `parts`, of items that are tried again, to wait until
+    /// those of the same indices have succeeded.
+    pub(super) fn edges_again(&self, shares: &Shares, part: usize, parts: usize) -> Vec<Edge> {
+        let Some(latest) = self.upstream.attempts.last() else { return Vec::new() };
+        // Both have as many items as a whole.
+        let same = latest.shares.count == shares.count
+            && latest.shares.per_element == shares.per_element
+            && (latest.shares.selected.is_none() || latest.shares.selected == shares.selected);
+        if same && latest.parts.len() == parts {
+            return self.whole(latest, DependencyKind::AfterCorr).skip(part).take(1).collect();
+        }
+        let mut elements = ElementSet::new();
+        for item in shares.selected.iter().flatten() {
+            self.note_element(*item, &mut elements);
+        }
+        if elements.len() > MOST_ELEMENTS {
+            return self.edges(DependencyKind::AfterAny);
+        }
+        let edge = |(attempt, number): &(usize, u64)| {
+            let attempt = self.upstream.attempts.get(*attempt)?;
+            self.element_edge(attempt, *number, None, self.success_of(attempt, *number))
+        };
+        elements.iter().filter_map(edge).collect()
+    }
+
+    /// Returns how the success of an element is waited for: one has failed if a later attempt makes some of its
+    /// items, but not with the others.
+    fn success_of(&self, attempt: &Attempt, number: u64) -> DependencyKind {
+        let is_latest = |item: &u64| {
+            self.upstream.latest(*item).is_some_and(|(latest, _)| latest.dir == attempt.dir)
+        };
+        match attempt.shares.of_element(number).iter().all(is_latest) {
+            true => DependencyKind::AfterOk,
+            false => DependencyKind::AfterAny,
+        }
     }
 
     fn whole(&self, attempt: &Attempt, kind: DependencyKind) -> impl Iterator<Item = Edge> {

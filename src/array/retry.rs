@@ -9,7 +9,8 @@ use slurm_core::spec::{Items, Shares, Spec, Work};
 
 use super::JobArray;
 use super::attempts::{Note, Rival};
-use super::prepare::{Inputs, Parts, Settings, split};
+use super::inputs::Inputs;
+use super::prepare::{Parts, Settings, split};
 use super::sharing::Chunk;
 use super::submit::submit;
 use crate::builder::CallOptions;
@@ -24,7 +25,7 @@ impl<T> JobArray<T> {
     /// They stay items of this array, at their positions, and are waited for and given as before. They run
     /// with exactly the options that the array was submitted with, whatever the Slurmfile of this process
     /// says by now. They take the values of arrays that were tried again meanwhile, for which they wait, and
-    /// for nothing else. The program, and the setup lines and variables of the script, are
+    /// for nothing else but `singleton`. The program, and the setup lines and variables of the script, are
     /// those of this process. What another handle or process tries again in the same moment is submitted
     /// once: it is not counted here, but waited for as well.
     ///
@@ -107,7 +108,7 @@ impl<T> JobArray<T> {
         let explanation = self.explain()?;
         let before = self.spec()?;
         let options = same_options(explanation)?;
-        let options = CallOptions { options, are_all: true, ..CallOptions::default() };
+        let mut options = CallOptions { options, are_all: true, ..CallOptions::default() };
         let Work::Items(items) = before.work else { return Err(self.damaged("it is no array")) };
         let most = cluster.backend().limits()?;
         let count = failed.len() as u64;
@@ -121,13 +122,15 @@ impl<T> JobArray<T> {
         // Workflows go on with the jobs that they have.
         let resumed = workflow::state_dir_of(cluster, &self.handle.dir)?;
         let settings = Settings { max_running, max_attempts, resumed, ..Settings::default() };
-        let Inputs { edges, upstream } = match inputs {
+        let inputs = match inputs {
             Some(inputs) => inputs.clone(),
-            None => Inputs::of_before(cluster, before.upstream)?,
+            None => Inputs::of_before(cluster, before.upstream, explanation)?,
         };
-        let work = Work::Items(Items { shares, ..items });
+        options.options.merge(&inputs.options);
+        let upstream = inputs.upstream.clone();
+        let edges = |part, parts| Ok(inputs.edges(&shares, part, parts));
+        let work = Work::Items(Items { shares: shares.clone(), ..items });
         let spec = Spec { pre_id, work, upstream, ..before };
-        let edges = |_, _| Ok(edges.clone());
         let stage = !cluster.is_dry_run();
         split(cluster, entry, &options, &spec, &dir, edges, &settings, stage)
     }

@@ -70,7 +70,8 @@ impl Call<'_> {
         if child.is_inherited {
             // A resumed workflow runs again what failed. What was tried too often stays as it is.
             array.settle()?;
-            let inputs = Inputs::new(self.spooled, &self.options.edges, self.settings);
+            let Self { spooled, options, settings, .. } = &self;
+            let inputs = Inputs::new(cluster, T::entry(), spooled, options, settings)?;
             match array.retry(Some(&inputs)) {
                 Ok(_) | Err(Error::Attempts { .. }) => {}
                 Err(error) => return Err(error),

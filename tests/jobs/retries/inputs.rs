@@ -21,6 +21,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         on_both("arrays::a_resumed_workflow_takes_values_of_the_latest_attempt", latest_values),
         on_both("arrays::what_is_tried_again_has_the_options_of_before", the_options_of_before),
+        on_both("arrays::what_is_tried_again_is_single_as_before", singles),
+        on_both("arrays::resumed_items_stand_and_fall_with_their_own", side_by_side),
         on_both("arrays::a_dry_run_tries_nothing_again", a_dry_run),
         on_both("arrays::the_start_of_all_attempts_can_be_waited_for", the_start_of_all_attempts),
     ];
@@ -131,10 +133,14 @@ fn fails(n: u32) -> Result<u32, String> {
 
 /// What the latest attempt consists of.
 pub(super) fn latest<T>(array: &JobArray<T>, attempt: usize) -> Explanation {
+    latest_in(array.job_dir(), attempt)
+}
+
+fn latest_in(dir: &Path, attempt: usize) -> Explanation {
     let json = |path: &Path| -> serde_json::Value {
         serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
     };
-    let note = json(&array.job_dir().join(format!("retry-{attempt}.json")));
+    let note = json(&dir.join(format!("retry-{attempt}.json")));
     let dir = Path::new(note["dir"].as_str().unwrap());
     serde_json::from_value(json(&dir.join("job.json"))).unwrap()
 }
@@ -220,4 +226,72 @@ fn the_start_of_all_attempts(site: &Site) {
     assert_eq!(array.progress().succeeded, 0);
     fs::write(&gate, "").unwrap();
     assert_eq!(array.wait_within(PATIENCE).unwrap().succeeded, 1);
+}
+
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn one_at_a_time(flow: &Workflow, name: String, files: Vec<PathBuf>) -> slurm::Result<u32> {
+    let needed = needs::map(files).mem("256M").job_name(name).singleton().kill_on_invalid_dep("no");
+    Ok(needed.submit(flow)?.results()?.iter().sum())
+}
+
+/// Asserts that an attempt says what is said of waiting.
+fn is_single(dir: &Path, attempt: usize) {
+    let script = latest_in(dir, attempt).script;
+    let has = |option: &str| script.lines().any(|line| line == format!("#SBATCH --{option}"));
+    assert!(has("dependency=singleton") && has("kill-on-invalid-dep=no"), "{script}");
+}
+
+fn singles(site: &Site) {
+    let files = [site.path("one"), site.path("two")];
+    let name = site.base.path().file_name().unwrap().to_str().unwrap();
+    let call = || one_at_a_time::job(name.to_owned(), files.to_vec());
+    let job = call().submit(&site.cluster).unwrap();
+    let error = error_of(&job);
+    assert!(error.to_string().contains("is missing"), "{error}");
+    files.iter().for_each(|file| fs::write(file, "").unwrap());
+    let resumed = call().resume(&job).unwrap().submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&resumed), 200);
+    let arrays = fs::read_dir(job.job_dir().join("tasks/needs")).unwrap().flatten();
+    let mut arrays = arrays.map(|array| array.path());
+    is_single(&arrays.find(|array| array.join("retry-1.json").exists()).unwrap(), 1);
+
+    let array = needs::map([site.path("missing")]).mem("256M").job_name(name).singleton();
+    let array = array.kill_on_invalid_dep("no").submit(&site.cluster).unwrap();
+    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(array.retry_failed().unwrap(), 1);
+    is_single(array.job_dir(), 1);
+    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
+}
+
+/// Succeeds if at least two of the `last` items have a value, and says which.
+#[slurm::workflow(time = "10:00", mem = "256M")]
+fn pairs(flow: &Workflow, first: Vec<PathBuf>, last: Vec<PathBuf>) -> anyhow::Result<Vec<bool>> {
+    let first = needs::map(first).mem("256M").submit(flow)?;
+    let last = needs::map(last).mem("256M").after_corr(&first).submit(flow)?;
+    let made: Vec<bool> = last.try_results()?.iter().map(Result::is_ok).collect();
+    anyhow::ensure!(made.iter().filter(|made| **made).count() >= 2, "{made:?}");
+    Ok(made)
+}
+
+fn side_by_side(site: &Site) {
+    let there = site.path("there");
+    fs::write(&there, "").unwrap();
+    let [later, never, first, last] =
+        ["later", "never", "first", "last"].map(|name| site.path(name));
+    let resumed = |of_first: [&PathBuf; 3], of_last: [&PathBuf; 3], made: [&PathBuf; 2]| {
+        let call = || {
+            pairs::job(of_first.map(PathBuf::clone).to_vec(), of_last.map(PathBuf::clone).to_vec())
+        };
+        let job = call().submit(&site.cluster).unwrap();
+        let error = error_of(&job);
+        assert!(error.to_string().contains("true"), "{error}");
+        made.iter().for_each(|file| fs::write(file, "").unwrap());
+        result_of(&call().resume(&job).unwrap().submit(&site.cluster).unwrap())
+    };
+    // What fails once more takes nothing with it.
+    let made = resumed([&later, &never, &there], [&there; 3], [&later; 2]);
+    assert_eq!(made, [true, false, true]);
+    // One is tried again because of its own, one because of the other.
+    let made = resumed([&first, &there, &there], [&there, &there, &last], [&first, &last]);
+    assert_eq!(made, [true; 3]);
 }
