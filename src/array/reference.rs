@@ -276,3 +276,45 @@ impl<T> Iterator for Items<T> {
         self.indices.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An array with so many items in each of its elements, of which these were tried again one by one.
+    fn array(count: u64, per_element: u64, again: &[u64]) -> ArrayRef {
+        let attempt = |number: u32, selected: Option<Vec<u64>>| {
+            let count = selected.as_ref().map_or(count, |selected| selected.len() as u64);
+            let per_element = if number == 1 { per_element } else { 1 };
+            let shares = Shares { selected, count, per_element };
+            let parts = vec![(JobId::new(number).unwrap(), shares.elements())];
+            Attempt { dir: number.to_string().into(), shares, parts }
+        };
+        let attempts = vec![attempt(1, None), attempt(2, Some(again.to_vec()))];
+        let upstream = Upstream { task: "task".to_owned(), signature: 0, count, attempts };
+        ArrayRef::new(
+            "20261123_094611_0a1b2c3d".parse().unwrap(),
+            upstream,
+            vec![],
+            "local".to_owned(),
+        )
+    }
+
+    fn waits(array: &ArrayRef, selected: Vec<u64>) -> Vec<String> {
+        let count = selected.len() as u64;
+        let shares = Shares { selected: Some(selected), count, per_element: 1 };
+        let edges = array.edges_again(&shares, 0, 1).into_iter();
+        edges.map(|edge| format!("{}:{}", edge.kind, edge.target())).collect()
+    }
+
+    #[test]
+    fn items_that_are_tried_again_wait_for_those_of_the_same_indices() {
+        let one_each = array(100, 1, &[3, 5]);
+        assert_eq!(waits(&one_each, vec![3, 5]), ["aftercorr:2"]);
+        assert_eq!(waits(&one_each, vec![3, 5, 7]), ["afterok:1_7", "afterok:2_0", "afterok:2_1"]);
+        assert_eq!(waits(&one_each, (0..60).collect()), ["afterany:2"]);
+        // The element of 0 to 3 has failed, whatever became of 2.
+        let shared = array(100, 4, &[3, 5]);
+        assert_eq!(waits(&shared, vec![2, 3, 9]), ["afterany:1_0", "afterok:1_2", "afterok:2_0"]);
+    }
+}
