@@ -81,10 +81,12 @@ impl Script<'_> {
         let _ = match self.launcher {
             Launcher::Exec => writeln!(text, "exec {run}"),
             // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun. A signal for the batch
-            // script alone must not end it. The value of the first process counts once all have succeeded.
+            // script alone must not end it. The value of the first process counts once all have succeeded. What
+            // the run before left is gone before any process of this one can leave something.
             Launcher::Srun => write!(
                 text,
                 "trap : USR1 USR2\n\
+                 [ \"${{SLURM_RESTART_COUNT:-0}}\" = 0 ] || rm -f {value} {result}\n\
                  srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} \\\n\
                  \x20   && exec mv -f {value} {result}\n\
                  code=$?\n\

@@ -29,10 +29,6 @@ pub(crate) fn together(
 ) -> u8 {
     let rank = work.context.rank();
     let segment = dir.segment(number);
-    if rank == 0 && run.restart_count > 0 {
-        // The failure of the run before must not stand in the way of this one's outcome.
-        let _ = std::fs::remove_file(&segment);
-    }
     work.panics.install(|_| {});
     let mut bytes = Segment::new(work.entry.signature, &run);
     let mut context = work.context.clone();

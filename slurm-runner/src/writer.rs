@@ -1,6 +1,5 @@
 //! What a single call leaves behind.
 
-use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use slurm_core::durable;
@@ -22,13 +21,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(dir: &JobDir, started_at: u64) -> Self {
-        let RunReport { rank, restart_count, .. } = environment::report(started_at);
         let several = environment::number("SLURM_NTASKS").is_some_and(|tasks| tasks > 1);
-        if several && rank == 0 && restart_count > 0 {
-            // What the run before left must not stand in the way of this one's outcome.
-            let _ = fs::remove_file(dir.result());
-            let _ = fs::remove_file(dir.value());
-        }
         Self { dir: dir.clone(), started_at, entered_at: AtomicU64::new(0), several }
     }
 

@@ -257,7 +257,6 @@ fn one_process_of_an_element(site: &Site) {
     assert!(reason.contains("`max_requeues` is 1"), "{reason}");
 }
 
-/// A cluster in whose jobs `script` stands in the place of scontrol.
 #[slurm::task(time = "5:00")]
 fn fail_or_ask(ctx: &JobContext, asks: bool) -> anyhow::Result<u32> {
     anyhow::ensure!(asks, "not this one");
@@ -275,6 +274,7 @@ fn a_failure_of_an_earlier_run(site: &Site) {
     assert_eq!(array.wait().unwrap().succeeded, 1);
 }
 
+/// A cluster in whose jobs `script` stands in the place of scontrol.
 fn with_scontrol(site: &Site, script: &str) -> slurm::Cluster {
     let dir = crate::on_slurm::wrapper(site, "scontrol", script);
     let text = format!("[default]\nsetup = ['PATH={}:$PATH']\n", dir.display());

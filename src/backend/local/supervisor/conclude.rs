@@ -103,6 +103,18 @@ pub(super) fn publish_value(job: &LocalJob) {
     }
 }
 
+/// Removes what the run before left of a job of several processes, before any process of the next one can leave
+/// something.
+pub(super) fn clear_outcome(job: &LocalJob) {
+    if job.request.tasks > 1 {
+        let (result, value) = outcome_files(job);
+        for path in [result, value] {
+            // Mostly there is none.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
 /// Returns where a job leaves its result, and where the first of several processes leaves its value.
 fn outcome_files(job: &LocalJob) -> (PathBuf, PathBuf) {
     let dir = JobDir::at(&job.request.dir);

@@ -15,7 +15,7 @@ use super::environment::Environments;
 use super::job::{Alarms, Run};
 use super::jobs::Jobs;
 use super::journal::{self, Entry, Journal};
-use super::{Event, log, process, replay};
+use super::{Event, conclude, log, process, replay};
 use crate::backend::Exit;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::protocol::{JobRequest, Place, Reply, Request, SubmissionKey};
@@ -210,6 +210,9 @@ impl Scheduler {
 
     pub(super) fn start(&mut self, id: JobId, granted: Capacity, gpus: Vec<u32>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
+        if job.restarts > 0 {
+            conclude::clear_outcome(job);
+        }
         let mut run = Run { granted, gpus, ..Run::default() };
         let started = self.environments.read(&job.request.key()).and_then(|environment| {
             // Before the processes exist: a supervisor that dies in between leaves a job that counts as
