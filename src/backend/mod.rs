@@ -9,11 +9,11 @@ pub(crate) mod slurm;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::{JobId, PreId};
-use slurm_core::options::{OptionSet, Release};
+use slurm_core::options::{OptionSet, Release, Walltime};
 use slurm_core::state::JobState;
 
 use crate::array::Limits;
@@ -191,6 +191,37 @@ pub(crate) struct Sighting {
     pub(crate) reason: Option<String>,
     pub(crate) nodes: Option<String>,
     pub(crate) exit: Option<Exit>,
+    pub(crate) times: Times,
+}
+
+impl Sighting {
+    /// Returns the sighting of a job of which nothing but the state is known.
+    pub(crate) fn of(state: JobState) -> Self {
+        Self { state, reason: None, nodes: None, exit: None, times: Times::default() }
+    }
+}
+
+/// When a job started, and how long it may run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// When it started; of a job that waits, when it is expected to start.
+    pub(crate) start: Option<SystemTime>,
+    pub(crate) limit: Option<Duration>,
+}
+
+impl Times {
+    /// Reads seconds since the Unix epoch, and a time limit as Slurm prints it.
+    pub(crate) fn read(start: Option<&str>, limit: Option<&str>) -> Self {
+        // A clock that stands at the epoch has not been set.
+        let seconds = start.and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
+        let limit = limit.and_then(|text| text.parse::<Walltime>().ok());
+        Self { start: seconds.and_then(since_epoch), limit: limit.and_then(Walltime::as_limit) }
+    }
+}
+
+/// Returns the moment that lies so many seconds after the Unix epoch, if the clock can express it.
+pub(crate) fn since_epoch(seconds: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// How the reason of a job begins that was given up because workflows hold what it needs.
@@ -255,7 +286,7 @@ mod tests {
     #[test]
     fn elements_that_nobody_tells_of_are_missing() {
         let job: JobId = "7".parse().unwrap();
-        let seen = Sighting { state: JobState::Running, reason: None, nodes: None, exit: None };
+        let seen = Sighting::of(JobState::Running);
         let seen_at = |indices: &[(u32, u32)]| Survey {
             elements: HashMap::from([(job, vec![(indices.to_vec(), seen.clone())])]),
             ..Survey::default()

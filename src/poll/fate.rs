@@ -124,7 +124,7 @@ mod tests {
         let is_given_up = |state, code, signal| {
             let exit = Some(Exit { code, signal });
             let mut fate = Fate::default();
-            fate.take_in(Some(&Sighting { state, reason: None, nodes: None, exit }), false);
+            fate.take_in(Some(&Sighting { exit, ..Sighting::of(state) }), false);
             fate.settle(&cadence).is_some()
         };
         assert!(!is_given_up(JobState::Completed, 0, 0));

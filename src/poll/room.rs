@@ -105,7 +105,7 @@ impl Room {
             let Some(reason) = notes.given_up.get(job) else { continue };
             let reason = Some(format!("{NO_ROOM}: {reason}"));
             let state = JobState::Cancelled;
-            let sighting = Sighting { state, reason, nodes: None, exit: None };
+            let sighting = Sighting { reason, ..Sighting::of(state) };
             match elements {
                 None => drop(survey.seen.insert(*job, sighting)),
                 Some(elements) => {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn seen(state: JobState) -> Sighting {
-        Sighting { state, reason: None, nodes: None, exit: None }
+        Sighting::of(state)
     }
 
     #[test]

@@ -40,7 +40,7 @@ fn a_segment_that_no_listing_shows_is_read_once_its_element_has_ended() {
     assert_eq!(growing(&state), []);
     let job = "9".parse().unwrap();
     let seen = |state: JobState| {
-        let sighting = Sighting { state, reason: None, nodes: None, exit: None };
+        let sighting = Sighting::of(state);
         let elements = [(job, vec![(vec![(0, 0)], sighting)])].into();
         Survey { elements, ..Survey::default() }
     };
@@ -130,7 +130,7 @@ fn an_item_that_was_read_is_not_left_once_more() {
         lost_after: Duration::from_secs(3600),
         on_the_way: none,
     };
-    let sighting = Sighting { state: JobState::NodeFail, reason: None, nodes: None, exit: None };
+    let sighting = Sighting::of(JobState::NodeFail);
     let elements = [("9".parse().unwrap(), vec![(vec![(0, 0)], sighting)])].into();
     state.seen(&Survey { elements, ..Survey::default() });
     state.settle(&cadence);

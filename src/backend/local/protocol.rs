@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::ser::Serializer;
@@ -12,7 +13,7 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::state::JobState;
 
 use super::capacity::Capacity;
-use crate::backend::{Exit, Indices, Sighting};
+use crate::backend::{Exit, Indices, Sighting, Times, since_epoch};
 use crate::error::HostError;
 use crate::host::Folder;
 
@@ -149,6 +150,12 @@ pub(super) struct Status {
     pub(super) reason: Option<String>,
     pub(super) host: String,
     pub(super) exit: Option<Exit>,
+    /// When it started, in seconds since the Unix epoch.
+    #[serde(default)]
+    pub(super) started: Option<u64>,
+    /// Seconds.
+    #[serde(default)]
+    pub(super) time_limit: Option<u64>,
 }
 
 impl JobRequest {
@@ -174,7 +181,11 @@ impl SubmissionKey {
 impl From<Status> for Sighting {
     fn from(status: Status) -> Self {
         let nodes = (!status.state.is_pending()).then_some(status.host);
-        Self { state: status.state, reason: status.reason, nodes, exit: status.exit }
+        let times = Times {
+            start: status.started.and_then(since_epoch),
+            limit: status.time_limit.map(Duration::from_secs),
+        };
+        Self { state: status.state, reason: status.reason, nodes, exit: status.exit, times }
     }
 }
 

@@ -47,11 +47,12 @@ impl Slurm {
     }
 }
 
-/// A command that asks, printing whole lists and plain times.
+/// A command that asks. It prints whole lists, and times as seconds since the Unix epoch, which need no time
+/// zone: the host may be in another one.
 fn question(program: &str) -> CommandLine {
     CommandLine::new(program)
         .env("SLURM_BITSTR_LEN", "0")
-        .env("SLURM_TIME_FORMAT", "standard")
+        .env("SLURM_TIME_FORMAT", "%s")
         .within(QUERY_LIMIT)
 }
 

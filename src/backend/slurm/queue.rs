@@ -9,7 +9,7 @@ use slurm_core::options::{ArrayRange, ArraySpec};
 use slurm_core::state::JobState;
 
 use super::{Slurm, question, refused};
-use crate::backend::{Asked, Backend, Exit, Indices, Sighting, Survey};
+use crate::backend::{Asked, Backend, Exit, Indices, Sighting, Survey, Times};
 use crate::error::{Error, HostError};
 use crate::host::CommandLine;
 
@@ -51,7 +51,8 @@ pub(super) fn survey(slurm: &Slurm, asked: &[Asked]) -> Result<Survey, Error> {
 const IDS_AT_ONCE: usize = 2000;
 
 /// Fields without free text, each with a separator; squeue cuts and glues them together without one.
-const QUEUE_FIELDS: &str = "ArrayJobID:|,ArrayTaskID:|,State:|,Reason:|,NodeList:|,exit_code:|";
+const QUEUE_FIELDS: &str =
+    "ArrayJobID:|,ArrayTaskID:|,State:|,Reason:|,NodeList:|,exit_code:|,StartTime:|,TimeLimit:|";
 
 /// What a line of squeue or sacct says of a job, or of elements of an array.
 #[derive(Clone, Debug)]
@@ -84,7 +85,8 @@ fn queue_line(line: &str) -> Option<Line> {
     let nodes = fields.next().and_then(meaningful);
     let status: Option<u32> = fields.next().and_then(|status| status.parse().ok());
     let exit = status.filter(|_| state.is_terminal()).map(Exit::from_wait_status);
-    Some(Line { job, elements, sighting: Sighting { state, reason, nodes, exit } })
+    let times = Times::read(fields.next(), fields.next());
+    Some(Line { job, elements, sighting: Sighting { state, reason, nodes, exit, times } })
 }
 
 /// Reads a line as each command may print it; for the fuzz targets.
@@ -103,11 +105,11 @@ fn indices(list: &str) -> Option<Indices> {
     Some(spec.ranges().iter().flat_map(all).collect())
 }
 
+const ACCOUNT_FIELDS: &str = "JobID,State,ExitCode,Reason,NodeList,Start,Timelimit";
+
 fn account(slurm: &Slurm, jobs: &[JobId]) -> Result<Vec<Line>, Error> {
     let list = jobs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let command = question("sacct")
-        .args(["-X", "-P", "-n", "-o", "JobID,State,ExitCode,Reason,NodeList", "-j"])
-        .arg(list);
+    let command = question("sacct").args(["-X", "-P", "-n", "-o", ACCOUNT_FIELDS, "-j"]).arg(list);
     Ok(lines(slurm, &command)?.lines().filter_map(account_line).collect())
 }
 
@@ -122,7 +124,8 @@ fn account_line(line: &str) -> Option<Line> {
     let exit = fields.next().and_then(Exit::from_pair).filter(|_| state.is_terminal());
     let reason = fields.next().and_then(meaningful);
     let nodes = fields.next().and_then(meaningful);
-    Some(Line { job, elements, sighting: Sighting { state, reason, nodes, exit } })
+    let times = Times::read(fields.next(), fields.next());
+    Some(Line { job, elements, sighting: Sighting { state, reason, nodes, exit, times } })
 }
 
 fn meaningful(text: &str) -> Option<String> {
@@ -198,7 +201,10 @@ fn lines(slurm: &Slurm, command: &CommandLine) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::backend::since_epoch;
 
     #[test]
     fn a_line_of_squeue_is_read() {
@@ -208,6 +214,21 @@ mod tests {
         let seen = queue_line("23|N/A|PENDING|DependencyNeverSatisfied||0|").unwrap().sighting;
         assert_eq!((seen.waits_in_vain(), seen.nodes, seen.exit), (true, None, None));
         assert!(queue_line("CLUSTER: one").is_none());
+    }
+
+    #[test]
+    fn a_line_tells_when_a_job_started_and_how_long_it_may_run() {
+        let times = |line: &str| queue_line(line).unwrap().sighting.times;
+        let known = times("22|N/A|RUNNING|None|n1|0|1795865593|1-00:05:00|");
+        assert_eq!(known.start, since_epoch(1_795_865_593));
+        assert_eq!(known.limit, Some(Duration::from_secs(86_700)));
+        for unknown in ["N/A|UNLIMITED|", "2026-11-28T11:33:02|Partition_Limit|", "0|NOT_SET|", ""]
+        {
+            let line = format!("22|N/A|PENDING|JobHeldUser||0|{unknown}");
+            assert_eq!(times(&line), Times::default(), "{unknown}");
+        }
+        let accounted = account_line("22|RUNNING|0:0|None|n1|1795865593|00:05:00").unwrap();
+        assert_eq!(accounted.sighting.times.limit, Some(Duration::from_secs(300)));
     }
 
     #[test]

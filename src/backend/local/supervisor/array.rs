@@ -161,6 +161,8 @@ impl LocalArray {
             reason: end.reason.clone(),
             host: host(),
             exit: end.exit,
+            started: None,
+            time_limit: self.request.time_limit,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A job in the supervisor's hands.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use slurm_core::ids::JobId;
 use slurm_core::options::Dependency;
@@ -159,6 +159,10 @@ impl LocalJob {
             reason: self.reason.clone(),
             host: host(),
             exit: self.exit,
+            started: self
+                .started_at
+                .and_then(|at| Some(at.duration_since(UNIX_EPOCH).ok()?.as_secs())),
+            time_limit: self.request.time_limit,
         }
     }
 }
