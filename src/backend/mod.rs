@@ -167,8 +167,20 @@ pub(crate) struct Survey {
     /// The elements of arrays, by the array's id. Elements that are not known are left out; of two
     /// sightings of an element the later one holds.
     pub(crate) elements: HashMap<JobId, Vec<(Indices, Sighting)>>,
+    /// What stands before jobs, and arrays by their id, that wait for resources or for their turn; only
+    /// the embedded backend knows.
+    pub(crate) ahead: HashMap<JobId, Ahead>,
     /// Why a source could not be asked, so that a job that is left out may be known there.
     pub(crate) doubt: Option<Error>,
+}
+
+/// What stands before a job in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ahead {
+    /// How many jobs, and elements of arrays, start before it.
+    pub(crate) waiting: u64,
+    /// How many run now.
+    pub(crate) running: u64,
 }
 
 /// Some elements of an array, as inclusive ranges of their indices.

@@ -13,12 +13,12 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::state::JobState;
 
 use super::capacity::Capacity;
-use crate::backend::{Exit, Indices, Sighting, Times, since_epoch};
+use crate::backend::{Ahead, Exit, Indices, Sighting, Times, since_epoch};
 use crate::error::HostError;
 use crate::host::Folder;
 
 /// Changes whenever an older end could misread a newer one, or the journal.
-pub(super) const PROTOCOL: u32 = 3;
+pub(super) const PROTOCOL: u32 = 4;
 
 /// What a client can ask.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -156,6 +156,8 @@ pub(super) struct Status {
     /// Seconds.
     #[serde(default)]
     pub(super) time_limit: Option<u64>,
+    /// If it waits for resources or for its turn.
+    pub(super) ahead: Option<Ahead>,
 }
 
 impl JobRequest {

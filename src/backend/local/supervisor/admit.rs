@@ -2,8 +2,8 @@
 //!
 //! Jobs start in the order of their submission, and elements of an array in the order of their indices.
 //! A job whose dependencies are not met lets others pass, and so does an array of which as many run as
-//! may; one that waits for resources does not, so that a large job is not kept out by small ones for
-//! ever.
+//! may. A job that waits for resources does not, so that small jobs never keep a large one out; those
+//! behind it have the reason `Priority`, as on Slurm.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -24,14 +24,33 @@ struct Free {
     gpus: BTreeSet<u32>,
 }
 
-/// One in the queue; arrays come before jobs of the same id, which are elements of theirs.
+/// An entry of the queue; arrays come before jobs of the same id, which are elements of theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Waiting {
+pub(super) enum Waiting {
     Array,
     Job,
 }
 
+/// What is left for the rest of the queue.
+#[derive(Debug)]
+struct Pass {
+    free: Free,
+    /// How many may still start before requests get their turn.
+    starts: u32,
+    /// A job in front waits for resources, so none behind it starts.
+    blocked: bool,
+}
+
 const NEVER_SATISFIED: &str = "DependencyNeverSatisfied";
+const DEPENDENCY: &str = "Dependency";
+const RESOURCES: &str = "Resources";
+const PRIORITY: &str = "Priority";
+const TASK_LIMIT: &str = "JobArrayTaskLimit";
+
+/// Whether a job with this reason starts as soon as those before it have, and there are resources for it.
+pub(super) fn waits_for_its_turn(reason: Option<&str>) -> bool {
+    reason.is_none_or(|reason| matches!(reason, RESOURCES | PRIORITY))
+}
 
 /// Starting a process takes about a millisecond; after as many, requests get their turn.
 const STARTS_AT_ONCE: u32 = 64;
@@ -39,18 +58,20 @@ const STARTS_AT_ONCE: u32 = 64;
 impl Scheduler {
     pub(super) fn start_what_fits(&mut self) {
         self.more = false;
-        let (queue, mut free) = self.queue();
-        let mut starts = STARTS_AT_ONCE;
+        let (queue, free) = self.queue();
+        let mut pass = Pass { free, starts: STARTS_AT_ONCE, blocked: false };
         for (id, waiting) in queue {
             let flow = match waiting {
-                Waiting::Job => self.admit_job(id, &mut free, &mut starts),
-                Waiting::Array => self.admit_elements(id, &mut free, &mut starts),
+                Waiting::Job => self.admit_job(id, &mut pass),
+                Waiting::Array => self.admit_elements(id, &mut pass),
             };
             if flow.is_break() {
                 return;
             }
         }
-        self.stuck_since = None;
+        if !pass.blocked {
+            self.stuck_since = None;
+        }
     }
 
     /// Returns those that wait, in their order, and what is there for them.
@@ -58,19 +79,23 @@ impl Scheduler {
         let jobs = &self.jobs;
         self.pending_arrays
             .retain(|id| jobs.array(*id).is_some_and(|array| !array.pending.is_empty()));
-        let mut queue: BTreeSet<_> =
-            self.pending_arrays.iter().map(|id| (*id, Waiting::Array)).collect();
         let mut free = Free { capacity: self.whole, gpus: (0..self.whole.gpus).collect() };
-        for job in self.unfinished.iter().filter_map(|id| jobs.get(*id)) {
-            match &job.run {
-                Some(run) => free.take(run.granted, &run.gpus),
-                None => drop(queue.insert((job.id, Waiting::Job))),
-            }
-        }
-        (queue, free)
+        let runs = self.unfinished.iter().filter_map(|id| jobs.get(*id)?.run.as_ref());
+        runs.for_each(|run| free.take(run.granted, &run.gpus));
+        (self.waiting().collect(), free)
     }
 
-    fn admit_job(&mut self, id: JobId, free: &mut Free, starts: &mut u32) -> ControlFlow<()> {
+    /// Returns those that wait.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (JobId, Waiting)> {
+        let waits = |id: &&JobId| self.jobs.get(**id).is_some_and(|job| job.run.is_none());
+        let jobs = self.unfinished.iter().filter(waits).map(|id| (*id, Waiting::Job));
+        let is_left =
+            |id: &&JobId| self.jobs.array(**id).is_some_and(|array| !array.pending.is_empty());
+        let arrays = self.pending_arrays.iter().filter(is_left).map(|id| (*id, Waiting::Array));
+        arrays.chain(jobs)
+    }
+
+    fn admit_job(&mut self, id: JobId, pass: &mut Pass) -> ControlFlow<()> {
         let Some(job) = self.jobs.get(id) else { return ControlFlow::Continue(()) };
         let verdict = job.dependency.as_ref().map_or(Verdict::Met, |dependency| {
             let is_first = || self.is_first_of_name(id, &job.request.name);
@@ -81,29 +106,30 @@ impl Scheduler {
         match verdict {
             Verdict::Never => {
                 self.end(id, JobState::Cancelled, Some(NEVER_SATISFIED.to_owned()), None);
-                ControlFlow::Continue(())
             }
-            Verdict::Waiting => {
-                self.set_reason(id, "Dependency");
-                ControlFlow::Continue(())
-            }
-            Verdict::Met => match free.grant(granted) {
-                Some(gpus) => self.start_one(id, granted, gpus, free, starts),
+            Verdict::Waiting => self.set_reason(id, DEPENDENCY),
+            Verdict::Met if pass.blocked => self.set_reason(id, PRIORITY),
+            Verdict::Met => match pass.free.grant(granted) {
+                Some(gpus) => return self.start_one(id, granted, gpus, pass),
                 None => {
-                    self.set_reason(id, "Resources");
+                    self.set_reason(id, RESOURCES);
                     if let Some(reason) = self.is_stuck(id, job_within) {
                         self.end(id, JobState::Cancelled, Some(reason), None);
+                        // Somebody has to look at those behind it.
+                        self.more = true;
+                        return ControlFlow::Break(());
                     }
-                    ControlFlow::Break(())
+                    pass.blocked = true;
                 }
             },
         }
+        ControlFlow::Continue(())
     }
 
-    fn admit_elements(&mut self, id: JobId, free: &mut Free, starts: &mut u32) -> ControlFlow<()> {
+    fn admit_elements(&mut self, id: JobId, pass: &mut Pass) -> ControlFlow<()> {
         let Some(array) = self.jobs.array(id) else { return ControlFlow::Continue(()) };
         let is_first = || self.is_first_of_name(id, &array.request.name);
-        let judged = correspond::judge(array, &self.jobs, *starts as usize, is_first);
+        let judged = correspond::judge(array, &self.jobs, pass.starts as usize, is_first);
         let granted = array.request.needs.granted_of(self.whole);
         let array_within = array.request.within;
         let mut room = array.max_running.map_or(u32::MAX, |most| {
@@ -114,32 +140,33 @@ impl Scheduler {
             self.end_pending(id, &judged.never, JobState::Cancelled, Some(NEVER_SATISFIED));
         }
         for index in judged.met.into_iter().flatten() {
-            let reason = match free.grant(granted) {
-                _ if room == 0 => {
-                    self.set_array_reason(id, "JobArrayTaskLimit");
-                    return ControlFlow::Continue(());
-                }
-                None => "Resources",
-                Some(gpus) => {
-                    let Some(array) = self.jobs.array_mut(id) else { break };
-                    let Some(element) = array.take(index) else { continue };
-                    let element_id = element.id;
-                    self.jobs.insert(element);
-                    self.unfinished.insert(element_id);
-                    room -= 1;
-                    self.start_one(element_id, granted, gpus, free, starts)?;
-                    continue;
-                }
-            };
-            self.set_array_reason(id, reason);
+            if room == 0 || pass.blocked {
+                let reason = if room == 0 { TASK_LIMIT } else { PRIORITY };
+                self.set_array_reason(id, reason);
+                return ControlFlow::Continue(());
+            }
+            if let Some(gpus) = pass.free.grant(granted) {
+                let Some(array) = self.jobs.array_mut(id) else { break };
+                let Some(element) = array.take(index) else { continue };
+                let element_id = element.id;
+                self.jobs.insert(element);
+                self.unfinished.insert(element_id);
+                room -= 1;
+                self.start_one(element_id, granted, gpus, pass)?;
+                continue;
+            }
+            self.set_array_reason(id, RESOURCES);
             if let Some(reason) = self.is_stuck(id, array_within)
                 && let Some(pending) = self.jobs.array(id).map(|array| array.pending.clone())
             {
                 self.end_pending(id, &pending, JobState::Cancelled, Some(&reason));
+                self.more = true;
+                return ControlFlow::Break(());
             }
-            return ControlFlow::Break(());
+            pass.blocked = true;
+            return ControlFlow::Continue(());
         }
-        self.set_array_reason(id, "Dependency");
+        self.set_array_reason(id, DEPENDENCY);
         ControlFlow::Continue(())
     }
 
@@ -148,15 +175,14 @@ impl Scheduler {
         id: JobId,
         granted: Capacity,
         gpus: Vec<u32>,
-        free: &mut Free,
-        starts: &mut u32,
+        pass: &mut Pass,
     ) -> ControlFlow<()> {
         self.start(id, granted, gpus);
         if let Some(run) = self.jobs.get(id).and_then(|job| job.run.as_ref()) {
-            free.take(run.granted, &run.gpus);
+            pass.free.take(run.granted, &run.gpus);
         }
-        *starts = starts.saturating_sub(1);
-        self.more = *starts == 0;
+        pass.starts = pass.starts.saturating_sub(1);
+        self.more = pass.starts == 0;
         if self.more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -171,14 +197,21 @@ impl Scheduler {
 
     fn set_reason(&mut self, id: JobId, reason: &str) {
         if let Some(job) = self.jobs.get_mut(id) {
-            job.reason = Some(reason.to_owned());
+            set(&mut job.reason, reason);
         }
     }
 
     fn set_array_reason(&mut self, id: JobId, reason: &str) {
         if let Some(array) = self.jobs.array_mut(id) {
-            array.reason = Some(reason.to_owned());
+            set(&mut array.reason, reason);
         }
+    }
+}
+
+/// Every entry of the queue gets its reason each time that something happens, mostly the one that it has.
+fn set(reason: &mut Option<String>, word: &str) {
+    if reason.as_deref() != Some(word) {
+        *reason = Some(word.to_owned());
     }
 }
 

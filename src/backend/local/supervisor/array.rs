@@ -163,6 +163,7 @@ impl LocalArray {
             exit: end.exit,
             started: None,
             time_limit: self.request.time_limit,
+            ahead: None,
         }
     }
 }

@@ -163,6 +163,7 @@ impl LocalJob {
                 .started_at
                 .and_then(|at| Some(at.duration_since(UNIX_EPOCH).ok()?.as_secs())),
             time_limit: self.request.time_limit,
+            ahead: None,
         }
     }
 }

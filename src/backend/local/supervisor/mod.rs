@@ -4,6 +4,7 @@
 //! processes, and the passing of time. Everything else is threads that wait for one thing and report it.
 
 mod admit;
+mod ahead;
 mod array;
 #[cfg(test)]
 mod array_tests;

@@ -113,9 +113,7 @@ impl Scheduler {
     pub(super) fn handle(&mut self, request: Request) -> Reply {
         match request {
             Request::Submit(request) => self.submit(*request),
-            Request::Survey(ids) => {
-                Reply::Statuses(ids.iter().flat_map(|id| self.jobs.statuses(*id)).collect())
-            }
+            Request::Survey(ids) => Reply::Statuses(self.survey(&ids)),
             Request::Find { pre_id, part } => {
                 let found = self.submissions.get(&SubmissionKey::new(pre_id, part));
                 Reply::Statuses(found.map(|id| self.jobs.statuses(*id)).unwrap_or_default())

@@ -1,0 +1,63 @@
+//! What is told of jobs that wait.
+
+use slurm_core::ids::JobId;
+use slurm_core::state::JobState;
+
+use super::machine::{Machine, WAIT};
+use crate::backend::Ahead;
+use crate::backend::local::protocol::JobRequest;
+
+/// The reason of a job that waits, and how many start before it.
+fn waits_for(machine: &mut Machine, id: JobId) -> (String, Option<u64>) {
+    let status = machine.statuses(id).pop().unwrap();
+    assert_eq!(status.state, JobState::Pending);
+    let running = |ahead: Ahead| (ahead.running == 1).then_some(ahead.waiting);
+    (status.reason.unwrap_or_default(), status.ahead.and_then(running))
+}
+
+#[test]
+fn a_job_that_waits_tells_why_and_for_how_many_jobs() {
+    let mut machine = Machine::with_cpus(1);
+    let mut submit = |dependency: Option<&str>| {
+        let request = machine.request(WAIT);
+        machine.submit(JobRequest { dependency: dependency.map(str::to_owned), ..request })
+    };
+    let (_running, next, after) = (submit(None), submit(None), submit(Some("afterok:1")));
+    let never = submit(Some("afternotok:1"));
+    let array = machine.submit_array(3, WAIT);
+    let last = machine.submit_array(1, WAIT);
+    machine.scheduler.advance();
+    for (id, reason, before) in [
+        (next, "Resources", Some(0)),
+        (after, "Dependency", None),
+        (never, "Dependency", None),
+        (array, "Priority", Some(1)),
+        (last, "Priority", Some(4)),
+    ] {
+        assert_eq!(waits_for(&mut machine, id), (reason.to_owned(), before), "{id}");
+    }
+    machine.cancel(next, None);
+    machine.scheduler.advance();
+    assert_eq!(waits_for(&mut machine, array), ("Resources".to_owned(), Some(0)));
+    assert_eq!(waits_for(&mut machine, last), ("Priority".to_owned(), Some(3)));
+    machine.touch("go");
+    machine.run();
+}
+
+#[test]
+fn a_dependency_that_can_never_be_met_is_told_behind_a_job_that_waits_for_resources() {
+    let mut machine = Machine::with_cpus(1);
+    let request = machine.request("exit 1\n");
+    let failed = machine.submit(request);
+    machine.run();
+    let mut submit = |dependency: Option<String>| {
+        let request = machine.request(WAIT);
+        machine.submit(JobRequest { dependency, ..request })
+    };
+    let (_running, _next) = (submit(None), submit(None));
+    let never = submit(Some(format!("afterok:{failed}")));
+    machine.scheduler.advance();
+    assert_eq!(machine.statuses(never)[0].state, JobState::Cancelled);
+    machine.touch("go");
+    machine.run();
+}
