@@ -5,6 +5,7 @@
 
 pub(crate) mod local;
 pub(crate) mod slurm;
+pub(crate) mod traces;
 
 use std::collections::HashMap;
 use std::fmt;

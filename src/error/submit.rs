@@ -84,6 +84,8 @@ pub enum Refusal {
     Reservation,
     /// The dependency.
     Dependency,
+    /// The size or the form of a job array.
+    Array,
     /// The licenses.
     Licenses,
     /// A limit on what a user may have in the queue.
@@ -106,6 +108,7 @@ impl Refusal {
             ("invalid qos", Refusal::Qos),
             ("time limit", Refusal::Time),
             ("time-min", Refusal::Time),
+            ("job array", Refusal::Array),
             ("memory required", Refusal::Memory),
             ("memory specification", Refusal::Memory),
             ("generic resource", Refusal::Gres),
@@ -141,6 +144,7 @@ impl Refusal {
             Self::Reservation => "reservation",
             Self::Dependency => "dependency",
             Self::Licenses => "licenses",
+            Self::Array => "array",
             Self::Nodes | Self::Limit | Self::Option | Self::Other => return None,
         })
     }
@@ -158,9 +162,18 @@ impl Refusal {
             Self::Reservation => "`scontrol show reservation` lists the reservations",
             Self::Licenses => "`scontrol show licenses` lists the licenses",
             Self::Limit => {
-                "wait for some of your jobs to end, or ask for less; `sacctmgr show assoc user=$USER` lists your limits"
+                "wait for some of your jobs to end, or ask for less; `sacctmgr show assoc user=$USER` and `sacctmgr show qos` list the limits"
             }
-            Self::Dependency | Self::Option | Self::Other => return None,
+            Self::Dependency => {
+                "Slurm no longer knows a job that is waited for, or never did; `sacct -j ID` tells what became of it, and without `dependency` the job can be submitted"
+            }
+            Self::Array => {
+                "`scontrol show config | grep -iE 'MaxArraySize|max_array_tasks'` tells how many elements an array may have; share items out among fewer with `chunk_auto()` or `chunk(n)`"
+            }
+            Self::Option => {
+                "`man sbatch` has the options of this cluster's release; what is passed with `extra_flag` is not checked before"
+            }
+            Self::Other => return None,
         })
     }
 }
@@ -229,6 +242,14 @@ mod tests {
                 Refusal::Limit,
             ),
             ("sbatch: error: Memory specification can not be satisfied", Refusal::Memory),
+            (
+                "sbatch: error: Batch job submission failed: Invalid job array specification",
+                Refusal::Array,
+            ),
+            (
+                "sbatch: error: Batch job submission failed: Job dependency problem",
+                Refusal::Dependency,
+            ),
             ("sbatch: unrecognized option '--foo'", Refusal::Option),
             ("sbatch: error: something new", Refusal::Other),
         ] {

@@ -72,6 +72,10 @@ pub(crate) fn play(role: &str, argument: &str, cluster: &Cluster) {
             let array = square::map(0..20).mem("256M").submit(cluster).unwrap();
             assert_eq!(array.results().unwrap(), (0..20).map(|n| n * n).collect::<Vec<_>>());
         }
+        "array-of-three" => {
+            let array = square::map(0..3).mem("256M").submit(cluster).unwrap();
+            assert_eq!(array.results().unwrap(), [0, 1, 4]);
+        }
         "array-of-processes" => {
             let array = square::map(0..3).ntasks(2).submit(cluster).unwrap();
             assert_eq!(array.results().unwrap(), [0, 1, 4]);

@@ -32,6 +32,7 @@ mod secrecy;
 mod security;
 mod shared;
 mod sshd;
+mod submission;
 mod survival;
 mod tasks;
 mod words;
@@ -53,6 +54,7 @@ fn main() {
     trials.extend(faults::trials());
     trials.extend(local::trials());
     trials.extend(on_slurm::trials());
+    trials.extend(submission::trials());
     trials.extend(security::trials());
     trials.extend(words::trials());
     trials.extend(secrecy::trials());

@@ -91,7 +91,7 @@ fn which(program: &str) -> PathBuf {
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.exists()).unwrap()
 }
 
-fn with_wrappers(site: &Site, role: &str, dir: &std::path::Path) -> String {
+pub(crate) fn with_wrappers(site: &Site, role: &str, dir: &std::path::Path) -> String {
     roles::run(site, role, "", |command| {
         let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
         command.env("PATH", path);

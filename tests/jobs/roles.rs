@@ -115,7 +115,7 @@ pub(crate) fn play() {
             let job = cluster.attach::<add>(argument.as_str()).unwrap();
             println!("{:?}", job.result());
         }
-        "array-of-twenty" | "array-of-processes" | "many-items" => {
+        "array-of-twenty" | "array-of-three" | "array-of-processes" | "many-items" => {
             crate::costs::play(&role, &argument, &cluster);
         }
         "every-option" => crate::options::submit_each(&cluster),

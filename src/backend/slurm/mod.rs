@@ -30,7 +30,7 @@ pub(crate) struct Slurm {
     host: Box<dyn Host>,
     job_base_dir: PathBuf,
     release: OnceCell<Option<Release>>,
-    limits: OnceCell<Limits>,
+    limits: size::ArrayLimits,
 }
 
 /// The controller answers within seconds or has a problem.
@@ -38,7 +38,13 @@ const QUERY_LIMIT: Duration = Duration::from_secs(60);
 
 impl Slurm {
     pub(crate) fn new(kind: BackendKind, host: Box<dyn Host>, job_base_dir: PathBuf) -> Self {
-        Self { kind, host, job_base_dir, release: OnceCell::new(), limits: OnceCell::new() }
+        Self {
+            kind,
+            host,
+            job_base_dir,
+            release: OnceCell::new(),
+            limits: size::ArrayLimits::default(),
+        }
     }
 
     /// Runs a command that only asks.
@@ -127,8 +133,7 @@ impl Backend for Slurm {
     }
 
     fn limits(&self) -> Result<Limits, Error> {
-        let limits = self.limits.get_or_try_init(|| size::limits(self))?;
-        Ok(*limits)
+        Ok(self.limits.get(self))
     }
 
     fn slots(&self, options: &OptionSet) -> u64 {

@@ -7,18 +7,18 @@ use slurm_core::ids::JobId;
 use slurm_core::words::LEAVE_OPEN;
 
 use super::{Slurm, queue};
-use crate::backend::{Backend, Submission};
-use crate::error::{Error, HostError, Refusal, SubmitError, limit_in};
+use crate::backend::{Backend, Submission, traces};
+use crate::error::{HostError, Refusal, SubmitError, limit_in};
 use crate::host::{CommandLine, Note, Order, Output, Submitted};
 use crate::printable::Printable;
 use crate::submit::Prepared;
 
 /// How long a job is looked for whose sbatch left open whether it exists.
 const SEARCH: Duration = Duration::from_secs(30);
-/// How long a job is looked for whose number is there although sbatch seems to have failed.
+/// How long the queue has to say that it knows no job, before the words of whoever ended sbatch badly are believed.
 const CONFIRMATION: Duration = Duration::from_secs(5);
-
-/// The same where sbatch may still be trying, which it does for about two minutes.
+/// How long a job is looked for where sbatch may still be trying, which it does for about two minutes, or where
+/// nobody can be asked, as while a controller is replaced.
 const LONG_SEARCH: Duration = Duration::from_secs(180);
 
 /// Writes the directories and calls sbatch once for each. After an answer that leaves open whether the job
@@ -72,51 +72,128 @@ fn id_of(
     command: &CommandLine,
     answer: Result<Output, HostError>,
 ) -> Result<JobId, SubmitError> {
+    let look = || look(slurm, prepared);
+    let unknown = |message: String, searched| {
+        let pre_id = prepared.pre_id.to_string();
+        SubmitError::Unknown { message, pre_id, searched }
+    };
     let still_tries = matches!(answer, Err(HostError::Lost { .. }));
     let searched = if still_tries { LONG_SEARCH } else { SEARCH };
     let doubt = match answer {
-        Ok(output) => match (&*job_ids(&output.stdout), output.status.success()) {
-            ([id], true) => return Ok(*id),
-            // It, or what a site has put around it, may have failed afterwards; or this is not its own number.
-            ([id], false) if search(slurm, prepared, CONFIRMATION) == Some(*id) => return Ok(*id),
+        Ok(output) => match (Said::by(&output), &*job_ids(&output.stdout)) {
+            (Said::Done, [id]) => return Ok(*id),
             // One of them may be of a banner: only Slurm knows whose it is.
-            ([_, _, ..], _) | ([], true) => {
+            (Said::Done, _) => {
                 let Output { stdout, stderr, .. } = output;
-                return search(slurm, prepared, SEARCH)
-                    .ok_or(SubmitError::NoJobId { output: stdout + &stderr });
+                return match search(look, SEARCH, SEARCH) {
+                    Sought::Found(id) => Ok(id),
+                    _ => Err(SubmitError::NoJobId { output: stdout + &stderr }),
+                };
             }
-            ([] | [_], false) => {
-                let message = output.stderr.trim().to_owned();
-                let silent = message.is_empty() || output.status.code().is_none();
-                if !silent && !leaves_open(&message) {
-                    let (refusal, limit) = (Refusal::of(&message), limit_in(&message));
-                    let command = command.to_string();
-                    return Err(SubmitError::Refused { refusal, limit, message, command });
-                }
-                format!("sbatch ended with {}: {message}", output.status)
+            (Said::Refused(message), []) => return Err(refused(message, command)),
+            // What a site has put around sbatch may have failed after sbatch had made the job.
+            (Said::Refused(message) | Said::Other(message), _) => {
+                return match search(look, CONFIRMATION, LONG_SEARCH) {
+                    Sought::Found(id) => Ok(id),
+                    Sought::Absent => Err(refused(message, command)),
+                    Sought::Unanswered(why) => {
+                        let message =
+                            format!("{message}; and the job was looked for in vain: {why}");
+                        Err(unknown(message, LONG_SEARCH))
+                    }
+                };
             }
+            (Said::Nothing(message), _) => message,
         },
         Err(error) if error.leaves_open() => error.to_string(),
         Err(error) => return Err(error.into()),
     };
     log::warn!("looking for the job, as sbatch left open whether it exists: {}", Printable(&doubt));
-    search(slurm, prepared, searched).ok_or_else(|| {
-        let pre_id = prepared.pre_id.to_string();
-        SubmitError::Unknown { message: doubt, pre_id, searched }
-    })
+    match search(look, searched, searched) {
+        Sought::Found(id) => Ok(id),
+        Sought::Absent | Sought::Unanswered(_) => Err(unknown(doubt, searched)),
+    }
 }
 
-/// Looks for the job of a submission until it is there, for as long as `patience`.
-fn search(slurm: &Slurm, prepared: &Prepared, patience: Duration) -> Option<JobId> {
+/// How sbatch ended, beside the numbers that it printed.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    /// It ended well.
+    Done,
+    /// It failed, and says itself why.
+    Refused(String),
+    /// It failed with words that are not sbatch's own, so they may be about something else.
+    Other(String),
+    /// It failed in a way that tells nothing of the job.
+    Nothing(String),
+}
+
+impl Said {
+    fn by(output: &Output) -> Self {
+        if output.status.success() {
+            return Self::Done;
+        }
+        let message = output.stderr.trim().to_owned();
+        let silent = message.is_empty() || output.status.code().is_none();
+        if silent || leaves_open(&message) {
+            return Self::Nothing(format!("sbatch ended with {}: {message}", output.status));
+        }
+        let is_its_own = message.lines().any(|line| line.trim_start().starts_with("sbatch: "));
+        if is_its_own { Self::Refused(message) } else { Self::Other(message) }
+    }
+}
+
+fn refused(message: String, command: &CommandLine) -> SubmitError {
+    let (refusal, limit) = (Refusal::of(&message), limit_in(&message));
+    SubmitError::Refused { refusal, limit, message, command: command.to_string() }
+}
+
+/// What a look for a job came to.
+#[derive(Debug, PartialEq, Eq)]
+enum Sought {
+    Found(JobId),
+    /// Every source has answered, and none knows it.
+    Absent,
+    /// Some source did not answer, and why.
+    Unanswered(String),
+}
+
+/// Looks for the job of a submission for as long as `patience`; if there is no answer by then, until there is one,
+/// for as long as `longest`. No answer is never taken for an absence.
+fn search(look: impl Fn() -> Sought, patience: Duration, longest: Duration) -> Sought {
     let began = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
-        let found = found(slurm, prepared);
-        if found.is_some() || began.elapsed() >= patience {
-            return found;
+        let sought = look();
+        let enough = match &sought {
+            Sought::Found(_) => return sought,
+            Sought::Absent => patience,
+            Sought::Unanswered(why) => {
+                log::warn!("will look again: {}", Printable(why));
+                longest
+            }
+        };
+        if began.elapsed() >= enough {
+            return sought;
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Asks the queue, the accounting and the submission's directory for the job.
+fn look(slurm: &Slurm, prepared: &Prepared) -> Sought {
+    let known = queue::find(slurm, &prepared.pre_id, prepared.part);
+    if let Ok(Some(id)) = known {
+        return Sought::Found(id);
+    }
+    // A short job may be forgotten by the queue, and the accounting late or without it.
+    let traces = traces::id_in(slurm.host(), &prepared.dir, prepared.part);
+    match (known, traces) {
+        (_, Ok(Some(id))) => Sought::Found(id),
+        (Ok(_), Ok(None)) => Sought::Absent,
+        (Err(error), _) => Sought::Unanswered(error.to_string()),
+        (_, Err(error)) => Sought::Unanswered(error.with_source()),
     }
 }
 
@@ -125,14 +202,6 @@ fn command(prepared: &Prepared) -> CommandLine {
         .arg("--parsable")
         .args(prepared.options.to_args())
         .arg(prepared.script().to_string_lossy())
-}
-
-fn found(slurm: &Slurm, prepared: &Prepared) -> Option<JobId> {
-    let found: Result<_, Error> = queue::find(slurm, &prepared.pre_id, prepared.part);
-    found.unwrap_or_else(|error| {
-        log::warn!("will look again: {error}");
-        None
-    })
 }
 
 /// Reads what `sbatch --parsable` prints, also through wrappers that say more: what may be the id, each once.
@@ -159,7 +228,54 @@ fn leaves_open(message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
     use super::*;
+
+    #[test]
+    fn only_sbatchs_own_words_are_a_refusal() {
+        let said = |code: i32, stderr: &str| {
+            let status = ExitStatus::from_raw(code << 8);
+            Said::by(&Output { status, stdout: String::new(), stderr: stderr.to_owned() })
+        };
+        assert_eq!(said(0, "sbatch: warning: something"), Said::Done);
+        let own = "sbatch: error: Batch job submission failed: Invalid partition name specified";
+        assert_eq!(said(1, own), Said::Refused(own.to_owned()));
+        let word = "audit: cannot write the log";
+        assert_eq!(said(1, word), Said::Other(word.to_owned()));
+        assert!(matches!(said(1, " "), Said::Nothing(_)));
+        let lost =
+            "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation";
+        assert!(matches!(said(1, lost), Said::Nothing(_)));
+        let killed = Output {
+            status: ExitStatus::from_raw(9),
+            stdout: String::new(),
+            stderr: own.to_owned(),
+        };
+        assert!(matches!(Said::by(&killed), Said::Nothing(_)));
+    }
+
+    #[test]
+    fn no_answer_is_not_an_absence() {
+        let (short, long) = (Duration::from_millis(1), Duration::from_millis(600));
+        let asked = Cell::new(0);
+        let after = |times: u32, then: fn() -> Sought| {
+            asked.set(0);
+            let asked = &asked;
+            move || {
+                asked.set(asked.get() + 1);
+                if asked.get() > times { then() } else { Sought::Unanswered("busy".to_owned()) }
+            }
+        };
+        let id = || Sought::Found(JobId::new(7).unwrap());
+        assert_eq!(search(after(1, id), short, long), id());
+        assert_eq!(search(after(1, || Sought::Absent), short, long), Sought::Absent);
+        let never = search(after(99, id), short, long);
+        assert_eq!(never, Sought::Unanswered("busy".to_owned()));
+        assert!(asked.get() > 1, "it was asked again: {}", asked.get());
+    }
 
     #[test]
     fn what_may_be_the_id_is_found_in_whatever_a_site_prints() {

@@ -1,5 +1,10 @@
 //! How large the cluster is.
 
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use once_cell::sync::OnceCell;
 use slurm_core::options::{OptionSet, OptionValue};
 
 use super::{Slurm, question, refused};
@@ -9,9 +14,53 @@ use crate::error::Error;
 /// Slurm's default for `MaxArraySize`, one more than the largest index.
 const DEFAULT_ARRAY_SIZE: u64 = 1001;
 
-/// Asks scontrol how large an array may be.
-pub(super) fn limits(slurm: &Slurm) -> Result<Limits, Error> {
-    let command = question("scontrol").args(["show", "config"]);
+/// How long scontrol may take to print the configuration, at the first try and at the second.
+const TRIES: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(40)];
+/// How long a failure to ask is remembered, so that one submission does not wait for it several times.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// How large an array may be, asked once.
+#[derive(Debug, Default)]
+pub(super) struct ArrayLimits {
+    known: OnceCell<Limits>,
+    failed: Mutex<Option<Instant>>,
+}
+
+impl ArrayLimits {
+    /// Returns what the configuration says; Slurm's default while nobody can be asked for it.
+    pub(super) fn get(&self, slurm: &Slurm) -> Limits {
+        const DEFAULT: Limits = Limits { elements: DEFAULT_ARRAY_SIZE };
+        if let Some(known) = self.known.get() {
+            return *known;
+        }
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_some_and(|failed| failed.elapsed() < REMEMBERED) {
+            return DEFAULT;
+        }
+        match ask(slurm) {
+            Ok(limits) => *self.known.get_or_init(|| limits),
+            Err(error) => {
+                log::warn!(
+                    "the size of arrays is taken for {DEFAULT_ARRAY_SIZE}, Slurm's default, as it could not be asked: {error}"
+                );
+                *failed = Some(Instant::now());
+                DEFAULT
+            }
+        }
+    }
+}
+
+fn ask(slurm: &Slurm) -> Result<Limits, Error> {
+    let [first, second] = TRIES;
+    ask_within(slurm, first).or_else(|error| {
+        log::warn!("will ask again: {error}");
+        thread::sleep(Duration::from_millis(500));
+        ask_within(slurm, second)
+    })
+}
+
+fn ask_within(slurm: &Slurm, limit: Duration) -> Result<Limits, Error> {
+    let command = question("scontrol").args(["show", "config"]).within(limit);
     let output = slurm.query(&command)?;
     if !output.status.success() {
         return Err(refused(&command, &output));
@@ -19,10 +68,24 @@ pub(super) fn limits(slurm: &Slurm) -> Result<Limits, Error> {
     Ok(Limits { elements: array_size(&output.stdout).unwrap_or(DEFAULT_ARRAY_SIZE) })
 }
 
+/// Reads how many elements an array may have: one more than the largest index, and as many as the scheduler takes.
 fn array_size(config: &str) -> Option<u64> {
-    let line = config.lines().find_map(|line| line.strip_prefix("MaxArraySize"))?;
-    let size: u64 = line.trim_start().strip_prefix('=')?.trim().parse().ok()?;
-    (size > 0).then_some(size)
+    let value = |name: &str| {
+        let lines = config.lines().filter_map(|line| line.split_once('='));
+        lines.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()).next()
+    };
+    let number = |text: &str| text.parse().ok().filter(|number: &u64| *number > 0);
+    let size = value("MaxArraySize").and_then(number);
+    let tasks = value("SchedulerParameters").into_iter().flat_map(|list| list.split(','));
+    let tasks = tasks.filter_map(|item| item.split_once('='));
+    let tasks = tasks
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("max_array_tasks"))
+        .find_map(|(_, count)| number(count.trim()));
+    match (size, tasks) {
+        (Some(size), Some(tasks)) => Some(size.min(tasks)),
+        (None, Some(tasks)) => Some(tasks.min(DEFAULT_ARRAY_SIZE)),
+        (size, None) => size,
+    }
 }
 
 /// Asks sinfo how many CPUs the partitions have that the options name, or the default one.
@@ -65,6 +128,15 @@ mod tests {
         assert_eq!(array_size(config), Some(10001));
         assert_eq!(array_size("MaxArraySize = 0"), None);
         assert_eq!(array_size(""), None);
+        let with = |parameters| {
+            array_size(&format!(
+                "MaxArraySize            = 1001\nSchedulerParameters     = {parameters}\n"
+            ))
+        };
+        assert_eq!(with("sched_interval=2,max_array_tasks=100,bf_interval=2"), Some(100));
+        assert_eq!(with("max_array_tasks=5000"), Some(1001));
+        assert_eq!(with("bf_max_job_array_resv=20"), Some(1001));
+        assert_eq!(with("(null)"), Some(1001));
     }
 
     #[test]

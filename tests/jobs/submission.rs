@@ -1,0 +1,150 @@
+//! What sbatch's answers, and other commands that are asked around it, come to.
+
+use std::fs;
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use slurm::error::{Refusal, SubmitError};
+use slurm::{BackendKind, Cluster, Error};
+
+use crate::common::{Site, login_node, on, result_of};
+use crate::on_slurm::{with_wrappers, wrapper};
+use crate::tasks::*;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let slurm = |name, body| on(BackendKind::Slurm, name, body);
+    vec![
+        on(
+            BackendKind::Ssh,
+            "a_number_with_a_failure_is_no_refusal_while_nobody_answers",
+            silent_far_away,
+        ),
+        slurm("a_number_with_a_failure_is_no_refusal_while_the_queue_is_silent", a_silent_queue),
+        slurm("words_of_a_wrapper_are_believed_once_the_queue_has_answered", words_of_a_wrapper),
+        slurm("a_short_job_is_found_by_what_it_left_behind", a_short_job),
+        slurm("a_configuration_that_cannot_be_read_fails_no_array", no_configuration),
+        slurm("an_array_keeps_within_max_array_tasks", max_array_tasks),
+        slurm("common_refusals_have_a_hint", refusals_have_hints),
+    ]
+}
+
+/// Words of a script that fail for so many seconds from their first call on.
+fn silent_for(seconds: u32) -> String {
+    format!(
+        "[ -e \"$log.since\" ] || date +%s > \"$log.since\"\n\
+         if [ $(($(date +%s) - $(cat \"$log.since\"))) -lt {seconds} ]; then\n\
+         echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1; fi\n\
+         exec \"$real\" \"$@\""
+    )
+}
+
+fn a_silent_queue(site: &Site) {
+    // The job starts later, so that nothing but the queue knows of it.
+    let script = "\"$real\" --begin=now+20 \"$@\"; echo 'audit: log full' >&2; exit 1";
+    let dir = wrapper(site, "sbatch", script);
+    wrapper(site, "squeue", &silent_for(15));
+    wrapper(site, "sacct", &silent_for(15));
+    assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+    assert_eq!(site.submissions().len(), 1);
+}
+
+fn silent_far_away(site: &Site) {
+    let script = "\"$real\" --begin=now+15 \"$@\"; echo 'audit: log full' >&2; exit 1";
+    let dir = wrapper(site, "sbatch", script);
+    wrapper(site, "squeue", &silent_for(10));
+    wrapper(site, "sacct", &silent_for(10));
+    let login = login_node().slurm_bin_dir(dir.to_str().unwrap());
+    let cluster = Cluster::builder().ssh(login).job_base_dir(site.base.path()).build().unwrap();
+    let job = add::job(20, 22).submit(&cluster).unwrap();
+    assert_eq!(result_of(&job), 42);
+    assert_eq!(site.submissions().len(), 1);
+}
+
+fn words_of_a_wrapper(site: &Site) {
+    let dir = wrapper(site, "sbatch", "echo 'no jobs on Sundays' >&2; exit 1");
+    let answer = with_wrappers(site, "add", &dir);
+    assert!(answer.contains("Refused") && answer.contains("no jobs on Sundays"), "{answer}");
+    assert!(site.submissions().is_empty(), "no directory of a refused job is left");
+    // The job is there, and its number went elsewhere.
+    let script = "\"$real\" \"$@\" >/dev/null; echo 'audit: log full' >&2; exit 1";
+    let dir = wrapper(site, "sbatch", script);
+    assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+}
+
+fn a_short_job(site: &Site) {
+    let script = "\"$real\" \"$@\" >/dev/null\n\
+                  echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\n\
+                  exit 1";
+    let dir = wrapper(site, "sbatch", script);
+    // The queue has forgotten it, and the accounting is one that cannot tell.
+    wrapper(site, "squeue", "exit 0");
+    wrapper(
+        site,
+        "sacct",
+        "echo 'sacct: fatal: Invalid field requested: \"SubmitLine\"' >&2; exit 1",
+    );
+    assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
+    assert_eq!(noted_ids(site).len(), 1);
+    // An array as well: its logs have the array's id.
+    assert_eq!(with_wrappers(site, "array-of-three", &dir), "done");
+    assert_eq!(noted_ids(site).len(), 2);
+}
+
+/// The ids that submissions have noted.
+fn noted_ids(site: &Site) -> Vec<String> {
+    let note = |dir: &Path| fs::read_to_string(dir.join("submitted.json")).ok();
+    site.submissions().iter().filter_map(|dir| note(dir)).collect()
+}
+
+fn no_configuration(site: &Site) {
+    let once = "if [ ! -e \"$log.config\" ]; then touch \"$log.config\"\n\
+                echo 'slurm_load_ctl_conf error: Socket timed out on send/recv operation' >&2; exit 1; fi\n\
+                exec \"$real\" \"$@\"";
+    let dir = wrapper(site, "scontrol", once);
+    assert_eq!(with_wrappers(site, "array-of-three", &dir), "done");
+    assert!(fs::exists(site.path("calls.config")).unwrap(), "it was asked");
+    let never = "case $* in *config*) echo x >> \"$log\"; echo 'not today' >&2; exit 1;; esac\nexec \"$real\" \"$@\"";
+    let dir = wrapper(site, "scontrol", never);
+    assert_eq!(with_wrappers(site, "array-of-three", &dir), "done");
+    assert_eq!(fs::read_to_string(site.path("calls")).unwrap().lines().count(), 2);
+}
+
+fn max_array_tasks(site: &Site) {
+    // The configuration and the refusals of a cluster with this limit.
+    let config =
+        "\"$real\" \"$@\" | sed 's/^\\(SchedulerParameters *= .*\\)$/\\1,max_array_tasks=2/'";
+    let dir = wrapper(site, "scontrol", config);
+    let limit = "case $* in *--array=0-[0-1]*) exec \"$real\" \"$@\";; *--array=*)\n\
+                 echo 'sbatch: error: Batch job submission failed: Invalid job array specification' >&2; exit 1;; esac\n\
+                 exec \"$real\" \"$@\"";
+    wrapper(site, "sbatch", limit);
+    assert_eq!(with_wrappers(site, "array-of-three", &dir), "done");
+}
+
+fn refusals_have_hints(site: &Site) {
+    let refused = |error: Error| {
+        let hint = error.hint().unwrap_or_default();
+        match error {
+            Error::Submit(SubmitError::Refused { refusal, .. }) => (refusal, hint),
+            other => panic!("{other:?}"),
+        }
+    };
+    let job = || add::job(1, 2);
+    let (refusal, hint) =
+        refused(job().extra_flag("--array=0-20000").submit(&site.cluster).unwrap_err());
+    assert_eq!(refusal, Refusal::Array);
+    assert!(hint.contains("max_array_tasks") && hint.contains("chunk"), "{hint}");
+    let (refusal, hint) = refused(job().qos("nosuch").submit(&site.cluster).unwrap_err());
+    assert_eq!(refusal, Refusal::Qos);
+    assert!(hint.contains("sacctmgr"), "{hint}");
+    let (refusal, hint) = refused(job().constraint("nosuch").submit(&site.cluster).unwrap_err());
+    assert_eq!(refusal, Refusal::Nodes);
+    assert!(hint.contains("sinfo"), "{hint}");
+    let unknown = job().set("dependency", "afterok:67000000").submit(&site.cluster);
+    // Releases before 23.02 take it, and drop it.
+    if let Err(error) = unknown {
+        let (refusal, hint) = refused(error);
+        assert_eq!(refusal, Refusal::Dependency);
+        assert!(hint.contains("sacct"), "{hint}");
+    }
+}
