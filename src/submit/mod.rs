@@ -304,18 +304,6 @@ pub(crate) fn new_pre_id() -> PreId {
     PreId::new(since.as_secs(), fastrand::u32(..))
 }
 
-/// Returns whether the options ask for several processes.
-pub(crate) fn takes_several_processes(options: &OptionSet) -> bool {
-    const SEVERAL: &[&str] =
-        &["ntasks", "ntasks_per_node", "ntasks_per_core", "ntasks_per_socket", "ntasks_per_gpu"];
-    let several = |key: &&str| match options.get(key) {
-        Some(OptionValue::Value(count)) => count != "1",
-        _ => false,
-    };
-    let nodes = matches!(options.get("nodes"), Some(OptionValue::Value(count)) if count != "1");
-    nodes || SEVERAL.iter().any(several)
-}
-
 /// Returns the time limit that the options ask for, if they ask for one.
 pub(crate) fn time_limit(options: &OptionSet) -> Option<Duration> {
     match options.get("time") {

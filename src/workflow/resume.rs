@@ -1,10 +1,10 @@
 //! Going on where another submission stopped.
 
-use slurm_core::options::{OptionSet, OptionValue};
+use slurm_core::options::OptionSet;
 use slurm_core::task::{Task, TaskEntry, TaskKind};
 
 use super::state_dir_of;
-use crate::builder::JobBuilder;
+use crate::builder::{JobBuilder, given};
 use crate::error::Result;
 use crate::job::Job;
 
@@ -49,16 +49,23 @@ impl<T: Task> JobBuilder<T> {
     }
 }
 
+/// The options that set a number of tasks, to be named if they do.
+const SEVERAL: &[&str] = &[
+    "ntasks",
+    "ntasks_per_node",
+    "ntasks_per_gpu",
+    "ntasks_per_tres",
+    "gpus_per_task",
+    "nodes",
+    "extra_node_info",
+];
+
 /// Returns what keeps a submission from being one of a workflow.
 pub(crate) fn problem(entry: &TaskEntry, options: &OptionSet) -> Option<String> {
-    const SEVERAL: &[&str] = &["nodes", "ntasks", "ntasks_per_node"];
-    if entry.kind != TaskKind::Workflow {
+    if entry.kind != TaskKind::Workflow || !options.size().takes_several_processes() {
         return None;
     }
-    let is_several = |key: &&&str| match options.get(key) {
-        Some(OptionValue::Value(count)) => count != "1",
-        _ => false,
-    };
-    let key = SEVERAL.iter().find(is_several)?;
-    Some(format!("`{key}`: a workflow is one process; give `{key}` to the jobs that it submits"))
+    let key = SEVERAL.iter().find(|key| given(options, key));
+    let what = key.map_or_else(|| options.extras().join(" "), |key| format!("`{key}`"));
+    Some(format!("{what}: a workflow is one process; give {what} to the jobs that it submits"))
 }

@@ -17,6 +17,7 @@ mod kind;
 mod reference;
 mod release;
 mod set;
+mod size;
 mod spec;
 mod suggest;
 mod table;
@@ -37,6 +38,7 @@ pub use reference::{
 };
 pub use release::{NotARelease, Release};
 pub use set::{OptionSet, Source, check_extra};
+pub use size::JobSize;
 pub use spec::{Argument, CheckedBy, OptionSpec};
 pub use table::{OPTIONS, UnknownOption, closest, find, lookup};
 pub use types::*;

@@ -29,7 +29,7 @@ const MOST_TASKS: u32 = 64;
 pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, SubmitError> {
     let options = &prepared.options;
     let (tasks, most) =
-        (tasks(options), machine.cpus.saturating_mul(MOST_TASKS_PER_CPU).max(MOST_TASKS));
+        (options.size().tasks, machine.cpus.saturating_mul(MOST_TASKS_PER_CPU).max(MOST_TASKS));
     if tasks > most {
         let message = format!("{tasks} processes; on this machine it starts at most {most}");
         return Err(SubmitError::Unsupported { option: "ntasks", message });
@@ -120,9 +120,9 @@ pub(super) fn slots(options: &OptionSet, machine: Capacity) -> u64 {
 }
 
 fn needs(options: &OptionSet) -> Capacity {
-    let tasks = tasks(options);
-    let cpus = tasks.saturating_mul(number(options, "cpus_per_task").unwrap_or(1));
-    let gpus = gpus(options, tasks);
+    let size = options.size();
+    let cpus = size.tasks.saturating_mul(number(options, "cpus_per_task").unwrap_or(1));
+    let gpus = u32::try_from(size.gpus).unwrap_or(u32::MAX);
     let exclusive = options.get("exclusive").is_some_and(|value| *value != OptionValue::Unset);
     let mib =
         |key| text(options, key).and_then(|text| text.parse::<Memory>().ok()).map(Memory::mib);
@@ -133,33 +133,6 @@ fn needs(options: &OptionSet) -> Capacity {
     // `mem = 0` asks for all of a node's memory.
     let memory_mib = if memory_mib == 0 { u64::MAX } else { memory_mib };
     Capacity { cpus: if exclusive { u32::MAX } else { cpus }, memory_mib, gpus }
-}
-
-fn tasks(options: &OptionSet) -> u32 {
-    let nodes = text(options, "nodes").and_then(|nodes| nodes.split('-').next()?.parse().ok());
-    let per_node =
-        || number(options, "ntasks_per_node").unwrap_or(1).saturating_mul(nodes.unwrap_or(1));
-    number(options, "ntasks").unwrap_or_else(per_node).max(1)
-}
-
-fn gpus(options: &OptionSet, tasks: u32) -> u32 {
-    // `2`, `a100:1` or `a100:1,v100:2`: the number is what follows the last colon, 1 without one.
-    let count =
-        |item: &str| item.rsplit([':', '=']).next().and_then(|n| n.parse().ok()).unwrap_or(1);
-    let sum = |key| {
-        text(options, key).map(|list| list.split(',').map(count).fold(0, u32::saturating_add))
-    };
-    let of_gres = || {
-        let list = text(options, "gres")?;
-        let name =
-            |item: &&str| item.trim_start_matches("gres/").split([':', '=']).next() == Some("gpu");
-        Some(list.split(',').filter(name).map(count).fold(0, u32::saturating_add))
-    };
-    sum("gpus")
-        .or_else(|| sum("gpus_per_node"))
-        .or_else(|| sum("gpus_per_task").map(|gpus| gpus.saturating_mul(tasks)))
-        .or_else(of_gres)
-        .unwrap_or(0)
 }
 
 fn text<'a>(options: &'a OptionSet, key: &str) -> Option<&'a str> {

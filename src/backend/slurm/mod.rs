@@ -21,7 +21,6 @@ use crate::cluster::BackendKind;
 use crate::error::{Error, SubmitError};
 use crate::host::{CommandLine, Host, Output};
 use crate::script::Launcher;
-use crate::submit;
 
 /// A Slurm whose commands run on `host`.
 #[derive(Debug)]
@@ -88,7 +87,8 @@ impl Backend for Slurm {
     }
 
     fn launcher(&self, options: &OptionSet) -> Launcher {
-        if submit::takes_several_processes(options) { Launcher::Srun } else { Launcher::Exec }
+        let several = options.size().takes_several_processes();
+        if several { Launcher::Srun } else { Launcher::Exec }
     }
 
     fn warnings(&self, _options: &OptionSet) -> Vec<String> {

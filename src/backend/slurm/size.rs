@@ -99,7 +99,8 @@ pub(super) fn slots(slurm: &Slurm, options: &OptionSet) -> u64 {
         command = command.arg("-p").arg(partitions);
     }
     let cpus = slurm.query(&command).ok().and_then(|output| cpus(&output.stdout));
-    let per_element = number("cpus_per_task").unwrap_or(1) * number("ntasks").unwrap_or(1);
+    let per_element =
+        number("cpus_per_task").unwrap_or(1).saturating_mul(options.size().tasks.into());
     // Without an answer, as many as a small cluster has.
     (cpus.unwrap_or(64) / per_element.max(1)).max(1)
 }

@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::set::OptionSet;
 pub(super) use exclusive::partners;
-use view::View;
+pub(super) use view::View;
 
 /// Two options that do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,55 +8,55 @@ use crate::options::value::OptionValue;
 
 /// Reads the options of a set as typed values. What cannot be read is as good as absent: the values
 /// of a set were checked when they were parsed.
-pub(super) struct View<'a> {
+pub(in crate::options) struct View<'a> {
     set: &'a OptionSet,
 }
 
 impl<'a> View<'a> {
-    pub(super) const fn new(set: &'a OptionSet) -> Self {
+    pub(in crate::options) const fn new(set: &'a OptionSet) -> Self {
         Self { set }
     }
 
     /// Whether the option is set to anything.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(in crate::options) fn has(&self, key: &str) -> bool {
         self.set.get(key).is_some_and(|value| *value != OptionValue::Unset)
     }
 
     /// The option's value, if it has one.
-    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+    pub(in crate::options) fn text(&self, key: &str) -> Option<&'a str> {
         self.set.get(key).and_then(OptionValue::as_str)
     }
 
     /// The option's value as a type.
-    pub(super) fn typed<T: FromStr>(&self, key: &str) -> Option<T> {
+    pub(in crate::options) fn typed<T: FromStr>(&self, key: &str) -> Option<T> {
         self.text(key).and_then(|text| text.parse().ok())
     }
 
     /// The option's value as a number.
-    pub(super) fn number(&self, key: &str) -> Option<u64> {
+    pub(in crate::options) fn number(&self, key: &str) -> Option<u64> {
         self.typed(key)
     }
 
     /// The least and largest number of nodes, if `nodes` says so.
-    pub(super) fn nodes(&self) -> Option<(u64, u64)> {
+    pub(in crate::options) fn nodes(&self) -> Option<(u64, u64)> {
         let nodes: NodeCount = self.typed("nodes")?;
         Some((u64::from(nodes.min()), u64::from(nodes.max())))
     }
 
-    pub(super) fn gpus(&self, key: &str) -> Option<Gpus> {
+    pub(in crate::options) fn gpus(&self, key: &str) -> Option<Gpus> {
         self.typed(key)
     }
 
-    pub(super) fn gres(&self) -> Option<Gres> {
+    pub(in crate::options) fn gres(&self) -> Option<Gres> {
         self.typed("gres")
     }
 
-    pub(super) fn tres_per_task(&self) -> Option<TresPerTask> {
+    pub(in crate::options) fn tres_per_task(&self) -> Option<TresPerTask> {
         self.typed("tres_per_task")
     }
 
     /// The first of the options that ask for whole GPUs.
-    pub(super) fn asks_for_gpus(&self) -> Option<&'static str> {
+    pub(in crate::options) fn asks_for_gpus(&self) -> Option<&'static str> {
         let by_key = ["gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task"]
             .into_iter()
             .find(|key| self.gpus(key).is_some_and(|gpus| gpus.total() > 0));
