@@ -11,26 +11,9 @@ use crate::host::ssh::HostKeyPolicy;
 use crate::progress::ProgressMode;
 use crate::slurmfile;
 
-/// The flags by which a user says where jobs go; flatten it into your own clap command line.
-///
-/// ```no_run
-/// use clap::Parser;
-///
-/// #[derive(Parser)]
-/// struct Cli {
-///     #[command(flatten)]
-///     cluster: slurm::ClusterArgs,
-///     #[arg(long, default_value_t = 10)]
-///     epochs: u32,
-/// }
-///
-/// # fn main() -> slurm::Result<()> {
-/// slurm::init()?;
-/// let cli = Cli::parse();
-/// let cluster = cli.cluster.open()?;
-/// # Ok(())
-/// # }
-/// ```
+// clap takes a documentation comment for the description of the user's program, so it is one for rustdoc alone.
+#[cfg_attr(any(doc, doctest), doc = include_str!("cluster_args.md"))]
+#[cfg_attr(not(any(doc, doctest)), allow(missing_docs))]
 #[derive(Args, Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ClusterArgs {
@@ -132,4 +115,26 @@ fn backend(text: &str) -> Result<BackendKind, String> {
 pub(crate) struct OnlyCluster {
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser};
+
+    use super::ClusterArgs;
+
+    /// Trains models.
+    #[derive(Parser)]
+    struct Described {
+        #[command(flatten)]
+        #[allow(dead_code)]
+        cluster: ClusterArgs,
+    }
+
+    #[test]
+    fn the_help_of_a_program_describes_the_program() {
+        let help = Described::command().render_long_help().to_string();
+        assert!(help.starts_with("Trains models"), "{help}");
+        assert!(help.contains("--job-base-dir") && !help.contains("```"), "{help}");
+    }
 }

@@ -21,15 +21,58 @@
 //! ```
 //!
 //! Without any configuration the job is a process of this machine, run by the embedded backend; with
-//! `--backend slurm` it is one of the Slurm of this host. Nothing in the source changes.
+//! `--backend slurm` it is a job of this host's Slurm, with `--backend ssh` of another host's. Nothing in the source
+//! changes.
 //!
-//! - [`task`](macro@task) makes a function a task; the option values are checked while it compiles.
-//! - [`JobBuilder`] is a call that is not yet submitted, [`Job`] one that is.
-//! - [`Cluster`] says where jobs go; [`ClusterArgs`] puts that on your own command line.
-//! - [`Ssh`] says how a login node is reached over SSH.
-//! - [`Error`] says what went wrong, [`Error::hint`] what to do; a job's own end is a [`JobError`].
-//! - [`JobContext`] tells a running task about its job.
-//! - [`Json`] carries what the binary encoding cannot.
+//! # Where to look
+//!
+//! | to | see |
+//! |---|---|
+//! | make a function a task, with options that are checked while it compiles | [`task`](macro@task) |
+//! | set options for one call, and submit it | [`JobBuilder`] |
+//! | wait for a job, get its result, its logs, its state; attach to it from another process | [`Job`] |
+//! | make many calls in one submission | `train::map(items)`: [`ArrayBuilder`], [`JobArray`] |
+//! | pass the result of a job to another one | give `&job`, `&array` or [`array.item(n)`](JobArray::item) as the argument |
+//! | take whichever of several jobs ends next | [`as_completed`], [`wait_any`] |
+//! | run a function on the cluster that submits jobs from there | [`workflow`](macro@workflow), [`Workflow`] |
+//! | run longer than a time limit | [`Requeue`], [`JobContext::checkpoint_dir`] |
+//! | ask inside of a task about its job: rank, node, GPUs, deadline | [`JobContext`] |
+//! | choose where jobs go | [`Cluster`], [`ClusterArgs`] for your own command line, [`Ssh`] for a login node |
+//! | keep the settings of a project in a file | [`Slurmfile`] |
+//! | see what would be submitted | `--dry-run`, [`JobBuilder::explain`], [`Plan`], [`Graph`] |
+//! | understand a failure | [`Error`], [`Error::hint`]; a job's own end is a [`JobError`] |
+//! | do something whenever a job was submitted or has ended | [`Callback`] |
+//! | pass a value that the binary encoding cannot carry, or that nobody else may see | [`Json`], [`Secret`] |
+//! | look up an option of sbatch | [`options::OPTIONS`] |
+//!
+//! # Many calls
+//!
+//! ```no_run
+//! #[slurm::task(time = "30")]
+//! fn simulate(seed: u64) -> f64 {
+//!     seed as f64
+//! }
+//!
+//! #[slurm::task]
+//! fn mean(values: &[f64]) -> f64 {
+//!     values.iter().sum::<f64>() / values.len() as f64
+//! }
+//!
+//! # fn run(cluster: &slurm::Cluster) -> slurm::Result<()> {
+//! let array = simulate::map(0..10_000_u64).chunk_auto().submit(cluster)?; // one job array
+//! let average = mean::job(&array).submit(cluster)?; // runs after it, and takes its values
+//! println!("{}", average.result()?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # More
+//!
+//! The README of the repository is the guide. Its folder `examples` has `hello`, `custom_cli` (your own flags),
+//! `pipeline` (jobs that feed jobs), `sweep` and `monte_carlo` (arrays), `million` (a million calls), `workflow`,
+//! `graph` (pictures of workflows) and `errors` (every kind of failure);
+//! `docs/options.md` lists all options, `docs/security.md` says what is trusted, and `docs/architecture.md` how it
+//! all works.
 
 // A library neither prints nor ends the process, and nothing from outside may make it panic.
 #![warn(
@@ -68,6 +111,9 @@ mod script;
 mod slurmfile;
 mod submit;
 mod workflow;
+
+// Declared last: the documentation of a builder shows the methods for sbatch's hundred options after the others.
+mod setters;
 
 pub use arg::{Arg, IntoArg};
 pub use array::{
@@ -146,6 +192,8 @@ pub mod __private {
         TaskOutput, TaskResult, TaskValue, ViaDebug, ViaDisplay, ViaError, ViaLocalError,
         encode_output,
     };
+
+    pub use slurm_macros::beside;
 
     pub use crate::arg::CallArguments;
     pub use crate::array::Parameters;

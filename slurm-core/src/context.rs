@@ -79,6 +79,7 @@ impl JobContext {
     /// Reads the context from the variables that Slurm sets in a job, through `variable`.
     ///
     /// A variable that is missing or makes no sense counts as not set.
+    #[doc(hidden)]
     pub fn from_environment(
         variable: impl Fn(&str) -> Option<String>,
         dir: JobDir,
@@ -140,6 +141,7 @@ impl JobContext {
     }
 
     /// Sets what only the spec knows: the submission, and a deadline for where Slurm tells none.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_submission(mut self, pre_id: PreId, deadline: Option<SystemTime>) -> Self {
         self.pre_id = Some(pre_id);
@@ -175,6 +177,7 @@ impl JobContext {
     }
 
     /// Sets the call that the context is for.
+    #[doc(hidden)]
     pub fn set_item(&mut self, index: u64) {
         self.item = Some(index);
     }
@@ -275,8 +278,8 @@ impl JobContext {
 
     /// Returns the directory for what the task leaves to its next run, creating it if needed.
     ///
-    /// It is the same in every run of the job, and one of its own for each item of an array. Write a checkpoint under another name and rename it, as
-    /// the run may end in the middle.
+    /// It is the same in every run of the job, and each item of an array has one of its own. Write a checkpoint under
+    /// another name and rename it, as the run may end in the middle.
     ///
     /// # Errors
     /// If it cannot be created.

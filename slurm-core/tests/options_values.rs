@@ -233,6 +233,13 @@ fn messages_name_the_part_and_offer_a_value_near_it() {
             "4-1",
             "`4-1`: the range is upside down: the smaller number comes first; write `1-4`",
         ),
+        ("nodes", "0", "`0`: a job needs at least one node; write `1`"),
+        (
+            "account",
+            "my account",
+            "`my account`: no blank may stand in a name; expected a name, for example `proj1`",
+        ),
+        ("partition", "gpu long", "`gpu long`: no blank may stand in a name; write `gpu,long`"),
         (
             "gpus",
             "gpu:2",

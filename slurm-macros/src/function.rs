@@ -1,7 +1,7 @@
 //! The function under an attribute, as far as the attributes look at it.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::ToTokens as _;
+use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Result};
 use syn::{
@@ -117,10 +117,26 @@ impl Parse for Input {
 }
 
 impl Function {
-    /// Returns whether it has a receiver, and so stands in an `impl` or a trait.
-    pub(crate) fn is_method(&self) -> bool {
-        self.inputs.iter().any(Input::is_receiver)
+    /// Returns whether its signature shows that it stands in an `impl` or a trait: by a receiver, or by `Self`.
+    pub(crate) fn is_associated(&self) -> bool {
+        self.inputs.iter().any(Input::is_receiver) || self.self_type().is_some()
     }
+
+    /// Returns the place of the first `Self` in a type of its signature.
+    pub(crate) fn self_type(&self) -> Option<Span> {
+        let parameters = self.inputs.iter().filter(|input| !input.is_receiver());
+        let types = parameters.filter_map(|input| input.ty.as_ref()).chain(&self.output);
+        types.map(ToTokens::to_token_stream).find_map(find_self)
+    }
+}
+
+/// Returns the place of the first `Self` in `tokens`.
+fn find_self(tokens: TokenStream) -> Option<Span> {
+    tokens.into_iter().find_map(|tree| match tree {
+        TokenTree::Group(group) => find_self(group.stream()),
+        TokenTree::Ident(ident) if ident == "Self" => Some(ident.span()),
+        _ => None,
+    })
 }
 
 impl Input {

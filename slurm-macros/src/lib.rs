@@ -1,6 +1,7 @@
 //! The attributes of slurm-sdk.
 //!
-//! Use them through the `slurm` crate, which documents them: what they expand to refers to it.
+//! Use them through the `slurm` crate, which documents them: what they expand to refers to it. rustdoc would append
+//! a comment that stands here to that documentation, so there is none.
 //!
 //! An attribute is parsed (`arguments`, `function`), checked (`options`, `parameters`, `valid`) and
 //! expanded (`task`, `entry_point`). Mistakes are collected on the way (`errors`) and do not stop it:
@@ -19,26 +20,31 @@ mod valid;
 
 use proc_macro::TokenStream;
 
-/// Makes a task of a function: something that can run as a Slurm job.
-///
-/// See `slurm::task`.
+#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn task(arguments: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(arguments.into(), &item.into(), task::Kind::Task).into()
 }
 
-/// Makes a workflow of a function: a task that submits jobs from inside of its own job.
-///
-/// See `slurm::workflow`.
+#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(arguments.into(), &item.into(), task::Kind::Workflow).into()
 }
 
-/// Makes `main` the entry point of a program whose tasks run as jobs.
-///
-/// See `slurm::main`.
+#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry_point::expand(arguments.into(), &item.into()).into()
+}
+
+/// Puts its argument beside the item.
+///
+/// For the expansions of the other attributes alone.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn beside(items: TokenStream, item: TokenStream) -> TokenStream {
+    let mut both = item;
+    both.extend(items);
+    both
 }

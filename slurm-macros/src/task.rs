@@ -40,7 +40,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream, kind: Kind) -> 
     valid::check(&function, &mut refusals);
     let signature = Signature::of(&function, kind, &mut refusals);
     let task = Task::new(&function, &signature, &options, kind);
-    let generated = if function.is_method() {
+    let generated = if function.is_associated() {
         TokenStream::new()
     } else if refusals.is_empty() {
         task.whole()
@@ -131,13 +131,14 @@ impl<'a> Task<'a> {
         );
         let of_type = attributes::select(&function.attrs, &[CONDITIONS, LINTS, HIDING]);
         let of_content = attributes::select(&function.attrs, &[CONDITIONS, LINTS]);
+        let private = self.private();
+        // The rest is the argument of an attribute of the type. In an `impl` the compiler refuses the type, and the
+        // rest goes with it: one error instead of five.
         quote! {
             #of_type
             #[doc = #doc]
+            #[#private::beside(#of_content const _: () = { #content };)]
             #vis enum #name {}
-
-            #of_content
-            const _: () = { #content };
         }
     }
 

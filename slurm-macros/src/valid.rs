@@ -11,6 +11,13 @@ use crate::function::{Function, Input, Pattern};
 pub(crate) fn check(function: &Function, errors: &mut Errors) {
     check_qualifiers(function, errors);
     check_generics(function, errors);
+    let has_receiver = function.inputs.iter().any(Input::is_receiver);
+    if let Some(span) = function.self_type().filter(|_| !has_receiver) {
+        errors.at(
+            span,
+            "a task cannot be an associated function: move it out of the `impl` and name the type instead of `Self`",
+        );
+    }
     for input in &function.inputs {
         check_parameter(input, errors);
     }

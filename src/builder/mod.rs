@@ -1,7 +1,6 @@
 //! Calls that are not yet submitted.
 
 mod options;
-mod setters;
 
 use std::fmt;
 use std::marker::PhantomData;

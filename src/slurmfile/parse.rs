@@ -284,7 +284,7 @@ impl<'a> Reader<'a> {
             other => {
                 self.problem(
                     value.span(),
-                    format!("{what} is a table, not a {}", other.type_str()),
+                    format!("{what} is a table, not {}", with_article(other.type_str())),
                 );
                 None
             }
@@ -314,12 +314,18 @@ impl<'a> Reader<'a> {
             other => {
                 self.problem(
                     value.span(),
-                    format!("{what} is a string, not a {}", other.type_str()),
+                    format!("{what} is a string, not {}", with_article(other.type_str())),
                 );
                 None
             }
         }
     }
+}
+
+/// Puts the indefinite article before the name of a TOML type.
+fn with_article(name: &str) -> String {
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {name}")
 }
 
 #[cfg(test)]
@@ -371,7 +377,7 @@ mod tests {
                 "Slurmfile:4:7: an option is a string, an integer, a boolean or a list, not a float",
                 "Slurmfile:5:10: unknown section `clutser`; did you mean `cluster`?",
                 "Slurmfile:7:11: unknown backend `slrum`; did you mean `slurm`?",
-                "Slurmfile:8:16: a directory is a string, not a integer",
+                "Slurmfile:8:16: a directory is a string, not an integer",
                 "Slurmfile:10:1: `2X` cannot be a variable's name: letters, digits and `_`, no digit first",
             ]
         );

@@ -28,6 +28,12 @@ pub(crate) fn near(
         ValueKind::Text | ValueKind::JobName | ValueKind::Path | ValueKind::BurstBuffer => {
             vec![value.replace(char::is_control, " ").trim().to_owned()]
         }
+        // Which of the words is the name, nobody can know: `my account` is hardly `myaccount`.
+        ValueKind::Name => vec![to_ascii(value).trim().to_owned()],
+        ValueKind::Names => vec![
+            to_ascii(value).trim().to_owned(),
+            to_ascii(value).split_whitespace().collect::<Vec<_>>().join(","),
+        ],
         _ => proposed(kind, &to_ascii(value), &fault, &check),
     };
     proposals

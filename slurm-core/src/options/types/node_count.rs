@@ -32,6 +32,9 @@ pub struct NodeRange {
 /// The numbers in a list of sizes must stay below this from 24.11 on.
 const MAX_LISTED: u64 = 16_383;
 
+/// sbatch takes it, and the controller refuses the job (seen with 22.05).
+const NO_NODE: &str = "a job needs at least one node";
+
 impl NodeCount {
     /// Returns the least number of nodes.
     #[must_use]
@@ -96,6 +99,9 @@ const fn is_list(text: Text<'_>) -> bool {
 const fn plain(text: Text<'_>) -> Result<NodeRange, Fault> {
     let Some((low, high)) = text.split_once(b'-') else {
         let number = attempt!(scaled(text));
+        if number == 0 {
+            return Err(text.fault(NO_NODE));
+        }
         return Ok(NodeRange { min: number, max: number, step: 1 });
     };
     let min = if low.is_empty() { 1 } else { attempt!(scaled(low)) };
@@ -103,6 +109,9 @@ const fn plain(text: Text<'_>) -> Result<NodeRange, Fault> {
         return Err(text.fault("the largest number of nodes after `-` is missing"));
     }
     let max = attempt!(scaled(high));
+    if min == 0 && max == 0 {
+        return Err(text.fault(NO_NODE));
+    }
     if max < min && max != 0 {
         return Err(text.fault("the range is upside down: the smaller number comes first"));
     }
@@ -160,10 +169,16 @@ const fn listed(text: Text<'_>) -> Result<NodeRange, Fault> {
             return Err(text.fault("a step needs a range before it"));
         }
         let number = attempt!(listed_number(range));
+        if number == 0 {
+            return Err(range.fault(NO_NODE));
+        }
         return Ok(NodeRange { min: number, max: number, step: 1 });
     };
     let min = attempt!(listed_number(low));
     let max = attempt!(listed_number(high));
+    if max == 0 {
+        return Err(range.fault(NO_NODE));
+    }
     if max < min {
         return Err(range.fault("the range is upside down: the smaller number comes first"));
     }

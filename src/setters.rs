@@ -4,8 +4,21 @@
 use slurm_core::options::OptionInput;
 use slurm_core::task::Task;
 
-use super::JobBuilder;
 use crate::array::ArrayBuilder;
+use crate::builder::JobBuilder;
+
+macro_rules! setter {
+    // A job is one call; `map` makes an array of many.
+    (array, $($rest:tt)*) => {};
+    ($key:ident, $name:literal, $summary:literal, $example:literal) => {
+        #[doc = $summary]
+        #[doc = ""]
+        #[doc = concat!("sbatch's `--", $name, "`; an example of a value: `", $example, "`.")]
+        pub fn $key(self, value: impl Into<OptionInput>) -> Self {
+            self.set(stringify!($key), value)
+        }
+    };
+}
 
 macro_rules! setters {
     ($builder:ty: $(($key:ident, $name:literal, $kind:ident, $summary:literal, $example:literal))*) => {
@@ -25,14 +38,7 @@ macro_rules! setters {
                 self
             }
 
-            $(
-                #[doc = $summary]
-                #[doc = ""]
-                #[doc = concat!("sbatch's `--", $name, "`; an example of a value: `", $example, "`.")]
-                pub fn $key(self, value: impl Into<OptionInput>) -> Self {
-                    self.set(stringify!($key), value)
-                }
-            )*
+            $(setter!($key, $name, $summary, $example);)*
         }
     };
 }
