@@ -91,7 +91,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         (JobState::Cancelled | JobState::Revoked, _) => JobErrorKind::Cancelled,
         (JobState::Preempted, _) => JobErrorKind::Preempted,
         (JobState::NodeFail | JobState::BootFail, _) => JobErrorKind::NodeFailed,
-        _ if job.has_started() => JobErrorKind::Died,
+        _ if job.has_started() || ended_after_start(sighting) => JobErrorKind::Died,
         _ => JobErrorKind::NotStarted,
     };
     let job = report(job, Some(sighting));
@@ -102,6 +102,13 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         kind
     };
     JobError { kind, job }
+}
+
+/// Whether the exit code alone proves that the runner had begun; on a full disk nothing else may.
+fn ended_after_start(sighting: &Sighting) -> bool {
+    let exit = sighting.exit.filter(|exit| exit.signal == 0);
+    let code = exit.and_then(|exit| u8::try_from(exit.code).ok());
+    code.is_some_and(slurm_runner::exit::is_after_start)
 }
 
 /// The jobs behind `edges` that did not end as they should have, with what became of each. Of one that never

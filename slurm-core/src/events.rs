@@ -71,8 +71,29 @@ impl Event {
         durable::append_to(path)?.write_all(&line)
     }
 
-    /// Reads a diary. A line that is cut or of a kind unknown here is passed over.
+    /// Reads a diary. A line that is cut or of a kind unknown here is passed over; what follows on a line
+    /// that a full disk has cut is read.
     pub fn read_all(text: &str) -> Vec<Self> {
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        let read = |line: &str| {
+            let whole = serde_json::from_str(line).ok();
+            let last = || line.rfind("{\"at\":").and_then(|at| line.get(at..));
+            whole.or_else(|| serde_json::from_str(last()?).ok())
+        };
+        text.lines().filter_map(read).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_takes_no_other_with_it() {
+        let event = Event::now(EventKind::Finished { exit_code: 3 });
+        let line = serde_json::to_string(&event).unwrap();
+        for cut in 0..line.len() {
+            let diary = format!("{}{line}\n{line}\n", &line[..cut]);
+            assert_eq!(Event::read_all(&diary), [event.clone(), event.clone()], "cut at {cut}");
+        }
     }
 }

@@ -13,7 +13,8 @@ use slurm_core::task::{Arguments, TaskEntry};
 use crate::arguments::Resolver;
 use crate::panics::PanicLog;
 use crate::requeue::Requeueing;
-use crate::run::{context, tell, watch_signals};
+use crate::run::{context, watch_signals};
+use crate::tell::tell;
 use crate::writer::Writer;
 use crate::{environment, exit};
 
@@ -65,13 +66,13 @@ pub(crate) fn call(
         ending => ending,
     };
     let code = if ending.is_ok() { exit::DONE } else { exit::FAILED };
+    // The outcome is written before anything is told: a log that cannot be written changes nothing then.
+    let mut to_tell = None;
     let ending = match ending {
         Ok(value) => Ending::Value(value),
         Err(failure) => {
             // The hook has printed a panic already.
-            if failure.kind != FailureKind::Panic {
-                tell(&failure);
-            }
+            to_tell = (failure.kind != FailureKind::Panic).then(|| failure.clone());
             Ending::Failure(Box::new(failure))
         }
     };
@@ -79,10 +80,18 @@ pub(crate) fn call(
     if context.rank() != 0 && code == exit::DONE {
         return code;
     }
-    if let Err(failure) = writer.write(Some(entry), ending) {
+    let code = match writer.write(Some(entry), ending) {
+        Ok(()) => {
+            writer.append(&Event::now(EventKind::Finished { exit_code: code }));
+            code
+        }
+        Err((failure, code)) => {
+            tell(&failure);
+            code
+        }
+    };
+    if let Some(failure) = to_tell {
         tell(&failure);
-        return exit::OUTCOME;
     }
-    writer.append(&Event::now(EventKind::Finished { exit_code: code }));
     code
 }

@@ -20,7 +20,8 @@ use slurm_core::task::{Arguments, TaskEntry};
 use crate::arguments::Resolver;
 use crate::panics::PanicLog;
 use crate::requeue::Requeueing;
-use crate::run::{context, tell, watch_signals};
+use crate::run::{context, watch_signals};
+use crate::tell::tell;
 use crate::together::together;
 use crate::{environment, exit};
 
@@ -93,9 +94,9 @@ pub(crate) fn element(
         match requeueing.ask(&first.message) {
             Ok(code) => return code,
             Err(refusal) => {
-                tell(&refusal);
                 let written =
                     asked.iter().try_for_each(|(index, _)| output.item(*index, Err(&refusal)));
+                tell(&refusal);
                 if let Err(error) = written.and(ended) {
                     return no_output(&error);
                 }
@@ -127,9 +128,13 @@ pub(crate) fn element(
     }
 }
 
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::new(FailureKind::Value, format!("results cannot be written: {error}"))
+}
+
 pub(crate) fn no_output(error: &io::Error) -> u8 {
-    tell(&Failure::new(FailureKind::Value, format!("results cannot be written: {error}")));
-    exit::OUTCOME
+    tell(&unwritten(error));
+    exit::unwritten(error)
 }
 
 /// How the calls of an element ended.
@@ -175,6 +180,16 @@ impl Output {
         Ok(())
     }
 
+    /// Does what [`item`](Self::item) does. A value that cannot be written is replaced by a failure that says
+    /// why: it is small, and so may fit where the value did not.
+    fn item_or_why_not(&self, index: u64, ending: Result<&[u8], &Failure>) -> io::Result<()> {
+        let written = self.item(index, ending);
+        if let (Err(error), Ok(_)) = (&written, ending) {
+            let _ = self.item(index, Err(&unwritten(error)));
+        }
+        written
+    }
+
     /// Leaves of `share` what this run has not written.
     fn retain_open(&self, share: &mut Vec<u64>) {
         let (_, written) = &*self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -202,6 +217,9 @@ impl Work<'_> {
                     asked.push((*index, failure.clone()));
                     return;
                 }
+                let written = self.output.as_ref().map_or(Ok(()), |output| {
+                    output.item_or_why_not(*index, ending.as_ref().map(Vec::as_slice))
+                });
                 if let Err(failure) = &ending {
                     failed.store(true, Ordering::Relaxed);
                     // The hook has printed a panic already.
@@ -209,8 +227,6 @@ impl Work<'_> {
                         tell(failure);
                     }
                 }
-                let ending = ending.as_ref().map(Vec::as_slice);
-                let written = self.output.as_ref().map_or(Ok(()), |out| out.item(*index, ending));
                 if let Err(problem) = written {
                     next.store(share.len(), Ordering::Relaxed);
                     error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(problem);

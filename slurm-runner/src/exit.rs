@@ -4,6 +4,8 @@
 //! with 101 after a panic in `main`, so the runner's own codes lie in between. A task that calls
 //! [`std::process::exit`] may use any code, of course: it leaves no outcome then, which tells the two apart.
 
+use std::io;
+
 /// The function returned a value, and the value is written.
 pub const DONE: u8 = 0;
 /// The function returned an error or panicked, and that is written.
@@ -19,8 +21,26 @@ pub const OUTCOME: u8 = 113;
 /// The job was asked to stop before all calls of an element were made.
 pub const STOPPED: u8 = 114;
 
+/// The outcome could not be written, because its file system is full or the quota is used up.
+pub const DISK_FULL: u8 = 116;
+
 /// The run asks to be run again, so there is no outcome yet.
 pub const REQUEUE: u8 = 115;
+
+/// Returns the code for an outcome that could not be written because of `error`.
+pub(crate) fn unwritten(error: &io::Error) -> u8 {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DISK_FULL,
+        _ => OUTCOME,
+    }
+}
+
+/// Returns whether a process that ended with `code` had called the task, or would have: the codes that only
+/// a runner with a sound spec ends with, and that of a Rust program after a panic.
+pub fn is_after_start(code: u8) -> bool {
+    const PANIC: u8 = 101;
+    matches!(code, PANIC | OUTCOME | DISK_FULL | STOPPED | REQUEUE)
+}
 
 /// Returns what one of the runner's own codes says, for a job that left no outcome.
 pub fn describe(code: u8) -> Option<&'static str> {
@@ -28,7 +48,10 @@ pub fn describe(code: u8) -> Option<&'static str> {
         SPEC => "the runner could not read the job's spec",
         UNKNOWN_TASK => "the binary has no such task",
         VERSION => "the binary and the job's spec do not fit each other",
-        OUTCOME => "the runner could not write the outcome (disk full, quota, or no permission?)",
+        OUTCOME => "the runner could not write the outcome",
+        DISK_FULL => {
+            "the runner could not write the outcome: the disk is full, or the quota used up"
+        }
         STOPPED => "the element was asked to stop before it had made all of its calls",
         REQUEUE => "it asked to be requeued, and Slurm has not started it again",
         _ => return None,

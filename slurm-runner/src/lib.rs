@@ -27,6 +27,7 @@ mod requeue;
 mod run;
 mod scontrol;
 mod signals;
+mod tell;
 mod together;
 mod writer;
 

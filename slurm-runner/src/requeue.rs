@@ -21,7 +21,7 @@ use slurm_core::outcome::{Ending, Failure, FailureKind};
 use slurm_core::requeue::{RequeueNote, RequeuePolicy, Requeuer};
 use slurm_core::task::TaskEntry;
 
-use crate::run::tell;
+use crate::tell::tell;
 use crate::together::publish_failure;
 use crate::writer::Writer;
 use crate::{environment, exit, scontrol};
@@ -176,14 +176,14 @@ pub fn role(arguments: &[OsString]) -> Option<u8> {
     let outcome = element.map_or_else(|| dir.result(), |element| dir.segment(element));
     let (code, failure) = requeue_after(&dir, &outcome, code);
     if let Some(failure) = failure {
-        tell(&failure);
         match element {
             Some(element) => publish_failure(spec, &dir, element, &failure),
             None => {
                 let writer = Writer::new(&dir, environment::now_micros());
-                let _ = writer.write(None, Ending::Failure(Box::new(failure)));
+                let _ = writer.write(None, Ending::Failure(Box::new(failure.clone())));
             }
         }
+        tell(&failure);
     }
     Some(code)
 }
@@ -203,11 +203,15 @@ impl Requeueing {
             let code = match requeueing.ask("the time limit is near") {
                 Ok(code) => code,
                 Err(failure) => {
+                    let Some((writer, entry)) = writer else {
+                        // The work goes on, whatever becomes of the message.
+                        requeueing.undecide();
+                        return tell(&failure);
+                    };
+                    let ending = Ending::Failure(Box::new(failure.clone()));
+                    let written = writer.write(Some(entry), ending);
                     tell(&failure);
-                    let Some((writer, entry)) = writer else { return requeueing.undecide() };
-                    // The code says the same.
-                    let _ = writer.write(Some(entry), Ending::Failure(Box::new(failure)));
-                    exit::FAILED
+                    written.map_or_else(|(_, code)| code, |()| exit::FAILED)
                 }
             };
             end_process(code);

@@ -16,6 +16,7 @@ use slurm_core::task::TaskEntry;
 
 use crate::call::call;
 use crate::element::element;
+use crate::tell::tell;
 use crate::writer::Writer;
 use crate::{environment, exit, signals};
 
@@ -46,10 +47,11 @@ pub fn run(path: &Path, first: Option<u64>) -> u8 {
                 FailureKind::Signature | FailureKind::Version => exit::VERSION,
                 _ => exit::SPEC,
             };
-            tell(&failure);
             // The code says already that the job failed before it could start. The elements of an array
             // share a directory.
-            let _ = first.is_none().then(|| writer.write(None, Ending::Failure(Box::new(failure))));
+            let ending = Ending::Failure(Box::new(failure.clone()));
+            let _ = first.is_none().then(|| writer.write(None, ending));
+            tell(&failure);
             code
         }
     }
@@ -93,11 +95,6 @@ pub(crate) fn watch_signals(stop: &StopFlag, warned: impl Fn() + Send + 'static)
     if let Err(error) = signals::install(stop.clone(), warned) {
         tell(&Failure::new(FailureKind::Error, format!("signals will not be noticed: {error}")));
     }
-}
-
-#[allow(clippy::print_stderr, reason = "standard error of the job is where a person looks first")]
-pub(crate) fn tell(failure: &Failure) {
-    eprintln!("slurm-sdk: {failure}");
 }
 
 /// Reads the command line behind `__slurm`, if it is the runner's: `run SPEC [FIRST]`, where `FIRST` is

@@ -12,7 +12,7 @@ use slurm_core::spec::{Spec, Work as Described};
 use crate::arguments::Resolver;
 use crate::element::{Work, no_output};
 use crate::requeue::Requeueing;
-use crate::run::tell;
+use crate::tell::tell;
 use crate::{environment, exit};
 
 /// Makes the call of the element `number` in one of its processes, and returns the exit code.
@@ -38,7 +38,7 @@ pub(crate) fn together(
         ended.push((*index, work.one(*index, &mut context, &resolver)));
     }
     requeueing.decide();
-    let mut code = exit::DONE;
+    let (mut code, mut to_tell) = (exit::DONE, Vec::new());
     for (index, ending) in ended {
         let ending = match ending {
             Err(failure) if failure.kind == FailureKind::Requeue => {
@@ -52,10 +52,10 @@ pub(crate) fn together(
         match ending {
             Ok(value) => bytes.push(RecordKind::Value, index, &value),
             Err(failure) => {
-                if failure.kind != FailureKind::Panic {
-                    tell(&failure);
-                }
                 bytes.push_failure(index, &failure);
+                if failure.kind != FailureKind::Panic {
+                    to_tell.push(failure);
+                }
                 code = exit::FAILED;
             }
         }
@@ -66,10 +66,9 @@ pub(crate) fn together(
         (exit::DONE, _) => Ok(()),
         _ => durable::write_first(&segment, &bytes),
     };
-    match written {
-        Ok(()) => code,
-        Err(error) => no_output(&error),
-    }
+    let code = written.map_or_else(|error| no_output(&error), |()| code);
+    to_tell.iter().for_each(|failure| tell(failure));
+    code
 }
 
 /// Makes `failure` the outcome of the element `number` of the array that the spec at `path` describes,

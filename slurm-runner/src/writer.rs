@@ -1,5 +1,6 @@
 //! What a single call leaves behind.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use slurm_core::durable;
@@ -8,7 +9,7 @@ use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
 use slurm_core::task::TaskEntry;
 
-use crate::environment;
+use crate::{environment, exit};
 
 /// Writes what the client will read.
 #[derive(Debug)]
@@ -29,7 +30,30 @@ impl Writer {
         self.entered_at.store(environment::now_micros(), Ordering::Relaxed);
     }
 
-    pub(crate) fn write(&self, entry: Option<&TaskEntry>, ending: Ending) -> Result<(), Failure> {
+    /// Writes the outcome. A value that cannot be written is replaced by a failure that says why: it is
+    /// small, and so may fit where the value did not.
+    ///
+    /// # Errors
+    /// The failure, and the exit code that stands for it.
+    pub(crate) fn write(
+        &self,
+        entry: Option<&TaskEntry>,
+        ending: Ending,
+    ) -> Result<(), (Box<Failure>, u8)> {
+        let is_value = matches!(ending, Ending::Value(_));
+        let written = self.write_once(entry, ending);
+        if let (Err((failure, _)), true) = (&written, is_value) {
+            // The first error is the one to tell, also if the reason for it does not fit either.
+            let _ = self.write_once(entry, Ending::Failure(failure.clone()));
+        }
+        written
+    }
+
+    fn write_once(
+        &self,
+        entry: Option<&TaskEntry>,
+        ending: Ending,
+    ) -> Result<(), (Box<Failure>, u8)> {
         let (task, signature) = entry.map_or(("", 0), |entry| (entry.name, entry.signature));
         let run = RunReport {
             entered_at: self.entered_at.load(Ordering::Relaxed),
@@ -38,15 +62,17 @@ impl Writer {
             ..environment::report(self.started_at)
         };
         let outcome = Outcome { ending, run };
-        let failure =
-            |reason: String| Failure::new(FailureKind::Value, format!("the outcome {reason}"));
+        let failure = |reason: String| {
+            Box::new(Failure::new(FailureKind::Value, format!("the outcome {reason}")))
+        };
         let bytes = match outcome.to_bytes(task, signature) {
             Ok(bytes) => bytes,
             // Too large for a frame: say so in place of the value.
             Err(error) => {
-                let ending = Ending::Failure(Box::new(failure(error.to_string())));
+                let ending = Ending::Failure(failure(error.to_string()));
                 let outcome = Outcome { ending, ..outcome };
-                outcome.to_bytes(task, signature).map_err(|error| failure(error.to_string()))?
+                let bytes = outcome.to_bytes(task, signature);
+                bytes.map_err(|error| (failure(error.to_string()), exit::OUTCOME))?
             }
         };
         let is_value = matches!(outcome.ending, Ending::Value(_));
@@ -56,8 +82,10 @@ impl Writer {
             (true, true) => (self.dir.value(), durable::write(&self.dir.value(), &bytes)),
             (true, false) => (self.dir.result(), durable::write_first(&self.dir.result(), &bytes)),
         };
-        written
-            .map_err(|error| failure(format!("cannot be written to {}: {error}", path.display())))
+        written.map_err(|error: io::Error| {
+            let reason = format!("cannot be written to {}: {error}", path.display());
+            (failure(reason), exit::unwritten(&error))
+        })
     }
 
     pub(crate) fn append(&self, event: &Event) {

@@ -20,6 +20,7 @@ use super::watch::ArrayWatch;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::explain::Explanation;
+use crate::job::LONGEST_LOG;
 use crate::poll::Subject;
 
 /// What another process needs to [attach](Cluster::attach_array) to an array.
@@ -258,10 +259,10 @@ impl<T> JobArray<T> {
     }
 
     /// Returns what the element that has the item `index` has written to standard output so far. The calls
-    /// of an element share it.
+    /// of an element share it. Of a log with more than 64 MiB, the last 64 MiB are returned.
     ///
     /// # Errors
-    /// If the file cannot be read, or an option has put it elsewhere.
+    /// If the file cannot be read or is not a regular file, or an option has put it elsewhere.
     pub fn stdout(&self, index: usize) -> Result<String> {
         self.log(index, "output", JobDir::element_stdout)
     }
@@ -302,8 +303,8 @@ impl<T> JobArray<T> {
             let message = format!("the option `{key}` has put the logs elsewhere");
             return Err(config(message, "read the file that the option names"));
         }
-        let bytes = self.cluster.backend().host().read(&path, 0)?.unwrap_or_default();
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let bytes = self.cluster.backend().host().read_end(&path, LONGEST_LOG)?;
+        Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
     }
 
     /// Returns what was submitted: the options with where each came from, and the script of the first Slurm

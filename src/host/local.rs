@@ -2,9 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use slurm_core::durable;
 use slurm_core::layout::binary_folder;
 
@@ -56,20 +57,14 @@ impl Host for LocalHost {
     }
 
     fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError> {
-        let read = || {
-            let mut file = File::open(path)?;
+        read_regular(path, |file| {
             if offset > 0 {
                 file.seek(SeekFrom::Start(offset))?;
             }
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
             Ok(bytes)
-        };
-        match read() {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(HostError::file("read", path, error)),
-        }
+        })
     }
 
     fn look(&self, looks: &[Look], _most: u64) -> Result<Vec<Result<Found, HostError>>, HostError> {
@@ -94,11 +89,16 @@ impl Host for LocalHost {
     }
 
     fn read_end(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError> {
-        match fs::metadata(path) {
-            Ok(metadata) => self.read(path, metadata.size().saturating_sub(length)),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(HostError::file("read", path, error)),
+        if path == Path::new("/dev/null") {
+            return Ok(Some(Vec::new()));
         }
+        read_regular(path, |file| {
+            file.seek(SeekFrom::Start(file.metadata()?.size().saturating_sub(length)))?;
+            let mut bytes = Vec::new();
+            // No more than asked for, also of a file that grows faster than it is read.
+            file.take(length).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
     }
 
     fn spool_dir(&self, job_base_dir: &Path) -> Result<PathBuf, HostError> {
@@ -158,6 +158,9 @@ impl Host for LocalHost {
     }
 }
 
+/// Why a device or a pipe is not read.
+pub(super) const NOT_REGULAR: &str = "it is not a regular file";
+
 /// 128 bits of a BLAKE3 hash.
 pub(super) const HASH_DIGITS: usize = 32;
 
@@ -180,6 +183,29 @@ fn is_hash(text: &str) -> bool {
 
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Reads a regular file, or returns `None` if there is no file. A device may have no end, and to open a pipe
+/// may take as long as nobody writes to it.
+fn read_regular(
+    path: &Path,
+    read: impl FnOnce(&mut File) -> io::Result<Vec<u8>>,
+) -> Result<Option<Vec<u8>>, HostError> {
+    let open = || {
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = i32::try_from(flags.bits()).unwrap_or_default();
+        let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        let kind = file.metadata()?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(io::Error::other(NOT_REGULAR));
+        }
+        read(&mut file)
+    };
+    match open() {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(HostError::file("read", path, error)),
+    }
 }
 
 fn names(dir: &Path) -> io::Result<Vec<String>> {

@@ -23,9 +23,9 @@ pub use command::Output;
 use command::SCRUBBED_PREFIXES;
 pub(crate) use command::{CommandLine, is_scrubbed};
 pub(crate) use folder::Folder;
-#[cfg(feature = "ssh")]
-use local::HASH_DIGITS;
 pub(crate) use local::LocalHost;
+#[cfg(feature = "ssh")]
+use local::{HASH_DIGITS, NOT_REGULAR};
 #[cfg(feature = "ssh")]
 pub(crate) use remote::{Manner, SshHost};
 
@@ -62,7 +62,8 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// If nothing could be looked at; what is wrong with a single one is in its place.
     fn look(&self, looks: &[Look], most: u64) -> Result<Vec<Result<Found, HostError>>, HostError>;
 
-    /// Reads the last `length` bytes of a file, or returns `None` if it does not exist.
+    /// Reads the last `length` bytes of a log, or returns `None` if it does not exist. Only regular files are
+    /// read: a device or a pipe may have no end.
     fn read_end(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError>;
 
     /// Removes a directory with everything in it, if it exists.

@@ -8,13 +8,16 @@ use slurm_core::ids::JobId;
 use super::Job;
 use crate::error::{Error, Result};
 
+/// The most of a log that is returned, in bytes: what a program can hold in memory at ease.
+pub(crate) const LONGEST_LOG: u64 = 64 << 20;
+
 impl<T> Job<T> {
     /// Returns what the job has written to standard output so far; nothing if it has not started.
     ///
-    /// Bytes that are not UTF-8 are replaced.
+    /// Bytes that are not UTF-8 are replaced. Of a log with more than 64 MiB, the last 64 MiB are returned.
     ///
     /// # Errors
-    /// If the file cannot be read, or `output` names it by a pattern that only Slurm can resolve and
+    /// If the file cannot be read or is not a regular file, or `output` names it by a pattern that only Slurm can resolve and
     /// the job has not started.
     pub fn stdout(&self) -> Result<String> {
         self.log(false)
@@ -49,12 +52,17 @@ impl<T> Job<T> {
     /// The last bytes of standard error, which may be long.
     pub(super) fn end_of_stderr(&self) -> Result<String> {
         const ENOUGH: u64 = 4096;
-        let bytes = self.cluster().backend().host().read_end(&self.log_path(true)?, ENOUGH)?;
-        Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
+        self.end_of_log(true, ENOUGH)
     }
 
     fn log(&self, error: bool) -> Result<String> {
-        self.read_text(&self.log_path(error)?)
+        self.end_of_log(error, LONGEST_LOG)
+    }
+
+    fn end_of_log(&self, error: bool, length: u64) -> Result<String> {
+        let path = self.log_path(error)?;
+        let bytes = self.cluster().backend().host().read_end(&path, length)?;
+        Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
     }
 
     fn log_path(&self, error: bool) -> Result<PathBuf> {

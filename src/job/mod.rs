@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 use slurm_core::codec::CodecError;
-use slurm_core::events::EventKind;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome, RunReport};
@@ -24,6 +23,7 @@ use crate::poll::{JobWatch, Subject, Verdict};
 use crate::workflow;
 
 pub use handle::{JobHandle, JobRef};
+pub(crate) use logs::LONGEST_LOG;
 
 /// A submitted call that will give a `T`.
 ///
@@ -254,7 +254,8 @@ impl<T> Case for Job<T> {
     }
 
     fn has_started(&self) -> bool {
-        self.events().iter().any(|event| matches!(event.event, EventKind::Started { .. }))
+        // On a full disk the file is there and empty.
+        self.cluster.backend().host().read(&self.dir().events(), 0).is_ok_and(|file| file.is_some())
     }
 
     fn stderr_end(&self) -> String {

@@ -17,6 +17,7 @@ mod items;
 mod local;
 mod logger;
 mod logins;
+mod logs;
 mod on_slurm;
 mod options;
 mod other_users;
@@ -53,6 +54,7 @@ fn main() {
     trials.extend(items::trials());
     trials.extend(faults::trials());
     trials.extend(local::trials());
+    trials.extend(logs::trials());
     trials.extend(on_slurm::trials());
     trials.extend(submission::trials());
     trials.extend(security::trials());

@@ -13,15 +13,17 @@ else t m; fi
 }
 z() { t "z$1"; LC_ALL=C cat -- "$2" 2>&1 >/dev/null </dev/null; }
 f() {
-if [ -e "$3" ]; then t "y$1"
+if [ -f "$3" ] || [ -d "$3" ]; then t "y$1"
 if [ "$2" = 1 ]; then cat -- "$3"; else tail -c "+$2" -- "$3"; fi 2>/dev/null </dev/null || z "$1" "$3"
+elif [ -e "$3" ]; then y "$1"
 elif [ -d "${3%/*}" ] && ! [ -x "${3%/*}" ]; then z "$1" "$3"; fi
 }
 s() {
-if [ -e "$4" ] && v=$(wc -c 2>/dev/null <"$4") && [ "$v" -gt "$1" ]; then t "g$2"
+if [ -f "$4" ] && v=$(wc -c 2>/dev/null <"$4") && [ "$v" -gt "$1" ]; then t "g$2"
 else shift; f "$@"; fi
 }
-l() { if [ -e "$3" ]; then t "y$1"; tail -c "$2" -- "$3" 2>/dev/null </dev/null || z "$1" "$3"; fi; }
+y() { t "z$1"; printf '@NOT_REGULAR@'; }
+l() { if [ "$3" = /dev/null ]; then t "y$1"; elif [ -e "$3" ] && ! [ -f "$3" ]; then y "$1"; elif [ -e "$3" ]; then t "y$1"; tail -c "$2" -- "$3" 2>/dev/null </dev/null || z "$1" "$3"; fi; }
 n() {
 if [ -e "$2" ]; then t "n$1"
 find "$2/" -mindepth 1 -maxdepth 1 -printf '%f\0' 2>/dev/null </dev/null || { t "z$1"; LC_ALL=C ls -- "$2/" 2>&1 >/dev/null </dev/null; }

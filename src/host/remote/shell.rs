@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use memchr::memmem;
 
-use crate::host::{HostError, SCRUBBED_PREFIXES};
+use crate::host::{HostError, NOT_REGULAR, SCRUBBED_PREFIXES};
 use crate::script::shell_word;
 
 /// What marks the parts of the answers of one connection.
@@ -43,6 +43,7 @@ pub(super) fn prelude(marker: &Marker, path: Option<&str>) -> Vec<u8> {
     let scrubbed: Vec<String> =
         SCRUBBED_PREFIXES.iter().map(|prefix| format!("{prefix}*")).collect();
     let functions = include_str!("prelude.sh").replace("@SCRUBBED@", &scrubbed.join("|"));
+    let functions = functions.replace("@NOT_REGULAR@", NOT_REGULAR);
     let path = path.map_or_else(String::new, |dir| format!("PATH={}:$PATH\n", shell_word(dir)));
     let text = format!("M={}\n{path}{functions}", marker.0);
     format!("{}\n{text}", text.len()).into_bytes()

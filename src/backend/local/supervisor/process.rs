@@ -10,6 +10,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use slurm_core::durable;
 use slurm_core::ids::JobId;
@@ -82,7 +83,12 @@ fn open_log(path: &Path, append: bool) -> io::Result<File> {
     }
     let mut options = OpenOptions::new();
     options.create(true).mode(durable::mode_beside(path)?);
-    options.append(append).write(true).truncate(!append).open(path)
+    // To open a pipe that nobody reads would block the supervisor; without blocking it is an error.
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    options.append(append).write(true).truncate(!append).custom_flags(nonblocking);
+    let log = options.open(path)?;
+    fcntl_setfl(&log, fcntl_getfl(&log)? - OFlags::NONBLOCK)?;
+    Ok(log)
 }
 
 fn watch(job: JobId, mut child: Child, events: Sender<Event>) {
