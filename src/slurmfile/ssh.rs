@@ -37,6 +37,8 @@ pub struct SshSection {
     pub keepalive: Option<Duration>,
     /// Whether a person may be asked for passphrases, passwords and codes.
     pub prompts: Option<bool>,
+    /// How long the answer to a question is waited for.
+    pub prompt_timeout: Option<Duration>,
     /// The directory with Slurm's commands.
     pub slurm_bin_dir: Option<String>,
     /// Whether everything runs below a login shell.
@@ -56,6 +58,7 @@ pub(super) const KEYS: &[&str] = &[
     "command_timeout",
     "keepalive",
     "prompts",
+    "prompt_timeout",
     "slurm_bin_dir",
     "login_shell",
 ];
@@ -70,7 +73,7 @@ impl SshSection {
             };
         }
         pass!(user, port, host_key_policy, connect_timeout, command_timeout, keepalive);
-        pass!(slurm_bin_dir, login_shell);
+        pass!(prompt_timeout, slurm_bin_dir, login_shell);
         for file in &self.identity_files {
             ssh = ssh.identity_file(of_home(file));
         }
@@ -91,7 +94,7 @@ impl SshSection {
             };
         }
         over!(host, user, port, host_key_policy, config_file, known_hosts_file, connect_timeout);
-        over!(command_timeout, keepalive, prompts, slurm_bin_dir, login_shell);
+        over!(command_timeout, keepalive, prompts, prompt_timeout, slurm_bin_dir, login_shell);
         if !over.identity_files.is_empty() {
             self.identity_files.clone_from(&over.identity_files);
         }
@@ -133,6 +136,7 @@ impl<'a> Reader<'a> {
                 "command_timeout" => section.command_timeout = self.seconds(value),
                 "keepalive" => section.keepalive = self.seconds(value),
                 "prompts" => section.prompts = self.boolean(value),
+                "prompt_timeout" => section.prompt_timeout = self.seconds(value),
                 "slurm_bin_dir" => section.slurm_bin_dir = self.text(value, "a directory"),
                 "login_shell" => section.login_shell = self.boolean(value),
                 "password" => {
@@ -190,6 +194,7 @@ mod tests {
             "60",
             "0",
             "false",
+            "45",
             "'/opt/slurm/bin'",
             "true",
         ];
@@ -208,7 +213,7 @@ mod tests {
         {
             assert!(shown.contains(part), "{part} in {shown}");
         }
-        for part in ["/opt/slurm/bin", "login_shell: true"] {
+        for part in ["prompt_timeout: 45s", "/opt/slurm/bin", "login_shell: true"] {
             assert!(shown.contains(part), "{part} in {shown}");
         }
         let other = file.environment("b").unwrap().ssh;

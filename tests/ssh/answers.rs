@@ -7,7 +7,7 @@ use log::Level;
 use slurm::error::SshError;
 use slurm::ssh::Prompt;
 
-use crate::common::{Site, code, error_of, on_servers, password, user};
+use crate::common::{Site, code, error_of, log_of, on_servers, password, until, user};
 use crate::logs;
 use crate::people::{Person, attempts, to};
 
@@ -23,6 +23,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_servers("answers::a_server_that_does_not_answer_is_given_up", slow_server),
         on_servers("answers::a_key_and_then_a_code", two_factors),
         on_servers("answers::a_key_that_needs_a_code_too_is_said", half_of_two_factors),
+        on_servers("answers::a_method_that_needs_an_answer_is_not_begun_for_nobody", not_begun),
+        on_servers("answers::a_person_who_does_not_answer_is_given_up", absent),
         on_servers("answers::a_method_that_is_switched_off_is_not_tried", switched_off),
         on_servers("answers::a_banner_is_logged_without_its_escape_sequences", banner),
     ]
@@ -131,6 +133,59 @@ fn half_of_two_factors(site: &Site) {
         file.display()
     );
     assert_eq!(tried, expected);
+}
+
+/// The number of lines in the log of a server that tell of a login that failed.
+fn failures(server: &str) -> usize {
+    let log = std::fs::read_to_string(log_of(server)).unwrap();
+    log.lines().filter(|line| line.contains("PAM: Authentication failure")).count()
+}
+
+fn not_begun(site: &Site) {
+    // Somebody who is asked and says nothing is a failure that the server notes: the log is read rightly.
+    let before = failures("keyboard");
+    let settings = Person::default().answers(to(site, "keyboard"), |_| "wrong".to_owned());
+    attempts(&settings);
+    until("the server notes failures", || failures("keyboard") > before);
+    for server in ["keyboard", "twofactor", "pam"] {
+        let before = (failures(server), std::fs::read_to_string(log_of(server)).unwrap().len());
+        let settings = to(site, server).identity_file(site.copy_of_key("id_ed25519"));
+        let tried = attempts(&settings);
+        assert!(tried.ends_with("keyboard-interactive: there is nobody to ask\n"), "{tried}");
+        // Another connection, whose end the server notes after that of the first one.
+        let _ = settings.check();
+        until("the server has closed the connection", || {
+            let log = std::fs::read_to_string(log_of(server)).unwrap();
+            log[before.1..].matches("Connection closed by authenticating user").count() >= 2
+        });
+        assert_eq!(failures(server), before.0, "{server}");
+    }
+}
+
+fn absent(site: &Site) {
+    let before = Instant::now();
+    let settings = to(site, "keyboard").prompt_timeout(Duration::from_millis(300));
+    let settings = Person::default().answers(settings, |_| {
+        std::thread::sleep(Duration::from_secs(600));
+        String::new()
+    });
+    let error = error_of(&settings);
+    let why = "keyboard-interactive: the question was not answered within 0.3 s";
+    assert!(error.to_string().contains(why), "{error}");
+    assert!(error.hint().unwrap().contains("prompt_timeout"), "{:?}", error.hint());
+    assert!(before.elapsed() < Duration::from_secs(60), "{:?}", before.elapsed());
+    // After one question, nobody is asked another one, for a password or a passphrase.
+    let person = Person::default();
+    let file = site.copy_of_key("id_locked");
+    let settings = to(site, "twofactor").identity_file(file);
+    let settings = settings.prompt_timeout(Duration::from_millis(300));
+    let settings = person.answers(settings, |_| {
+        std::thread::sleep(Duration::from_secs(600));
+        String::new()
+    });
+    let tried = attempts(&settings);
+    assert!(tried.contains("the key is encrypted, and the question was not answered"), "{tried}");
+    assert_eq!(person.asked().len(), 1);
 }
 
 fn switched_off(site: &Site) {

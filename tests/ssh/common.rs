@@ -58,6 +58,11 @@ pub(crate) fn port(server: &str) -> u16 {
     base + u16::try_from(place).unwrap()
 }
 
+/// Where a server logs.
+pub(crate) fn log_of(server: &str) -> PathBuf {
+    Path::new(&variable("SLURM_SDK_TEST_SSHD")).join("log").join(format!("{server}.out"))
+}
+
 /// A file of the servers' and the user's keys.
 pub(crate) fn key(name: &str) -> PathBuf {
     Path::new(&variable("SLURM_SDK_TEST_SSHD")).join("keys").join(name)

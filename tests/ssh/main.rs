@@ -4,6 +4,7 @@
 //! say so.
 
 mod answers;
+mod certificates;
 mod common;
 mod configuration;
 mod host_keys;
@@ -22,6 +23,7 @@ fn main() {
     roles::play();
     let mut trials = Vec::new();
     trials.extend(answers::trials());
+    trials.extend(certificates::trials());
     trials.extend(configuration::trials());
     trials.extend(host_keys::trials());
     trials.extend(limits::trials());

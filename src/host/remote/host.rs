@@ -13,12 +13,12 @@ use once_cell::sync::OnceCell;
 use super::link::{Link, Lost, Pending};
 use super::shell::{Marker, Part, Script, parts, prelude, start_command};
 use crate::host::HostError;
-use crate::host::ssh::{self, Ssh};
+use crate::host::ssh::{self, Ssh, SshError};
 
 /// The login node of a cluster, over SSH.
 pub(crate) struct SshHost {
     pub(super) settings: Ssh,
-    link: Mutex<Option<Arc<Link>>>,
+    link: Mutex<First>,
     spare: Mutex<Spare>,
     pub(super) facts: Facts,
     pub(super) manner: Manner,
@@ -33,6 +33,14 @@ impl fmt::Debug for SshHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SshHost").field("settings", &self.settings).finish_non_exhaustive()
     }
+}
+
+/// The connection that everything goes over, as far as it can.
+#[derive(Debug, Default)]
+struct First {
+    link: Option<Arc<Link>>,
+    /// The last login, if it failed because a person did not answer, and when that was.
+    unanswered: Option<(Instant, Arc<SshError>)>,
 }
 
 /// A second connection, for what would wait for another request on the first.
@@ -70,6 +78,10 @@ pub(crate) struct Facts {
 /// How long a host that cannot be reached is tried for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A person who did not answer is not asked again before: each login may send a code or a push, and many a site
+/// locks accounts after some that failed.
+const SILENCE: Duration = Duration::from_secs(300);
+
 /// How long it is tried for when a job may have been submitted whose id is not known.
 pub(super) const LONG_PATIENCE: Duration = Duration::from_secs(180);
 
@@ -79,7 +91,7 @@ impl SshHost {
         let (link, facts) = open(&settings)?;
         Ok(Self {
             settings,
-            link: Mutex::new(Some(Arc::new(link))),
+            link: Mutex::new(First { link: Some(Arc::new(link)), unanswered: None }),
             spare: Mutex::default(),
             facts,
             manner,
@@ -129,20 +141,31 @@ impl SshHost {
     }
 
     fn first_link(&self, patience: Duration) -> Result<Arc<Link>, HostError> {
-        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(link) = link.as_ref().filter(|link| link.is_alive()) {
+        let mut first = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = first.link.as_ref().filter(|link| link.is_alive()) {
             return Ok(Arc::clone(link));
         }
-        *link = None;
+        first.link = None;
+        if let Some((since, error)) = &first.unanswered
+            && since.elapsed() < SILENCE
+        {
+            return Err(HostError::Ssh(Arc::clone(error)));
+        }
         let began = Instant::now();
         let mut pause = Duration::from_millis(250);
         loop {
             match open(&self.settings) {
                 Ok((fresh, _)) => {
                     log::info!("connected to {} again", self.settings.host());
-                    return Ok(Arc::clone(link.insert(Arc::new(fresh))));
+                    first.unanswered = None;
+                    return Ok(Arc::clone(first.link.insert(Arc::new(fresh))));
                 }
                 Err(error) if !may_pass(&error) || began.elapsed() + pause > patience => {
+                    if let HostError::Ssh(error) = &error
+                        && error.is_unanswered()
+                    {
+                        first.unanswered = Some((Instant::now(), Arc::clone(error)));
+                    }
                     return Err(error);
                 }
                 Err(error) => log::warn!("will try again: {error}"),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::prompt::{Nobody, Prompter};
+use super::stream::A_PERSON;
 use super::terminal::Terminal;
 
 /// How a cluster's login node is reached over SSH.
@@ -40,6 +41,7 @@ pub struct Ssh {
     pub(super) config_file: Option<PathBuf>,
     pub(super) known_hosts_file: Option<PathBuf>,
     pub(super) connect_timeout: Option<Duration>,
+    pub(super) prompt_timeout: Duration,
     pub(in crate::host) command_timeout: Duration,
     pub(super) keepalive: Option<Duration>,
     pub(in crate::host) slurm_bin_dir: Option<String>,
@@ -66,6 +68,7 @@ impl Ssh {
             config_file: None,
             known_hosts_file: None,
             connect_timeout: None,
+            prompt_timeout: A_PERSON,
             command_timeout: Duration::from_secs(180),
             keepalive: None,
             slurm_bin_dir: None,
@@ -109,7 +112,7 @@ impl Ssh {
         self
     }
 
-    /// Asks nobody, as `BatchMode=yes` does: what would need an answer fails.
+    /// Asks nobody, as `BatchMode=yes` does: what would need an answer is not begun.
     pub fn no_prompts(mut self) -> Self {
         self.prompter = Arc::new(Nobody);
         self
@@ -142,6 +145,14 @@ impl Ssh {
     /// Without it, OpenSSH's `ConnectTimeout` holds, and without that 30 s.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = Some(limit);
+        self
+    }
+
+    /// Sets how long the answer to a question is waited for, 120 s unless set, as long as most servers wait for a
+    /// login. A login whose question was not answered in time has failed, and for the next five minutes nothing
+    /// is asked again: each login that begins may send a person a code or a push, and counts as an attempt.
+    pub fn prompt_timeout(mut self, limit: Duration) -> Self {
+        self.prompt_timeout = limit;
         self
     }
 
@@ -203,6 +214,7 @@ impl fmt::Debug for Ssh {
             .field("config_file", &self.config_file)
             .field("known_hosts_file", &self.known_hosts_file)
             .field("connect_timeout", &self.connect_timeout)
+            .field("prompt_timeout", &self.prompt_timeout)
             .field("command_timeout", &self.command_timeout)
             .field("keepalive", &self.keepalive)
             .field("slurm_bin_dir", &self.slurm_bin_dir)

@@ -2,7 +2,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
@@ -39,6 +41,11 @@ fn ask(terminal: &mut File, prompt: &Prompt<'_>) -> io::Result<Option<String>> {
     let separator = if prompt.instruction.is_empty() { "" } else { "\n" };
     write!(terminal, "{}{separator}{}", prompt.instruction, prompt.text)?;
     terminal.flush()?;
+    if !is_answered(terminal, prompt.limit)? {
+        drop(unseen);
+        writeln!(terminal, "\nno answer within {} s: given up", prompt.limit.as_secs())?;
+        return Ok(None);
+    }
     // The terminal hands out a line at a time, and no more than this.
     let mut line = Zeroizing::new([0; 4096]);
     let read = loop {
@@ -57,6 +64,23 @@ fn ask(terminal: &mut File, prompt: &Prompt<'_>) -> io::Result<Option<String>> {
     }
     let Some(text) = line.strip_suffix(b"\n") else { return Ok(None) };
     Ok(std::str::from_utf8(text).ok().map(str::to_owned))
+}
+
+/// Waits for a line, and returns whether it came.
+fn is_answered(terminal: &File, limit: Duration) -> io::Result<bool> {
+    let began = Instant::now();
+    loop {
+        let left = limit.saturating_sub(began.elapsed());
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match poll(&mut [PollFd::new(terminal, PollFlags::IN)], Some(&timeout)) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(ready) => return Ok(ready > 0),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// A terminal that does not show what is typed, and is as before in the end.

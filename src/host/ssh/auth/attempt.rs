@@ -15,6 +15,9 @@ pub struct Attempt {
 /// When a question had no answer.
 pub(super) const NO_ANSWER: &str = "there is nobody to ask";
 
+/// When a question had no answer in time.
+pub(super) const TOO_LATE: &str = "the question was not answered within";
+
 /// When the server ended the conversation.
 pub(super) const BROKE_OFF: &str = "broke off, perhaps after too many attempts";
 
@@ -26,6 +29,11 @@ impl Attempt {
     /// Returns whether somebody to answer questions might have helped.
     pub(in super::super) fn is_for_want_of_answers(&self) -> bool {
         self.why.contains(NO_ANSWER)
+    }
+
+    /// Returns whether a person was asked who did not answer in time.
+    pub(in super::super) fn is_unanswered(&self) -> bool {
+        self.why.contains(TOO_LATE)
     }
 
     /// Returns whether fewer attempts might have helped.

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::known_hosts::algorithm_of;
+use super::wire::string;
 
 /// What a private key's file tells without its passphrase.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,14 +48,6 @@ impl KeyFile {
         let public = string(&mut rest)?;
         Some(Self { encrypted: cipher != b"none", public: Some(public.to_vec()) })
     }
-}
-
-fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, after) = rest.split_first_chunk::<4>()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let (string, after) = after.split_at_checked(length)?;
-    *rest = after;
-    Some(string)
 }
 
 /// Reads a `.pub` file: type, key and comment.

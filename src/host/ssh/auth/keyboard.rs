@@ -1,6 +1,5 @@
 //! keyboard-interactive: the server asks whatever it likes, a password, a one-time code, several things.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use ssh2::{ErrorCode, KeyboardInteractivePrompt};
@@ -8,9 +7,9 @@ use zeroize::Zeroizing;
 
 use super::super::SshError;
 use super::super::connect::lost;
-use super::super::prompt::{PromptKind, Prompter, ask};
-use super::attempt::NO_ANSWER;
+use super::super::prompt::{PromptKind, Question};
 use super::order::{Login, Outcome, is_fatal};
+use super::questions::Questions;
 
 const EAGAIN: i32 = -37;
 
@@ -27,12 +26,21 @@ impl Keyboard {
         if self.rounds >= login.target.password_prompts {
             return Ok(Outcome::Exhausted);
         }
+        let what = "keyboard-interactive";
+        let stored = login.settings.password.get().filter(|_| !self.stored_used);
+        // To begin is to make the server ask, which may send somebody a code or a push, and counts as a failure if
+        // it comes to nothing.
+        if stored.is_none() && !login.questions.may_be_answered() {
+            if self.rounds == 0 {
+                login.failed(what, login.questions.silence());
+            }
+            return Ok(Outcome::Exhausted);
+        }
         self.rounds += 1;
         let mut asker = Asker {
             who: login.who(),
-            prompter: Arc::clone(&login.settings.prompter),
-            asks: login.target.asks,
-            stored: login.settings.password.get().filter(|_| !self.stored_used),
+            questions: login.questions.clone(),
+            stored,
             stored_used: false,
             asked: 0,
             unanswered: false,
@@ -40,13 +48,13 @@ impl Keyboard {
         };
         let result = converse(login, &mut asker);
         self.stored_used |= asker.stored_used;
-        let what = "keyboard-interactive";
+        login.questions = asker.questions;
         match result? {
             Ok(()) => Ok(Outcome::Done(what.to_owned())),
             Err(error) if is_fatal(&error) => Err(lost(login.target, &error)),
             // Once is enough if nobody answers, and if nothing was asked.
             Err(_) if asker.unanswered => {
-                login.failed(what, NO_ANSWER);
+                login.failed(what, login.questions.silence());
                 Ok(Outcome::Exhausted)
             }
             Err(error) if asker.asked == 0 => {
@@ -90,8 +98,7 @@ fn converse(login: &Login<'_>, asker: &mut Asker) -> Result<Result<(), ssh2::Err
 /// Answers what the server asks.
 struct Asker {
     who: String,
-    prompter: Arc<dyn Prompter>,
-    asks: bool,
+    questions: Questions,
     stored: Option<Zeroizing<String>>,
     stored_used: bool,
     asked: usize,
@@ -122,12 +129,13 @@ impl KeyboardInteractivePrompt for Asker {
         for (index, prompt) in prompts.iter().enumerate() {
             let text = format!("({}) {}", self.who, prompt.text);
             let instruction = if index == 0 { instructions } else { "" };
-            let answer = if self.asks && !self.unanswered {
-                let kind = PromptKind::KeyboardInteractive;
-                ask(&*self.prompter, kind, &text, instruction, prompt.echo)
-            } else {
-                None
+            let question = Question {
+                kind: PromptKind::KeyboardInteractive,
+                text: &text,
+                instruction,
+                echo: prompt.echo,
             };
+            let answer = if self.unanswered { None } else { self.questions.ask(question) };
             self.unanswered |= answer.is_none();
             answers.push(answer.map(|answer| answer.to_string()).unwrap_or_default());
         }
@@ -138,14 +146,13 @@ impl KeyboardInteractivePrompt for Asker {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::prompt::Prompt;
+    use super::super::super::prompt::{Prompt, Prompter};
     use super::*;
 
     fn asker(prompter: impl Prompter + 'static) -> Asker {
         Asker {
             who: "me@host".to_owned(),
-            prompter: Arc::new(prompter),
-            asks: true,
+            questions: Questions::of(prompter),
             stored: Some(Zeroizing::new("stored".to_owned())),
             stored_used: false,
             asked: 0,

@@ -2,12 +2,18 @@
 
 mod agent;
 mod attempt;
+mod certificate;
+mod identities;
 mod key_file;
 mod keyboard;
+mod lent;
 mod order;
 mod password;
 mod publickey;
+mod questions;
+mod wire;
 
 pub use attempt::Attempt;
-pub(super) use key_file::KeyFile;
+pub(super) use certificate::certified;
+pub(super) use key_file::{KeyFile, public_key};
 pub(super) use order::authenticate;

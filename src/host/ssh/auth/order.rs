@@ -8,6 +8,7 @@ use super::super::connect::lost;
 use super::super::settings::Ssh;
 use super::super::stream::Stream;
 use super::attempt::BROKE_OFF;
+use super::questions::Questions;
 use super::{Attempt, keyboard, password, publickey};
 
 /// What became of a method.
@@ -26,6 +27,7 @@ pub(super) struct Login<'a> {
     pub(super) settings: &'a Ssh,
     pub(super) session: &'a Session,
     pub(super) stream: &'a Stream,
+    pub(super) questions: Questions,
     pub(super) attempts: Vec<Attempt>,
 }
 
@@ -36,7 +38,8 @@ pub(in super::super) fn authenticate(
     session: &Session,
     stream: &Stream,
 ) -> Result<String, SshError> {
-    let mut login = Login { target, settings, session, stream, attempts: Vec::new() };
+    let questions = Questions::new(target, settings);
+    let mut login = Login { target, settings, session, stream, questions, attempts: Vec::new() };
     let mut publickey = publickey::Keys::default();
     let mut password = password::Passwords::default();
     let mut keyboard = keyboard::Keyboard::default();

@@ -2,8 +2,7 @@
 
 use super::super::SshError;
 use super::super::connect::lost;
-use super::super::prompt::{PromptKind, ask};
-use super::attempt::NO_ANSWER;
+use super::super::prompt::{PromptKind, Question};
 use super::order::{Login, Outcome, is_fatal};
 
 /// How often a password was asked for.
@@ -26,18 +25,17 @@ impl Passwords {
             None if self.asked < login.target.password_prompts => {
                 self.asked += 1;
                 let question = format!("{}'s password: ", login.who());
-                let answer = login
-                    .target
-                    .asks
-                    .then(|| {
-                        ask(&*login.settings.prompter, PromptKind::Password, &question, "", false)
-                    })
-                    .flatten();
+                let answer = login.questions.ask(Question {
+                    kind: PromptKind::Password,
+                    text: &question,
+                    instruction: "",
+                    echo: false,
+                });
                 match answer {
                     Some(answer) => answer,
                     None => {
                         if !self.stored_used {
-                            login.failed("password", NO_ANSWER);
+                            login.failed("password", login.questions.silence());
                         }
                         return Ok(Outcome::Exhausted);
                     }

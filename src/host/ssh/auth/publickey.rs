@@ -2,18 +2,17 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ssh2::{Agent, ErrorCode, PublicKey};
 use zeroize::Zeroizing;
 
 use super::super::SshError;
-use super::super::prompt::{PromptKind, ask, printable};
+use super::super::prompt::{PromptKind, Question, printable};
 use super::super::stream::A_PERSON;
 use super::agent;
-use super::attempt::NO_ANSWER;
-use super::key_file::{KeyFile, public_key, public_text};
+use super::identities::{self, Candidate, Holder};
+use super::key_file::{KeyFile, public_text};
 use super::order::{Login, Outcome, is_fatal};
 
 /// The keys that are not yet tried.
@@ -21,19 +20,7 @@ use super::order::{Login, Outcome, is_fatal};
 pub(super) struct Keys {
     queue: Option<VecDeque<Candidate>>,
     agent: Option<Agent>,
-}
-
-enum Candidate {
-    Agent(PublicKey),
-    File(Identity),
-}
-
-/// A private key's file that exists.
-struct Identity {
-    file: PathBuf,
-    key: KeyFile,
-    /// A certificate that goes with it.
-    certificate: Option<PathBuf>,
+    in_agent: Vec<PublicKey>,
 }
 
 /// What libssh2 reports when the server takes no signature of this key.
@@ -48,9 +35,9 @@ impl Keys {
             self.queue = Some(self.collect(login)?);
         }
         while let Some(candidate) = self.queue.as_mut().and_then(VecDeque::pop_front) {
-            let outcome = match candidate {
-                Candidate::Agent(key) => self.with_agent(login, key)?,
-                Candidate::File(identity) => with_file(login, &identity)?,
+            let outcome = match &candidate.holder {
+                Holder::Agent(key) => self.with_agent(login, &candidate, key)?,
+                Holder::File(file, key) => with_file(login, &candidate, file, key)?,
             };
             if let Some(outcome) = outcome {
                 return Ok(outcome);
@@ -62,67 +49,58 @@ impl Keys {
         Ok(Outcome::Exhausted)
     }
 
-    /// OpenSSH's order: keys of the agent that the configuration names, its other keys unless
-    /// `IdentitiesOnly`, and then the files that are not in the agent.
     fn collect(&mut self, login: &mut Login<'_>) -> Result<VecDeque<Candidate>, SshError> {
         let target = login.target;
         // Others that are missing are as good as not configured.
         for file in login.settings.identity_files.iter().filter(|file| !file.exists()) {
             login.failed(format!("publickey ({})", file.display()), "does not exist");
         }
-        let mut named: Vec<(Option<Vec<u8>>, Option<Identity>)> = Vec::new();
-        for file in &target.identity_files {
-            let (public, identity) = look_at(login, file);
-            if public.is_some() || identity.is_some() {
-                named.push((public, identity));
-            }
-        }
+        let named = identities::named(login);
+        let certificates = identities::certificates(login);
         let mut in_agent = Vec::new();
         if let Some(socket) = &target.agent {
+            match agent::keys(socket, target.connect_timeout) {
+                Ok(keys) => in_agent = keys,
+                Err(why) => login.failed(format!("agent {}", socket.display()), why.to_string()),
+            }
+        }
+        let (mut candidates, orphans) =
+            identities::order(named, certificates, in_agent, target.identities_only);
+        for certificate in orphans {
+            let what = format!("publickey ({})", certificate.display());
+            login.failed(what, "the key of this certificate is neither in the agent nor in a file");
+        }
+        let is_held = |candidate: &Candidate| matches!(candidate.holder, Holder::Agent(_));
+        if let Some(socket) = &target.agent
+            && candidates.iter().any(is_held)
+        {
             let limit = target.connect_timeout;
             let step = "the list of the SSH agent's keys";
             let timeout = || SshError::Timeout { host: target.name(), step, limit };
-            match agent::open(login.session, socket, limit).ok_or_else(timeout)? {
-                Ok((agent, keys)) => {
-                    self.agent = Some(agent);
-                    in_agent = keys;
+            match agent::open(login.session, socket, &candidates, limit).ok_or_else(timeout)? {
+                Ok((agent, keys)) => (self.agent, self.in_agent) = (Some(agent), keys),
+                Err(why) => {
+                    login.failed(format!("agent {}", socket.display()), why);
+                    candidates.retain(|candidate| !is_held(candidate));
                 }
-                Err(why) => login.failed(format!("agent {}", socket.display()), why),
             }
         }
-        let mut queue = VecDeque::new();
-        for (public, _) in &named {
-            if let Some(at) = in_agent.iter().position(|key| Some(key.blob()) == public.as_deref())
-            {
-                queue.push_back(Candidate::Agent(in_agent.remove(at)));
-            }
-        }
-        let is_queued = |public: &Option<Vec<u8>>, queue: &VecDeque<Candidate>| {
-            queue.iter().any(|candidate| {
-                matches!(candidate, Candidate::Agent(key) if Some(key.blob()) == public.as_deref())
-            })
-        };
-        if !target.identities_only {
-            queue.extend(in_agent.into_iter().map(Candidate::Agent));
-        }
-        for (public, identity) in named {
-            let Some(identity) = identity else { continue };
-            if !is_queued(&public, &queue) {
-                queue.push_back(Candidate::File(identity));
-            }
-        }
-        Ok(queue)
+        Ok(candidates.into())
     }
 
     fn with_agent(
         &mut self,
         login: &mut Login<'_>,
-        key: PublicKey,
+        candidate: &Candidate,
+        key: &agent::Key,
     ) -> Result<Option<Outcome>, SshError> {
+        let known = |known: &PublicKey| Some(known.blob()) == candidate.public.as_deref();
+        let Some(at) = self.in_agent.iter().position(known) else { return Ok(None) };
         let Some(agent) = self.agent.take() else { return Ok(None) };
-        let what = format!("publickey (agent: {})", printable(key.comment()));
+        let what = describe(&format!("agent: {}", printable(&key.comment)), candidate);
         let limit = login.target.connect_timeout;
-        let Some((agent, result)) = agent::sign(agent, &login.target.user, key, limit) else {
+        let public = self.in_agent.remove(at);
+        let Some((agent, result)) = agent::sign(agent, &login.target.user, public, limit) else {
             return Err(SshError::Timeout {
                 host: login.target.name(),
                 step: "a signature of the SSH agent",
@@ -134,59 +112,28 @@ impl Keys {
     }
 }
 
-/// Finds out what a file of the configuration is: a private key, a public one whose private one is in
-/// the agent, or nothing.
-fn look_at(login: &mut Login<'_>, file: &Path) -> (Option<Vec<u8>>, Option<Identity>) {
-    let beside = |suffix: &str| {
-        let mut name = file.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let public_file = beside(".pub");
-    let beside_public = fs::read_to_string(&public_file).ok().and_then(|text| public_key(&text));
-    let what = || format!("publickey ({})", file.display());
-    let text = match fs::read_to_string(file) {
-        Ok(text) => Zeroizing::new(text),
-        Err(error) => {
-            if error.kind() != std::io::ErrorKind::NotFound {
-                login.failed(what(), format!("cannot be read: {error}"));
-            }
-            return (beside_public, None);
-        }
-    };
-    if let Some(public) = public_key(&text) {
-        return (Some(public), None);
+/// Names a key, and the file of the certificate that goes with it.
+fn describe(key: &str, candidate: &Candidate) -> String {
+    match &candidate.certificate {
+        Some(certificate) => format!("publickey ({key}, certificate {})", certificate.display()),
+        None => format!("publickey ({key})"),
     }
-    let Some(key) = KeyFile::read(&text) else {
-        login.failed(what(), "is not a private key");
-        return (beside_public, None);
-    };
-    if let Ok(metadata) = fs::metadata(file)
-        && metadata.uid() == rustix::process::getuid().as_raw()
-        && metadata.mode() & 0o077 != 0
-    {
-        login.failed(
-            what(),
-            format!("others can read it, so it is not used: chmod 600 {}", file.display()),
-        );
-        return (beside_public, None);
-    }
-    let public = key.public.clone().or(beside_public);
-    let certificate = Some(beside("-cert.pub"))
-        .filter(|file| file.exists())
-        .or_else(|| login.target.certificate_files.iter().find(|file| file.exists()).cloned());
-    (public, Some(Identity { file: file.to_owned(), key, certificate }))
 }
 
-fn with_file(login: &mut Login<'_>, identity: &Identity) -> Result<Option<Outcome>, SshError> {
-    let what = format!("publickey ({})", identity.file.display());
-    if !identity.key.encrypted {
-        let result = sign(login, identity, "");
+fn with_file(
+    login: &mut Login<'_>,
+    candidate: &Candidate,
+    file: &Path,
+    key: &KeyFile,
+) -> Result<Option<Outcome>, SshError> {
+    let what = describe(&file.display().to_string(), candidate);
+    if !key.encrypted {
+        let result = sign(login, candidate, file, "");
         return conclude(login, what, result);
     }
     // Nobody is asked for the passphrase of a key that the server does not want.
-    if identity.key.public.is_some() {
-        let result = sign(login, identity, "");
+    if candidate.public.is_some() {
+        let result = sign(login, candidate, file, "");
         match &result {
             Err(error) if is_fatal(error) => return conclude(login, what, result),
             Err(error) if error.code() == ErrorCode::Session(REFUSED) => {
@@ -195,23 +142,27 @@ fn with_file(login: &mut Login<'_>, identity: &Identity) -> Result<Option<Outcom
             _ => {}
         }
     }
-    let question = format!("Enter passphrase for key '{}': ", identity.file.display());
+    let question = format!("Enter passphrase for key '{}': ", file.display());
     for _ in 0..login.target.password_prompts {
-        let answer = login
-            .target
-            .asks
-            .then(|| ask(&*login.settings.prompter, PromptKind::Passphrase, &question, "", false))
-            .flatten();
+        let answer = login.questions.ask(Question {
+            kind: PromptKind::Passphrase,
+            text: &question,
+            instruction: "",
+            echo: false,
+        });
         let Some(passphrase) = answer else {
-            login
-                .failed(&what, format!("the key is encrypted, and {NO_ANSWER} for its passphrase"));
+            let mut why = format!("the key is encrypted, and {}", login.questions.silence());
+            if !login.questions.is_late() {
+                why.push_str(" for its passphrase");
+            }
+            login.failed(&what, why);
             return Ok(None);
         };
         // As with OpenSSH: no passphrase, no such key.
         if passphrase.is_empty() {
             break;
         }
-        let result = sign(login, identity, &passphrase);
+        let result = sign(login, candidate, file, &passphrase);
         match &result {
             Err(error) if is_wrong_passphrase(error) => {}
             _ => return conclude(login, what, result),
@@ -222,12 +173,16 @@ fn with_file(login: &mut Login<'_>, identity: &Identity) -> Result<Option<Outcom
 }
 
 /// Lets libssh2 log in with a key file.
-fn sign(login: &Login<'_>, identity: &Identity, passphrase: &str) -> Result<(), ssh2::Error> {
+fn sign(
+    login: &Login<'_>,
+    candidate: &Candidate,
+    file: &Path,
+    passphrase: &str,
+) -> Result<(), ssh2::Error> {
     let user = &login.target.user;
     // With its public key libssh2 can ask the server whether it wants the key before it decrypts it.
-    if identity.certificate.is_none()
-        && let Some(public) = identity.key.public.as_deref().and_then(public_text)
-        && let Ok(private) = fs::read_to_string(&identity.file).map(Zeroizing::new)
+    if let Some(public) = candidate.public.as_deref().and_then(public_text)
+        && let Ok(private) = fs::read_to_string(file).map(Zeroizing::new)
     {
         return login.session.userauth_pubkey_memory(
             user,
@@ -236,8 +191,7 @@ fn sign(login: &Login<'_>, identity: &Identity, passphrase: &str) -> Result<(), 
             Some(passphrase),
         );
     }
-    let certificate = identity.certificate.as_deref();
-    login.session.userauth_pubkey_file(user, certificate, &identity.file, Some(passphrase))
+    login.session.userauth_pubkey_file(user, None, file, Some(passphrase))
 }
 
 /// libssh2 has no code of its own for it. It reports a key that it cannot read, before or after it has

@@ -129,6 +129,14 @@ impl SshError {
         )
     }
 
+    /// Returns whether a person was asked who did not answer in time.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        match self {
+            Self::Authentication { attempts, .. } => attempts.iter().any(Attempt::is_unanswered),
+            _ => false,
+        }
+    }
+
     /// Returns what can be done about it, if anything is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -175,6 +183,8 @@ fn authentication(accepted: &[String], attempts: &[Attempt]) -> String {
     };
     let advice = if attempts.iter().any(Attempt::is_for_too_many) {
         "too many keys may have been tried; name one with IdentityFile and IdentitiesOnly yes in ~/.ssh/config"
+    } else if attempts.iter().any(Attempt::is_unanswered) {
+        "run it again and answer (a program that goes on asks again after five minutes), let prompt_timeout be longer, or open a connection with ControlMaster, which is used while it is there"
     } else if silent {
         "run it on a terminal, set a prompter, or add the key to an agent with ssh-add"
     } else {
