@@ -15,7 +15,7 @@ use clap::Parser;
 
 use crate::cli::OnlyCluster;
 use crate::cluster::Cluster;
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::printable::Printable;
 
 /// Runs `main` with the cluster that the command line names.
@@ -50,6 +50,20 @@ impl<E> MainError<E> {
     /// Wraps `error`.
     pub fn new(error: E) -> Self {
         Self(Cell::new(Some(error)))
+    }
+}
+
+/// Reports what can be looked at as a standard error: `anyhow::Error`, the reports of eyre, a boxed error.
+///
+/// What they become when they are boxed hides the error that they hold, and with it our hint.
+pub trait ReportHeld {
+    /// Prints the error and returns the exit code for it.
+    fn report(&self) -> ExitCode;
+}
+
+impl<E: AsRef<dyn StdError + 'static>> ReportHeld for &&&&MainError<E> {
+    fn report(&self) -> ExitCode {
+        self.0.take().map_or(ExitCode::FAILURE, |error| report(error.as_ref()))
     }
 }
 
@@ -131,38 +145,14 @@ pub trait ReportableError: fmt::Debug {}
 #[diagnostic::do_not_recommend]
 impl<E: fmt::Debug> ReportableError for E {}
 
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
-    let mut chain = vec![error];
-    let mut next = error.source();
-    while let Some(error) = next {
-        chain.push(error);
-        next = error.source();
-    }
-    chain
-}
-
 fn report(error: &(dyn StdError + 'static)) -> ExitCode {
-    let chain = chain(error);
-    if let Some(Error::DryRun(explanation)) = chain.iter().find_map(|error| error.downcast_ref()) {
+    let chain = error::chain(error);
+    if let Some(Error::DryRun(explanation)) = error::ours(&chain) {
         print!("{}", Printable(explanation));
         return ExitCode::SUCCESS;
     }
-    let mut last = String::new();
-    for error in &chain {
-        let text = error.to_string();
-        // A transparent error says the same as its source.
-        if text != last {
-            eprintln!(
-                "{} {}",
-                if last.is_empty() { "error:" } else { "  caused by:" },
-                Printable(&text)
-            );
-        }
-        last = text;
-    }
-    if let Some(hint) =
-        chain.iter().filter_map(|error| error.downcast_ref::<Error>()).find_map(Error::hint)
-    {
+    eprintln!("error: {}", error::texts(&chain).join("\n  caused by: "));
+    if let Some(hint) = error::ours(&chain).and_then(Error::hint) {
         eprintln!("hint: {}", Printable(hint));
     }
     ExitCode::FAILURE

@@ -199,8 +199,8 @@ pub mod __private {
     pub use crate::array::Parameters;
     pub use crate::callback::{CALLBACKS, CallbackEntry};
     pub use crate::entry_point::{
-        MainError, ReportDebug, ReportDisplay, ReportError, ReportLocalError, main_plain,
-        main_with_cluster,
+        MainError, ReportDebug, ReportDisplay, ReportError, ReportHeld, ReportLocalError,
+        main_plain, main_with_cluster,
     };
     pub use crate::graph::plan_from_environment;
     pub use crate::workflow::Workflow;

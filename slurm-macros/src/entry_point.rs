@@ -62,13 +62,14 @@ fn body(function: &Function, krate: &TokenStream, item: &TokenStream) -> TokenSt
         Some(output) if Output::is_result(output) => {
             let span = mixed.located_at(place);
             let fail =
-                quote_spanned!(span=> (&&&&#krate::__private::MainError::new(error)).report());
+                quote_spanned!(span=> (&&&&&#krate::__private::MainError::new(error)).report());
             quote_spanned! {mixed=>
                 match #krate::__private::TaskResult::into_result(#call) {
                     ::core::result::Result::Ok(value) => ::std::process::Termination::report(value),
                     ::core::result::Result::Err(error) => {
                         use #krate::__private::{
-                            ReportDebug as _, ReportDisplay as _, ReportError as _, ReportLocalError as _,
+                            ReportDebug as _, ReportDisplay as _, ReportError as _, ReportHeld as _,
+                            ReportLocalError as _,
                         };
                         #fail
                     }

@@ -3,6 +3,8 @@
 mod job;
 mod submit;
 
+use std::error::Error as StdError;
+use std::fmt;
 #[cfg(feature = "ssh")]
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +28,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Anything that can go wrong when tasks run as jobs.
 ///
-/// Its text says what went wrong; [`hint`](Self::hint) says what can be done about it.
-#[derive(Debug, thiserror::Error)]
+/// Its text says what went wrong; [`hint`](Self::hint) says what can be done about it. `Debug` has both, for
+/// people too: it is what Rust prints of an error that a `main` without [`#[slurm::main]`](crate::main)
+/// returns.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// [`init`](crate::init) was not called, so a job could not find its way into the task.
@@ -152,6 +156,33 @@ pub enum Error {
     DryRun(Box<crate::Explanation>),
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&texts(&chain(self)).join("\n  caused by: "))?;
+        self.hint().map_or(Ok(()), |hint| write!(f, "\nhint: {}", Printable(hint)))
+    }
+}
+
+/// Returns an error and its sources.
+pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (**error).source())
+        .collect()
+}
+
+/// Returns what the errors of a chain say, fit for a terminal. An error that only passes on what its source
+/// says is left out.
+pub(crate) fn texts(chain: &[&(dyn StdError + 'static)]) -> Vec<String> {
+    let mut texts: Vec<String> =
+        chain.iter().map(|error| Printable(error.to_string()).to_string()).collect();
+    texts.dedup();
+    texts
+}
+
+/// Returns the first of this library's errors in a chain.
+pub(crate) fn ours<'a>(chain: &[&'a (dyn StdError + 'static)]) -> Option<&'a Error> {
+    chain.iter().find_map(|error| error.downcast_ref())
+}
+
 impl From<InvalidValue> for Error {
     fn from(error: InvalidValue) -> Self {
         Self::Options { problems: vec![error.to_string()] }
@@ -228,6 +259,17 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debug_reads_like_display_and_has_the_hint() {
+        let text = format!("{:?}", Error::NotInitialized);
+        assert!(text.starts_with("slurm::init() was not called in this process\nhint: "), "{text}");
+        let source = CodecError::Encode { reason: "too deep".to_owned() };
+        let text = format!("{:?}", Error::Argument { parameter: "x", source });
+        assert!(!text.contains('{'), "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("argument `x` "), "{text}");
+    }
 
     #[test]
     fn an_error_is_small_enough_for_every_result() {

@@ -171,7 +171,7 @@ fn an_outage_decides_nothing(site: &Site) {
     let dir = wrapper(site, "squeue", script);
     wrapper(site, "sacct", script);
     let answer = with_wrappers(site, "exit", &dir);
-    assert!(answer.contains("Died") && answer.contains("exit_code: Some(9)"), "{answer}");
+    assert!(answer.contains("ended without a result, with exit code 9"), "{answer}");
 }
 
 fn a_hundred_jobs_are_polled_like_one(site: &Site) {
