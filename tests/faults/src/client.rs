@@ -1,0 +1,278 @@
+//! The programs that submit and wait. They are processes of this program, as they get killed, and note what they
+//! were told in a file of their own.
+
+mod submit;
+mod verdict;
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+use slurm::{ArrayHandle, BackendKind, Cluster, Job, JobArray, JobHandle, PreId};
+
+use crate::ledger;
+use crate::plan::{Plan, Unit, Work};
+use crate::tasks::{flow, total, work};
+use submit::{Submission, submit};
+pub(crate) use verdict::{Kind, Verdict};
+
+/// What a client notes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Note {
+    /// It is about to submit this part of a unit.
+    Submitting {
+        unit: String,
+        part: usize,
+    },
+    Submitted {
+        unit: String,
+        part: usize,
+        handle: Handle,
+    },
+    NotSubmitted {
+        unit: String,
+        part: usize,
+        verdict: Verdict,
+    },
+    /// It cancels the unit, or has.
+    Cancelling {
+        unit: String,
+    },
+    /// It tries again what has failed.
+    Again {
+        unit: String,
+    },
+    /// What became of a call.
+    Told {
+        call: String,
+        verdict: Verdict,
+    },
+    /// It has been told of everything.
+    Done,
+}
+
+/// What another process needs to find a submission.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Handle {
+    Job(JobHandle),
+    Array(ArrayHandle),
+}
+
+impl Handle {
+    pub(crate) fn dir(&self) -> &Path {
+        match self {
+            Self::Job(handle) => &handle.dir,
+            Self::Array(handle) => &handle.dir,
+        }
+    }
+}
+
+/// What a process is told to do, in its environment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Role {
+    /// Submits its units and waits for them.
+    Client(usize),
+    /// Waits for submissions that others have made.
+    Finder(Vec<Found>),
+}
+
+/// A submission that is looked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) unit: String,
+    pub(crate) part: usize,
+    pub(crate) by: By,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum By {
+    Handle(Handle),
+    /// Its client was killed before it could note more than that it submits.
+    PreId(PreId),
+}
+
+pub(crate) const ROLE: &str = "SLURM_FAULTS_ROLE";
+pub(crate) const ROUND: &str = "SLURM_FAULTS_ROUND";
+pub(crate) const NOTES: &str = "SLURM_FAULTS_NOTES";
+
+/// How much memory a client may map.
+const MEMORY: u64 = 4 << 30;
+
+/// Plays the role that the environment gives this process, if it gives one.
+pub(crate) fn play() -> anyhow::Result<bool> {
+    let Ok(role) = std::env::var(ROLE) else { return Ok(false) };
+    // Neither a client nor what it starts needs more, and a machine whose memory is gone tells nothing.
+    let memory = Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
+    setrlimit(Resource::As, memory)?;
+    let round = PathBuf::from(std::env::var(ROUND)?);
+    let notes = PathBuf::from(std::env::var(NOTES)?);
+    let plan = Plan::read(&round.join("plan.json"))?;
+    let client = Client { cluster: cluster(&plan, &round)?, round, notes };
+    match serde_json::from_str(&role)? {
+        Role::Client(number) => {
+            let units = plan.units.iter().filter(|unit| unit.client == number);
+            each(units, |unit| client.make(unit));
+        }
+        Role::Finder(wanted) => each(&wanted, |found| client.find(found, &plan)),
+    }
+    client.note(&Note::Done);
+    Ok(true)
+}
+
+fn cluster(plan: &Plan, round: &Path) -> anyhow::Result<Cluster> {
+    let kind = if plan.suite.is_slurm() { BackendKind::Slurm } else { BackendKind::Local };
+    let builder = Cluster::builder().backend(kind).job_base_dir(round.join("base")).local_cpus(4);
+    Ok(builder.build()?)
+}
+
+/// Does something with each of many things at the same time.
+fn each<T: Send>(all: impl IntoIterator<Item = T>, body: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        for one in all {
+            scope.spawn(|| body(one));
+        }
+    });
+}
+
+struct Client {
+    cluster: Cluster,
+    round: PathBuf,
+    notes: PathBuf,
+}
+
+impl Client {
+    fn note(&self, note: &Note) {
+        ledger::append(&self.round, &self.notes, note);
+    }
+
+    /// Submits a unit and waits for it.
+    fn make(&self, unit: &Unit) {
+        thread::sleep(Duration::from_millis(unit.after_ms));
+        let submissions = submit(self, unit);
+        thread::scope(|scope| {
+            for (submission, calls) in submissions.iter().zip(unit.work.parts()) {
+                scope.spawn(move || {
+                    let names: Vec<&str> = calls.iter().map(|call| call.name.as_str()).collect();
+                    self.wait(submission, &names);
+                });
+            }
+            if let Some(ms) = unit.cancel_ms {
+                thread::sleep(Duration::from_millis(ms));
+                self.cancel(unit, &submissions);
+            }
+        });
+        if unit.again && unit.cancel_ms.is_none() {
+            self.try_again(unit, &submissions);
+        }
+    }
+
+    fn cancel(&self, unit: &Unit, submissions: &[Submission]) {
+        self.note(&Note::Cancelling { unit: unit.name.clone() });
+        for submission in submissions {
+            let result = match submission {
+                Submission::Job(job) => job.cancel(),
+                Submission::Array(array) => array.cancel(),
+            };
+            if let Err(error) = result {
+                // What cannot be cancelled goes on, and its value is as good as before.
+                eprintln!("{} is not cancelled: {error}", unit.name);
+            }
+        }
+    }
+
+    fn try_again(&self, unit: &Unit, submissions: &[Submission]) {
+        let names: Vec<String> = unit.work.calls().iter().map(|call| call.name.clone()).collect();
+        match (&unit.work, submissions.first()) {
+            (Work::Array { calls, .. }, Some(submission @ Submission::Array(array))) => {
+                self.note(&Note::Again { unit: unit.name.clone() });
+                match array.retry_failed() {
+                    Ok(0) => {}
+                    Ok(_) => {
+                        let names: Vec<&str> =
+                            names[..calls.len()].iter().map(String::as_str).collect();
+                        self.wait(submission, &names);
+                    }
+                    Err(error) => eprintln!("{} is not tried again: {error}", unit.name),
+                }
+            }
+            (Work::Flow { .. }, Some(Submission::Job(job))) if job.result().is_err() => {
+                self.note(&Note::Again { unit: unit.name.clone() });
+                match submit::resume(self, unit, job) {
+                    Ok(job) => self.wait(&Submission::Job(job), &[&names[0]]),
+                    Err(error) => eprintln!("{} is not resumed: {error}", unit.name),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Waits for a submission that another process has made.
+    fn find(&self, found: &Found, plan: &Plan) {
+        let Some(unit) = plan.units.iter().find(|unit| unit.name == found.unit) else { return };
+        let parts = unit.work.parts();
+        let Some(calls) = parts.get(found.part) else { return };
+        let names: Vec<&str> = calls.iter().map(|call| call.name.as_str()).collect();
+        match self.attach(unit, found) {
+            Ok(submission) => self.wait(&submission, &names),
+            Err(error) => {
+                let verdict = Verdict::of(&Err(error));
+                for name in names {
+                    self.tell(name, verdict.clone());
+                }
+            }
+        }
+    }
+
+    fn attach(&self, unit: &Unit, found: &Found) -> slurm::Result<Submission> {
+        let cluster = &self.cluster;
+        let array = matches!(unit.work, Work::Array { .. });
+        let job: Job<i64> = match &found.by {
+            By::Handle(Handle::Array(handle)) => {
+                return cluster.attach_array::<work>(handle).map(Submission::Array);
+            }
+            By::PreId(pre_id) if array && found.part == 0 => {
+                return cluster.attach_array::<work>(pre_id).map(Submission::Array);
+            }
+            By::Handle(Handle::Job(handle)) => match &unit.work {
+                Work::Flow { .. } => cluster.attach::<flow>(handle)?,
+                _ if array => cluster.attach::<total>(handle)?,
+                _ => cluster.attach::<work>(handle)?,
+            },
+            By::PreId(pre_id) => match &unit.work {
+                Work::Flow { .. } => cluster.attach::<flow>(pre_id)?,
+                _ if array => cluster.attach::<total>(pre_id)?,
+                _ => cluster.attach::<work>(pre_id)?,
+            },
+        };
+        Ok(Submission::Job(job))
+    }
+
+    fn wait(&self, submission: &Submission, names: &[&str]) {
+        match submission {
+            Submission::Job(job) => self.tell(names[0], Verdict::of(&job.result())),
+            Submission::Array(array) => self.wait_for_items(array, names),
+        }
+    }
+
+    fn wait_for_items(&self, array: &JobArray<i64>, names: &[&str]) {
+        match array.try_results() {
+            Ok(results) => {
+                for (name, result) in names.iter().zip(&results) {
+                    self.tell(name, Verdict::of(result));
+                }
+            }
+            Err(error) => {
+                let verdict = Verdict::of(&Err(error));
+                for name in names {
+                    self.tell(name, verdict.clone());
+                }
+            }
+        }
+    }
+
+    fn tell(&self, call: &str, verdict: Verdict) {
+        self.note(&Note::Told { call: call.to_owned(), verdict });
+    }
+}

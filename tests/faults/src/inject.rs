@@ -1,0 +1,172 @@
+//! Makes the faults of a schedule happen, and notes what was really hit.
+
+mod damage;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clients::Clients;
+use crate::ledger;
+use crate::plan::{Cut, Damage, Fault, Plan, Timed};
+use crate::processes::{self, Process};
+
+/// What a fault has hit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Hit {
+    pub(crate) at: u64,
+    pub(crate) what: Target,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Target {
+    Client(usize),
+    Supervisor,
+    /// A process of the job with this name.
+    Runner {
+        job: String,
+        element: Option<u64>,
+        pid: u32,
+    },
+    /// The journal of the supervisor.
+    Journal,
+    /// A file of the submission with this name.
+    File {
+        job: String,
+        what: Damage,
+        element: Option<u64>,
+        cut: Cut,
+        path: PathBuf,
+    },
+    /// The disk was full until then.
+    Disk {
+        until: u64,
+    },
+    /// There was nothing that the fault could have hit.
+    Nothing(Fault),
+}
+
+/// Where a schedule is worked off.
+pub(crate) struct Injector<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) round: &'a Path,
+    pub(crate) clients: &'a Clients,
+    /// Whether the base directory is a small file system.
+    pub(crate) small_disk: bool,
+}
+
+impl Injector<'_> {
+    /// Works off the schedule until all clients have ended.
+    pub(crate) fn run(&self, deadline: Instant) {
+        for timed in &self.plan.faults {
+            if !self.wait_for(timed, deadline) {
+                return;
+            }
+            for what in self.happen(&timed.fault) {
+                self.note(what);
+            }
+        }
+    }
+
+    /// Waits until a fault is due; returns whether it still can be.
+    fn wait_for(&self, timed: &Timed, deadline: Instant) -> bool {
+        while ledger::steps(self.round) < timed.step {
+            if Instant::now() > deadline || self.clients.have_ended() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(4));
+        }
+        std::thread::sleep(Duration::from_millis(timed.ms));
+        true
+    }
+
+    fn note(&self, what: Target) {
+        let hit = Hit { at: ledger::now(), what };
+        ledger::append(self.round, &self.round.join("hits"), &hit);
+    }
+
+    fn happen(&self, fault: &Fault) -> Vec<Target> {
+        let hits = match fault {
+            Fault::KillClient { pick } => {
+                self.clients.kill(*pick).map(Target::Client).into_iter().collect()
+            }
+            Fault::KillRunner { pick } => self.kill_runner(*pick).into_iter().collect(),
+            Fault::KillSupervisor => self.kill_supervisor(),
+            Fault::KillBoth { pick } => {
+                let mut hits = self.kill_supervisor();
+                hits.extend(self.kill_runner(*pick));
+                hits
+            }
+            Fault::CutJournal(cut) => {
+                let mut hits = self.kill_supervisor();
+                if damage::cut_journal(&self.round.join("base/.local"), *cut) {
+                    hits.push(Target::Journal);
+                }
+                hits
+            }
+            Fault::Damage { what, pick, cut } => {
+                damage::damage(&self.round.join("base"), *what, *pick, *cut).into_iter().collect()
+            }
+            Fault::FillDisk { ms } if self.small_disk => vec![self.fill_disk(*ms)],
+            Fault::FillDisk { .. } => Vec::new(),
+            Fault::Attach => {
+                self.clients.attach(self.round);
+                return Vec::new();
+            }
+        };
+        if hits.is_empty() { vec![Target::Nothing(fault.clone())] } else { hits }
+    }
+
+    fn kill_runner(&self, pick: usize) -> Option<Target> {
+        let mut all = processes::of(self.round);
+        all.retain(|process| process.spec().is_some());
+        let process = all.get(pick.checked_rem(all.len())?)?;
+        process.kill();
+        Some(runner(process))
+    }
+
+    fn kill_supervisor(&self) -> Vec<Target> {
+        let all = processes::of(self.round).into_iter().filter(Process::is_supervisor);
+        all.map(|process| {
+            process.kill();
+            // Its lock has to be free, or the next one ends at once.
+            while Path::new(&format!("/proc/{}/fd/0", process.pid)).exists() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Target::Supervisor
+        })
+        .collect()
+    }
+
+    fn fill_disk(&self, ms: u64) -> Target {
+        let path = self.round.join("base/.ballast");
+        if let Ok(mut file) = fs::File::create(&path) {
+            for size in [1 << 20, 4096, 1] {
+                let block = vec![1; size];
+                while file.write_all(&block).is_ok() {}
+            }
+        }
+        std::thread::sleep(Duration::from_millis(ms));
+        let _ = fs::remove_file(&path);
+        Target::Disk { until: ledger::now() }
+    }
+}
+
+fn runner(process: &Process) -> Target {
+    let dir = process.spec().and_then(|spec| spec.parent().map(Path::to_owned));
+    let job = dir.and_then(|dir| job_name(&dir)).unwrap_or_default();
+    let element = process.variable("SLURM_ARRAY_TASK_ID").and_then(|text| text.parse().ok());
+    Target::Runner { job, element, pid: process.pid }
+}
+
+/// Returns the name that the job in `dir` was given.
+pub(crate) fn job_name(dir: &Path) -> Option<String> {
+    let described: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.join("job.json")).ok()?).ok()?;
+    let mut options = described["options"].as_array()?.iter();
+    let name = options.find(|option| option["key"] == "job_name")?;
+    Some(name["value"].as_str()?.to_owned())
+}

@@ -1,0 +1,18 @@
+//! Whether what clients were told is true, by what was injected and by the ledger of what ran.
+
+mod evidence;
+mod excuses;
+mod runs;
+mod traces;
+mod verdicts;
+
+use crate::plan::Plan;
+pub(crate) use evidence::Evidence;
+
+/// Returns a sentence for each thing that is not as it should be.
+pub(crate) fn judge(plan: &Plan, evidence: &Evidence) -> Vec<String> {
+    let mut violations = verdicts::wrong(plan, evidence);
+    violations.extend(runs::wrong(plan, evidence));
+    violations.extend(traces::wrong(plan, evidence));
+    violations
+}

@@ -1,0 +1,86 @@
+//! What a round does: a workload and a schedule of faults, both made from the seed alone.
+
+mod schedule;
+mod workload;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use schedule::{Cut, Damage, Fault, Fixed, Timed};
+pub(crate) use workload::{Call, Deed, Unit, Work};
+
+/// The kinds of rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Suite {
+    /// The embedded backend: killed processes, full disks, damaged files.
+    Local,
+    /// A real Slurm behind commands that fail, hang and lie.
+    Slurm,
+    /// The same Slurm over SSH, with cuts and freezes.
+    Ssh,
+    /// The same Slurm while its daemons are killed and started again.
+    Daemons,
+}
+
+impl Suite {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Slurm => "slurm",
+            Self::Ssh => "ssh",
+            Self::Daemons => "daemons",
+        }
+    }
+
+    /// Whether the jobs are Slurm's.
+    pub(crate) fn is_slurm(self) -> bool {
+        self != Self::Local
+    }
+}
+
+/// A round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) suite: Suite,
+    pub(crate) seed: u64,
+    /// How many processes submit.
+    pub(crate) clients: usize,
+    pub(crate) units: Vec<Unit>,
+    /// The faults, in the order in which they come.
+    pub(crate) faults: Vec<Timed>,
+    /// What holds for the whole round.
+    pub(crate) fixed: Fixed,
+}
+
+impl Plan {
+    /// Makes the plan of a seed: the same one every time.
+    pub(crate) fn new(suite: Suite, seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed ^ (suite as u64) << 56);
+        let clients = rng.usize(1..=2);
+        let units = workload::units(suite, clients, &mut rng);
+        let fixed = Fixed::new(suite, &mut rng);
+        let faults = schedule::faults(suite, &units, &mut rng);
+        Self { suite, seed, clients, units, faults, fixed }
+    }
+
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_one_plan() {
+        for suite in [Suite::Local, Suite::Slurm, Suite::Ssh, Suite::Daemons] {
+            for seed in 0..50 {
+                assert_eq!(Plan::new(suite, seed), Plan::new(suite, seed));
+            }
+            assert_ne!(Plan::new(suite, 1), Plan::new(suite, 2));
+        }
+    }
+}

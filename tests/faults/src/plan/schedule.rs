@@ -1,0 +1,137 @@
+//! Random faults.
+
+use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::Suite;
+use super::workload::Unit;
+
+/// A fault, and when it comes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Timed {
+    /// After this many steps of the round: submissions, begins and ends of calls. A machine that is slow
+    /// meets the fault at the same place as one that is fast.
+    pub(crate) step: u64,
+    /// And this much later.
+    pub(crate) ms: u64,
+    pub(crate) fault: Fault,
+}
+
+/// What goes wrong. `pick` chooses among the processes or files that are there when it happens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Fault {
+    /// `kill -9` of a program that waits for its jobs.
+    KillClient { pick: usize },
+    /// `kill -9` of a process of a job.
+    KillRunner { pick: usize },
+    /// `kill -9` of the supervisor; the next client starts another one.
+    KillSupervisor,
+    /// Both at once: the runner dies while nobody watches it.
+    KillBoth { pick: usize },
+    /// The same, but the end of the supervisor's journal never reached the disk.
+    CutJournal(Cut),
+    /// Bytes of a file change.
+    Damage { what: Damage, pick: usize, cut: Cut },
+    /// The disk with the job base directory is full for this long.
+    FillDisk { ms: u64 },
+    /// Another process looks for everything that was submitted so far, and waits for it.
+    Attach,
+}
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Damage {
+    Spec,
+    Result,
+    Segment,
+}
+
+/// How a file changes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Cut {
+    /// This many thousandths are left.
+    Truncate(u16),
+    /// A bit of the byte at this thousandth is another one.
+    Flip(u16),
+}
+
+/// What holds for a whole round.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Fixed {
+    /// The job base directory is on a file system of this many MiB.
+    pub(crate) small_disk: Option<u32>,
+    /// What the n-th call of a command meets.
+    pub(crate) answers: Vec<(String, usize, Answer)>,
+}
+
+/// What stands in the place of one call of a command of Slurm's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// Fails with these words, and the command does not run.
+    Fails(String),
+    /// The command runs, its output is lost, and these words come instead.
+    FailsAfter(String),
+    /// The command runs and is heard, but then the wrapper fails with these words.
+    FailsWith(String),
+    /// Nothing happens for these seconds, then the command runs.
+    Slow(u32),
+    /// Nothing ever happens.
+    Hangs,
+    /// The command runs, and then nothing comes.
+    HangsAfter,
+    /// The wrapper is killed before the command runs.
+    Dies,
+    /// The wrapper is killed after the command ran.
+    DiesAfter,
+}
+
+impl Fixed {
+    pub(super) fn new(suite: Suite, rng: &mut Rng) -> Self {
+        let small_disk = (suite == Suite::Local && rng.u8(0..6) == 0).then_some(96);
+        let answers = Vec::new();
+        Self { small_disk, answers }
+    }
+}
+
+pub(super) fn faults(suite: Suite, units: &[Unit], rng: &mut Rng) -> Vec<Timed> {
+    let calls: usize = units.iter().map(|unit| unit.work.calls().len()).sum();
+    let steps = (units.len() * 2 + calls * 2) as u64;
+    let count = rng.usize(1..=4);
+    let mut faults: Vec<Timed> = (0..count)
+        .map(|_| Timed {
+            step: rng.u64(0..steps),
+            ms: if rng.bool() { 0 } else { rng.u64(0..120) },
+            fault: match suite {
+                Suite::Local => local(rng),
+                Suite::Slurm | Suite::Ssh | Suite::Daemons => anywhere(rng),
+            },
+        })
+        .collect();
+    faults.sort_by_key(|timed| timed.step);
+    faults
+}
+
+fn local(rng: &mut Rng) -> Fault {
+    match rng.u8(0..16) {
+        0..=4 => Fault::KillSupervisor,
+        5..=6 => Fault::KillBoth { pick: rng.usize(0..100) },
+        7 => Fault::CutJournal(cut(rng)),
+        8..=9 => Fault::FillDisk { ms: rng.u64(100..1500) },
+        _ => anywhere(rng),
+    }
+}
+
+fn anywhere(rng: &mut Rng) -> Fault {
+    match rng.u8(0..10) {
+        0..=2 => Fault::KillClient { pick: rng.usize(0..100) },
+        3..=5 => Fault::KillRunner { pick: rng.usize(0..100) },
+        6 => Fault::Attach,
+        7 => Fault::Damage { what: Damage::Spec, pick: rng.usize(0..100), cut: cut(rng) },
+        8 => Fault::Damage { what: Damage::Result, pick: rng.usize(0..100), cut: cut(rng) },
+        _ => Fault::Damage { what: Damage::Segment, pick: rng.usize(0..100), cut: cut(rng) },
+    }
+}
+
+fn cut(rng: &mut Rng) -> Cut {
+    if rng.bool() { Cut::Truncate(rng.u16(0..1000)) } else { Cut::Flip(rng.u16(0..1000)) }
+}

@@ -1,0 +1,70 @@
+//! The processes of a round, as `/proc` tells of them.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A living process that belongs to a round.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) words: Vec<String>,
+    environment: Vec<u8>,
+}
+
+impl Process {
+    /// Returns the spec that it runs, if it is a runner.
+    pub(crate) fn spec(&self) -> Option<PathBuf> {
+        match &self.words[..] {
+            [_, door, run, spec, ..] if door == "__slurm" && run == "run" => {
+                Some(PathBuf::from(spec))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_supervisor(&self) -> bool {
+        self.words.get(1..3).is_some_and(|words| words == ["__slurm", "supervise"])
+    }
+
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        let prefix = format!("{name}=");
+        let mut all = self.environment.split(|byte| *byte == 0);
+        let found = all.find_map(|one| one.strip_prefix(prefix.as_bytes()))?;
+        Some(String::from_utf8_lossy(found).into_owned())
+    }
+
+    pub(crate) fn kill(&self) {
+        kill(self.pid);
+    }
+}
+
+/// `kill -9`; a process that is gone already is fine.
+pub(crate) fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Returns the processes that have `round` in their words or environment, without this one.
+pub(crate) fn of(round: &Path) -> Vec<Process> {
+    let needle = round.as_os_str().as_bytes();
+    let holds = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| *pid != std::process::id())
+        .filter_map(|pid: u32| {
+            let dir = PathBuf::from(format!("/proc/{pid}"));
+            let words = fs::read(dir.join("cmdline")).ok()?;
+            let environment = fs::read(dir.join("environ")).unwrap_or_default();
+            if words.is_empty() || !(holds(&words) || holds(&environment)) {
+                return None;
+            }
+            let words = words.split(|byte| *byte == 0);
+            let words = words.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+            Some(Process { pid, words, environment })
+        })
+        .collect()
+}
