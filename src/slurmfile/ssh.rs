@@ -39,6 +39,8 @@ pub struct SshSection {
     pub prompts: Option<bool>,
     /// How long the answer to a question is waited for.
     pub prompt_timeout: Option<Duration>,
+    /// Whether the connection of an OpenSSH master is used.
+    pub control_master: Option<bool>,
     /// The directory with Slurm's commands.
     pub slurm_bin_dir: Option<String>,
     /// Whether everything runs below a login shell.
@@ -59,6 +61,7 @@ pub(super) const KEYS: &[&str] = &[
     "keepalive",
     "prompts",
     "prompt_timeout",
+    "control_master",
     "slurm_bin_dir",
     "login_shell",
 ];
@@ -73,7 +76,7 @@ impl SshSection {
             };
         }
         pass!(user, port, host_key_policy, connect_timeout, command_timeout, keepalive);
-        pass!(prompt_timeout, slurm_bin_dir, login_shell);
+        pass!(prompt_timeout, control_master, slurm_bin_dir, login_shell);
         for file in &self.identity_files {
             ssh = ssh.identity_file(of_home(file));
         }
@@ -94,7 +97,15 @@ impl SshSection {
             };
         }
         over!(host, user, port, host_key_policy, config_file, known_hosts_file, connect_timeout);
-        over!(command_timeout, keepalive, prompts, prompt_timeout, slurm_bin_dir, login_shell);
+        over!(
+            command_timeout,
+            keepalive,
+            prompts,
+            prompt_timeout,
+            control_master,
+            slurm_bin_dir,
+            login_shell
+        );
         if !over.identity_files.is_empty() {
             self.identity_files.clone_from(&over.identity_files);
         }
@@ -137,6 +148,7 @@ impl<'a> Reader<'a> {
                 "keepalive" => section.keepalive = self.seconds(value),
                 "prompts" => section.prompts = self.boolean(value),
                 "prompt_timeout" => section.prompt_timeout = self.seconds(value),
+                "control_master" => section.control_master = self.boolean(value),
                 "slurm_bin_dir" => section.slurm_bin_dir = self.text(value, "a directory"),
                 "login_shell" => section.login_shell = self.boolean(value),
                 "password" => {
@@ -195,6 +207,7 @@ mod tests {
             "0",
             "false",
             "45",
+            "false",
             "'/opt/slurm/bin'",
             "true",
         ];
@@ -213,7 +226,9 @@ mod tests {
         {
             assert!(shown.contains(part), "{part} in {shown}");
         }
-        for part in ["prompt_timeout: 45s", "/opt/slurm/bin", "login_shell: true"] {
+        for part in
+            ["prompt_timeout: 45s", "control_master: false", "/opt/slurm/bin", "login_shell: true"]
+        {
             assert!(shown.contains(part), "{part} in {shown}");
         }
         let other = file.environment("b").unwrap().ssh;

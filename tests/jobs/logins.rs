@@ -1,8 +1,11 @@
 //! Whole jobs over every way to log in: through a jump host, with a password, with answers to questions.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use slurm::ssh::Prompt;
@@ -29,6 +32,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ssh("jobs_run_with_answers_to_questions", with_answers),
         ssh("a_lost_connection_is_made_again_by_asking_again", asked_again),
         ssh("a_login_that_is_refused_ends_the_wait", refused),
+        ssh("a_question_without_an_answer_keeps_no_call_for_long", unanswered),
+        ssh("jobs_run_over_the_connection_that_openssh_keeps", over_a_master),
+        ssh("a_master_that_dies_is_replaced_or_told", master_dies),
+        ssh("a_master_with_few_sessions_is_enough", narrow_master),
     ]
 }
 
@@ -39,7 +46,9 @@ fn port(place: u16) -> u16 {
 
 const PASSWORD: u16 = 1;
 const KEYBOARD: u16 = 2;
+const ONE_SESSION: u16 = 3;
 const JUMP: u16 = 4;
+const TWO_FACTORS: u16 = 9;
 
 /// Slurm's commands as these servers, which know nothing of Slurm, need them.
 fn commands(site: &Site) -> PathBuf {
@@ -170,4 +179,125 @@ fn refused(site: &Site) {
             .password(variable("SLURM_SDK_TEST_SSHD_PASSWORD")),
     );
     assert!(result_of(&other.attach::<wait_for>(job.handle()).unwrap()), "the job has gone on");
+}
+
+fn unanswered(site: &Site) {
+    let proxy = Proxy::new(([127, 0, 0, 1], port(KEYBOARD)).into(), Duration::ZERO);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    // Somebody who is there for the first login alone.
+    let answer = move |prompt: &Prompt<'_>| {
+        if count.fetch_add(1, Ordering::SeqCst) >= 2 {
+            std::thread::sleep(Duration::from_secs(600));
+        }
+        let code = prompt.text.contains("code");
+        let name = if code { "SLURM_SDK_TEST_SSHD_CODE" } else { "SLURM_SDK_TEST_SSHD_PASSWORD" };
+        Some(variable(name))
+    };
+    let ssh = to(site, "127.0.0.1", "").port(proxy.port).prompter(answer);
+    let cluster = open(site, ssh.prompt_timeout(Duration::from_secs(2)));
+    let job = add::job(20, 22).submit(&cluster).unwrap();
+    proxy.cut();
+    let before = Instant::now();
+    for _ in 0..20 {
+        let error = job.state().unwrap_err();
+        assert!(error.to_string().contains("the question was not answered within 2 s"), "{error}");
+    }
+    assert!(before.elapsed() < Duration::from_secs(60), "{:?}", before.elapsed());
+    assert_eq!(asked.load(Ordering::SeqCst), 3, "nobody is asked again and again");
+    // The job knows nothing of all that.
+    let (ssh, _) = answering(to(site, "127.0.0.1", "").port(port(KEYBOARD)));
+    let other = open(site, ssh);
+    assert_eq!(result_of(&other.attach::<add>(job.handle()).unwrap()), 42);
+}
+
+/// A connection that `ssh` keeps open, after it was given both factors.
+struct Master {
+    socket: PathBuf,
+}
+
+impl Master {
+    fn start(site: &Site, port: u16) -> Self {
+        let socket = site.path("cm");
+        let answers = site.path("answers");
+        let text = format!(
+            "#!/bin/sh\ncase $1 in *code*) echo {};; *) echo '{}';; esac\n",
+            variable("SLURM_SDK_TEST_SSHD_CODE"),
+            variable("SLURM_SDK_TEST_SSHD_PASSWORD")
+        );
+        std::fs::write(&answers, text).unwrap();
+        std::fs::set_permissions(&answers, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let status = Command::new("ssh")
+            .args(["-M", "-N", "-f", "-F", "none", "-S"])
+            .arg(&socket)
+            .args(["-l", &variable("SLURM_SDK_TEST_USER"), "-p", &port.to_string(), "-i"])
+            .arg(format!("{}/keys/id_ed25519", variable("SLURM_SDK_TEST_SSHD")))
+            .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
+            .arg("127.0.0.1")
+            .env("SSH_ASKPASS", answers)
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+        Self { socket }
+    }
+
+    fn settings(&self, site: &Site, port: u16) -> Ssh {
+        to(site, "127.0.0.1", &format!("ControlPath {}", self.socket.display())).port(port)
+    }
+
+    fn end(&self) {
+        let mut command = Command::new("ssh");
+        command.args(["-F", "none", "-O", "exit", "-S"]).arg(&self.socket).arg("master");
+        let _ = command.stderr(Stdio::null()).status();
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn over_a_master(site: &Site) {
+    let master = Master::start(site, port(TWO_FACTORS));
+    let cluster = open(site, master.settings(site, port(TWO_FACTORS)).no_prompts());
+    whole_jobs(&cluster);
+    // Much in both directions, and many requests at once.
+    let values: Vec<i64> = (0..1_000_000).map(|n| n * 0x0101_0101_0101).collect();
+    let doubled = result_of(&double::job(values.clone()).submit(&cluster).unwrap());
+    assert_eq!(doubled.len(), values.len());
+    assert!(doubled.iter().zip(&values).all(|(two, one)| *two == one * 2));
+    let jobs = cluster.submit_all((0..20).map(|n| add::job(n, n)));
+    for (n, job) in (0..).zip(jobs) {
+        assert_eq!(result_of(&job.unwrap()), 2 * n);
+    }
+}
+
+fn master_dies(site: &Site) {
+    let master = Master::start(site, port(TWO_FACTORS));
+    let key = site.path("key");
+    std::fs::copy(format!("{}/keys/id_ed25519", variable("SLURM_SDK_TEST_SSHD")), &key).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let settings = || master.settings(site, port(TWO_FACTORS)).identity_file(&key);
+    // Nobody can be asked: it is told.
+    let silent = open(site, settings().no_prompts());
+    let (ssh, asked) = answering(settings());
+    let cluster = open(site, ssh);
+    let job = add::job(20, 22).submit(&cluster).unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    master.end();
+    assert_eq!(result_of(&job), 42);
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "the connection of our own needed both factors");
+    let error = silent.attach::<add>(job.handle()).unwrap().result().unwrap_err();
+    assert!(error.to_string().contains("was not let in"), "{error}");
+    assert!(error.hint().unwrap().contains("ControlMaster"), "{:?}", error.hint());
+}
+
+fn narrow_master(site: &Site) {
+    let master = Master::start(site, port(ONE_SESSION));
+    let cluster = open(site, master.settings(site, port(ONE_SESSION)).no_prompts());
+    whole_jobs(&cluster);
 }

@@ -11,6 +11,7 @@ mod host_keys;
 mod limits;
 mod login;
 mod logs;
+mod masters;
 mod people;
 mod proxies;
 mod roles;
@@ -28,6 +29,7 @@ fn main() {
     trials.extend(host_keys::trials());
     trials.extend(limits::trials());
     trials.extend(login::trials());
+    trials.extend(masters::trials());
     trials.extend(proxies::trials());
     trials.extend(secrets::trials());
     if common::servers_are_missing() {

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
-use super::link::{Link, Lost, Pending};
+use super::link::{Link, Lost, Pending, START};
 use super::shell::{Marker, Part, Script, parts, prelude, start_command};
+use super::way::Way;
 use crate::host::HostError;
-use crate::host::ssh::{self, Ssh, SshError};
+use crate::host::ssh::{self, Master, Ssh, SshError};
 
 /// The login node of a cluster, over SSH.
 pub(crate) struct SshHost {
@@ -127,7 +128,8 @@ impl SshHost {
         let is_alive = spare.link.as_ref().is_some_and(|link| link.is_alive());
         let too_soon = spare.tried.is_some_and(|tried| tried.elapsed() < PATIENCE);
         if !is_alive && !spare.failed && !too_soon {
-            match open(&self.settings.clone().no_prompts()) {
+            // A master gives no more sessions than its server gives.
+            match open(&self.settings.clone().no_prompts().control_master(false)) {
                 Ok((link, _)) => spare.link = Some(Arc::new(link)),
                 Err(error) => {
                     log::info!("there is one connection to {}: {error}", self.settings.host());
@@ -260,14 +262,30 @@ impl Answer {
     }
 }
 
+/// Connects: over the connection of an OpenSSH master if there is one.
 fn open(settings: &Ssh) -> Result<(Link, Facts), HostError> {
-    let connection = ssh::connect(settings)?;
+    let target = ssh::find(settings)?;
+    if let Some(master) = Master::of(&target) {
+        match start(settings, master.clone().into(), master.limit) {
+            Ok(opened) => {
+                let socket = master.socket().display();
+                log::info!("connected to {} over the OpenSSH master at {socket}", settings.host());
+                return Ok(opened);
+            }
+            Err(lost) => target.pass_over(&master, &lost.reason),
+        }
+    }
+    let connection = ssh::connect(settings, &target)?;
+    start(settings, connection.into(), START)
+        .map_err(|lost| HostError::Lost { host: settings.host().to_owned(), reason: lost.reason })
+}
+
+/// Starts the first shell, which says what the host is like.
+fn start(settings: &Ssh, way: Way, limit: Duration) -> Result<(Link, Facts), Lost> {
     let marker = Marker::new();
     let hello = prelude(&marker, settings.slurm_bin_dir.as_deref());
-    let (link, said) =
-        Link::open(connection, marker, start_command(settings.login_shell), hello).map_err(
-            |lost| HostError::Lost { host: settings.host().to_owned(), reason: lost.reason },
-        )?;
+    let command = start_command(settings.login_shell);
+    let (link, said) = Link::open(way, limit, marker, command, hello)?;
     let answer = Answer::of(said, &link);
     let text = answer.first().map(|part| String::from_utf8_lossy(part.content).into_owned());
     let text = text.unwrap_or_default();

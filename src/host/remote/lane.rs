@@ -1,15 +1,17 @@
 //! A channel with a shell behind it.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io;
 use std::sync::mpsc;
 use std::time::Instant;
 
 use memchr::memmem::Finder;
-use ssh2::{Channel, Session};
+use ssh2::Session;
 
-use super::link::{Lost, Reply, would_block};
+use super::link::{Lost, Reply};
 use super::shell::{Marker, Request};
+use super::way::{Channel, Way, would_block};
+use crate::host::ssh::is_noise;
 
 /// A request, on its way or waiting.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ impl Flight {
 
 /// A lane that is not there yet.
 pub(super) struct Opening {
-    channel: Option<Channel>,
+    channel: Option<ssh2::Channel>,
     pub(super) began: Instant,
 }
 
@@ -41,11 +43,23 @@ impl Opening {
     }
 
     /// Returns the channel once its shell is started.
-    pub(super) fn work(
+    pub(super) fn work(&mut self, way: &Way, command: &str) -> io::Result<Option<Channel>> {
+        match way {
+            Way::Session { session, .. } => {
+                let channel = self.open(session, command)?;
+                Ok(channel.map(Channel::Session))
+            }
+            Way::Master(master) => {
+                master.exec(command).map(|channel| Some(Channel::Master(channel)))
+            }
+        }
+    }
+
+    fn open(
         &mut self,
         session: &Session,
         command: &str,
-    ) -> Result<Option<Channel>, ssh2::Error> {
+    ) -> Result<Option<ssh2::Channel>, ssh2::Error> {
         let step = match self.channel.take() {
             None => session.channel_open("session", WINDOW, 32 << 10, None).map(|channel| {
                 self.channel = Some(channel);
@@ -61,7 +75,7 @@ impl Opening {
         };
         match step {
             // The next step needs no waiting.
-            Ok(None) => self.work(session, command),
+            Ok(None) => self.open(session, command),
             Err(error) if would_block(&error) => Ok(None),
             other => other,
         }
@@ -79,7 +93,7 @@ pub(super) enum Step {
 
 /// A channel with a shell that takes one request after the other.
 pub(super) struct Lane {
-    channel: Channel,
+    pub(super) channel: Channel,
     pub(super) flights: VecDeque<Flight>,
     /// Whether the shell has said hello.
     pub(super) ready: bool,
@@ -121,6 +135,11 @@ impl Lane {
         }
     }
 
+    /// Returns whether there is something to be written.
+    pub(super) fn has_to_write(&self) -> bool {
+        self.flights.iter().any(|flight| flight.written < flight.request.bytes.len())
+    }
+
     fn write(&mut self) -> io::Result<bool> {
         let mut progress = false;
         for flight in &mut self.flights {
@@ -149,7 +168,7 @@ impl Lane {
         loop {
             let out = available(self.channel.read(scratch))?;
             self.answer.extend_from_slice(&scratch[..out]);
-            let told = available(self.channel.stderr().read(scratch))?;
+            let told = available(self.channel.read_stderr(scratch))?;
             self.complaints.extend_from_slice(&scratch[..told]);
             let excess = self.complaints.len().saturating_sub(4 << 10);
             self.complaints.drain(..excess);
@@ -182,7 +201,7 @@ impl Lane {
     fn last_words(&self) -> String {
         let text = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes);
-            let line = text.lines().rev().find(|line| !line.trim().is_empty());
+            let line = text.lines().rev().find(|line| !is_noise(line));
             line.map(|line| line.trim().chars().filter(|c| !c.is_control()).collect::<String>())
         };
         let said = text(&self.complaints);

@@ -8,12 +8,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use ssh2::{BlockDirections, Session};
-
 use super::lane::{Flight, Lane, Opening, Step};
 use super::shell::{Marker, Request};
-use crate::host::ssh::{Connection, Stream};
+use super::way::Way;
 
 /// An authenticated connection and the thread that serves it.
 ///
@@ -59,8 +56,8 @@ pub(super) struct Pending {
 /// OpenSSH's servers allow ten unless they are told otherwise.
 const LANES: usize = 4;
 
-/// How long a shell may take to come up.
-const START: Duration = Duration::from_secs(60);
+/// How long a shell may take to come up on a connection that was made for it.
+pub(super) const START: Duration = Duration::from_secs(60);
 
 impl Pending {
     pub(super) fn wait(self) -> Reply {
@@ -82,10 +79,11 @@ impl Drop for Pending {
 }
 
 impl Link {
-    /// Starts to serve `connection`: the first shell is started with `command` and told `prelude`,
-    /// whose answer comes back.
+    /// Starts to serve a connection: the first shell is started with `command` and told `prelude`,
+    /// whose answer comes back, within `limit`.
     pub(super) fn open(
-        connection: Connection,
+        way: Way,
+        limit: Duration,
         marker: Marker,
         command: String,
         prelude: Vec<u8>,
@@ -99,11 +97,9 @@ impl Link {
         let alive = Arc::new(AtomicBool::new(true));
         let room = Room { lanes: AtomicUsize::new(usize::MAX), requests: AtomicUsize::new(0) };
         let room = Arc::new(room);
-        connection.session.set_blocking(false);
         let mut driver = Driver {
-            keepalive: connection.keepalive,
-            stream: connection.stream,
-            session: connection.session,
+            way,
+            limit,
             woken,
             orders: taken,
             waiting: VecDeque::new(),
@@ -115,7 +111,6 @@ impl Link {
             prelude,
             hello: Some(hello),
             marker: marker.clone(),
-            heard: Instant::now(),
             scratch: vec![0; 256 << 10],
         };
         let ended = Arc::clone(&alive);
@@ -157,8 +152,9 @@ impl Link {
 }
 
 struct Driver {
-    session: Session,
-    stream: Stream,
+    way: Way,
+    /// How long a shell may take to come up.
+    limit: Duration,
     woken: UnixStream,
     orders: mpsc::Receiver<Flight>,
     waiting: VecDeque<Flight>,
@@ -170,8 +166,6 @@ struct Driver {
     prelude: Vec<u8>,
     hello: Option<mpsc::Sender<Reply>>,
     marker: Marker,
-    keepalive: Option<Duration>,
-    heard: Instant,
     scratch: Vec<u8>,
 }
 
@@ -218,7 +212,7 @@ impl Driver {
                 Step::Progress => progress = true,
                 Step::Idle => {}
                 // So that nobody tries the other lanes one after the other.
-                Step::Failed(reason) if is_gone(&self.session) => return Err(reason),
+                Step::Failed(reason) if self.way.is_gone() => return Err(reason),
                 Step::Ended(reason) | Step::Failed(reason) => {
                     ended = ended.or(Some((index, reason)));
                 }
@@ -226,9 +220,13 @@ impl Driver {
         }
         if let Some((index, reason)) = ended {
             progress = true;
-            let lane = self.lanes.remove(index);
+            let mut lane = self.lanes.remove(index);
             let was_ready = lane.ready;
+            let is_gone = was_ready && lane.channel.is_gone();
             lane.end(&reason);
+            if is_gone {
+                return Err(reason);
+            }
             if !was_ready {
                 // It does not give another shell; there may be one that works.
                 if self.lanes.is_empty() {
@@ -242,13 +240,13 @@ impl Driver {
 
     fn open_lane(&mut self) -> Result<bool, String> {
         let Some(opening) = &mut self.opening else { return Ok(false) };
-        match opening.work(&self.session, &self.command) {
+        match opening.work(&self.way, &self.command) {
             Ok(None) => Ok(false),
             Ok(Some(channel)) => {
                 self.opening = None;
                 let (reply, _) = mpsc::channel();
                 let reply = self.hello.take().unwrap_or(reply);
-                let prelude = Request::raw(self.prelude.clone(), START);
+                let prelude = Request::raw(self.prelude.clone(), self.limit);
                 self.lanes.push(Lane::new(channel, &self.marker, Flight::new(prelude, reply)));
                 Ok(true)
             }
@@ -321,43 +319,16 @@ impl Driver {
                 return Err(format!("no answer for {} s", flight.request.quiet.as_secs()));
             }
         }
-        if self.opening.as_ref().is_some_and(|opening| opening.began.elapsed() > START) {
-            return Err(format!("no shell within {} s", START.as_secs()));
+        if self.opening.as_ref().is_some_and(|opening| opening.began.elapsed() > self.limit) {
+            return Err(format!("no shell within {} s", self.limit.as_secs()));
         }
-        if let Some(keepalive) = self.keepalive {
-            match self.session.keepalive_send() {
-                Err(error) if !would_block(&error) => return Err(error.to_string()),
-                _ => {}
-            }
-            let patience = (keepalive * 3).max(Duration::from_secs(5));
-            if self.heard.elapsed() > patience {
-                return Err(format!("no sign of life for {} s", patience.as_secs()));
-            }
-        }
-        Ok(())
+        self.way.keep_alive()
     }
 
-    /// Waits until the socket can be used, somebody asks for something, or it is time for a look.
+    /// Waits until the connection can be used, somebody asks for something, or it is time for a look.
     fn wait(&mut self) -> Result<(), String> {
-        let mut wanted = PollFlags::IN;
-        if matches!(
-            self.session.block_directions(),
-            BlockDirections::Outbound | BlockDirections::Both
-        ) {
-            wanted |= PollFlags::OUT;
-        }
-        let mut ready =
-            [PollFd::new(&self.stream, wanted), PollFd::new(&self.woken, PollFlags::IN)];
-        let limit = Timespec { tv_sec: 1, tv_nsec: 0 };
-        match poll(&mut ready, Some(&limit)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-        let [socket, woken] = ready.map(|fd| !fd.revents().is_empty());
-        if socket {
-            self.heard = Instant::now();
-        }
-        if woken {
+        let woken = self.way.wait(&self.lanes, &self.woken, Duration::from_secs(1));
+        if woken.map_err(|error| error.to_string())? {
             let mut buffer = [0; 64];
             while matches!((&self.woken).read(&mut buffer), Ok(1..)) {}
         }
@@ -378,16 +349,4 @@ impl Driver {
             let _ = flight.reply.send(Err(lost(Vec::new(), false)));
         }
     }
-}
-
-/// Returns whether the last error of a session tells of the connection and not of a channel.
-fn is_gone(session: &Session) -> bool {
-    // LIBSSH2_ERROR_SOCKET_SEND, _SOCKET_DISCONNECT and _SOCKET_RECV
-    let codes = [-7, -13, -43].map(ssh2::ErrorCode::Session);
-    ssh2::Error::last_session_error(session).is_some_and(|error| codes.contains(&error.code()))
-}
-
-pub(super) fn would_block(error: &ssh2::Error) -> bool {
-    // LIBSSH2_ERROR_EAGAIN
-    error.code() == ssh2::ErrorCode::Session(-37)
 }

@@ -1,6 +1,7 @@
 //! Trying a connection out.
 
-use super::{Ssh, SshError, connect};
+use super::config::Target;
+use super::{Master, Ssh, SshError, connect, find};
 
 /// What a connection agreed on.
 #[derive(Clone, Debug)]
@@ -12,11 +13,12 @@ pub struct Report {
     pub port: u16,
     /// The user that is logged in.
     pub user: String,
-    /// The type of the host key: `ED25519`, `ECDSA`, `RSA`.
+    /// The type of the host key: `ED25519`, `ECDSA`, `RSA`. Empty if the connection is that of an OpenSSH master, which
+    /// has checked the key itself; so are `fingerprint` and `server`.
     pub key_type: String,
     /// The fingerprint of the host key, as `ssh-keygen -l` prints it.
     pub fingerprint: String,
-    /// How the user was authenticated, as in `publickey (agent: me@laptop)`.
+    /// How the user was authenticated, as in `publickey (agent: me@laptop)` or `OpenSSH master (/home/me/.ssh/cm)`.
     pub method: String,
     /// How the server introduces itself.
     pub server: String,
@@ -25,6 +27,19 @@ pub struct Report {
 }
 
 impl Report {
+    fn of_master(target: &Target, master: &Master) -> Self {
+        Self {
+            host: target.hostname.clone(),
+            port: target.port,
+            user: target.user.clone(),
+            key_type: String::new(),
+            fingerprint: String::new(),
+            method: format!("OpenSSH master ({})", master.socket().display()),
+            server: String::new(),
+            proxied: target.proxy.is_some(),
+        }
+    }
+
     /// Returns host and port.
     pub fn address(&self) -> String {
         if self.host.contains(':') {
@@ -42,7 +57,14 @@ impl Ssh {
     ///
     /// Whatever keeps them from working.
     pub fn check(&self) -> Result<Report, SshError> {
-        let connection = connect(self)?;
+        let target = find(self)?;
+        if let Some(master) = Master::of(&target) {
+            match master.check() {
+                Ok(()) => return Ok(Report::of_master(&target, &master)),
+                Err(why) => target.pass_over(&master, &why),
+            }
+        }
+        let connection = connect(self, &target)?;
         let report = connection.report.clone();
         // A host that is gone by now must not keep us.
         connection.session.set_timeout(1000);

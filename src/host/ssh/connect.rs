@@ -37,19 +37,27 @@ impl fmt::Debug for Connection {
     }
 }
 
+/// Finds out everything about a host before anything is connected.
+///
+/// # Errors
+///
+/// If the settings or the configuration cannot be used.
+pub(crate) fn find(settings: &Ssh) -> Result<Target, SshError> {
+    resolve(settings)
+}
+
 /// Connects to a host, checks that it is who it says, and logs in.
 ///
 /// # Errors
 ///
 /// Every step has its own; see [`SshError`].
-pub(crate) fn connect(settings: &Ssh) -> Result<Connection, SshError> {
-    let target = resolve(settings)?;
+pub(crate) fn connect(settings: &Ssh, target: &Target) -> Result<Connection, SshError> {
     // Before anything is connected: a file that cannot be read must not cost a login.
-    let known = KnownHosts::read(&target)?;
-    let stream = Stream::open(&target)?;
-    let session = handshake(&target, &known, &stream)?;
-    let key = host_key::check(&target, &known, &session)?;
-    let result = authenticate(&target, settings, &session, &stream);
+    let known = KnownHosts::read(target)?;
+    let stream = Stream::open(target)?;
+    let session = handshake(target, &known, &stream)?;
+    let key = host_key::check(target, &known, &session)?;
+    let result = authenticate(target, settings, &session, &stream);
     if let Ok(Some(banner)) = session.userauth_banner().map(|banner| banner.map(printable)) {
         log::info!("{} says: {}", target.name(), banner.trim_end());
     }
@@ -60,7 +68,7 @@ pub(crate) fn connect(settings: &Ssh) -> Result<Connection, SshError> {
         let seconds = u32::try_from(interval.as_secs()).unwrap_or(u32::MAX).max(1);
         session.set_keepalive(true, seconds);
     }
-    let report = report(&target, &key, method, &session);
+    let report = report(target, &key, method, &session);
     log::info!(
         "connected to {} as {} by {}, host key {} {}",
         target.name(),

@@ -6,7 +6,9 @@
 //! 2. `stream`: a TCP connection, or a pair of sockets with a proxy command at the other end;
 //! 3. `handshake`: algorithms that the configuration allows and known_hosts suggests;
 //! 4. `host_key`: the server's key against known_hosts, before any credential is sent;
-//! 5. `auth`: agent, key files, keyboard-interactive, password.
+//! 5. `auth`: certificates and keys of the agent and in files, keyboard-interactive, password.
+//!
+//! Where an `ssh` of the user's own keeps a connection open, [`Master`], the steps after the first are not needed.
 //!
 //! What others wrote (`ssh -G`, known_hosts, key files) is read by total functions of text.
 
@@ -21,6 +23,7 @@ pub(crate) mod fuzz;
 mod handshake;
 mod host_key;
 mod known_hosts;
+mod master;
 mod prompt;
 mod settings;
 mod stream;
@@ -28,8 +31,9 @@ mod terminal;
 
 pub use auth::Attempt;
 pub use check::Report;
-pub(crate) use connect::{Connection, connect};
+pub(crate) use connect::{Connection, connect, find};
 pub use error::{HostKeyError, HostKeyProblem, KeyPlace, SshError};
+pub(crate) use master::{Master, MasterChannel, is_noise};
 pub use prompt::{Prompt, PromptKind, Prompter};
 pub use settings::{HostKeyPolicy, Ssh};
 pub(crate) use stream::Stream;

@@ -42,6 +42,7 @@ pub struct Ssh {
     pub(super) known_hosts_file: Option<PathBuf>,
     pub(super) connect_timeout: Option<Duration>,
     pub(super) prompt_timeout: Duration,
+    pub(super) control_master: bool,
     pub(in crate::host) command_timeout: Duration,
     pub(super) keepalive: Option<Duration>,
     pub(in crate::host) slurm_bin_dir: Option<String>,
@@ -69,6 +70,7 @@ impl Ssh {
             known_hosts_file: None,
             connect_timeout: None,
             prompt_timeout: A_PERSON,
+            control_master: true,
             command_timeout: Duration::from_secs(180),
             keepalive: None,
             slurm_bin_dir: None,
@@ -156,6 +158,18 @@ impl Ssh {
         self
     }
 
+    /// Sets whether the connection of an OpenSSH master is used if there is one, as is the case unless set.
+    ///
+    /// Where the configuration has a `ControlPath` and an `ssh` keeps a connection open there, no other login is
+    /// needed: a second factor is asked for once, by `ssh`. That `ssh` has checked the host's key, as its own
+    /// configuration says, and [`host_key_policy`](Self::host_key_policy) has no say. The socket has to be this
+    /// user's own. A master that does not answer is passed over, and one that ends is replaced by a connection of
+    /// our own.
+    pub fn control_master(mut self, control_master: bool) -> Self {
+        self.control_master = control_master;
+        self
+    }
+
     /// Sets how long a command on the host may take, 180 s unless set.
     pub fn command_timeout(mut self, limit: Duration) -> Self {
         self.command_timeout = limit;
@@ -215,6 +229,7 @@ impl fmt::Debug for Ssh {
             .field("known_hosts_file", &self.known_hosts_file)
             .field("connect_timeout", &self.connect_timeout)
             .field("prompt_timeout", &self.prompt_timeout)
+            .field("control_master", &self.control_master)
             .field("command_timeout", &self.command_timeout)
             .field("keepalive", &self.keepalive)
             .field("slurm_bin_dir", &self.slurm_bin_dir)

@@ -21,6 +21,7 @@ pub(in super::super) struct Options {
     pub(super) proxy_jump: Option<String>,
     pub(super) proxy_command: Option<String>,
     pub(super) proxy_use_fdpass: bool,
+    pub(super) control_path: Option<String>,
     pub(super) connect_timeout: Option<u64>,
     pub(super) server_alive_interval: Option<u64>,
     pub(super) batch_mode: bool,
@@ -72,6 +73,8 @@ impl Options {
             "proxyjump" => self.proxy_jump = text(),
             "proxycommand" => self.proxy_command = text(),
             "proxyusefdpass" => self.proxy_use_fdpass = yes(value),
+            // `ssh -G` has replaced its tokens, `%C` too.
+            "controlpath" => self.control_path = text(),
             "connecttimeout" => self.connect_timeout = value.parse().ok(),
             "serveraliveinterval" => self.server_alive_interval = value.parse().ok(),
             "batchmode" => self.batch_mode = yes(value),

@@ -143,6 +143,7 @@ fn target(settings: &Ssh, options: Options) -> Result<Target, SshError> {
         identities_only: options.identities_only,
         agent: agent(options.identity_agent.as_deref(), &tokens),
         methods: methods(options.preferred_authentications, &options.disabled),
+        control_path: options.control_path.filter(|_| settings.control_master).map(PathBuf::from),
         password_prompts: options.password_prompts.unwrap_or(3).max(1),
         asks,
         algorithms: Algorithms {

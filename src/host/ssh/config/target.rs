@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::Master;
 use super::super::settings::HostKeyPolicy;
 
 /// A host with all that the settings and the configuration say about it, nothing left to expand.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Target {
+pub(crate) struct Target {
     /// The name or address to connect to.
     pub(in super::super) hostname: String,
     pub(in super::super) port: u16,
@@ -29,6 +30,8 @@ pub(in super::super) struct Target {
     pub(in super::super) agent: Option<PathBuf>,
     /// Methods of authentication, the preferred one first.
     pub(in super::super) methods: Vec<String>,
+    /// Where the socket of an OpenSSH master would be, if one is to be used.
+    pub(in super::super) control_path: Option<PathBuf>,
     /// How often a person is asked the same thing.
     pub(in super::super) password_prompts: u32,
     pub(in super::super) asks: bool,
@@ -69,6 +72,15 @@ impl Target {
     /// Returns the name that also counts: OpenSSH takes a key that is known without a port for any port.
     pub(in super::super) fn portless_name(&self) -> Option<String> {
         (self.alias.is_none() && self.port != 22).then(|| self.hostname.to_lowercase())
+    }
+
+    /// Says that an OpenSSH master is of no use.
+    pub(crate) fn pass_over(&self, master: &Master, why: &str) {
+        log::warn!(
+            "the connection that OpenSSH keeps for {} at {} cannot be used, connecting without it: {why}",
+            self.name(),
+            master.socket().display()
+        );
     }
 
     /// Returns the host for messages.

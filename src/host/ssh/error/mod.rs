@@ -186,7 +186,7 @@ fn authentication(accepted: &[String], attempts: &[Attempt]) -> String {
     } else if attempts.iter().any(Attempt::is_unanswered) {
         "run it again and answer (a program that goes on asks again after five minutes), let prompt_timeout be longer, or open a connection with ControlMaster, which is used while it is there"
     } else if silent {
-        "run it on a terminal, set a prompter, or add the key to an agent with ssh-add"
+        "run it on a terminal, set a prompter, add the key to an agent with ssh-add, or let `ssh` keep a connection open (ControlMaster in ~/.ssh/config), which is used while it is there"
     } else {
         "name the user and the key file, or add the key to an agent with ssh-add"
     };
