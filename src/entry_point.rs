@@ -1,14 +1,9 @@
 //! What `#[slurm::main]` calls.
 
-#![allow(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "the main function's part of the program may speak to its user"
-)]
-
 use std::cell::Cell;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,6 +18,7 @@ pub fn main_with_cluster(main: impl FnOnce(Cluster) -> ExitCode) -> ExitCode {
     if let Err(error) = crate::init() {
         return report(&error);
     }
+    crate::logging::init_later();
     match OnlyCluster::parse().cluster.open() {
         Ok(cluster) => main(cluster),
         Err(error) => report(&error),
@@ -32,7 +28,10 @@ pub fn main_with_cluster(main: impl FnOnce(Cluster) -> ExitCode) -> ExitCode {
 /// Runs `main`.
 pub fn main_plain(main: impl FnOnce() -> ExitCode) -> ExitCode {
     match crate::init() {
-        Ok(()) => main(),
+        Ok(()) => {
+            crate::logging::init_later();
+            main()
+        }
         Err(error) => report(&error),
     }
 }
@@ -101,7 +100,7 @@ pub trait ReportDisplay {
 impl<E: fmt::Display> ReportDisplay for &MainError<E> {
     fn report(&self) -> ExitCode {
         if let Some(error) = self.0.take() {
-            eprintln!("error: {}", Printable(error));
+            say(io::stderr(), format_args!("error: {}\n", Printable(error)));
         }
         ExitCode::FAILURE
     }
@@ -128,7 +127,7 @@ impl<E> ReportDebug for MainError<E> {
         E: ReportableError,
     {
         if let Some(error) = self.0.take() {
-            eprintln!("error: {error:?}");
+            say(io::stderr(), format_args!("error: {error:?}\n"));
         }
         ExitCode::FAILURE
     }
@@ -145,15 +144,21 @@ pub trait ReportableError: fmt::Debug {}
 #[diagnostic::do_not_recommend]
 impl<E: fmt::Debug> ReportableError for E {}
 
+/// Writes to a stream, which may be full or closed: the exit code tells the same.
+fn say(mut stream: impl Write, text: fmt::Arguments<'_>) {
+    let _ = stream.write_fmt(text);
+}
+
 fn report(error: &(dyn StdError + 'static)) -> ExitCode {
     let chain = error::chain(error);
     if let Some(Error::DryRun(explanation)) = error::ours(&chain) {
-        print!("{}", Printable(explanation));
+        say(io::stdout(), format_args!("{}", Printable(explanation)));
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {}", error::texts(&chain).join("\n  caused by: "));
+    let texts = error::texts(&chain).join("\n  caused by: ");
+    say(io::stderr(), format_args!("error: {texts}\n"));
     if let Some(hint) = error::ours(&chain).and_then(Error::hint) {
-        eprintln!("hint: {}", Printable(hint));
+        say(io::stderr(), format_args!("hint: {}\n", Printable(hint)));
     }
     ExitCode::FAILURE
 }

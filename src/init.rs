@@ -1,6 +1,7 @@
 //! The first thing in `main`.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,6 +10,8 @@ use slurm_core::registry::Registry;
 use crate::cluster::{Cluster, Submitter};
 use crate::error::{Error, Result};
 use crate::script::INSIDE_JOB;
+
+mod test_harness;
 
 static INITIALIZED: AtomicBool = AtomicBool::new(false);
 
@@ -20,6 +23,16 @@ pub(crate) const INTERNAL: &str = "__slurm";
 ///
 /// In a process that was started as a job (its first argument is `__slurm`), it runs the task and ends
 /// the process. In any other process it checks the tasks of the binary and returns.
+///
+/// A task runs on a thread of its own, so `main` may be asynchronous (`#[tokio::main]`) and tasks may make
+/// runtimes. Its stack is as large as that of the main thread (`ulimit -s`), or as the variable
+/// `RUST_MIN_STACK` says. What it logs (crate `log`, and `tracing` with its feature `log`) reaches the job's
+/// standard error from the level `info` on, or as `SLURM_SDK_LOG` says in the form of `RUST_LOG`. That needs
+/// no logger; one that `main` installs before it calls this stays. A task that installs one itself calls
+/// `try_init`, or runs with `SLURM_SDK_LOG=off`.
+///
+/// A program that is a test harness (`#[test]` functions) cannot run its own tasks: the harness has the
+/// `main`. Submitting from there is [`Error::TestHarness`], unless `runner_binary` names another program.
 ///
 /// # Errors
 /// [`Error::Registry`] if two tasks have one name, or the linker dropped one.
@@ -39,10 +52,6 @@ fn end_process(code: u8) -> ! {
     std::process::exit(code.into())
 }
 
-#[allow(
-    clippy::print_stderr,
-    reason = "this process is a program of its own, and the job's log its place to speak"
-)]
 fn run_role(arguments: &[OsString]) -> u8 {
     if let Some((path, first)) = slurm_runner::invocation(arguments) {
         return slurm_runner::run(path, first);
@@ -53,7 +62,8 @@ fn run_role(arguments: &[OsString]) -> u8 {
     match arguments {
         [role, dir] if role == "supervise" => crate::backend::local::supervise(Path::new(dir)),
         _ => {
-            eprintln!("slurm-sdk: `__slurm` is for slurm-sdk's own use; it takes `run SPEC`");
+            let message = "slurm-sdk: `__slurm` is for slurm-sdk's own use; it takes `run SPEC`";
+            let _ = writeln!(std::io::stderr(), "{message}");
             2
         }
     }
@@ -69,5 +79,11 @@ pub(crate) fn check_may_submit(cluster: &Cluster) -> Result<()> {
     if let Some(pre_id) = std::env::var_os(INSIDE_JOB) {
         return Err(Error::InsideJob { pre_id: pre_id.to_string_lossy().into_owned() });
     }
-    if INITIALIZED.load(Ordering::SeqCst) { Ok(()) } else { Err(Error::NotInitialized) }
+    if !INITIALIZED.load(Ordering::SeqCst) {
+        return Err(Error::NotInitialized);
+    }
+    if cluster.runs_this_program() && test_harness::is_one() {
+        return Err(Error::TestHarness);
+    }
+    Ok(())
 }

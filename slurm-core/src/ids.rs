@@ -124,6 +124,13 @@ impl IdError {
     }
 }
 
+/// Returns the time at `seconds` after the Unix epoch (UTC): `2026-11-23T09:46:11Z`.
+pub fn timestamp(seconds: u64) -> String {
+    let (year, month, day) = civil_date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// The Gregorian date of a day counted from 1970-01-01, after H. Hinnant's `civil_from_days`.
 fn civil_date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;

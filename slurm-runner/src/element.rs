@@ -23,7 +23,7 @@ use crate::requeue::Requeueing;
 use crate::run::{context, watch_signals};
 use crate::tell::tell;
 use crate::together::together;
-use crate::{environment, exit};
+use crate::{environment, exit, stack};
 
 /// What is finished goes to the disk itself at least this often.
 const SYNC: Duration = Duration::from_secs(1);
@@ -239,6 +239,7 @@ impl Work<'_> {
                 for _ in 1..threads {
                     // If there can be no more threads, those that there are do the work.
                     let builder = thread::Builder::new().name("slurm-items".to_owned());
+                    let builder = builder.stack_size(stack::size());
                     let _ = builder.spawn_scoped(scope, on_thread);
                 }
                 on_thread();

@@ -18,14 +18,22 @@ use crate::call::call;
 use crate::element::element;
 use crate::tell::tell;
 use crate::writer::Writer;
-use crate::{environment, exit, signals};
+use crate::{environment, exit, logger, signals, stack};
 
 /// Runs what the spec at `path` describes and returns the exit code of the process: one call, or those
 /// of an element of an array, which is the element `first` plus its index.
 ///
 /// Whatever goes wrong is told on standard error and, for a single call, written as the outcome if that is
 /// possible.
+///
+/// The task runs on a thread of its own, with a stack as large as that of the main thread or as
+/// `RUST_MIN_STACK` says. What it logs reaches standard error, unless the program has a logger already.
 pub fn run(path: &Path, first: Option<u64>) -> u8 {
+    logger::install_in_job();
+    stack::on_own_thread(|| run_here(path, first))
+}
+
+fn run_here(path: &Path, first: Option<u64>) -> u8 {
     let started_at = environment::now_micros();
     let dir = JobDir::at(path.parent().unwrap_or(Path::new(".")));
     let writer = Arc::new(Writer::new(&dir, started_at));

@@ -21,7 +21,12 @@ const PIECE: usize = 4096;
 /// longer than [`PATIENCE`], and after the first wait in vain no further message waits.
 pub(crate) fn tell(message: &dyn Display) {
     // The lock of `std::io::stderr` is not taken: a thread of the task may hold it while it is blocked.
-    let _ = write_bounded(&io::stderr(), format!("slurm-sdk: {message}\n").as_bytes());
+    line(&format!("slurm-sdk: {message}\n"));
+}
+
+/// Writes text to standard error as [`tell`] does.
+pub(crate) fn line(text: &str) {
+    let _ = write_bounded(&io::stderr(), text.as_bytes());
 }
 
 static BLOCKED: AtomicBool = AtomicBool::new(false);

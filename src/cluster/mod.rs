@@ -182,6 +182,8 @@ impl Cluster {
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
+        // Whatever is done with a cluster begins here.
+        crate::logging::init_now();
         self.inner.backend.as_ref()
     }
 
@@ -243,6 +245,11 @@ impl Cluster {
                 submitter,
             }),
         }
+    }
+
+    /// Returns whether jobs run the program that this process runs.
+    pub(crate) fn runs_this_program(&self) -> bool {
+        Binary::running().is_ok_and(|running| running.path == self.inner.binary.path)
     }
 
     /// Returns where the job will find the binary.

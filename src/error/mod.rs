@@ -37,6 +37,11 @@ pub enum Error {
     /// [`init`](crate::init) was not called, so a job could not find its way into the task.
     #[error("slurm::init() was not called in this process")]
     NotInitialized,
+    /// The program is a test harness, so its jobs would run the harness and not the task.
+    #[error(
+        "this program is a test harness of `#[test]` functions, which cannot run tasks in jobs"
+    )]
+    TestHarness,
     /// A job tried to submit a job.
     #[error("this process runs inside the job {pre_id} and may not submit jobs")]
     InsideJob {
@@ -217,6 +222,11 @@ impl Error {
             }
             Self::NotInitialized => {
                 "put #[slurm::main] on main, or call slurm::init() as its first statement"
+            }
+            Self::TestHarness => {
+                "give the test a `main` that calls slurm::init() first (`[[test]]` with `harness = false`; \
+                 the crate libtest-mimic lists tests as usual), name a program for the jobs with \
+                 runner_binary, or call the function directly"
             }
             Self::InsideJob { .. } => {
                 "make the task a workflow with #[slurm::workflow], or submit from the program that waits for it"

@@ -66,21 +66,13 @@ pub(crate) struct Flow {
 impl Flow {
     /// Gives a call its place in the journal, and says so if it is new and looks like one of an earlier run that
     /// nobody has made again.
-    #[allow(
-        clippy::print_stderr,
-        reason = "standard error of the job is where a person looks first, and nobody listens to its log"
-    )]
     fn claim(&self, key: &Key, shape: &Shape) -> Claim {
         let claim = self.journal.claim(key, shape);
         if let Some(pre_id) = &claim.twin {
-            let warning = format!(
+            log::warn!(
                 "a call of `{}` is submitted anew, though submission {pre_id} of an earlier run has the same arguments in another order: is there a `HashMap` or `HashSet` in them? A `BTreeMap` or `BTreeSet` comes out the same in each run",
                 key.task()
             );
-            match self.job {
-                Some(_) => eprintln!("slurm-sdk: {warning}"),
-                None => log::warn!("{warning}"),
-            }
         }
         claim
     }

@@ -16,6 +16,7 @@ mod graph;
 mod items;
 mod local;
 mod logger;
+mod logging;
 mod logins;
 mod logs;
 mod on_slurm;
@@ -43,8 +44,15 @@ mod workflow_arrays;
 use libtest_mimic::Arguments;
 
 fn main() {
-    logger::install();
+    // Jobs and programs as users have them have no logger.
+    let is_job = std::env::args().nth(1).is_some_and(|first| first == "__slurm");
+    if !is_job && !roles::is_user() {
+        logger::install();
+    }
     roles::play_without_init();
+    if roles::is_user() && !is_job {
+        roles::play_user();
+    }
     slurm::init().expect("the tasks of this program are sound");
     roles::play();
     let mut trials = Vec::new();
@@ -55,6 +63,7 @@ fn main() {
     trials.extend(faults::trials());
     trials.extend(local::trials());
     trials.extend(logs::trials());
+    trials.extend(logging::trials());
     trials.extend(on_slurm::trials());
     trials.extend(submission::trials());
     trials.extend(security::trials());

@@ -69,6 +69,16 @@ pub(crate) fn play_without_init() {
     }
 }
 
+pub(crate) fn is_user() -> bool {
+    std::env::var(ROLE).as_deref() == Ok("user")
+}
+
+/// Plays a program that has nothing before its `#[slurm::main]`.
+pub(crate) fn play_user() {
+    let code = crate::logging::play(&std::env::var(ARGUMENT).unwrap_or_default());
+    std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
+}
+
 pub(crate) fn play() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let argument = std::env::var(ARGUMENT).unwrap_or_default();

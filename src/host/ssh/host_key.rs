@@ -1,5 +1,6 @@
 //! Whether the host is who it says.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -10,6 +11,7 @@ use super::config::Target;
 use super::known_hosts::{KnownHosts, Verdict, algorithm_of, save, text_of};
 use super::settings::HostKeyPolicy;
 use super::{HostKeyError, HostKeyProblem, KeyPlace, SshError};
+use crate::printable::Printable;
 
 /// The key that a host has shown.
 #[derive(Clone, Debug)]
@@ -55,15 +57,25 @@ pub(super) fn check(
         (Verdict::Changed(known), _) => return Err(refused(HostKeyProblem::Changed(known))),
         (Verdict::Authority(place), _) => return Err(refused(HostKeyProblem::Authority(place))),
         (Verdict::Unknown, HostKeyPolicy::Reject) => return Err(refused(HostKeyProblem::Unknown)),
-        (Verdict::Unknown, HostKeyPolicy::Warn) => log::warn!(
+        (Verdict::Unknown, HostKeyPolicy::Warn) => warn_always(&format!(
             "the host key of {} is not known and was accepted: {key_type} {fingerprint}",
             target.key_name()
-        ),
+        )),
         (Verdict::Unknown, HostKeyPolicy::Auto) => {
             remember(target, blob, &key_type, &fingerprint);
         }
     }
     Ok(HostKey { key_type, fingerprint })
+}
+
+/// Warns a person also where the program has no logger, or one that drops warnings: whether to trust the
+/// host is theirs to decide.
+fn warn_always(message: &str) {
+    if log::log_enabled!(log::Level::Warn) {
+        log::warn!("{message}");
+    } else {
+        let _ = writeln!(io::stderr(), "warning: {}", Printable(message));
+    }
 }
 
 fn default_file() -> PathBuf {
@@ -84,9 +96,9 @@ fn remember(target: &Target, blob: &[u8], key_type: &str, fingerprint: &str) {
             "the host key of {host} was not known and is saved in {}: {key_type} {fingerprint}",
             file.display()
         ),
-        Err(why) => log::warn!(
+        Err(why) => warn_always(&format!(
             "the host key of {host} is not known and was accepted: {key_type} {fingerprint}; it cannot be saved ({why})"
-        ),
+        )),
     }
 }
 

@@ -25,7 +25,7 @@ mod serve;
 mod take_over;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -157,7 +157,7 @@ pub(super) fn read_anything(bytes: &[u8], request: Option<Request>) {
     let _ = identity::parse(bytes);
 }
 
-#[allow(clippy::print_stderr, reason = "standard error is the supervisor's log file")]
+/// Writes to standard error, which is the supervisor's log file; on a full disk the jobs matter more.
 fn log(message: &str) {
-    eprintln!("slurm-sdk: {message}");
+    let _ = writeln!(io::stderr(), "slurm-sdk: {message}");
 }

@@ -1,0 +1,38 @@
+//! The thread that a task runs on.
+
+use std::thread;
+
+use rustix::process::{Resource, getrlimit};
+
+/// The stack that the main thread of a program usually has.
+const USUAL: usize = 8 << 20;
+/// In place of no limit, which a thread cannot have: only what is used of it takes memory.
+const UNLIMITED: usize = 1 << 30;
+
+/// Returns the size of the stack of a thread that runs a task: `RUST_MIN_STACK` if that is set, otherwise
+/// as much as the main thread has (`ulimit -s`), and not less than is usual.
+pub(crate) fn size() -> usize {
+    let set = std::env::var("RUST_MIN_STACK").ok().and_then(|text| text.parse().ok());
+    set.unwrap_or_else(|| match getrlimit(Resource::Stack).current {
+        Some(limit) => usize::try_from(limit).unwrap_or(UNLIMITED).clamp(USUAL, UNLIMITED),
+        None => UNLIMITED,
+    })
+}
+
+/// Runs `work` on a thread of its own, in which nothing of the program's `main` is under way: that may be
+/// an asynchronous runtime, within which no other can be started.
+pub(crate) fn on_own_thread<R: Send>(work: impl Fn() -> R + Sync) -> R {
+    for size in [size(), USUAL] {
+        let panicked = thread::scope(|scope| {
+            let builder = thread::Builder::new().name("slurm-task".to_owned()).stack_size(size);
+            Some(builder.spawn_scoped(scope, &work).ok()?.join())
+        });
+        match panicked {
+            Some(Ok(result)) => return result,
+            Some(Err(payload)) => std::panic::resume_unwind(payload),
+            // A limit of memory may leave no room for it.
+            None => {}
+        }
+    }
+    work()
+}

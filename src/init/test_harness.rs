@@ -1,0 +1,67 @@
+//! Whether the program is one of `#[test]` functions.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use memchr::memmem;
+use once_cell::sync::OnceCell;
+
+/// Returns whether the standard test harness has the `main` of this program. A job that starts such a
+/// program starts the harness and not the task.
+pub(super) fn is_one() -> bool {
+    static KNOWN: OnceCell<bool> = OnceCell::new();
+    *KNOWN.get_or_init(|| {
+        // Only what looks like one is read: that takes milliseconds, which other programs shall not pay.
+        let program = std::env::current_exe().unwrap_or_default();
+        looks_like_one(&program)
+            && File::open("/proc/self/exe").is_ok_and(|file| holds_one(file).unwrap_or(false))
+    })
+}
+
+/// cargo names the programs of tests by a hash, and most harnesses run tests on threads.
+fn looks_like_one(program: &Path) -> bool {
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let hash = name.rsplit_once('-').map_or("", |(_, hash)| hash);
+    let has_hash = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    has_hash || std::thread::current().name() != Some("main")
+}
+
+/// Returns whether a program holds the text of the harness.
+fn holds_one(mut program: impl Read) -> io::Result<bool> {
+    // Backwards, so that this program does not hold it for this function's sake.
+    let text: Vec<u8> = b"DEES_ELFFUHS_TSET_TSUR".iter().rev().copied().collect();
+    let finder = memmem::Finder::new(&text);
+    let mut buffer = vec![0; 1 << 20];
+    let mut kept = 0;
+    loop {
+        let read = program.read(buffer.get_mut(kept..).unwrap_or_default())?;
+        let end = kept + read;
+        let known = buffer.get(..end).unwrap_or_default();
+        if finder.find(known).is_some() {
+            return Ok(true);
+        }
+        if read == 0 {
+            return Ok(false);
+        }
+        // The text may lie across two pieces.
+        kept = end.min(text.len() - 1);
+        buffer.copy_within(end - kept..end, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_harness_is_one_and_no_text_is_cut_in_two() {
+        assert!(is_one());
+        let text: Vec<u8> = b"DEES_ELFFUHS_TSET_TSUR".iter().rev().copied().collect();
+        let mut bytes = vec![0; (1 << 20) - 7];
+        assert!(!holds_one(bytes.as_slice()).unwrap());
+        bytes.extend(&text);
+        assert!(holds_one(bytes.as_slice()).unwrap());
+        assert!(!holds_one(&bytes[..bytes.len() - 1]).unwrap());
+    }
+}
