@@ -14,7 +14,7 @@ use slurm_core::segment::{HEADER, Record, RecordKind, Records};
 use slurm_core::spec::ReadError;
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Indices, NO_ROOM, Sighting, written};
+use crate::backend::{Asked, Indices, NO_ROOM, Sighting, Testimony, written};
 use crate::cluster::Cluster;
 use crate::edges::{Edge, EdgeElement};
 use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
@@ -55,7 +55,7 @@ pub(crate) fn state_of(verdict: &Verdict) -> JobState {
         },
         Verdict::Ended(End::Seen(sighting)) => sighting.state.clone(),
         Verdict::Unreadable(_) => JobState::Failed,
-        Verdict::Ended(End::Lost) => JobState::Unknown("LOST".to_owned()),
+        Verdict::Ended(End::Lost(_)) => JobState::Unknown("LOST".to_owned()),
     }
 }
 
@@ -67,30 +67,32 @@ pub(crate) fn without_outcome(job: &dyn Case, verdict: &Verdict) -> JobError {
             JobError { kind, job: report(job, None) }
         }
         Verdict::Ended(end) => ended(job, end),
-        Verdict::Outcome(_) => JobError { kind: JobErrorKind::Lost, job: report(job, None) },
+        Verdict::Outcome(_) => ended(job, &End::Lost(Testimony::default())),
     }
 }
 
 /// The error of a job that has ended and left nothing.
 pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
-    let End::Seen(sighting) = end else {
-        return JobError { kind: JobErrorKind::Lost, job: report(job, None) };
+    let sighting = match end {
+        End::Seen(sighting) => sighting,
+        End::Lost(testimony) => {
+            let kind = JobErrorKind::Lost { said: testimony.to_string() };
+            return JobError { kind, job: report(job, None) };
+        }
     };
     let reason = sighting.reason.as_deref().unwrap_or_default();
     let no_room = reason.strip_prefix(NO_ROOM).map(|reason| reason.trim_start_matches(": "));
-    let kind = match (&sighting.state, no_room) {
-        _ if sighting.waits_in_vain() => {
-            JobErrorKind::DependencyFailed { upstream: job.upstream() }
+    let in_vain = if no_room.is_none() { waited_in_vain(job, sighting) } else { None };
+    let kind = match (&sighting.state, no_room, in_vain) {
+        (_, _, Some(upstream)) => JobErrorKind::DependencyFailed { upstream },
+        (JobState::Cancelled, Some(reason), _) => {
+            JobErrorKind::NoRoom { reason: reason.to_owned() }
         }
-        (JobState::Cancelled, Some(reason)) => JobErrorKind::NoRoom { reason: reason.to_owned() },
-        (JobState::OutOfMemory, _) => JobErrorKind::OutOfMemory,
-        (JobState::Timeout | JobState::Deadline, _) => JobErrorKind::TimedOut,
-        (JobState::Cancelled, _) if reason == "DependencyNeverSatisfied" => {
-            JobErrorKind::DependencyFailed { upstream: job.upstream() }
-        }
-        (JobState::Cancelled | JobState::Revoked, _) => JobErrorKind::Cancelled,
-        (JobState::Preempted, _) => JobErrorKind::Preempted,
-        (JobState::NodeFail | JobState::BootFail, _) => JobErrorKind::NodeFailed,
+        (JobState::OutOfMemory, ..) => JobErrorKind::OutOfMemory,
+        (JobState::Timeout | JobState::Deadline, ..) => JobErrorKind::TimedOut,
+        (JobState::Cancelled | JobState::Revoked, ..) => JobErrorKind::Cancelled,
+        (JobState::Preempted, ..) => JobErrorKind::Preempted,
+        (JobState::NodeFail | JobState::BootFail, ..) => JobErrorKind::NodeFailed,
         _ if job.has_started() || ended_after_start(sighting) => JobErrorKind::Died,
         _ => JobErrorKind::NotStarted,
     };
@@ -109,6 +111,18 @@ fn ended_after_start(sighting: &Sighting) -> bool {
     let exit = sighting.exit.filter(|exit| exit.signal == 0);
     let code = exit.and_then(|exit| u8::try_from(exit.code).ok());
     code.is_some_and(slurm_runner::exit::is_after_start)
+}
+
+/// Returns the jobs that a job waited for in vain, if that is how it ended. Where the accounting alone knows it,
+/// nothing but the jobs before it tells that from a cancellation.
+fn waited_in_vain(job: &dyn Case, sighting: &Sighting) -> Option<Vec<UpstreamFailure>> {
+    let reason = sighting.reason.as_deref();
+    let is_certain = matches!(reason, Some("DependencyNeverSatisfied" | "Dependency"));
+    if !sighting.may_have_waited_in_vain() || !is_certain && job.has_started() {
+        return None;
+    }
+    let upstream = job.upstream();
+    (is_certain || !upstream.is_empty()).then_some(upstream)
 }
 
 /// The jobs behind `edges` that did not end as they should have, with what became of each. Of one that never
@@ -194,7 +208,7 @@ type Fate = (String, bool);
 
 /// Whether a job that was seen like this may be one that never ran because of another one.
 fn may_have_waited_in_vain(seen: &Sighting) -> bool {
-    seen.waits_in_vain() || seen.state == JobState::Cancelled
+    seen.waits_in_vain() || seen.state == JobState::Cancelled && seen.cancelled_by.is_none()
 }
 
 fn job_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
@@ -237,11 +251,8 @@ fn failed_item(item: u64, failure: impl Display) -> String {
 /// The end of the element of an item that has left nothing, if it has ended.
 fn ended_without(cluster: &Cluster, job: JobId, index: u32, item: u64) -> Option<Fate> {
     let asked = Asked { job, elements: Some(vec![(index, index)]) };
-    let elements = cluster.backend().survey(&[asked]).ok()?.elements.remove(&job)?;
-    let is_it = |(indices, seen): &&(Indices, Sighting)| {
-        seen.is_end() && indices.iter().any(|(first, last)| (*first..=*last).contains(&index))
-    };
-    let (_, seen) = elements.iter().find(is_it)?;
+    let survey = cluster.backend().survey(&[asked]).ok()?;
+    let seen = survey.element(job, index).filter(|seen| seen.is_end())?;
     let message = format!("{}: its element ended as {}", no_value(item), seen.state);
     Some((message, may_have_waited_in_vain(seen)))
 }
@@ -284,8 +295,11 @@ fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
         .map(|(index, failure)| (format!("failed: item {index} of its {count}: {failure}"), false));
     told.or_else(|| {
         let (indices, seen) = bad.first()?;
-        let message =
-            format!("did not succeed: element {} ended as {}", written(indices), seen.state);
+        let which = match indices.is_empty() {
+            true => "it".to_owned(),
+            false => format!("element {}", written(indices)),
+        };
+        let message = format!("did not succeed: {which} ended as {}", seen.state);
         Some((message, may_have_waited_in_vain(seen)))
     })
 }
@@ -303,11 +317,14 @@ fn first_failure(cluster: &Cluster, dir: &JobDir, elements: &[u64]) -> Option<(u
     })
 }
 
-/// The elements that did not end well, as far as the backend knows.
+/// The elements that did not end well, as far as the backend knows; without indices if that is said of the array
+/// as a whole.
 fn ended_badly(cluster: &Cluster, edge: &Edge) -> Vec<(Indices, Sighting)> {
-    let survey = cluster.backend().survey(&[Asked::job(edge.job)]);
-    let elements = survey.ok().and_then(|mut survey| survey.elements.remove(&edge.job));
-    let mut bad = elements.unwrap_or_default();
+    let Ok(mut survey) = cluster.backend().survey(&[Asked::job(edge.job)]) else {
+        return Vec::new();
+    };
+    let mut bad = survey.elements.remove(&edge.job).unwrap_or_default();
+    bad.extend(survey.seen.remove(&edge.job).map(|seen| (Indices::new(), seen)));
     bad.retain(|(_, seen)| seen.is_end() && seen.state != JobState::Completed);
     bad
 }

@@ -183,7 +183,7 @@ impl<T> JobArray<T> {
             Slot::Ended(attempt, element) => {
                 Err(self.ended(&case(Some((attempt, element)))).into())
             }
-            Slot::Open => Err(conclude::ended(&case(None), &End::Lost).into()),
+            Slot::Open => Err(conclude::ended(&case(None), &End::never_submitted()).into()),
         }
     }
 
@@ -194,7 +194,10 @@ impl<T> JobArray<T> {
                 .attempt
                 .and_then(|(attempt, element)| state.attempts.get(attempt)?.element(element));
             let end = element.and_then(|element| element.end.clone());
-            (end.unwrap_or(End::Lost), element.and_then(|element| element.damaged.clone()))
+            (
+                end.unwrap_or_else(End::never_submitted),
+                element.and_then(|element| element.damaged.clone()),
+            )
         };
         let mut error = conclude::ended(item, &end);
         if let Some(reason) = damaged {

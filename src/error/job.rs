@@ -57,8 +57,11 @@ pub enum JobErrorKind {
         /// Those jobs, as far as they are known, with what became of each.
         upstream: Vec<UpstreamFailure>,
     },
-    /// Neither the queue nor the accounting knows it any more, and it left no result.
-    Lost,
+    /// It left no result, and none of the sources that know of jobs has it any more.
+    Lost {
+        /// Which sources were asked, and what each said.
+        said: String,
+    },
     /// Its result is there but damaged.
     Corrupt {
         /// What is wrong with it.
@@ -162,7 +165,12 @@ impl fmt::Display for JobError {
                 f.write_str("cannot run")?;
                 upstream.iter().try_for_each(|upstream| write!(f, ": {upstream}"))?;
             }
-            JobErrorKind::Lost => f.write_str("is gone from the queue and left no result")?,
+            JobErrorKind::Lost { said } => {
+                f.write_str("is lost: it left no result")?;
+                if !said.is_empty() {
+                    write!(f, ", and {}", Printable(said))?;
+                }
+            }
             JobErrorKind::Corrupt { reason } => {
                 write!(f, "left a result that is {}", Printable(reason))?
             }
@@ -230,7 +238,11 @@ impl JobError {
             JobErrorKind::Preempted | JobErrorKind::NodeFailed => {
                 "submit it again, or let Slurm restart it with `requeue`".to_owned()
             }
-            JobErrorKind::Lost => format!("did the node lose its file system? look into {dir}"),
+            JobErrorKind::Lost { .. } => {
+                format!(
+                    "what it wrote is in {dir}; a controller that lost its state, or a node that lost its file system, leaves jobs like this"
+                )
+            }
             JobErrorKind::Corrupt { .. } => {
                 format!("was {dir} written by something else, or is the disk full?")
             }

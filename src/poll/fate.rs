@@ -1,21 +1,35 @@
 //! What the backend has said of a job over time.
 //!
 //! A terminal state in the queue or the accounting ends a wait once it has lasted for a grace period, in
-//! which the result may still become visible or the job return to the queue; absence everywhere does
-//! after a longer one. A source that does not answer decides nothing.
+//! which the result may still become visible or the job return to the queue. Absence everywhere does after a
+//! longer one.
+//!
+//! The queue is the source that knows what lives: a job that it lists is never given up, and one that it does
+//! not list cannot run. While the accounting does not answer, or keeps a record of it that has no end, the job
+//! is given up after the longest grace period, because either may last as long as the cluster. A queue that does
+//! not answer decides nothing.
 
 use std::time::{Duration, Instant};
 
 use slurm_core::state::JobState;
 
-use crate::backend::{Cadence, Sighting};
+use crate::backend::{Cadence, Said, Sighting, Source, Testimony};
 
 /// What has been seen of a job, or of an element of an array.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fate {
     last: Option<Sighting>,
     ended: Option<(Sighting, Instant)>,
-    absent_since: Option<Instant>,
+    absent: Option<Absence>,
+}
+
+/// That the queue, which has answered, does not list the job.
+#[derive(Clone, Debug)]
+struct Absence {
+    since: Instant,
+    /// Since when all sources have answered and none knows the job.
+    everywhere: Option<Instant>,
+    testimony: Testimony,
 }
 
 /// The end of a job that left no result.
@@ -23,8 +37,16 @@ pub(crate) struct Fate {
 pub(crate) enum End {
     /// It ended, or can never start.
     Seen(Sighting),
-    /// Nobody knows it any more.
-    Lost,
+    /// No source knows where it is; what each has said.
+    Lost(Testimony),
+}
+
+impl End {
+    /// Returns the end of what no job was made of.
+    pub(crate) fn never_submitted() -> Self {
+        let why = "no job was made of it; its client ended before that".to_owned();
+        Self::Lost(Testimony::default().with("sbatch", Said::NotThere(why)))
+    }
 }
 
 impl Fate {
@@ -33,15 +55,21 @@ impl Fate {
         self.last.as_ref()
     }
 
-    /// Takes in what was seen, if anything was; `doubtful` if not every source has answered. Returns
-    /// whether it is news.
-    pub(crate) fn take_in(&mut self, sighting: Option<&Sighting>, doubtful: bool) -> bool {
+    /// Takes in what was seen, if anything was, and what the sources said of jobs that they did not list.
+    /// Returns whether it is news.
+    pub(crate) fn take_in(&mut self, sighting: Option<&Sighting>, testimony: &Testimony) -> bool {
         let now = Instant::now();
-        let Some(sighting) = sighting else {
-            self.absent_since = (!doubtful).then(|| self.absent_since.unwrap_or(now));
-            return false;
+        self.absent = match sighting {
+            // Jobs end there late, or never: a controller that lost its state has no end to report.
+            Some(seen) if seen.source == Source::Accounting && !seen.is_end() => {
+                let record = Said::OpenRecord(seen.state.to_string());
+                let queue = Testimony::default().with("squeue", Said::NotListed);
+                Some(self.absence(now, queue.with("sacct", record)))
+            }
+            Some(_) => None,
+            None => Some(self.absence(now, testimony.clone())),
         };
-        self.absent_since = None;
+        let Some(sighting) = sighting else { return false };
         let news = self.last.as_ref().map(|last| &last.state) != Some(&sighting.state);
         self.last = Some(sighting.clone());
         self.ended = sighting.is_end().then(|| {
@@ -51,9 +79,18 @@ impl Fate {
         news
     }
 
-    /// Takes in that nobody answered.
+    fn absence(&self, now: Instant, testimony: Testimony) -> Absence {
+        let before = self.absent.as_ref();
+        let since = before.map_or(now, |absent| absent.since);
+        let everywhere = testimony
+            .is_complete()
+            .then(|| before.and_then(|absent| absent.everywhere).unwrap_or(now));
+        Absence { since, everywhere, testimony }
+    }
+
+    /// Takes in that the queue did not answer.
     pub(crate) fn unanswered(&mut self) {
-        self.absent_since = None;
+        self.absent = None;
     }
 
     /// Returns whether it has ended, as far as was seen.
@@ -64,7 +101,7 @@ impl Fate {
     /// Returns whether it waits or runs, by what was seen last.
     pub(crate) fn lives(&self) -> bool {
         let lives = |seen: &Sighting| !seen.is_end() && !matches!(seen.state, JobState::Completing);
-        self.absent_since.is_none() && self.last.as_ref().is_some_and(lives)
+        self.absent.is_none() && self.last.as_ref().is_some_and(lives)
     }
 
     /// Returns the end, if there is one and its time of grace is over.
@@ -78,18 +115,15 @@ impl Fate {
                 .max(or_none(sighting.tells_of_result(), cadence.written_grace));
             over(*since, grace).then(|| End::Seen(sighting.clone()))
         } else {
-            let lost = self.absent_since.is_some_and(|since| over(since, cadence.lost_after));
-            lost.then_some(End::Lost)
+            let Absence { since, everywhere, testimony } = self.absent.as_ref()?;
+            let is_lost = everywhere.is_some_and(|since| over(since, cadence.lost_after))
+                || over(*since, cadence.unconfirmed_after);
+            is_lost.then(|| End::Lost(testimony.clone()))
         }
     }
 }
 
 impl Sighting {
-    /// Returns whether the job will not run on: it has ended, or waits for what cannot happen.
-    pub(crate) fn is_end(&self) -> bool {
-        self.state.is_terminal() || self.waits_in_vain()
-    }
-
     /// Returns whether the runner has said that it wrote what the job came to. A task that ends the process
     /// by itself may say the same.
     fn tells_of_result(&self) -> bool {
@@ -98,11 +132,6 @@ impl Sighting {
         let exit = self.exit.filter(|exit| exit.signal == 0);
         by_itself && exit.is_some_and(|exit| codes.contains(&exit.code))
     }
-
-    /// Returns whether the job waits for a job that did not end as it should have.
-    pub(crate) fn waits_in_vain(&self) -> bool {
-        self.state.is_pending() && self.reason.as_deref() == Some("DependencyNeverSatisfied")
-    }
 }
 
 #[cfg(test)]
@@ -110,21 +139,67 @@ mod tests {
     use super::*;
     use crate::backend::Exit;
 
+    const NONE: Duration = Duration::ZERO;
+    const HOUR: Duration = Duration::from_secs(3600);
+    const AT_ONCE: Cadence = Cadence {
+        files: (NONE, NONE),
+        survey: (NONE, NONE),
+        file_grace: NONE,
+        written_grace: NONE,
+        return_grace: NONE,
+        lost_after: NONE,
+        unconfirmed_after: NONE,
+        on_the_way: NONE,
+    };
+
+    fn not_listed() -> Testimony {
+        Testimony::default().with("squeue", Said::NotListed)
+    }
+
+    fn what_is_lost(fate: &Fate, cadence: Cadence) -> Option<String> {
+        match fate.settle(&cadence)? {
+            End::Lost(testimony) => Some(testimony.to_string()),
+            End::Seen(sighting) => panic!("{sighting:?}"),
+        }
+    }
+
+    #[test]
+    fn a_record_that_the_accounting_alone_has_is_no_sign_of_life_without_end() {
+        let mut fate = Fate::default();
+        let record = Sighting { source: Source::Accounting, ..Sighting::of(JobState::Running) };
+        fate.take_in(Some(&record), &not_listed());
+        let lost_late = Cadence { unconfirmed_after: HOUR, ..AT_ONCE };
+        assert_eq!(what_is_lost(&fate, lost_late), None, "the accounting may lag behind");
+        assert_eq!(
+            what_is_lost(&fate, AT_ONCE).as_deref(),
+            Some("squeue does not list it; sacct still has it as RUNNING")
+        );
+        fate.take_in(Some(&Sighting::of(JobState::Running)), &not_listed());
+        assert_eq!(what_is_lost(&fate, AT_ONCE), None, "what the queue lists lives");
+    }
+
+    #[test]
+    fn an_accounting_that_stays_silent_does_not_keep_a_wait_open() {
+        let mut fate = Fate::default();
+        fate.take_in(None, &not_listed().with("sacct", Said::Failed("refused".to_owned())));
+        let lost_late = Cadence { unconfirmed_after: HOUR, ..AT_ONCE };
+        assert_eq!(what_is_lost(&fate, lost_late), None, "it may answer soon");
+        assert_eq!(
+            what_is_lost(&fate, AT_ONCE).as_deref(),
+            Some("squeue does not list it; sacct failed: refused")
+        );
+        fate.unanswered();
+        assert_eq!(what_is_lost(&fate, AT_ONCE), None, "without the queue nothing is decided");
+    }
+
     #[test]
     fn a_result_that_was_written_is_waited_for() {
-        let cadence = Cadence {
-            files: (Duration::ZERO, Duration::ZERO),
-            survey: (Duration::ZERO, Duration::ZERO),
-            file_grace: Duration::ZERO,
-            written_grace: Duration::from_secs(3600),
-            return_grace: Duration::ZERO,
-            lost_after: Duration::ZERO,
-            on_the_way: Duration::ZERO,
-        };
+        let cadence = Cadence { written_grace: HOUR, ..AT_ONCE };
         let is_given_up = |state, code, signal| {
             let exit = Some(Exit { code, signal });
             let mut fate = Fate::default();
-            fate.take_in(Some(&Sighting { exit, ..Sighting::of(state) }), false);
+            let sighting = Sighting { exit, ..Sighting::of(state) };
+            fate.take_in(Some(&sighting), &Testimony::default());
             fate.settle(&cadence).is_some()
         };
         assert!(!is_given_up(JobState::Completed, 0, 0));

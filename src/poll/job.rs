@@ -125,7 +125,7 @@ impl Subject for JobWatch {
     }
 
     fn seen(&self, survey: &Survey) -> bool {
-        self.notes().fate.take_in(survey.seen.get(&self.job), survey.doubt.is_some())
+        self.notes().fate.take_in(survey.seen.get(&self.job), &survey.testimony)
     }
 
     fn unanswered(&self) {
@@ -153,6 +153,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::backend::{Said, Testimony};
 
     const CADENCE: Cadence = Cadence {
         files: (Duration::ZERO, Duration::ZERO),
@@ -162,12 +163,13 @@ mod tests {
         return_grace: Duration::ZERO,
         // Any absence that lasts is long enough.
         lost_after: Duration::from_nanos(1),
+        unconfirmed_after: Duration::from_secs(3600),
         on_the_way: Duration::ZERO,
     };
 
     fn is_lost(watch: &JobWatch) -> bool {
         watch.settle(&CADENCE);
-        matches!(watch.verdict(), Some(Ok(Verdict::Ended(End::Lost))))
+        matches!(watch.verdict(), Some(Ok(Verdict::Ended(End::Lost(_)))))
     }
 
     fn absent_once() -> JobWatch {
@@ -193,9 +195,9 @@ mod tests {
     #[test]
     fn a_source_that_is_silent_leaves_an_absence_open() {
         let watch = absent_once();
-        let outage =
-            Error::Command { command: "squeue".to_owned(), message: "no answer".to_owned() };
-        watch.seen(&Survey { doubt: Some(outage), ..Survey::default() });
+        let queue = Testimony::default().with("squeue", Said::NotListed);
+        let testimony = queue.with("sacct", Said::Failed("no answer".to_owned()));
+        watch.seen(&Survey { testimony, ..Survey::default() });
         assert!(!is_lost(&watch));
     }
 }

@@ -266,8 +266,8 @@ impl Shared {
                 return Ok(());
             }
         };
-        if let Some(doubt) = &survey.doubt {
-            log::warn!("will ask again: {doubt}");
+        if let Some(words) = survey.testimony.failure() {
+            log::warn!("will ask again: {words}");
         }
         let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);
         // The result of a job that has ended was there before its end could be seen. That of an

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Backend, NO_ROOM, Sighting, Survey};
+use crate::backend::{Asked, Backend, NO_ROOM, Sighting, Source, Survey};
 
 /// The workflow that waits, and what it was told.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Room {
             let Some(reason) = notes.given_up.get(job) else { continue };
             let reason = Some(format!("{NO_ROOM}: {reason}"));
             let state = JobState::Cancelled;
-            let sighting = Sighting { reason, ..Sighting::of(state) };
+            let sighting = Sighting { source: Source::Note, reason, ..Sighting::of(state) };
             match elements {
                 None => drop(survey.seen.insert(*job, sighting)),
                 Some(elements) => {
@@ -117,20 +117,15 @@ impl Room {
     }
 }
 
-fn sightings<'a>(asked: &Asked, survey: &'a Survey) -> impl Iterator<Item = &'a Sighting> {
-    let elements = survey.elements.get(&asked.job).into_iter().flatten();
-    survey.seen.get(&asked.job).into_iter().chain(elements.map(|(_, sighting)| sighting))
-}
-
 /// Returns whether one of the jobs runs: what waits for all of them may go on without the others.
 fn runs(asked: &[Asked], survey: &Survey) -> bool {
-    let mut seen = asked.iter().flat_map(|asked| sightings(asked, survey));
+    let mut seen = asked.iter().flat_map(|asked| survey.all_of(asked.job));
     seen.any(|seen| !seen.state.is_pending() && !seen.state.is_terminal())
 }
 
 /// Returns the jobs that wait, and the arrays of which an element does.
 fn waiting(asked: &[Asked], survey: &Survey) -> Vec<JobId> {
-    let waits = |asked: &&Asked| sightings(asked, survey).any(|seen| seen.state.is_pending());
+    let waits = |asked: &&Asked| survey.all_of(asked.job).any(|seen| seen.state.is_pending());
     asked.iter().filter(waits).map(|asked| asked.job).collect()
 }
 

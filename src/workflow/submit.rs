@@ -174,7 +174,8 @@ impl Flow {
         for (id, pre_id) in open {
             // One that is not known any more and has left nothing is lost; one that may be known to a source
             // that did not answer is left for the wait to decide.
-            let lives = survey.seen.get(&id).map_or(survey.doubt.is_some(), |seen| !seen.is_end());
+            let doubtful = !survey.testimony.is_complete();
+            let lives = survey.seen.get(&id).map_or(doubtful, |seen| !seen.is_end());
             if !lives {
                 self.drop_child(pre_id)?;
             }

@@ -154,7 +154,7 @@ impl State {
         let attempt = &mut self.attempts[number];
         let submitted: u64 = attempt.parts.iter().map(|part| part.elements).sum();
         for (index, element) in (0..).zip(&mut attempt.elements).skip(submitted as usize) {
-            element.end = Some(End::Lost);
+            element.end = Some(End::never_submitted());
             element.open = 0;
             attempt.open -= 1;
             for item in attempt.shares.of_element(index) {

@@ -105,10 +105,12 @@ impl State {
 
     /// Takes in what the backend says of the elements.
     pub(in crate::array) fn seen(&mut self, survey: &Survey) -> bool {
-        let (doubtful, mut news) = (survey.doubt.is_some(), false);
+        let mut news = false;
         for attempt in self.attempts.iter_mut().filter(|attempt| attempt.open > 0) {
             for part in &attempt.parts {
-                let mut seen: Vec<Option<&Sighting>> = vec![None; part.elements as usize];
+                // What is said of the array as a whole holds for elements without a line of their own.
+                let of_array = survey.seen.get(&part.job);
+                let mut seen: Vec<Option<&Sighting>> = vec![of_array; part.elements as usize];
                 for (indices, sighting) in survey.elements.get(&part.job).into_iter().flatten() {
                     for (first, last) in indices {
                         let last = (*last as usize + 1).min(seen.len());
@@ -119,7 +121,7 @@ impl State {
                 }
                 let elements = attempt.elements.iter_mut().skip(part.first as usize);
                 for (element, seen) in elements.zip(seen).filter(|(element, _)| element.open > 0) {
-                    news |= element.fate.take_in(seen, doubtful);
+                    news |= element.fate.take_in(seen, &survey.testimony);
                 }
             }
         }

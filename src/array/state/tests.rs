@@ -128,6 +128,7 @@ fn an_item_that_was_read_is_not_left_once_more() {
         written_grace: none,
         return_grace: none,
         lost_after: Duration::from_secs(3600),
+        unconfirmed_after: Duration::from_secs(3600),
         on_the_way: none,
     };
     let sighting = Sighting::of(JobState::NodeFail);
@@ -135,4 +136,19 @@ fn an_item_that_was_read_is_not_left_once_more() {
     state.seen(&Survey { elements, ..Survey::default() });
     state.settle(&cadence);
     assert_eq!((state.failed(), state.progress().failed), (vec![2], 1));
+}
+
+#[test]
+fn what_is_said_of_an_array_holds_for_elements_without_a_line_of_their_own() {
+    let mut state = State::new(7, 3);
+    let shares = Shares { selected: None, count: 3, per_element: 1 };
+    let job = "9".parse().unwrap();
+    state.begin(Attempt::new(JobDir::at("/nowhere"), shares, &[(job, 3)]));
+    let elements = [(job, vec![(vec![(1, 1)], Sighting::of(JobState::Running))])].into();
+    let seen = [(job, Sighting::of(JobState::Cancelled))].into();
+    state.seen(&Survey { seen, elements, ..Survey::default() });
+    let last = |item| state.last_seen(item).map(|seen| seen.state.clone());
+    assert_eq!(last(0), Some(JobState::Cancelled));
+    assert_eq!(last(1), Some(JobState::Running));
+    assert_eq!(last(2), Some(JobState::Cancelled));
 }

@@ -30,7 +30,7 @@ use slurm_core::options::{OptionSet, Release};
 
 use self::client::Client;
 use self::protocol::{Reply, Request, Status};
-use super::{Asked, Backend, Cadence, Indices, Submission, Survey};
+use super::{Asked, Backend, Cadence, Indices, Said, Submission, Survey, Testimony};
 use crate::array::Limits;
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, LocalHost};
@@ -138,7 +138,8 @@ impl Backend for Local {
         let jobs = asked.iter().map(|asked| asked.job).collect();
         match self.ask(&Request::Survey(jobs))? {
             Reply::Statuses(statuses) => {
-                let mut survey = Survey::default();
+                let testimony = Testimony::default().with("the supervisor", Said::NotListed);
+                let mut survey = Survey { testimony, ..Survey::default() };
                 for mut status in statuses {
                     let id = status.id;
                     survey.ahead.extend(status.ahead.map(|ahead| (id, ahead)));
@@ -194,6 +195,7 @@ impl Backend for Local {
             written_grace: Duration::ZERO,
             return_grace: Duration::ZERO,
             lost_after: milliseconds(2_000),
+            unconfirmed_after: milliseconds(2_000),
             on_the_way: milliseconds(2_000),
         }
     }

@@ -13,7 +13,7 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::state::JobState;
 
 use super::capacity::Capacity;
-use crate::backend::{Ahead, Exit, Indices, Sighting, Times, since_epoch};
+use crate::backend::{Ahead, Exit, Indices, Sighting, Source, Times, since_epoch};
 use crate::error::HostError;
 use crate::host::Folder;
 
@@ -187,7 +187,9 @@ impl From<Status> for Sighting {
             start: status.started.and_then(since_epoch),
             limit: status.time_limit.map(Duration::from_secs),
         };
-        Self { state: status.state, reason: status.reason, nodes, exit: status.exit, times }
+        let Status { state, reason, exit, .. } = status;
+        let seen = Self { source: Source::Supervisor, times, ..Self::of(state) };
+        Self { reason, nodes, exit, ..seen }
     }
 }
 

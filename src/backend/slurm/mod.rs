@@ -3,6 +3,8 @@
 //! Commands per action: submit 1 (sbatch; more only after an answer that leaves open whether the job
 //! exists), survey 1 (squeue) or 2 (and sacct, if jobs have left the queue), cancel 1, find 1 or 2.
 
+mod accounting;
+mod lines;
 mod queue;
 mod room;
 mod sbatch;
@@ -167,6 +169,8 @@ impl Backend for Slurm {
             // pending from the start.
             return_grace: milliseconds(10_000),
             lost_after: milliseconds(60_000),
+            // An accounting that was away for a moment catches up meanwhile.
+            unconfirmed_after: milliseconds(180_000),
             // sbatch itself goes on trying for longer, but not without the job that started it.
             on_the_way: milliseconds(10_000),
         }

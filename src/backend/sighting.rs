@@ -1,0 +1,118 @@
+//! One statement of one source about a job.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use slurm_core::options::Walltime;
+use slurm_core::state::JobState;
+
+/// What a source says of a job, or of elements of an array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    pub(crate) source: Source,
+    pub(crate) state: JobState,
+    /// Why it waits, or how it ended, in Slurm's word.
+    pub(crate) reason: Option<String>,
+    pub(crate) nodes: Option<String>,
+    pub(crate) partition: Option<String>,
+    pub(crate) times: Times,
+    pub(crate) exit: Option<Exit>,
+    /// The user who cancelled it, where the source names one.
+    pub(crate) cancelled_by: Option<u32>,
+}
+
+/// Who made a statement about a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The controller, through squeue: what it lists is there.
+    Queue,
+    /// The accounting, through sacct: it may lag behind, and keeps records of jobs that no controller has any
+    /// more.
+    Accounting,
+    /// The supervisor of the embedded backend.
+    Supervisor,
+    /// A note in the job's directory, or the memory of this process.
+    Note,
+}
+
+/// When a job started, and how long it may run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// When it started; of a job that waits, when it is expected to start.
+    pub(crate) start: Option<SystemTime>,
+    pub(crate) limit: Option<Duration>,
+}
+
+impl Times {
+    /// Reads seconds since the Unix epoch, and a time limit as Slurm prints it.
+    pub(crate) fn read(start: Option<&str>, limit: Option<&str>) -> Self {
+        // A clock that stands at the epoch has not been set.
+        let seconds = start.and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
+        let limit = limit.and_then(|text| text.parse::<Walltime>().ok());
+        Self { start: seconds.and_then(since_epoch), limit: limit.and_then(Walltime::as_limit) }
+    }
+}
+
+/// Returns the moment that lies so many seconds after the Unix epoch, if the clock can express it.
+pub(crate) fn since_epoch(seconds: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+/// How the reason of a job begins that was given up because workflows hold what it needs.
+pub(crate) const NO_ROOM: &str = "no room";
+
+/// How the process of a job ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exit {
+    pub(crate) code: i32,
+    /// The signal that ended it, or 0.
+    pub(crate) signal: i32,
+}
+
+impl Sighting {
+    /// Returns the sighting in the queue of a job of which nothing but the state is known.
+    pub(crate) fn of(state: JobState) -> Self {
+        Self {
+            source: Source::Queue,
+            state,
+            reason: None,
+            nodes: None,
+            partition: None,
+            times: Times::default(),
+            exit: None,
+            cancelled_by: None,
+        }
+    }
+
+    /// Returns whether the job will not run on: it has ended, or waits for what cannot happen.
+    pub(crate) fn is_end(&self) -> bool {
+        self.state.is_terminal() || self.waits_in_vain()
+    }
+
+    /// Returns whether the job waits for a job that did not end as it should have.
+    pub(crate) fn waits_in_vain(&self) -> bool {
+        self.state.is_pending() && self.reason.as_deref() == Some("DependencyNeverSatisfied")
+    }
+
+    /// Returns whether Slurm itself may have cancelled the job because of one that it depends on: only the
+    /// accounting tells who cancelled a job, and the job must not have started.
+    pub(crate) fn may_have_waited_in_vain(&self) -> bool {
+        let cancelled = self.state == JobState::Cancelled && self.cancelled_by.is_none();
+        self.waits_in_vain()
+            || cancelled && self.reason.as_deref() == Some("DependencyNeverSatisfied")
+            || cancelled && self.source == Source::Accounting && self.nodes.is_none()
+    }
+}
+
+impl Exit {
+    /// Reads the status of `wait(2)`, as squeue prints it up to 22.05.
+    pub(crate) fn from_wait_status(status: u32) -> Self {
+        Self { code: (status >> 8 & 0xff) as i32, signal: (status & 0x7f) as i32 }
+    }
+
+    /// Reads `code:signal`, as sacct prints it, and squeue from 23.02 on.
+    pub(crate) fn from_pair(text: &str) -> Option<Self> {
+        let (code, signal) = text.split_once(':')?;
+        Some(Self { code: code.parse().ok()?, signal: signal.parse().ok()? })
+    }
+}

@@ -1,0 +1,107 @@
+//! What sacct says.
+//!
+//! Its answer can fail for reasons that concern a part of the question only: a list of ids, one of the ids, a
+//! field that the release does not have. It is then asked in the form that works.
+
+use slurm_core::ids::JobId;
+
+use super::lines::{ACCOUNT_FIELDS, FEWEST_ACCOUNT_FIELDS, Line, account_line};
+use super::{Slurm, question, refused};
+use crate::backend::{Said, Survey, Testimony};
+use crate::error::{Error, HostError};
+use crate::host::CommandLine;
+
+/// So that the command line stays far below what the system takes.
+const IDS_AT_ONCE: usize = 2000;
+
+/// How many ids are asked about one by one at a time, where a list of them fails.
+const ALONE_AT_ONCE: usize = 20;
+
+/// What sacct printed, or why this cluster has no accounting.
+pub(super) type Answer = Result<String, String>;
+
+/// Asks about jobs that squeue, which has answered, does not list.
+pub(super) fn survey(slurm: &Slurm, gone: &[JobId]) -> Survey {
+    let queue = Testimony::default().with("squeue", Said::NotListed);
+    let mut survey = Survey { testimony: queue.clone(), ..Survey::default() };
+    let mut said = Said::NotListed;
+    for ids in gone.chunks(IDS_AT_ONCE) {
+        match records(slurm, ids) {
+            Ok(Ok(lines)) => lines.into_iter().for_each(|line| line.add_to(&mut survey)),
+            Ok(Err(why)) => said = Said::NotThere(why),
+            // What squeue said holds all the same.
+            Err(error) => {
+                if !alone(slurm, ids, &mut survey) {
+                    said = Said::Failed(error.to_string());
+                }
+            }
+        }
+    }
+    if !gone.is_empty() {
+        survey.testimony = queue.with("sacct", said);
+    }
+    survey
+}
+
+/// Asks about ids one by one, of which a list has failed, and returns whether all were answered.
+fn alone(slurm: &Slurm, ids: &[JobId], survey: &mut Survey) -> bool {
+    if ids.len() < 2 {
+        return false;
+    }
+    let mut failures = 0;
+    for id in ids.iter().take(ALONE_AT_ONCE) {
+        match records(slurm, &[*id]) {
+            Ok(lines) => {
+                lines.into_iter().flatten().for_each(|line| line.add_to(survey));
+            }
+            Err(error) => {
+                log::debug!("sacct does not answer about job {id}: {error}");
+                failures += 1;
+            }
+        }
+        // An outage, and no fault of the list: more questions only add to the load.
+        if failures > 1 {
+            return false;
+        }
+    }
+    failures == 0 && ids.len() <= ALONE_AT_ONCE
+}
+
+/// Returns the records of some jobs, or why there is no accounting.
+fn records(slurm: &Slurm, jobs: &[JobId]) -> Result<Result<Vec<Line>, String>, Error> {
+    let list = jobs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let answer = ask(slurm, [ACCOUNT_FIELDS, FEWEST_ACCOUNT_FIELDS], &["-j", &list])?;
+    Ok(answer.map(|text| text.lines().filter_map(account_line).collect()))
+}
+
+/// Asks sacct for fields of allocations, without their steps; for the fields in the second place if the release
+/// does not have those in the first.
+pub(super) fn ask(slurm: &Slurm, fields: [&str; 2], arguments: &[&str]) -> Result<Answer, Error> {
+    let command = |fields: &str| {
+        let command = question("sacct").args(["-X", "-P", "-n", "-o", fields]);
+        command.args(arguments.iter().copied())
+    };
+    let [all, fewest] = fields;
+    match answer(slurm, &command(all)) {
+        Err(Error::Command { message, .. }) if message.contains("Invalid field") => {
+            answer(slurm, &command(fewest))
+        }
+        other => other,
+    }
+}
+
+fn answer(slurm: &Slurm, command: &CommandLine) -> Result<Answer, Error> {
+    let output = match slurm.query(command) {
+        Err(Error::Host(HostError::CommandMissing { program, .. })) if program == "sacct" => {
+            return Ok(Err("the command is not installed".to_owned()));
+        }
+        other => other?,
+    };
+    if output.status.success() {
+        Ok(Ok(output.stdout))
+    } else if output.stderr.contains("accounting storage is disabled") {
+        Ok(Err("this cluster keeps no accounting".to_owned()))
+    } else {
+        Err(refused(command, &output))
+    }
+}

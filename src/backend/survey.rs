@@ -1,0 +1,152 @@
+//! What a backend was asked, and what its sources answered.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use slurm_core::ids::JobId;
+
+use super::{Sighting, Testimony};
+
+/// What a backend is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) job: JobId,
+    /// The elements that matter, if it is an array.
+    pub(crate) elements: Option<Indices>,
+}
+
+/// Some elements of an array, as inclusive ranges of their indices.
+pub(crate) type Indices = Vec<(u32, u32)>;
+
+/// Returns indices as Slurm writes them: `0-3,7`.
+pub(crate) fn written(indices: &Indices) -> String {
+    let range = |(first, last): &(u32, u32)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    indices.iter().map(range).collect::<Vec<_>>().join(",")
+}
+
+impl Asked {
+    /// Returns the question about a job, or about an array of which anything may matter.
+    pub(crate) fn job(job: JobId) -> Self {
+        Self { job, elements: None }
+    }
+
+    /// Returns whether `survey` leaves something open that matters.
+    pub(crate) fn is_missing_in(&self, survey: &Survey) -> bool {
+        // A line about the array as a whole tells of every element without one of its own.
+        if survey.seen.contains_key(&self.job) {
+            return false;
+        }
+        let seen = survey.elements.get(&self.job);
+        let Some(elements) = &self.elements else { return seen.is_none() };
+        let mut ranges: Indices =
+            seen.into_iter().flatten().flat_map(|(indices, _)| indices).copied().collect();
+        ranges.sort_unstable();
+        // Both ascend, so one pass over both tells.
+        let mut ranges = ranges.into_iter().peekable();
+        elements.iter().any(|(first, last)| {
+            let mut next = *first;
+            while let Some((from, to)) = ranges.peek() {
+                if *from > next {
+                    return true;
+                }
+                next = next.max(to.saturating_add(1));
+                if next > *last {
+                    return false;
+                }
+                ranges.next();
+            }
+            true
+        })
+    }
+}
+
+/// What a backend knows of some jobs.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// The jobs that are known, and the arrays that a source tells of as a whole. One that is not known at all
+    /// is left out.
+    pub(crate) seen: HashMap<JobId, Sighting>,
+    /// The elements of arrays, by the array's id. Elements that are not known are left out; of two
+    /// sightings of an element the later one holds.
+    pub(crate) elements: HashMap<JobId, Vec<(Indices, Sighting)>>,
+    /// What stands before jobs, and arrays by their id, that wait for resources or for their turn; only
+    /// the embedded backend knows.
+    pub(crate) ahead: HashMap<JobId, Ahead>,
+    /// What the sources said of the jobs that they did not list.
+    pub(crate) testimony: Testimony,
+}
+
+/// What stands before a job in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ahead {
+    /// How many jobs, and elements of arrays, start before it.
+    pub(crate) waiting: u64,
+    /// How many run now.
+    pub(crate) running: u64,
+}
+
+impl Survey {
+    /// Returns what is known of the element `index` of an array: by a line of its own, else by one of the
+    /// array's.
+    pub(crate) fn element(&self, array: JobId, index: u32) -> Option<&Sighting> {
+        let of_array = self.elements.get(&array).into_iter().flatten();
+        let has = |(indices, _): &&(Indices, Sighting)| {
+            indices.iter().any(|(first, last)| (*first..=*last).contains(&index))
+        };
+        let own = of_array.rev().find(has).map(|(_, sighting)| sighting);
+        own.or_else(|| self.seen.get(&array))
+    }
+
+    /// Returns everything that is said of a job, or of an array and its elements.
+    pub(crate) fn all_of(&self, job: JobId) -> impl Iterator<Item = &Sighting> {
+        let elements = self.elements.get(&job).into_iter().flatten();
+        self.seen.get(&job).into_iter().chain(elements.map(|(_, sighting)| sighting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slurm_core::state::JobState;
+
+    use super::*;
+
+    #[test]
+    fn elements_that_no_source_tells_of_are_missing() {
+        let job: JobId = "7".parse().unwrap();
+        let seen = Sighting::of(JobState::Running);
+        let seen_at = |indices: &[(u32, u32)]| Survey {
+            elements: HashMap::from([(job, vec![(indices.to_vec(), seen.clone())])]),
+            ..Survey::default()
+        };
+        let asked = Asked { job, elements: Some(vec![(0, 3), (7, 7)]) };
+        for (indices, missing) in [
+            (&[(0, 9)][..], false),
+            (&[(7, 7), (2, 5), (0, 1)], false),
+            (&[(0, 3)], true),
+            (&[(1, 9)], true),
+            (&[(0, 1), (3, 9)], true),
+            (&[], true),
+        ] {
+            assert_eq!(asked.is_missing_in(&seen_at(indices)), missing, "{indices:?}");
+        }
+        assert!(asked.is_missing_in(&Survey::default()));
+        assert!(Asked::job(job).is_missing_in(&Survey::default()));
+        assert!(!Asked::job(job).is_missing_in(&seen_at(&[(3, 3)])));
+    }
+
+    #[test]
+    fn a_line_of_the_array_tells_of_every_element_without_one() {
+        let job: JobId = "7".parse().unwrap();
+        let mut survey = Survey::default();
+        survey.seen.insert(job, Sighting::of(JobState::Cancelled));
+        let ended = (vec![(0, 1)], Sighting::of(JobState::Completed));
+        survey.elements.insert(job, vec![ended]);
+        let state = |index| survey.element(job, index).map(|seen| &seen.state);
+        assert_eq!(state(1), Some(&JobState::Completed));
+        assert_eq!(state(2), Some(&JobState::Cancelled));
+        assert!(!Asked { job, elements: Some(vec![(0, 9)]) }.is_missing_in(&survey));
+    }
+}

@@ -1,0 +1,74 @@
+//! What the sources said of jobs that they did not list.
+//!
+//! Absence is a fact only where every source that there is has answered. A source that could not answer leaves
+//! open what it would have said.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What each source that was asked said about jobs that none of them lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Testimony(Arc<Vec<Statement>>);
+
+/// What a source said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Statement {
+    /// Its name for people: the command.
+    pub(crate) source: &'static str,
+    pub(crate) said: Said,
+}
+
+/// What a source said about jobs that it did not list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// It does not know them.
+    NotListed,
+    /// The cluster does not have this source, for the reason that is given.
+    NotThere(String),
+    /// It could not answer; its words.
+    Failed(String),
+    /// It keeps a record of a job that has not ended, which the queue does not have.
+    OpenRecord(String),
+}
+
+impl Testimony {
+    /// Returns the testimony with what another source said.
+    pub(crate) fn with(&self, source: &'static str, said: Said) -> Self {
+        let mut statements = self.0.as_ref().clone();
+        statements.push(Statement { source, said });
+        Self(Arc::new(statements))
+    }
+
+    /// Returns the words of the first source that could not answer.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.0.iter().find_map(|statement| match &statement.said {
+            Said::Failed(words) => Some(words.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Returns whether every source has answered, and none has the job.
+    pub(crate) fn is_complete(&self) -> bool {
+        let denies =
+            |statement: &Statement| matches!(statement.said, Said::NotListed | Said::NotThere(_));
+        self.0.iter().all(denies)
+    }
+}
+
+/// For people: `squeue does not list it; sacct failed: …`.
+impl fmt::Display for Testimony {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, Statement { source, said }) in self.0.iter().enumerate() {
+            if position > 0 {
+                f.write_str("; ")?;
+            }
+            match said {
+                Said::NotListed => write!(f, "{source} does not list it")?,
+                Said::NotThere(why) => write!(f, "{source} cannot tell: {why}")?,
+                Said::Failed(words) => write!(f, "{source} failed: {words}")?,
+                Said::OpenRecord(state) => write!(f, "{source} still has it as {state}")?,
+            }
+        }
+        Ok(())
+    }
+}
