@@ -29,6 +29,7 @@
 //!     stdout/{id}_{n}           what elements printed                  the job
 //!     stderr/{id}_{n}
 //!     retry-{n}.json            handle of the submission that tries again what failed
+//!     cancelled-{random}        elements that a client has cancelled   client, after scancel
 //! ```
 //!
 //! Each file has one writer. Nothing is locked and nothing is rewritten.
@@ -104,6 +105,14 @@ impl JobDir {
     /// Returns the path of the handle of the `attempt`th repetition of what failed, from 1 on.
     pub fn retry(&self, attempt: usize) -> PathBuf {
         self.0.join(format!("retry-{attempt}.json"))
+    }
+
+    /// How the names of notes begin that tell which elements of an array were cancelled.
+    pub const CANCELLED: &str = "cancelled-";
+
+    /// Returns the path of the note of one cancellation, which `random` tells from others.
+    pub fn cancelled(&self, random: u64) -> PathBuf {
+        self.0.join(format!("{}{random:016x}", Self::CANCELLED))
     }
 
     /// Returns the path of the note that the client leaves after sbatch.

@@ -15,21 +15,34 @@ use super::{ArrayHandle, JobArray};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::explain::{ExplainedArray, Explanation};
+use crate::job::JobRef;
 use crate::submit::Submitted;
 
 impl Cluster {
-    /// Returns an array of the task `T` that any process has submitted, by its submission's id or by its
-    /// handle, with all attempts.
+    /// Returns an array of the task `T` that any process has submitted, with all attempts: by its id or that of
+    /// an element as squeue shows it, by its submission's id, or by its handle.
     ///
     /// # Errors
-    /// [`Error::NoSuchJob`] if it is not found, [`Error::OtherTask`] if it is of another task.
+    /// [`Error::NoSuchJob`] if it is not found, [`Error::OtherTask`] if it is of another task,
+    /// [`Error::OtherKind`] if it is a single job.
     pub fn attach_array<T: Task>(
         &self,
         array: impl Into<ArrayName>,
     ) -> Result<JobArray<T::Output>> {
         let handle = match array.into() {
             ArrayName::Handle(handle) => handle.checked()?,
-            ArrayName::PreId(pre_id) => self.array_handle(T::entry().name, &pre_id)?,
+            ArrayName::PreId(pre_id) => {
+                let (dir, described) = self.find_submission(T::entry().name, &pre_id)?;
+                self.array_handle(&dir, &described, pre_id.as_str())?
+            }
+            ArrayName::Id(id) => {
+                let (dir, described) = self.find_job(T::entry().name, id)?;
+                self.array_handle(&dir, &described, &id.to_string())?
+            }
+            ArrayName::Unknown(text) => {
+                let said = "it is neither a job's id nor a submission's".to_owned();
+                return Err(Error::NoSuchJob { wanted: text, said });
+            }
         };
         if handle.task != T::entry().name {
             return Err(Error::OtherTask {
@@ -45,14 +58,21 @@ impl Cluster {
         Ok(array)
     }
 
-    fn array_handle(&self, task: &str, pre_id: &PreId) -> Result<ArrayHandle> {
-        let dir = JobDir::new(&self.jobs_dir(), task, pre_id);
-        let unknown = || Error::NoSuchJob {
-            wanted: pre_id.to_string(),
-            place: format!("as an array of `{task}` in {}", self.job_base_dir().display()),
-        };
-        let explanation: Explanation = self.json(&dir.job_json())?.ok_or_else(unknown)?;
-        self.handle_of_array(&dir, &explanation)
+    /// Returns the handle of a submission, which was looked for as `wanted`, if it is an array.
+    fn array_handle(
+        &self,
+        dir: &JobDir,
+        described: &Explanation,
+        wanted: &str,
+    ) -> Result<ArrayHandle> {
+        if described.array.is_some() {
+            return self.handle_of_array(dir, described);
+        }
+        Err(Error::OtherKind {
+            wanted: wanted.to_owned(),
+            found: format!("a single job of `{}`", described.task),
+            hint: "attach to it with `attach`".to_owned(),
+        })
     }
 
     /// Returns the handle of the array that `explanation` describes, whose submission is in `dir`.
@@ -64,7 +84,7 @@ impl Cluster {
         let pre_id = &explanation.pre_id;
         let unknown = || Error::NoSuchJob {
             wanted: pre_id.to_string(),
-            place: format!("as an array in {}", dir.path().display()),
+            said: format!("{} describes no array that was submitted", dir.path().display()),
         };
         let array = explanation.array.as_ref().ok_or_else(unknown)?;
         let note: Option<Submitted> = self.json(&dir.submitted())?;
@@ -166,14 +186,34 @@ pub(crate) fn read_anything(description: &[u8], segment: &[u8]) {
     }
 }
 
-/// A way to name an array: by its submission's id, or by its handle.
+/// A way to name an array: by its id, by its submission's id, or by its handle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ArrayName {
+    /// The id that Slurm gave.
+    Id(JobId),
     /// The id of the submission.
     PreId(PreId),
     /// A handle of another process.
     Handle(Box<ArrayHandle>),
+    /// A text that is neither of the ids; no array will be found.
+    Unknown(String),
+}
+
+impl From<JobId> for ArrayName {
+    fn from(id: JobId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&str> for ArrayName {
+    fn from(text: &str) -> Self {
+        match JobRef::from(text) {
+            JobRef::Id(id) | JobRef::Element { array: id, .. } => Self::Id(id),
+            JobRef::PreId(pre_id) => Self::PreId(pre_id),
+            JobRef::Handle(_) | JobRef::Unknown(_) => Self::Unknown(text.to_owned()),
+        }
+    }
 }
 
 impl From<PreId> for ArrayName {

@@ -8,7 +8,7 @@ use slurm_core::layout::JobDir;
 use super::JobArray;
 use super::attempts::Noted;
 use super::state::{Attempt, State, ranges};
-use crate::backend::Asked;
+use crate::backend::{Asked, Cancelled};
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::workflow;
@@ -49,20 +49,52 @@ impl<T> JobArray<T> {
     /// Cancels what `chosen` says, of all attempts that there are by now or that are on their way, and returns
     /// it.
     fn cancel_all_of(&self, chosen: impl Fn(&State) -> Vec<Asked>) -> Result<Vec<Asked>> {
-        let (mut cancelled, mut late) = (Vec::new(), Late::new());
+        let (mut cancelled, mut late, mut unknown) = (Vec::new(), Late::new(), Vec::new());
         loop {
             let followed = self.cluster.follow(self);
             let chosen = chosen(&self.watch.state());
             let new: Vec<Asked> =
                 chosen.into_iter().filter(|asked| !cancelled.contains(asked)).collect();
             for Asked { job, elements } in &new {
-                self.cluster.backend().cancel(*job, elements.as_ref())?;
+                if self.cluster.backend().cancel(*job, elements.as_ref())? == Cancelled::Unknown {
+                    unknown.push(*job);
+                }
             }
             cancelled.extend(new);
             if !late.may_come(&self.cluster, &followed?)? {
-                return Ok(cancelled);
+                break;
             }
         }
+        self.note_cancelled(&cancelled);
+        self.check_are_over(&unknown)?;
+        Ok(cancelled)
+    }
+
+    /// Writes down what was cancelled: Slurm forgets elements that were cancelled before they ran.
+    fn note_cancelled(&self, cancelled: &[Asked]) {
+        self.watch.state().cancelled(cancelled);
+        let path = JobDir::at(&self.handle.dir).cancelled(fastrand::u64(..));
+        let written = serde_json::to_vec(cancelled).map_err(|error| error.to_string());
+        let host = self.cluster.backend().host();
+        let written = written.and_then(|note| host.write(&path, &note).map_err(|e| e.to_string()));
+        if let Err(error) = written {
+            log::warn!("what was cancelled could not be noted in {}: {error}", path.display());
+        }
+    }
+
+    /// Says so if nothing tells that Slurm arrays, which could not be cancelled, have ended.
+    fn check_are_over(&self, unknown: &[JobId]) -> Result<()> {
+        let is_open = |job: &&JobId| {
+            let state = self.watch.state();
+            state.open().any(|(_, attempt)| attempt.parts.iter().any(|part| part.job == **job))
+        };
+        let open: Vec<Asked> = unknown.iter().filter(is_open).copied().map(Asked::job).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let survey = self.cluster.backend().survey(&open)?;
+        let absent = open.iter().find(|asked| survey.all_of(asked.job).next().is_none());
+        absent.map_or(Ok(()), |asked| Err(survey.testimony.absence_of(asked.job)))
     }
 }
 
@@ -145,7 +177,8 @@ impl Cluster {
             let parts = noted.submitted.iter().flat_map(|attempt| &attempt.parts);
             for id in parts.map(|part| part.job_id) {
                 if !cancelled.contains(&id) {
-                    self.backend().cancel(id, None)?;
+                    // One that is not known any more has ended.
+                    let _ = self.backend().cancel(id, None)?;
                     cancelled.push(id);
                 }
             }

@@ -68,15 +68,28 @@ impl Subject for ArrayWatch {
                 offset,
             }));
         }
+        state.look_for_notes(looks);
     }
 
     fn found(&self, look: &Look, found: Result<Found, HostError>) -> bool {
         let mut state = self.state();
         let (Look::Dir { path } | Look::File { path, .. }) = look;
+        let is_of_array = |path: &std::path::Path| state.dir().as_deref() == Some(path);
         let of = |segments: &std::path::Path| {
             state.attempts.iter().position(|attempt| attempt.dir.segments() == segments)
         };
         match (look, found) {
+            (Look::Dir { path }, Ok(Found::Names(names))) if is_of_array(path) => {
+                state.listed_notes(names);
+                false
+            }
+            (Look::File { path, .. }, Ok(Found::Bytes(bytes)))
+                if path.parent().is_some_and(is_of_array) =>
+            {
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                state.read_note(name, &bytes);
+                false
+            }
             (Look::Dir { path }, Ok(Found::Names(names))) => {
                 of(path).is_some_and(|attempt| state.listed(attempt, &names))
             }
@@ -100,8 +113,8 @@ impl Subject for ArrayWatch {
         self.state().seen(survey)
     }
 
-    fn unanswered(&self) {
-        self.state().unanswered();
+    fn unanswered(&self, why: &str) {
+        self.state().unanswered(why);
     }
 
     fn unanswerable(&self, obstacle: &Obstacle) {

@@ -69,7 +69,7 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn survey(&self, asked: &[Asked]) -> Result<Survey, Error>;
 
     /// Cancels a job, or some elements of an array. What has ended already is no error.
-    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<(), Error>;
+    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<Cancelled, Error>;
 
     /// Returns the directory of the job with this id, if the backend still knows.
     fn dir_of(&self, job: JobId) -> Result<Option<PathBuf>, Error>;
@@ -123,6 +123,16 @@ impl Submission<'_> {
             _ => {}
         }
     }
+}
+
+/// What became of an order to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a job that is not known may live all the same"]
+pub(crate) enum Cancelled {
+    /// The job was told to end, or has ended.
+    Done,
+    /// There is no such job here: it ended long ago, or it is somewhere else.
+    Unknown,
 }
 
 /// How often to look for changes, from the moment on when something last happened.

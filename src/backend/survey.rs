@@ -8,7 +8,7 @@ use slurm_core::ids::JobId;
 use super::{Sighting, Testimony};
 
 /// What a backend is asked about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
     pub(crate) job: JobId,
     /// The elements that matter, if it is an array.

@@ -6,6 +6,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use slurm_core::ids::JobId;
+
+use crate::error::Error;
+
 /// What each source that was asked said about jobs that none of them lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Testimony(Arc<Vec<Statement>>);
@@ -45,6 +49,15 @@ impl Testimony {
             Said::Failed(words) => Some(words.as_str()),
             _ => None,
         })
+    }
+
+    /// Returns the error of whoever asked for the job `id`, which no source lists.
+    pub(crate) fn absence_of(&self, id: JobId) -> Error {
+        let said = self.to_string();
+        match self.is_complete() {
+            true => Error::NoSuchJob { wanted: id.to_string(), said },
+            false => Error::Unclear { id, said },
+        }
     }
 
     /// Returns whether every source has answered, and none has the job.

@@ -3,20 +3,22 @@
 use std::path::Path;
 
 use slurm_core::ids::{JobId, PreId};
-use slurm_core::layout::JobDir;
+use slurm_core::layout::{self, JobDir};
 use slurm_core::task::Task;
 
 use super::Cluster;
-use crate::error::{Error, Result};
+use crate::backend::Asked;
+use crate::error::{Error, HostError, Result};
 use crate::explain::Explanation;
+use crate::host::{Found, Look};
 use crate::job::{Job, JobHandle, JobRef};
 use crate::submit::Submitted;
 
 impl Cluster {
     /// Returns a job of the task `T` that any process has submitted.
     ///
-    /// By its id the job is found as long as the queue or the accounting knows it; by its submission's
-    /// id as long as its directory exists; by a handle without looking.
+    /// By its id the job is found as long as the queue or the accounting knows it, or its directory exists; by
+    /// its submission's id as long as its directory exists; by a handle without looking.
     ///
     /// ```no_run
     /// # #[slurm::task]
@@ -30,19 +32,24 @@ impl Cluster {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoSuchJob`] if it is not found, [`Error::OtherTask`] if it runs another task.
+    /// [`Error::NoSuchJob`] if it is not found, [`Error::OtherTask`] if it runs another task,
+    /// [`Error::OtherKind`] if it is an array or an element of one.
     pub fn attach<T: Task>(&self, job: impl Into<JobRef>) -> Result<Job<T::Output>> {
         let entry = T::entry();
         let handle = match job.into() {
             JobRef::Handle(handle) => *handle,
             JobRef::PreId(pre_id) => {
-                let dir = JobDir::new(&self.jobs_dir(), entry.name, &pre_id);
-                self.handle_in(&dir, pre_id.as_str())?
+                let (dir, described) = self.find_submission(entry.name, &pre_id)?;
+                self.handle_of_job(&dir, described, pre_id.as_str())?
             }
-            JobRef::Id(id) => match self.backend().dir_of(id)? {
-                Some(dir) => self.handle_in(&JobDir::at(dir), &id.to_string())?,
-                None => return Err(self.no_such_job(&id.to_string())),
-            },
+            JobRef::Id(id) => {
+                let (dir, described) = self.find_job(entry.name, id)?;
+                self.handle_of_job(&dir, described, &id.to_string())?
+            }
+            JobRef::Element { array, indices } => {
+                let (dir, described) = self.find_job(entry.name, array)?;
+                self.handle_of_job(&dir, described, &format!("{array}_{indices}"))?
+            }
             JobRef::Unknown(text) => return Err(self.no_such_job(&text)),
         };
         if handle.task != entry.name {
@@ -57,13 +64,26 @@ impl Cluster {
         Ok(Job::new(self.clone(), handle, T::decode_output, None))
     }
 
-    fn handle_in(&self, dir: &JobDir, wanted: &str) -> Result<JobHandle> {
-        let host = self.backend().host();
-        let Some(json) = host.read(&dir.job_json(), 0)? else {
-            return Err(self.no_such_job(wanted));
-        };
-        let described: Explanation =
-            serde_json::from_slice(&json).map_err(|error| damaged(&dir.job_json(), &error))?;
+    /// Returns the handle of a submission, which was looked for as `wanted`, if it is a single job.
+    fn handle_of_job(
+        &self,
+        dir: &JobDir,
+        described: Explanation,
+        wanted: &str,
+    ) -> Result<JobHandle> {
+        if let Some(array) = &described.array {
+            let (task, pre_id) = (&described.task, &described.pre_id);
+            let part = match wanted.split_once('_') {
+                Some((_, index)) if wanted != pre_id.as_str() => format!("element {index} of "),
+                _ => String::new(),
+            };
+            let items = array.items;
+            return Err(Error::OtherKind {
+                wanted: wanted.to_owned(),
+                found: format!("{part}an array of {items} calls of `{task}`, submission {pre_id}"),
+                hint: format!("attach to it with `attach_array` by {pre_id}"),
+            });
+        }
         let job_id = self.id_in(dir, &described.pre_id)?;
         Ok(JobHandle {
             pre_id: described.pre_id,
@@ -71,6 +91,96 @@ impl Cluster {
             task: described.task,
             signature: described.signature,
             dir: dir.path().to_owned(),
+        })
+    }
+
+    /// Returns the description of the submission in `dir`, if there is one.
+    fn described(&self, dir: &JobDir) -> Result<Option<Explanation>> {
+        let Some(json) = self.backend().host().read(&dir.job_json(), 0)? else { return Ok(None) };
+        let described = serde_json::from_slice(&json);
+        described.map(Some).map_err(|error| damaged(&dir.job_json(), &error))
+    }
+
+    /// Returns a submission, of `task` or of another task.
+    pub(crate) fn find_submission(
+        &self,
+        task: &str,
+        pre_id: &PreId,
+    ) -> Result<(JobDir, Explanation)> {
+        let own = JobDir::new(&self.jobs_dir(), task, pre_id);
+        if let Some(described) = self.described(&own)? {
+            return Ok((own, described));
+        }
+        let folders = self.names_in(&self.jobs_dir())?;
+        let dirs: Vec<JobDir> =
+            folders.iter().map(|folder| JobDir::new(&self.jobs_dir(), folder, pre_id)).collect();
+        let look = |dir: &JobDir| Look::File { path: dir.job_json(), offset: 0 };
+        let looks: Vec<Look> = dirs.iter().map(look).collect();
+        let found = self.backend().host().look(&looks, u64::MAX)?;
+        let is_there = |found: &Result<Found, HostError>| matches!(found, Ok(Found::Bytes(_)));
+        if let Some((dir, _)) = dirs.into_iter().zip(found).find(|(_, found)| is_there(found))
+            && let Some(described) = self.described(&dir)?
+        {
+            return Ok((dir, described));
+        }
+        Err(Error::NoSuchJob {
+            wanted: pre_id.to_string(),
+            said: format!("{} has no submission with this id", self.jobs_dir().display()),
+        })
+    }
+
+    /// Returns the submission of the job with this id: as the backend knows it, or by the notes of submissions of
+    /// `task` if the backend has forgotten the job.
+    pub(crate) fn find_job(&self, task: &str, id: JobId) -> Result<(JobDir, Explanation)> {
+        let known = self.backend().dir_of(id);
+        let dir = match &known {
+            Ok(Some(dir)) => Some(JobDir::at(dir)),
+            _ => self.find_note(task, id)?,
+        };
+        if let Some(dir) = dir
+            && let Some(described) = self.described(&dir)?
+        {
+            return Ok((dir, described));
+        }
+        known?;
+        let survey = self.backend().survey(&[Asked::job(id)])?;
+        let Some(seen) = survey.all_of(id).next() else {
+            return Err(survey.testimony.absence_of(id));
+        };
+        let (state, base) = (&seen.state, self.job_base_dir().display());
+        Err(Error::NoSuchJob {
+            wanted: id.to_string(),
+            said: format!("a job with this id is {state}, but it was not submitted to {base}"),
+        })
+    }
+
+    /// Looks for the newest submission of `task` that noted the id.
+    fn find_note(&self, task: &str, id: JobId) -> Result<Option<JobDir>> {
+        // The folder of a task may hold years of submissions.
+        const NEWEST: usize = 2000;
+        let folder = self.jobs_dir().join(layout::task_folder(task));
+        let mut names = self.names_in(&folder)?;
+        names.sort_unstable_by(|one, other| other.cmp(one));
+        names.truncate(NEWEST);
+        let dirs: Vec<JobDir> = names.iter().map(|name| JobDir::at(folder.join(name))).collect();
+        for dirs in dirs.chunks(200) {
+            let look = |dir: &JobDir| Look::File { path: dir.submitted(), offset: 0 };
+            let looks: Vec<Look> = dirs.iter().map(look).collect();
+            let found = self.backend().host().look(&looks, u64::MAX)?;
+            let found = dirs.iter().zip(found).find(|(_, found)| has_id(found, id));
+            if let Some((dir, _)) = found {
+                return Ok(Some(dir.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn names_in(&self, dir: &Path) -> Result<Vec<String>> {
+        let look = Look::Dir { path: dir.to_owned() };
+        let found = self.backend().host().look(&[look], u64::MAX)?.pop().transpose()?;
+        Ok(match found {
+            Some(Found::Names(names)) => names,
+            _ => Vec::new(),
         })
     }
 
@@ -87,13 +197,21 @@ impl Cluster {
     }
 
     fn no_such_job(&self, wanted: &str) -> Error {
-        let place = format!(
-            "to the {} backend with {}",
-            self.backend().name(),
-            self.job_base_dir().display()
+        let backend = self.backend();
+        let said = format!(
+            "the {} backend has no job of this library with that id in {}",
+            backend.name(),
+            backend.job_base_dir().display()
         );
-        Error::NoSuchJob { wanted: wanted.to_owned(), place }
+        Error::NoSuchJob { wanted: wanted.to_owned(), said }
     }
+}
+
+/// Returns whether what was found is a note with this id.
+fn has_id(found: &Result<Found, HostError>, id: JobId) -> bool {
+    let Ok(Found::Bytes(bytes)) = found else { return false };
+    let note = serde_json::from_slice::<Submitted>(bytes);
+    note.is_ok_and(|note| note.job_id == id || note.further.contains(&id))
 }
 
 fn damaged(path: &Path, error: &serde_json::Error) -> Error {

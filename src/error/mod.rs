@@ -1,6 +1,7 @@
 //! What can go wrong, and what to do about it.
 
 mod job;
+mod last_known;
 mod submit;
 
 use std::error::Error as StdError;
@@ -20,6 +21,7 @@ pub use crate::host::{HostError, Unfit};
 use crate::printable::Printable;
 pub use crate::slurmfile::{Problem, SlurmfileError};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
+pub use last_known::LastKnown;
 pub(crate) use submit::limit_in;
 pub use submit::{Refusal, SubmitError};
 
@@ -99,20 +101,30 @@ pub enum Error {
     #[error(transparent)]
     Job(Box<JobError>),
     /// The job had not ended in the time given.
-    #[error("job {id} did not end within {} s; it goes on", waited.as_secs_f64())]
+    #[error("job {id} did not end within {} s: {known}", waited.as_secs_f64())]
     StillRunning {
         /// The job.
         id: JobId,
         /// How long it was waited for.
         waited: Duration,
+        /// What is known of it: it may run, wait, or be out of sight.
+        known: Box<LastKnown>,
     },
     /// No job is known by the id that was given.
-    #[error("no job `{wanted}` is known {place}")]
+    #[error("no job `{}` is known: {}", Printable(wanted), Printable(said))]
     NoSuchJob {
         /// What was looked for.
         wanted: String,
-        /// Where it was looked for.
-        place: String,
+        /// Which sources were asked, and what each said.
+        said: String,
+    },
+    /// A source that may know the job could not answer, and the others do not know it.
+    #[error("it is not known what became of job {id}: {}", Printable(said))]
+    Unclear {
+        /// The job.
+        id: JobId,
+        /// Which sources were asked, and what each said.
+        said: String,
     },
     /// The job is one of another task than the one asked for.
     #[error("{} runs the task `{}`, not `{expected}`", id.map_or_else(|| "it".to_owned(), |id| format!("job {id}")), Printable(found))]
@@ -123,6 +135,16 @@ pub enum Error {
         expected: &'static str,
         /// The task that it runs.
         found: String,
+    },
+    /// The job is an array where a single job was asked for, or a single job where an array was.
+    #[error("`{}` is {}", Printable(wanted), Printable(found))]
+    OtherKind {
+        /// What was looked for.
+        wanted: String,
+        /// What it is.
+        found: String,
+        /// How to attach to it.
+        hint: String,
     },
     /// A file or a command of the cluster could not be used.
     #[error(transparent)]
@@ -233,10 +255,14 @@ impl Error {
             }
             Self::Registry(error) => error.hint(),
             Self::Argument { source, .. } => source.hint(),
-            Self::Config { hint, .. } => hint,
+            Self::Config { hint, .. } | Self::OtherKind { hint, .. } => hint,
             Self::Submit(error) => return error.hint(),
             Self::Job(error) => return error.hint(),
+            Self::StillRunning { known, .. } if known.doubt.is_some() => {
+                "wait again: a job that no source knows is given up after some minutes"
+            }
             Self::StillRunning { .. } => "wait again, or end it with cancel()",
+            Self::Unclear { .. } => "ask again once that source answers",
             Self::NoSuchJob { .. } => {
                 "Slurm forgets jobs; the submission's id (YYYYmmdd_HHMMSS_xxxxxxxx) works as long as its directory exists"
             }

@@ -201,10 +201,10 @@ impl SubmitError {
             Self::Host(error) => error.hint(),
             Self::Refused { refusal, .. } => refusal.hint().map(str::to_owned),
             Self::Unknown { pre_id, .. } => {
-                Some(format!("look for it: squeue --me -t all -o '%A %T %o' | grep {pre_id}"))
+                Some(format!("look for it: squeue --me -a -t all -o '%A %T %o' | grep {pre_id}"))
             }
             Self::NoJobId { .. } => Some(
-                "is sbatch a wrapper at this site? look for the job with squeue --me".to_owned(),
+                "is sbatch a wrapper at this site? look for the job with squeue --me -a".to_owned(),
             ),
             Self::Supervisor { .. } => {
                 Some("see supervisor.log below .local in the job base directory".to_owned())

@@ -31,6 +31,13 @@ pub struct JobHandle {
 pub enum JobRef {
     /// The id that Slurm gave.
     Id(JobId),
+    /// An element of an array, as squeue names it: `123_4`.
+    Element {
+        /// The array's id.
+        array: JobId,
+        /// The indices, as they were written.
+        indices: String,
+    },
     /// The id of the submission.
     PreId(PreId),
     /// A handle of another process.
@@ -71,12 +78,16 @@ impl From<JobHandle> for JobRef {
 
 impl From<&str> for JobRef {
     fn from(text: &str) -> Self {
-        let pre_id = || text.parse().map(Self::PreId).ok();
-        text.parse()
-            .map(Self::Id)
-            .ok()
-            .or_else(pre_id)
-            .unwrap_or_else(|| Self::Unknown(text.to_owned()))
+        if let Ok(id) = text.parse() {
+            return Self::Id(id);
+        }
+        if let Ok(pre_id) = text.parse() {
+            return Self::PreId(pre_id);
+        }
+        let element = text.split_once('_').and_then(|(array, indices)| {
+            Some(Self::Element { array: array.parse().ok()?, indices: indices.to_owned() })
+        });
+        element.unwrap_or_else(|| Self::Unknown(text.to_owned()))
     }
 }
 

@@ -14,7 +14,7 @@ use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome, RunReport};
 use slurm_core::state::JobState;
 
-use crate::backend::Asked;
+use crate::backend::{Asked, Cancelled};
 use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
@@ -85,7 +85,8 @@ impl<T> Job<T> {
     /// Returns the job's state as of now: at most one read and one question to the backend.
     ///
     /// # Errors
-    /// If the backend cannot be asked, or does not know the job.
+    /// If the backend cannot be asked. [`Error::NoSuchJob`] if every source has answered and none knows the job,
+    /// [`Error::Unclear`] if one that may know it did not answer.
     pub fn state(&self) -> Result<JobState> {
         self.check_is_real()?;
         if let Some(verdict) = self.watch.verdict() {
@@ -96,17 +97,19 @@ impl<T> Job<T> {
             return Ok(conclude::state_of(&Verdict::Outcome(Arc::new(bytes))));
         }
         let id = self.id();
-        match backend.survey(&[Asked::job(id)])?.seen.remove(&id) {
+        let mut survey = backend.survey(&[Asked::job(id)])?;
+        match survey.seen.remove(&id) {
             Some(sighting) => Ok(sighting.state),
-            None => Err(Error::NoSuchJob {
-                wanted: id.to_string(),
-                place: "to the queue or the accounting any more".to_owned(),
-            }),
+            None => Err(survey.testimony.absence_of(id)),
         }
     }
 
-    /// Returns whether the job has ended, or is not known any more.
+    /// Returns whether the job is over: it has ended, or every source says that there is no such job.
     pub(crate) fn has_ended(&self) -> Result<bool> {
+        // A job that was given up is over, although no source has seen its end.
+        if let Some(verdict) = self.watch.verdict() {
+            return verdict.map(|_| true);
+        }
         match self.state() {
             Ok(state) => Ok(state.is_terminal()),
             Err(Error::NoSuchJob { .. }) => Ok(true),
@@ -156,14 +159,33 @@ impl<T> Job<T> {
     /// submitted and that have not ended, also if the workflow itself has.
     ///
     /// # Errors
-    /// If the backend cannot be asked.
+    /// If the backend cannot be asked. [`Error::NoSuchJob`] if it does not know the job, and nothing says that
+    /// the job has ended.
     pub fn cancel(&self) -> Result<()> {
         self.check_is_real()?;
-        self.cluster.backend().cancel(self.id(), None)?;
-        if workflow::is_plain(&self.handle.task) {
+        let cancelled = match self.cluster.backend().cancel(self.id(), None)? {
+            Cancelled::Done => Ok(()),
+            Cancelled::Unknown => self.check_is_over(),
+        };
+        // Its jobs may live, whatever became of itself.
+        if !workflow::is_plain(&self.handle.task) {
+            let (asked, dir) = (Asked::job(self.id()), &self.handle.dir);
+            workflow::cancel_children(&self.cluster, &[asked], dir, None)?;
+        }
+        cancelled
+    }
+
+    /// Says so if nothing tells that the job, which could not be cancelled, has ended.
+    fn check_is_over(&self) -> Result<()> {
+        if self.watch.verdict().is_some() {
             return Ok(());
         }
-        workflow::cancel_children(&self.cluster, &[Asked::job(self.id())], &self.handle.dir, None)
+        let state = self.state()?;
+        if state.is_terminal() {
+            return Ok(());
+        }
+        let said = format!("scancel does not know it, although it is {state}");
+        Err(Error::Unclear { id: self.id(), said })
     }
 
     /// Returns what was submitted: the options with where each came from, and the script.
@@ -203,9 +225,10 @@ impl<T> Job<T> {
         let poller = self.cluster.poller();
         let _watch = poller.watch(self.watch.clone())?;
         let waited = limit.unwrap_or_default();
-        let verdict = poller
-            .wait(deadline, || self.watch.verdict())
-            .unwrap_or(Err(Error::StillRunning { id: self.id(), waited }));
+        let verdict = poller.wait(deadline, || self.watch.verdict()).unwrap_or_else(|| {
+            let known = Box::new(self.watch.last_known());
+            Err(Error::StillRunning { id: self.id(), waited, known })
+        });
         if let Ok(verdict) = &verdict {
             let ended =
                 || self.cluster.callbacks().on_ended(&self.handle, || conclude::state_of(verdict));

@@ -14,13 +14,17 @@ use std::time::{Duration, Instant};
 use slurm_core::state::JobState;
 
 use crate::backend::{Cadence, Said, Sighting, Source, Testimony};
+use crate::error::LastKnown;
 
 /// What has been seen of a job, or of an element of an array.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fate {
     last: Option<Sighting>,
+    seen_at: Option<Instant>,
     ended: Option<(Sighting, Instant)>,
     absent: Option<Absence>,
+    /// Since when the queue does not answer, and its words.
+    silence: Option<(Instant, String)>,
 }
 
 /// That the queue, which has answered, does not list the job.
@@ -59,6 +63,7 @@ impl Fate {
     /// Returns whether it is news.
     pub(crate) fn take_in(&mut self, sighting: Option<&Sighting>, testimony: &Testimony) -> bool {
         let now = Instant::now();
+        self.silence = None;
         self.absent = match sighting {
             // Jobs end there late, or never: a controller that lost its state has no end to report.
             Some(seen) if seen.source == Source::Accounting && !seen.is_end() => {
@@ -72,6 +77,7 @@ impl Fate {
         let Some(sighting) = sighting else { return false };
         let news = self.last.as_ref().map(|last| &last.state) != Some(&sighting.state);
         self.last = Some(sighting.clone());
+        self.seen_at = Some(now);
         self.ended = sighting.is_end().then(|| {
             let since = self.ended.as_ref().map_or(now, |(_, since)| *since);
             (sighting.clone(), since)
@@ -88,14 +94,40 @@ impl Fate {
         Absence { since, everywhere, testimony }
     }
 
-    /// Takes in that the queue did not answer.
-    pub(crate) fn unanswered(&mut self) {
+    /// Takes in that the queue did not answer, and why.
+    pub(crate) fn unanswered(&mut self, why: &str) {
         self.absent = None;
+        let since = self.silence.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+        self.silence = Some((since, why.to_owned()));
+    }
+
+    /// Returns what is known of a job that is still waited for.
+    pub(crate) fn last_known(&self) -> LastKnown {
+        let last = self.last.as_ref();
+        let doubt = match (&self.silence, &self.absent) {
+            (Some((since, why)), _) => {
+                Some(format!("for {} s nothing has answered: {why}", since.elapsed().as_secs()))
+            }
+            (None, Some(absent)) => Some(absent.testimony.to_string()),
+            (None, None) => None,
+        };
+        LastKnown {
+            state: last.map(|seen| seen.state.clone()),
+            reason: last.and_then(|seen| seen.reason.clone()),
+            node: last.and_then(|seen| seen.nodes.clone()),
+            seen: self.seen_at.map(|at| at.elapsed()),
+            doubt,
+        }
     }
 
     /// Returns whether it has ended, as far as was seen.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()
+    }
+
+    /// Returns whether the queue has answered and does not list it.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.absent.is_some()
     }
 
     /// Returns whether it waits or runs, by what was seen last.
@@ -188,8 +220,31 @@ mod tests {
             what_is_lost(&fate, AT_ONCE).as_deref(),
             Some("squeue does not list it; sacct failed: refused")
         );
-        fate.unanswered();
+        fate.unanswered("no answer");
         assert_eq!(what_is_lost(&fate, AT_ONCE), None, "without the queue nothing is decided");
+    }
+
+    #[test]
+    fn what_is_told_of_a_job_that_goes_on_is_what_the_sources_say() {
+        let mut fate = Fate::default();
+        assert_eq!(fate.last_known().to_string(), "nothing has been heard of it yet");
+        let held =
+            Sighting { reason: Some("JobHeldUser".to_owned()), ..Sighting::of(JobState::Pending) };
+        fate.take_in(Some(&held), &not_listed());
+        assert_eq!(fate.last_known().to_string(), "it has not started: PENDING (JobHeldUser)");
+        let running = Sighting { nodes: Some("n1".to_owned()), ..Sighting::of(JobState::Running) };
+        fate.take_in(Some(&running), &not_listed());
+        assert_eq!(fate.last_known().to_string(), "it is RUNNING on n1");
+        fate.take_in(None, &not_listed().with("sacct", Said::Failed("refused".to_owned())));
+        assert_eq!(
+            fate.last_known().to_string(),
+            "squeue does not list it; sacct failed: refused; 0 s ago it was RUNNING on n1"
+        );
+        fate.unanswered("squeue failed: timed out");
+        assert_eq!(
+            fate.last_known().to_string(),
+            "for 0 s nothing has answered: squeue failed: timed out; 0 s ago it was RUNNING on n1"
+        );
     }
 
     #[test]

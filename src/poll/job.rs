@@ -13,7 +13,7 @@ use super::{End, Fate, Obstacle, Subject};
 use crate::array::Progress;
 use crate::backend::{Asked, Cadence, Survey};
 use crate::conclude;
-use crate::error::{Error, HostError};
+use crate::error::{Error, HostError, LastKnown};
 use crate::host::{Found, Look};
 
 /// How a job ended, before anybody has looked into it.
@@ -58,6 +58,11 @@ impl JobWatch {
     pub(crate) fn verdict(&self) -> Option<Result<&Verdict, Error>> {
         let known = self.verdict.get()?;
         Some(known.as_ref().map_err(|obstacle| obstacle.clone().into()))
+    }
+
+    /// Returns what is known of the job while it is waited for.
+    pub(crate) fn last_known(&self) -> LastKnown {
+        self.notes().fate.last_known()
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -128,8 +133,8 @@ impl Subject for JobWatch {
         self.notes().fate.take_in(survey.seen.get(&self.job), &survey.testimony)
     }
 
-    fn unanswered(&self) {
-        self.notes().fate.unanswered();
+    fn unanswered(&self, why: &str) {
+        self.notes().fate.unanswered(why);
     }
 
     fn unanswerable(&self, obstacle: &Obstacle) {
@@ -188,7 +193,7 @@ mod tests {
     #[test]
     fn an_outage_after_an_absence_is_no_loss() {
         let watch = absent_once();
-        watch.unanswered();
+        watch.unanswered("no answer");
         assert!(!is_lost(&watch));
     }
 

@@ -56,8 +56,8 @@ pub(crate) trait Subject: fmt::Debug + Send + Sync {
     /// Takes in what the backend said, and returns whether that is news.
     fn seen(&self, survey: &Survey) -> bool;
 
-    /// Takes in that the backend did not answer: that time is no time of absence.
-    fn unanswered(&self);
+    /// Takes in that the backend did not answer, and why: that time is no time of absence.
+    fn unanswered(&self, why: &str);
 
     /// Takes in that the backend can never be asked.
     fn unanswerable(&self, obstacle: &Obstacle);
@@ -262,7 +262,8 @@ impl Shared {
                     return Err(obstacle);
                 }
                 log::warn!("will ask again: {error}");
-                open.iter().for_each(|subject| subject.unanswered());
+                let why = error.to_string();
+                open.iter().for_each(|subject| subject.unanswered(&why));
                 return Ok(());
             }
         };

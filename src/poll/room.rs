@@ -60,7 +60,7 @@ impl Room {
         });
         for (job, reason) in found {
             match backend.cancel(job, None) {
-                Ok(()) => drop(self.notes().given_up.insert(job, reason)),
+                Ok(_) => drop(self.notes().given_up.insert(job, reason)),
                 Err(error) => {
                     log::warn!("will try again to cancel job {job}, which has no room: {error}");
                     self.notes().due.insert(job, Instant::now() + FIRST);

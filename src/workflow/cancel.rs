@@ -10,7 +10,7 @@ use slurm_core::registry::Registry;
 use slurm_core::task::TaskKind;
 
 use super::{item_dir, journal, state_dir_of};
-use crate::backend::{Asked, Survey};
+use crate::backend::{Asked, Cancelled, Survey};
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::host::{Found, Look};
@@ -95,7 +95,13 @@ fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<
     let dir = &child.dir;
     let mut told = ids.to_vec();
     if backend.host().read(&dir.result(), 0)?.is_none() {
-        ids.iter().try_for_each(|id| backend.cancel(*id, None))?;
+        for id in ids {
+            if backend.cancel(*id, None)? == Cancelled::Unknown {
+                log::warn!(
+                    "job {id} of the workflow is not known any more, so it was not cancelled"
+                );
+            }
+        }
         // What of an array was tried again.
         told.extend(cluster.cancel_attempts(dir)?);
     }

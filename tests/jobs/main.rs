@@ -14,6 +14,7 @@ mod cuts;
 mod faults;
 mod graph;
 mod items;
+mod known;
 mod local;
 mod logger;
 mod logging;
@@ -60,6 +61,7 @@ fn main() {
     trials.extend(arrays::trials());
     trials.extend(retries::trials());
     trials.extend(items::trials());
+    trials.extend(known::trials());
     trials.extend(faults::trials());
     trials.extend(local::trials());
     trials.extend(logs::trials());

@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `attempt` | one submission of items, and its elements |
 //! | `news` | what is found and said of it |
+//! | `notes` | what was cancelled |
 
 mod attempt;
 mod news;
+mod notes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use slurm_core::state::JobState;
 
 use super::ArrayHandle;
-use crate::backend::Sighting;
+use crate::backend::{Asked, Sighting};
 use crate::poll::End;
 
 pub(super) use attempt::{Attempt, Element, ranges};
@@ -56,6 +58,10 @@ pub(super) struct State {
     slots: Vec<Slot>,
     /// The items in the order in which they ended.
     pub(super) ended: Vec<u64>,
+    /// What was cancelled, by this process or by the notes of others.
+    cancelled: Vec<Asked>,
+    /// The notes in the array's directory that tell of it, and whether each was read.
+    notes: BTreeMap<String, bool>,
     succeeded: usize,
     failed: usize,
 }
@@ -81,7 +87,8 @@ impl State {
     pub(super) fn new(signature: u64, items: u64) -> Self {
         let slots = vec![Slot::Open; items as usize];
         let (attempts, ended) = (Vec::new(), Vec::new());
-        Self { signature, attempts, slots, ended, succeeded: 0, failed: 0 }
+        let (cancelled, notes) = (Vec::new(), BTreeMap::new());
+        Self { signature, attempts, slots, ended, cancelled, notes, succeeded: 0, failed: 0 }
     }
 
     /// Takes in a segment in two parts, as of each attempt of two; for the fuzz targets.

@@ -6,8 +6,9 @@ use slurm_core::codec;
 use slurm_core::outcome::{Failure, FailureKind, RunReport};
 use slurm_core::segment::{HEADER, RecordKind, Records, check_header};
 
+use super::notes::sighting_of;
 use super::{Attempt, Element, Slot, State};
-use crate::backend::{Cadence, Sighting, Survey};
+use crate::backend::{Cadence, Sighting, Source, Survey};
 
 impl State {
     /// Returns the segments that may grow: their element and how much of each is known.
@@ -120,17 +121,25 @@ impl State {
                     }
                 }
                 let elements = attempt.elements.iter_mut().skip(part.first as usize);
-                for (element, seen) in elements.zip(seen).filter(|(element, _)| element.open > 0) {
-                    news |= element.fate.take_in(seen, &survey.testimony);
+                let open = (0..).zip(elements.zip(seen)).filter(|(_, (of, _))| of.open > 0);
+                for (index, (element, seen)) in open {
+                    // An order of ours explains why a source has forgotten the element, or has no end of it.
+                    let noted = match seen {
+                        Some(seen) if seen.source != Source::Accounting || seen.is_end() => None,
+                        _ => sighting_of(&self.cancelled, part.job, index),
+                    };
+                    news |= element.fate.take_in(noted.as_ref().or(seen), &survey.testimony);
                 }
             }
         }
         news
     }
 
-    pub(in crate::array) fn unanswered(&mut self) {
+    pub(in crate::array) fn unanswered(&mut self, why: &str) {
         let elements = self.attempts.iter_mut().flat_map(|attempt| &mut attempt.elements);
-        elements.filter(|element| element.open > 0).for_each(|element| element.fate.unanswered());
+        elements
+            .filter(|element| element.open > 0)
+            .for_each(|element| element.fate.unanswered(why));
     }
 
     /// Gives up the items of elements that have ended without them.

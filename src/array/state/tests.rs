@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
 use slurm_core::codec;
@@ -7,7 +8,7 @@ use slurm_core::segment::{RecordKind, header, push_record};
 use slurm_core::spec::Shares;
 
 use super::*;
-use crate::backend::{Cadence, Survey};
+use crate::backend::{Asked, Cadence, Survey};
 
 fn state(items: u64) -> State {
     let mut state = State::new(7, items);
@@ -151,4 +152,33 @@ fn what_is_said_of_an_array_holds_for_elements_without_a_line_of_their_own() {
     assert_eq!(last(0), Some(JobState::Cancelled));
     assert_eq!(last(1), Some(JobState::Running));
     assert_eq!(last(2), Some(JobState::Cancelled));
+}
+
+#[test]
+fn elements_that_were_cancelled_and_forgotten_are_cancelled() {
+    let mut state = State::new(7, 3);
+    let shares = Shares { selected: None, count: 3, per_element: 1 };
+    let job = "9".parse().unwrap();
+    state.begin(Attempt::new(JobDir::at("/array"), shares, &[(job, 3)]));
+    let looks = |state: &State| {
+        let mut looks = Vec::new();
+        state.look_for_notes(&mut looks);
+        looks.len()
+    };
+    let elements: HashMap<_, _> =
+        [(job, vec![(vec![(2, 2)], Sighting::of(JobState::Running))])].into();
+    let forgotten = || Survey { elements: elements.clone(), ..Survey::default() };
+    assert_eq!(looks(&state), 0, "nothing is out of sight");
+    state.seen(&forgotten());
+    assert_eq!(looks(&state), 1, "the directory is listed");
+    state.listed_notes(vec!["cancelled-1".to_owned(), "script.sh".to_owned()]);
+    assert_eq!(looks(&state), 2, "and the note is read");
+    let note = [Asked { job, elements: Some(vec![(1, 2)]) }];
+    state.read_note("cancelled-1", &serde_json::to_vec(&note).unwrap());
+    assert_eq!(looks(&state), 1, "once");
+    state.seen(&forgotten());
+    let last = |item| state.last_seen(item).map(|seen| seen.state.clone());
+    assert_eq!(last(0), None, "nobody cancelled it");
+    assert_eq!(last(1), Some(JobState::Cancelled));
+    assert_eq!(last(2), Some(JobState::Running), "the queue is believed first");
 }

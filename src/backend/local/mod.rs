@@ -30,7 +30,7 @@ use slurm_core::options::{OptionSet, Release};
 
 use self::client::Client;
 use self::protocol::{Reply, Request, Status};
-use super::{Asked, Backend, Cadence, Indices, Said, Submission, Survey, Testimony};
+use super::{Asked, Backend, Cadence, Cancelled, Indices, Said, Submission, Survey, Testimony};
 use crate::array::Limits;
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, LocalHost};
@@ -156,9 +156,9 @@ impl Backend for Local {
         }
     }
 
-    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<(), Error> {
+    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<Cancelled, Error> {
         match self.ask(&Request::Cancel { job, elements: elements.cloned() })? {
-            Reply::Done => Ok(()),
+            Reply::Done => Ok(Cancelled::Done),
             other => Err(unexpected(&other)),
         }
     }

@@ -17,7 +17,7 @@ use once_cell::sync::OnceCell;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::options::{OptionSet, Release};
 
-use super::{Asked, Backend, Cadence, Indices, Submission, Survey, written};
+use super::{Asked, Backend, Cadence, Cancelled, Indices, Submission, Survey, written};
 use crate::array::Limits;
 use crate::cluster::BackendKind;
 use crate::error::{Error, SubmitError};
@@ -112,15 +112,19 @@ impl Backend for Slurm {
         queue::survey(self, asked)
     }
 
-    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<(), Error> {
+    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<Cancelled, Error> {
         let of_array = |elements| format!("{job}_[{}]", written(elements));
         let target = elements.map_or_else(|| job.to_string(), of_array);
-        let command = CommandLine::new("scancel").arg(target).within(QUERY_LIMIT);
+        // Up to 22.05 only a talkative scancel tells that there is no such job.
+        let command = CommandLine::new("scancel").args(["-v", &target]).within(QUERY_LIMIT);
         let output = self.host.run(&command)?;
-        let gone =
-            ["Invalid job id", "already completing", "Job/step already completing or completed"];
-        if output.status.success() || gone.iter().any(|words| output.stderr.contains(words)) {
-            Ok(())
+        let tells = |words: &str| output.stderr.contains(words);
+        if tells("already completing") {
+            Ok(Cancelled::Done)
+        } else if tells("Invalid job id") {
+            Ok(Cancelled::Unknown)
+        } else if output.status.success() {
+            Ok(Cancelled::Done)
         } else {
             Err(refused(&command, &output))
         }

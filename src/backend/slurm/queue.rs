@@ -95,7 +95,11 @@ pub(super) fn script_of(slurm: &Slurm, job: JobId) -> Result<Option<PathBuf>, Er
 
 fn script_path(text: &str) -> Option<PathBuf> {
     let path = Path::new(text.trim());
-    (path.is_absolute() && path.ends_with("script.sh")).then(|| path.to_owned())
+    let name = path.file_name().and_then(|name| name.to_str())?;
+    // The further arrays of a submission have scripts of their own.
+    let part = name.strip_prefix("script").and_then(|rest| rest.strip_suffix(".sh"))?;
+    let number = part.strip_prefix('-').map(|number| number.parse::<u32>().is_ok());
+    (path.is_absolute() && number.unwrap_or(part.is_empty())).then(|| path.to_owned())
 }
 
 fn output(slurm: &Slurm, command: &CommandLine) -> Result<String, Error> {
@@ -110,6 +114,8 @@ mod tests {
     #[test]
     fn only_a_script_of_ours_counts_as_one() {
         assert!(script_path("/home/me/slurm_jobs/train/x/script.sh").is_some());
+        assert!(script_path("/home/me/slurm_jobs/train/x/script-2.sh").is_some());
+        assert!(script_path("/home/me/scripts.sh").is_none());
         assert!(script_path("wrap").is_none());
         assert!(script_path("(null)").is_none());
     }

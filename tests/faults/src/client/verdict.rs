@@ -64,7 +64,7 @@ impl Kind {
                 JobErrorKind::NotRequeued { .. } => Self::NotRequeued,
                 JobErrorKind::NodeFailed => Self::NodeFailed,
                 JobErrorKind::DependencyFailed { .. } => Self::DependencyFailed,
-                JobErrorKind::Lost => Self::Lost,
+                JobErrorKind::Lost { .. } => Self::Lost,
                 JobErrorKind::Corrupt { .. } | JobErrorKind::VersionMismatch { .. } => {
                     Self::Corrupt
                 }

@@ -1,0 +1,287 @@
+//! What is known of a job where a source does not list it, cannot answer or tells half.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use slurm::{BackendKind, Cluster, Error, JobArray, JobErrorKind, JobId};
+
+use crate::common::{PATIENCE, Site, kind_of, login_node, on, on_both, until};
+use crate::on_slurm::wrapper;
+use crate::tasks::*;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let slurm = |name, body| on(BackendKind::Slurm, name, body);
+    let ssh = |name, body| on(BackendKind::Ssh, name, body);
+    let mut trials = vec![
+        slurm("a_pending_array_that_was_cancelled_is_cancelled", a_pending_array),
+        slurm("elements_that_slurm_forgot_are_cancelled_for_every_handle", forgotten_elements),
+        slurm("a_running_job_says_where_and_a_held_one_why", what_goes_on),
+        ssh("an_array_that_only_the_accounting_knows_is_cancelled", an_array_in_accounting),
+        ssh("a_failed_dependency_is_told_from_the_accounting_alone", a_failed_dependency),
+        ssh("jobs_in_hidden_partitions_are_found", hidden_partitions),
+        ssh("a_sacct_that_fails_for_lists_is_asked_one_by_one", a_list_that_fails),
+        ssh("a_cancellation_of_what_nobody_knows_is_no_success", an_unknown_job),
+        ssh("a_source_that_fails_leaves_open_what_it_knows", a_source_that_fails),
+        ssh("a_job_that_slurm_forgot_is_found_by_its_id", a_forgotten_job),
+    ];
+    trials.extend(on_both("whatever_squeue_shows_can_be_attached_to", attach_to_anything));
+    trials
+}
+
+fn array_of(site: &Site, items: i64) -> JobArray<i64> {
+    square::map(0..items).begin("now+1hour").submit(&site.cluster).unwrap()
+}
+
+fn id_of(array: &JobArray<i64>) -> JobId {
+    array.job_ids().next().unwrap()
+}
+
+/// Waits for items and asserts that each was cancelled.
+fn assert_cancelled(array: &JobArray<i64>, items: std::ops::Range<usize>) {
+    let is_over = || array.refresh().is_ok_and(|progress| progress.ended() >= items.len());
+    until("the items have ended", is_over);
+    for (item, result) in array.try_results().unwrap().into_iter().enumerate() {
+        let Err(Error::Job(error)) = result else { panic!("item {item}: {result:?}") };
+        assert_eq!(error.kind, JobErrorKind::Cancelled, "item {item}: {error}");
+    }
+}
+
+fn scancel(arguments: &[&str]) {
+    assert!(Command::new("scancel").args(arguments).status().unwrap().success());
+}
+
+fn a_pending_array(site: &Site) {
+    let by_items = array_of(site, 6);
+    let by_element = array_of(site, 6);
+    let by_state = array_of(site, 6);
+    by_items.cancel_items(0..6).unwrap();
+    scancel(&[&format!("{}_[0-5]", id_of(&by_element))]);
+    scancel(&["-t", "PENDING", &id_of(&by_state).to_string()]);
+    for array in [&by_items, &by_element, &by_state] {
+        assert_cancelled(array, 0..6);
+    }
+}
+
+fn forgotten_elements(site: &Site) {
+    let array = array_of(site, 6);
+    array.cancel_items(0..2).unwrap();
+    let notes = || {
+        let files = fs::read_dir(array.job_dir()).unwrap().flatten();
+        files.filter(|file| file.file_name().to_string_lossy().starts_with("cancelled-")).count()
+    };
+    assert_eq!(notes(), 1);
+    let other = site.cluster.attach_array::<square>(array.handle()).unwrap();
+    let began = Instant::now();
+    for handle in [&array, &other] {
+        let stream = handle.stream().unwrap();
+        let ended: Vec<_> = stream.take(2).collect();
+        for (item, result) in ended {
+            let Err(Error::Job(error)) = result else { panic!("item {item}: {result:?}") };
+            assert!(item < 2 && error.kind == JobErrorKind::Cancelled, "item {item}: {error}");
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(55), "they were waited for as if lost");
+    array.cancel().unwrap();
+}
+
+fn what_goes_on(site: &Site) {
+    let running = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
+    until("the job runs", || running.stderr().unwrap().contains("waiting"));
+    let known = |job: &slurm::Job<bool>| {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let Err(Error::StillRunning { known, .. }) = job.result_within(Duration::from_secs(2))
+            else {
+                panic!("it has ended");
+            };
+            if known.state.is_some() || Instant::now() > deadline {
+                break known;
+            }
+        }
+    };
+    let seen = known(&running);
+    assert!(seen.to_string().starts_with("it is RUNNING on n"), "{seen}");
+    running.cancel().unwrap();
+    let held = wait_for::job(site.path("never")).hold(true).submit(&site.cluster).unwrap();
+    let seen = known(&held);
+    assert_eq!(seen.to_string(), "it has not started: PENDING (JobHeldUser)");
+    held.cancel().unwrap();
+}
+
+/// A cluster whose commands are those of `dir` where it has them.
+fn behind(site: &Site, dir: &Path) -> Cluster {
+    let login = login_node().slurm_bin_dir(dir.to_str().unwrap());
+    Cluster::builder().ssh(login).job_base_dir(site.base.path()).build().unwrap()
+}
+
+/// Lets squeue list nothing once the file `forgotten` is there.
+fn forgetful(site: &Site) -> std::path::PathBuf {
+    let script =
+        format!("[ -e {} ] && exit 0\nexec \"$real\" \"$@\"", site.path("forgotten").display());
+    wrapper(site, "squeue", &script)
+}
+
+fn forget(site: &Site) {
+    fs::write(site.path("forgotten"), "").unwrap();
+}
+
+fn an_array_in_accounting(site: &Site) {
+    let array = array_of(site, 6);
+    scancel(&["-t", "PENDING", &id_of(&array).to_string()]);
+    forget(site);
+    let cluster = behind(site, &forgetful(site));
+    let later = cluster.attach_array::<square>(array.handle()).unwrap();
+    assert_cancelled(&later, 0..6);
+}
+
+fn a_failed_dependency(site: &Site) {
+    let first = exit_with::job(3).submit(&site.cluster).unwrap();
+    let second = add::job(1, 2).after(&first).submit(&site.cluster).unwrap();
+    let many = square::map(0..3).after(&first).submit(&site.cluster).unwrap();
+    assert_eq!(kind_of(&first), JobErrorKind::Died);
+    let cancelled = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap();
+    cancelled.cancel().unwrap();
+    until("the second has ended", || second.state().is_ok_and(|state| state.is_terminal()));
+    forget(site);
+    let cluster = behind(site, &forgetful(site));
+    let attached = cluster.attach::<add>(second.handle()).unwrap();
+    let kind = kind_of(&attached);
+    let JobErrorKind::DependencyFailed { upstream } = &kind else { panic!("{kind:?}") };
+    assert_eq!(upstream[0].job, first.id());
+    let attached = cluster.attach_array::<square>(many.handle()).unwrap();
+    for result in attached.try_results().unwrap() {
+        let Err(Error::Job(error)) = result else { panic!("{result:?}") };
+        assert!(matches!(error.kind, JobErrorKind::DependencyFailed { .. }), "{error}");
+    }
+    let attached = cluster.attach::<add>(cancelled.handle()).unwrap();
+    assert_eq!(kind_of(&attached), JobErrorKind::Cancelled);
+}
+
+fn no_accounting(site: &Site) {
+    wrapper(site, "sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1");
+}
+
+fn hidden_partitions(site: &Site) {
+    // A squeue that lists jobs in hidden partitions only if it is asked to, as the real one does.
+    let script = "case \" $* \" in *' -a '*) exec \"$real\" \"$@\";; esac";
+    let dir = wrapper(site, "squeue", script);
+    no_accounting(site);
+    let cluster = behind(site, &dir);
+    let job = wait_for::job(site.path("go")).submit(&cluster).unwrap();
+    job.state().unwrap();
+    assert_eq!(cluster.attach::<wait_for>(job.id()).unwrap().id(), job.id());
+    fs::write(site.path("go"), "").unwrap();
+    assert!(crate::common::result_of(&job));
+}
+
+fn a_list_that_fails(site: &Site) {
+    let jobs = [7, 8].map(|code| exit_with::job(code).submit(&site.cluster).unwrap());
+    jobs.iter().for_each(|job| assert_eq!(kind_of(job), JobErrorKind::Died));
+    forget(site);
+    let dir = forgetful(site);
+    let script = "before=; for word; do\n\
+                  case $before$word in -j*,*) echo 'Problem talking to the database: Connection refused' >&2; exit 1;; esac\n\
+                  before=$word; done\nexec \"$real\" \"$@\"";
+    wrapper(site, "sacct", script);
+    let cluster = behind(site, &dir);
+    let again = jobs.map(|job| cluster.attach::<exit_with>(job.handle()).unwrap());
+    let both: Vec<&dyn slurm::Submitted> =
+        again.iter().map(|job| job as &dyn slurm::Submitted).collect();
+    let _watched = slurm::as_completed(&both).unwrap();
+    for (job, code) in again.iter().zip([7, 8]) {
+        let error = crate::common::error_of(job);
+        assert_eq!(
+            (&error.kind, error.job.exit_code),
+            (&JobErrorKind::Died, Some(code)),
+            "{error}"
+        );
+    }
+}
+
+fn an_unknown_job(site: &Site) {
+    let job = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap();
+    let dir = forgetful(site);
+    no_accounting(site);
+    let script =
+        "echo \"scancel: error: Kill job error on job id $2: Invalid job id specified\" >&2";
+    wrapper(site, "scancel", script);
+    let cluster = behind(site, &dir);
+    let attached = cluster.attach::<add>(job.handle()).unwrap();
+    let error = attached.cancel().unwrap_err();
+    assert!(matches!(error, Error::Unclear { .. }), "it is pending: {error:?}");
+    forget(site);
+    let error = attached.cancel().unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, Error::NoSuchJob { .. }), "{error:?}");
+    assert!(said.contains("squeue does not list it; sacct cannot tell"), "{said}");
+    let array = array_of(site, 3);
+    let attached = cluster.attach_array::<square>(array.handle()).unwrap();
+    let error = attached.cancel_items(0..3).unwrap_err();
+    assert!(matches!(error, Error::NoSuchJob { .. }), "{error:?}");
+    job.cancel().unwrap();
+    array.cancel().unwrap();
+    // What has ended is no error, whatever scancel says.
+    let ended = add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(crate::common::result_of(&ended), 3);
+    cluster.attach::<add>(ended.handle()).unwrap().cancel().unwrap();
+}
+
+fn a_source_that_fails(site: &Site) {
+    let job = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap();
+    let dir = forgetful(site);
+    wrapper(site, "sacct", "echo 'Connection refused' >&2; exit 1");
+    forget(site);
+    let attached = behind(site, &dir).attach::<add>(job.handle()).unwrap();
+    let error = attached.state().unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, Error::Unclear { .. }), "{error:?}");
+    assert!(said.contains("squeue does not list it; sacct failed"), "{said}");
+    let Err(Error::StillRunning { known, .. }) = attached.result_within(Duration::from_secs(3))
+    else {
+        panic!("it has ended");
+    };
+    assert!(known.to_string().contains("Connection refused"), "{known}");
+    job.cancel().unwrap();
+}
+
+fn a_forgotten_job(site: &Site) {
+    let job = add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(crate::common::result_of(&job), 3);
+    forget(site);
+    let dir = forgetful(site);
+    let script = "case \"$*\" in *SubmitLine*) echo 'sacct: fatal: Invalid field requested: \"SubmitLine\"' >&2; exit 1;; esac\n\
+                  exec \"$real\" \"$@\"";
+    wrapper(site, "sacct", script);
+    let attached = behind(site, &dir).attach::<add>(job.id()).unwrap();
+    assert_eq!(attached.pre_id(), job.pre_id());
+    assert_eq!(crate::common::result_of(&attached), 3);
+}
+
+fn attach_to_anything(site: &Site) {
+    let gate = site.path("gate");
+    let array = fail_or_wait::map((0..2).map(|n| (n, gate.clone()))).submit(&site.cluster).unwrap();
+    let id = array.job_ids().next().unwrap();
+    let cluster = &site.cluster;
+    for name in [id.to_string(), format!("{id}_1"), array.pre_id().to_string()] {
+        let error = cluster.attach::<fail_or_wait>(name.as_str()).unwrap_err();
+        let said = format!("{error} {}", error.hint().unwrap());
+        assert!(matches!(error, Error::OtherKind { .. }), "{error:?}");
+        assert!(said.contains("array of 2 calls") && said.contains("attach_array"), "{said}");
+        let found = cluster.attach_array::<fail_or_wait>(name.as_str()).unwrap();
+        assert_eq!(found.job_ids().next(), Some(id));
+    }
+    assert_eq!(cluster.attach_array::<fail_or_wait>(id).unwrap().len(), 2);
+    let job = add::job(1, 2).submit(cluster).unwrap();
+    let error = cluster.attach_array::<add>(job.id()).unwrap_err();
+    assert!(matches!(error, Error::OtherKind { .. }), "{error:?}");
+    for name in [job.id().to_string(), job.pre_id().to_string()] {
+        let error = cluster.attach::<exit_with>(name.as_str()).unwrap_err();
+        assert!(matches!(error, Error::OtherTask { .. }), "{name}: {error:?}");
+    }
+    let error = cluster.attach_array::<square>(array.pre_id()).unwrap_err();
+    assert!(matches!(error, Error::OtherTask { .. }), "{error:?}");
+    array.cancel().unwrap();
+}
