@@ -35,7 +35,8 @@ pub(crate) const INTERNAL: &str = "__slurm";
 /// `main`. Submitting from there is [`Error::TestHarness`], unless `runner_binary` names another program.
 ///
 /// # Errors
-/// [`Error::Registry`] if two tasks have one name, or the linker dropped one.
+/// [`Error::Registry`] if two tasks have one name, the linker dropped one, or a constant that an attribute names is
+/// no value of its option.
 pub fn init() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == INTERNAL) {

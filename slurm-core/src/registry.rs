@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use linkme::distributed_slice;
 use once_cell::sync::OnceCell;
 
-use crate::task::TaskEntry;
+use crate::options::lookup;
+use crate::task::{TaskEntry, TaskOption, TaskValue};
 
 /// A task that registered itself.
 #[derive(Debug)]
@@ -48,6 +49,18 @@ pub enum RegistryError {
         /// The names of the tasks.
         names: Vec<&'static str>,
     },
+    /// The constant that an attribute names is no value of its option.
+    #[error("{place}: option `{option}` of the task `{task}`: {reason}")]
+    Constant {
+        /// `file:line` of the attribute.
+        place: String,
+        /// The name of the task.
+        task: &'static str,
+        /// The key of the option.
+        option: &'static str,
+        /// What is wrong with the value.
+        reason: String,
+    },
 }
 
 impl RegistryError {
@@ -59,6 +72,7 @@ impl RegistryError {
                 "refer to an item of the crate that defines them (`use that_crate as _;`) and do \
                  not link with options that discard unused sections"
             }
+            Self::Constant { .. } => "correct the constant, or write the value into the attribute",
         }
     }
 }
@@ -67,8 +81,8 @@ impl Registry {
     /// Returns the tasks of this binary.
     ///
     /// # Errors
-    /// [`RegistryError`] if two tasks share a name or the linker dropped something; found at the first
-    /// call and again at every later one.
+    /// [`RegistryError`] if two tasks share a name, the linker dropped something, or a constant is no value of
+    /// the option that an attribute sets to it; found at the first call and again at every later one.
     pub fn get() -> Result<&'static Self, RegistryError> {
         static REGISTRY: OnceCell<Registry> = OnceCell::new();
         REGISTRY.get_or_try_init(|| {
@@ -89,6 +103,7 @@ impl Registry {
                 let [first, second] = places;
                 return Err(RegistryError::Duplicate { name: entry.name, first, second });
             }
+            check_constants(entry)?;
         }
         let unnamed = tasks.keys().filter(|name| !names.contains(name));
         let unregistered = names.iter().filter(|name| !tasks.contains_key(*name));
@@ -109,6 +124,24 @@ impl Registry {
     pub fn iter(&self) -> impl Iterator<Item = &'static TaskEntry> {
         self.tasks.values().copied()
     }
+}
+
+/// Checks what the compiler could not: it knows the grammars of integers and durations alone.
+fn check_constants(entry: &'static TaskEntry) -> Result<(), RegistryError> {
+    let wrong = |option: &TaskOption| {
+        let TaskValue::Constant(value) = option.value else { return None };
+        let read = lookup(option.key).map_err(|error| error.to_string());
+        let reason = read
+            .and_then(|spec| spec.parse_input(value()).map_err(|error| error.to_string()))
+            .err()?;
+        Some(RegistryError::Constant {
+            place: place(entry),
+            task: entry.name,
+            option: option.key,
+            reason,
+        })
+    };
+    entry.options.iter().find_map(wrong).map_or(Ok(()), Err)
 }
 
 fn place(entry: &TaskEntry) -> String {
@@ -147,6 +180,23 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "two tasks are named `app::train`: one at src/main.rs:3, one at src/main.rs:30"
+        );
+    }
+
+    #[test]
+    fn a_constant_that_is_no_value_is_named_with_its_place() {
+        static MAIL: [TaskOption; 1] = [TaskOption {
+            key: "mail_type",
+            value: TaskValue::Constant(|| ["END", "SOMETIMES"].into()),
+        }];
+        static ENTRY: TaskEntry = TaskEntry { options: &MAIL, ..entry("app::train", 3) };
+        let error = Registry::from_lists([&ENTRY].into_iter(), &["app::train"]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with(
+                "src/main.rs:3: option `mail_type` of the task `app::train`: `END,SOMETIMES`"
+            ),
+            "{text}"
         );
     }
 

@@ -99,7 +99,7 @@ pub enum TaskValue {
     Flag,
     /// A literal, in canonical form.
     Text(&'static str),
-    /// A constant of the program, checked when it was compiled.
+    /// A constant of the program, checked when the program starts.
     Constant(fn() -> OptionInput),
 }
 

@@ -1,8 +1,11 @@
 //! Checking a `const` while the program that holds it compiles.
+//!
+//! Attributes see the path of a `const` and not its value. What can be said of the value cheaply is said here, in a
+//! const context: whether an integer is in the option's range, whether a text can be a time or a size at all. The
+//! grammars themselves read the value when the program starts ([`Registry`](crate::registry::Registry)).
 
 use std::time::Duration;
 
-use super::fault::Fault;
 use super::kind::ValueKind;
 use super::spec::{Argument, OptionSpec};
 use super::table::find;
@@ -11,7 +14,7 @@ use super::types::{Memory, Walltime, datetime};
 
 /// The value of a `const` that an attribute names, of any type that [`OptionInput`] takes.
 ///
-/// Attributes see the path of a `const` and not its type; method resolution finds the right check.
+/// Method resolution finds the check for the type.
 ///
 /// ```
 /// use slurm_core::options::ConstInput;
@@ -32,231 +35,143 @@ use super::types::{Memory, Walltime, datetime};
 #[derive(Clone, Copy, Debug)]
 pub struct ConstInput<T>(pub T);
 
-const NOT_BOOLEAN: &str = "this option takes a value, not a boolean";
+type Check = Result<(), &'static str>;
+
 const NOT_DURATION: &str = "this option takes no duration";
 const NOT_LIST: &str = "this option takes one value, not a list";
 
-/// A fault of a value that is no text.
-const fn refuse(reason: &'static str) -> Result<(), Fault> {
-    Err(Fault::at(0, 0, reason))
-}
-
-impl ConstInput<&str> {
-    /// Checks the value against the option.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the value.
-    pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
-        spec.check(self.0)
-    }
-
-    /// Stops the compilation when the option does not take the value.
-    ///
-    /// # Panics
-    ///
-    /// Panics with what is wrong; meant for a const context.
-    #[allow(clippy::panic, reason = "a panic is how a const context reports an error")]
-    pub const fn assert(&self, key: &str) {
-        if let Some(spec) = find(key)
-            && let Err(fault) = self.check(spec)
-        {
-            panic!("{}", fault.describe(self.0).as_str());
-        }
-    }
-}
-
 /// Implements `assert` in terms of `check`.
-macro_rules! assertable {
-    () => {
-        /// Stops the compilation when the option does not take the value.
-        ///
-        /// # Panics
-        ///
-        /// Panics with what is wrong; meant for a const context.
-        #[allow(clippy::panic, reason = "a panic is how a const context reports an error")]
-        pub const fn assert(&self, key: &str) {
-            if let Some(spec) = find(key)
-                && let Err(fault) = self.check(spec)
-            {
-                panic!("{}", fault.reason());
+macro_rules! checked {
+    ($type:ty $(, const $length:ident)?, |$value:ident, $spec:ident| $check:expr) => {
+        impl$(<const $length: usize>)? ConstInput<$type> {
+            /// Returns what is certainly wrong with the value.
+            ///
+            /// # Errors
+            ///
+            /// Returns the reason.
+            pub const fn check(&self, $spec: &OptionSpec) -> Check {
+                let $value = self.0;
+                $check
+            }
+
+            /// Stops the compilation when the option does not take the value.
+            ///
+            /// # Panics
+            ///
+            /// Panics with what is wrong; meant for a const context.
+            #[allow(clippy::panic, reason = "a panic is how a const context reports an error")]
+            pub const fn assert(&self, key: &str) {
+                if let Some(spec) = find(key)
+                    && let Err(reason) = self.check(spec)
+                {
+                    panic!("{}", reason);
+                }
             }
         }
     };
 }
 
-impl ConstInput<bool> {
-    /// Checks the value against the option.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the value.
-    pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
-        match spec.argument {
-            Argument::Required if spec.kind.boolean_words().is_none() => refuse(NOT_BOOLEAN),
-            _ => Ok(()),
-        }
+checked!(bool, |_value, spec| match spec.argument {
+    Argument::Required if spec.kind.boolean_words().is_none() => {
+        Err("this option takes a value, not a boolean")
     }
+    _ => Ok(()),
+});
 
-    assertable!();
-}
-
-impl ConstInput<Duration> {
-    /// Checks the value against the option.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the value.
-    pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
-        let seconds = whole_seconds(self.0);
-        match spec.kind {
-            ValueKind::Walltime if seconds > MAX_SECONDS => {
-                refuse("too long: Slurm counts at most 24855 days")
-            }
-            ValueKind::DateTime if seconds > datetime::MAX_SECONDS => refuse("too far away"),
-            ValueKind::Walltime | ValueKind::DateTime => Ok(()),
-            _ => refuse(NOT_DURATION),
-        }
+checked!(Duration, |duration, spec| match spec.kind {
+    ValueKind::Walltime if whole_seconds(duration) > MAX_SECONDS => {
+        Err("too long: Slurm counts at most 24855 days")
     }
+    ValueKind::DateTime if whole_seconds(duration) > datetime::MAX_SECONDS => Err("too far away"),
+    ValueKind::Walltime | ValueKind::DateTime => Ok(()),
+    _ => Err(NOT_DURATION),
+});
 
-    assertable!();
-}
+checked!(Walltime, |_limit, spec| match spec.kind {
+    ValueKind::Walltime => Ok(()),
+    _ => Err("this option takes no time limit"),
+});
 
-impl ConstInput<Walltime> {
-    /// Checks the value against the option.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the value.
-    pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
-        match spec.kind {
-            ValueKind::Walltime => Ok(()),
-            _ => refuse("this option takes no time limit"),
-        }
-    }
+checked!(Memory, |_size, spec| match spec.kind {
+    ValueKind::Memory => Ok(()),
+    _ => Err("this option takes no size"),
+});
 
-    assertable!();
-}
-
-impl ConstInput<Memory> {
-    /// Checks the value against the option.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the value.
-    pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
-        match spec.kind {
-            ValueKind::Memory => Ok(()),
-            _ => refuse("this option takes no size"),
-        }
-    }
-
-    assertable!();
-}
-
-/// Checks each item by itself; what depends on several items is checked when the program runs.
-const fn check_items(items: &[&str], spec: &OptionSpec) -> Result<(), Fault> {
-    if items.len() > 1 && spec.kind.list_separator().is_none() {
-        return refuse(NOT_LIST);
-    }
-    if items.is_empty() {
-        return spec.check("");
-    }
-    let mut index = 0;
-    while index < items.len() {
-        if let Err(fault) = spec.check(items[index]) {
-            return Err(fault);
-        }
-        index += 1;
-    }
-    Ok(())
-}
-
-impl<const N: usize> ConstInput<[&str; N]> {
-    /// Checks the value against the option.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the value.
-    pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
-        check_items(&self.0, spec)
-    }
-
-    assertable!();
-}
-
-impl ConstInput<&[&str]> {
-    /// Checks the value against the option.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the value.
-    pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
-        check_items(self.0, spec)
-    }
-
-    assertable!();
-}
-
-/// Checks an integer through its digits.
-const fn check_integer(negative: bool, mut size: u128, spec: &OptionSpec) -> Result<(), Fault> {
-    // 39 digits and a sign.
-    let mut buffer = [b'0'; 40];
-    let mut start = buffer.len();
-    loop {
-        start -= 1;
-        buffer[start] = b'0' + (size % 10) as u8;
-        size /= 10;
-        if size == 0 {
-            break;
-        }
-    }
-    if negative {
-        start -= 1;
-        buffer[start] = b'-';
-    }
-    let (_, digits) = buffer.split_at(start);
-    match std::str::from_utf8(digits) {
-        Ok(text) => spec.check(text),
-        Err(_) => refuse("not a whole number"),
-    }
-}
+checked!(&str, |text, spec| check_text(text, spec.kind));
+checked!(&[&str], |items, spec| check_items(items, spec.kind));
+checked!([&str; N], const N, |items, spec| check_items(&items, spec.kind));
+checked!(u128, |number, spec| match number {
+    0..=0x7fff_ffff_ffff_ffff_ffff_ffff_ffff_ffff => check_integer(number as i128, spec.kind),
+    _ => Err("too large for any option"),
+});
 
 macro_rules! integers {
     ($($type:ty),*) => {
-        $(impl ConstInput<$type> {
-            /// Checks the value against the option.
-            ///
-            /// # Errors
-            ///
-            /// Returns what is wrong with the value.
-            #[allow(unused_comparisons, clippy::cast_lossless)]
-            pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
-                let negative = self.0 < 0;
-                // The size of the smallest negative number fits because of the detour.
-                let size = match negative {
-                    true => (-((self.0 + 1) as i128)) as u128 + 1,
-                    false => self.0 as u128,
-                };
-                check_integer(negative, size, spec)
-            }
-
-            assertable!();
-        })*
+        $(checked!($type, |number, spec| check_integer(number as i128, spec.kind));)*
     };
 }
 
 integers!(u8, u16, u32, u64, usize, i8, i16, i32, i64, i128, isize);
 
-impl ConstInput<u128> {
-    /// Checks the value against the option.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the value.
-    pub const fn check(&self, spec: &OptionSpec) -> Result<(), Fault> {
-        check_integer(false, self.0, spec)
+/// An integer stands for its digits, which may also be a name.
+const fn check_integer(number: i128, kind: ValueKind) -> Check {
+    match kind.integers() {
+        Some((least, _)) if number < least => Err("too small for this option"),
+        Some((_, most)) if number > most => Err("too large for this option"),
+        _ => Ok(()),
     }
+}
 
-    assertable!();
+/// What depends on several items is found when the program starts.
+const fn check_items(items: &[&str], kind: ValueKind) -> Check {
+    match items {
+        [item] => check_text(item, kind),
+        [_, ..] if kind.list_separator().is_none() => Err(NOT_LIST),
+        _ => Ok(()),
+    }
+}
+
+const fn check_text(text: &str, kind: ValueKind) -> Check {
+    match kind {
+        ValueKind::Walltime if !may_be_time(text.as_bytes()) => Err("not a time: write \
+             minutes, minutes:seconds, hours:minutes:seconds or days-hours:minutes:seconds, such as 04:00:00"),
+        ValueKind::Memory if !may_be_size(text.as_bytes()) => {
+            Err("not a size: write a whole number with K, M, G or T, such as 4G")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether this has the characters of a time, or is long enough for a word such as `UNLIMITED`.
+const fn may_be_time(text: &[u8]) -> bool {
+    let mut letters = 0;
+    let mut rest = text;
+    while let [byte, tail @ ..] = rest {
+        match *byte {
+            b'0'..=b'9' | b':' | b'-' => {}
+            byte if byte.is_ascii_alphabetic() => letters += 1,
+            _ => return false,
+        }
+        rest = tail;
+    }
+    !text.is_empty() && (letters == 0 || letters == text.len() && letters > 7)
+}
+
+/// Whether this is digits and at most two letters of a unit, with what `strtol` skips before them.
+const fn may_be_size(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let [b' ' | b'\t' | b'+' | b'-', tail @ ..] = rest {
+        rest = tail;
+    }
+    let mut digits = 0;
+    while let [b'0'..=b'9', tail @ ..] = rest {
+        digits += 1;
+        rest = tail;
+    }
+    digits > 0
+        && matches!(
+            rest,
+            [] | [b'k' | b'K' | b'm' | b'M' | b'g' | b'G' | b't' | b'T']
+                | [b'k' | b'K' | b'm' | b'M' | b'g' | b'G' | b't' | b'T', b'b' | b'B']
+        )
 }

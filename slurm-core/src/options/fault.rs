@@ -1,10 +1,10 @@
-//! What is wrong with a value, in a form that a const context can hold.
+//! What is wrong with a value.
 
 use std::ops::Range;
 
 /// What is wrong with a value: a reason, and which bytes of the value it is about.
 ///
-/// Produced by [`OptionSpec::check`](super::OptionSpec::check), also in a const context.
+/// Produced by [`OptionSpec::check`](super::OptionSpec::check).
 /// [`InvalidValue`](super::InvalidValue) is the same for people: with the value, and with an
 /// example near what was meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,24 +17,20 @@ pub struct Fault {
 
 impl Fault {
     /// A reason that reads on its own.
-    pub(crate) const fn at(start: usize, end: usize, reason: &'static str) -> Self {
+    pub(crate) fn at(start: usize, end: usize, reason: &'static str) -> Self {
         Self { reason, start, end, about_part: false }
     }
 
     /// A reason that completes "`part` is …".
-    pub(crate) const fn about(start: usize, end: usize, reason: &'static str) -> Self {
+    pub(crate) fn about(start: usize, end: usize, reason: &'static str) -> Self {
         Self { reason, start, end, about_part: true }
     }
 
     /// The same about whole letters of `value`.
-    pub(crate) const fn widened(self, value: &str) -> Self {
-        let (mut start, mut end) = (self.start, self.end);
-        while start > 0 && !value.is_char_boundary(start) {
-            start -= 1;
-        }
-        while end < value.len() && !value.is_char_boundary(end) {
-            end += 1;
-        }
+    pub(crate) fn widened(self, value: &str) -> Self {
+        let is_boundary = |index: &usize| value.is_char_boundary(*index);
+        let start = (0..=self.start).rfind(is_boundary).unwrap_or(0);
+        let end = (self.end..=value.len()).find(is_boundary).unwrap_or(value.len());
         Self { start, end, ..self }
     }
 
@@ -59,103 +55,34 @@ impl Fault {
         self.about_part
     }
 
-    /// Returns the whole message about `value`, as text that a const context can hold.
-    ///
-    /// ```
-    /// use slurm_core::options::find;
-    /// const fn checked(value: &'static str) -> &'static str {
-    ///     match find("mem") {
-    ///         Some(option) => match option.check(value) {
-    ///             Ok(()) => value,
-    ///             Err(fault) => panic!("{}", fault.describe(value).as_str()),
-    ///         },
-    ///         None => panic!("no such option"),
-    ///     }
-    /// }
-    /// const MEMORY: &str = checked("4G");
-    /// assert_eq!(MEMORY, "4G");
-    /// ```
+    /// Returns the whole message about `value`, which is shortened if it is long.
     #[must_use]
-    pub const fn describe(&self, value: &str) -> FaultText {
-        let mut text = FaultText { bytes: [0; FaultText::CAPACITY], length: 0 };
+    pub fn describe(&self, value: &str) -> String {
+        let mut text = String::new();
         if !value.is_empty() {
-            text.push_quoted(value.as_bytes(), 0, value.len());
-            text.push(b": ");
+            text = format!("{}: ", quoted(value));
         }
-        if self.about_part && !(self.start == 0 && self.end >= value.len()) {
-            text.push_quoted(value.as_bytes(), self.start, self.end);
-            text.push(b" is ");
+        let part = value.get(self.range()).unwrap_or_default();
+        if self.about_part && part != value {
+            text.push_str(&format!("{} is ", quoted(part)));
         }
-        text.push(self.reason.as_bytes());
+        text.push_str(self.reason);
         text
     }
 }
 
-/// A message in a fixed buffer, for const contexts. Long values are shortened.
-#[derive(Clone, Copy, Debug)]
-pub struct FaultText {
-    bytes: [u8; Self::CAPACITY],
-    length: usize,
-}
-
-impl FaultText {
-    const CAPACITY: usize = 512;
-    const QUOTED: usize = 60;
-
-    /// Returns the message.
-    #[must_use]
-    pub const fn as_str(&self) -> &str {
-        let (text, _) = self.bytes.split_at(self.length);
-        match std::str::from_utf8(text) {
-            Ok(text) => text,
-            Err(_) => "the value breaks the option's grammar",
-        }
-    }
-
-    const fn push(&mut self, bytes: &[u8]) {
-        let mut index = 0;
-        while index < bytes.len() {
-            self.push_byte(bytes[index]);
-            index += 1;
-        }
-    }
-
-    /// Appends a byte; a control character as its escape.
-    const fn push_byte(&mut self, byte: u8) {
-        let escaped = match byte {
-            b'\t' => b't',
-            b'\n' => b'n',
-            b'\r' => b'r',
-            0..=0x1f | 0x7f => b'?',
-            _ => 0,
-        };
-        if self.length + 1 < Self::CAPACITY {
-            if escaped != 0 {
-                self.bytes[self.length] = b'\\';
-                self.length += 1;
-            }
-            self.bytes[self.length] = if escaped != 0 { escaped } else { byte };
-            self.length += 1;
-        }
-    }
-
-    /// Appends `bytes[start..end]` in backquotes, cut at a character's border when it is long.
-    const fn push_quoted(&mut self, bytes: &[u8], start: usize, end: usize) {
-        let end = if end < bytes.len() { end } else { bytes.len() };
-        let start = if start < end { start } else { end };
-        let (head, _) = bytes.split_at(end);
-        let (_, part) = head.split_at(start);
-        self.push(b"`");
-        if part.len() <= Self::QUOTED {
-            self.push(part);
-        } else {
-            let mut cut = Self::QUOTED;
-            while cut > 0 && part[cut] & 0xc0 == 0x80 {
-                cut -= 1;
-            }
-            self.push(part.split_at(cut).0);
-            self.push("…".as_bytes());
-        }
-        self.push(b"`");
-    }
+/// The text in backquotes, shortened, with its control characters as escapes.
+fn quoted(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let end = (0..=LONGEST.min(text.len())).rfind(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let (shown, more) = text.split_at(end);
+    let escape = |letter: char| match letter {
+        '\t' => "\\t".to_owned(),
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        letter if letter.is_ascii_control() => "\\?".to_owned(),
+        letter => letter.to_string(),
+    };
+    let shown: String = shown.chars().map(escape).collect();
+    format!("`{shown}{}`", if more.is_empty() { "" } else { "…" })
 }

@@ -120,8 +120,8 @@ impl<T: ToString> From<Vec<T>> for OptionInput {
     }
 }
 
-macro_rules! from_displayed {
-    ($($type:ty),* $(,)?) => {
+macro_rules! from_integers {
+    ($($type:ty),*) => {
         $(impl From<$type> for OptionInput {
             fn from(value: $type) -> Self {
                 Self(Input::Text(value.to_string()))
@@ -130,36 +130,4 @@ macro_rules! from_displayed {
     };
 }
 
-from_displayed!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
-from_displayed!(
-    types::AccountName,
-    types::AcctgFreq,
-    types::ArraySpec,
-    types::Constraint,
-    types::CpuFreq,
-    types::DateTime,
-    types::Dependency,
-    types::Distribution,
-    types::Export,
-    types::GpuBind,
-    types::GpuFreq,
-    types::Gpus,
-    types::Gres,
-    types::HostList,
-    types::JobName,
-    types::Licenses,
-    types::MailType,
-    types::MemBind,
-    types::Memory,
-    types::Nice,
-    types::NodeCount,
-    types::NodeLayout,
-    types::OpenMode,
-    types::PartitionName,
-    types::Priority,
-    types::QosName,
-    types::Signal,
-    types::Switches,
-    types::TresPerTask,
-    types::Walltime,
-);
+from_integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);

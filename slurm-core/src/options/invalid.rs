@@ -122,7 +122,7 @@ impl Details {
 
 impl fmt::Display for InvalidValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.fault.describe(&self.0.value).as_str())?;
+        f.write_str(&self.0.fault.describe(&self.0.value))?;
         match &self.0.suggestion {
             Some(suggestion) => write!(f, "; write `{suggestion}`"),
             None if self.0.example.is_empty() => Ok(()),

@@ -11,6 +11,7 @@
 mod conflicts;
 mod const_input;
 mod fault;
+mod grammar;
 mod input;
 mod invalid;
 mod kind;
@@ -29,7 +30,7 @@ pub mod directives;
 
 pub use conflicts::{Conflict, ConflictKind};
 pub use const_input::ConstInput;
-pub use fault::{Fault, FaultText};
+pub use fault::Fault;
 pub use input::OptionInput;
 pub use invalid::InvalidValue;
 pub use kind::ValueKind;

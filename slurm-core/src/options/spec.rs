@@ -5,7 +5,6 @@ use super::input::OptionInput;
 use super::invalid::InvalidValue;
 use super::kind::ValueKind;
 use super::release::Release;
-use super::text::Text;
 use super::value::OptionValue;
 
 /// One option of sbatch: its names, its grammar, and which releases have it.
@@ -64,14 +63,16 @@ impl OptionSpec {
     /// # Errors
     ///
     /// Returns what is wrong with the value.
-    pub const fn check(&self, value: &str) -> Result<(), Fault> {
-        let text = Text::new(value);
+    pub fn check(&self, value: &str) -> Result<(), Fault> {
+        self.canonical(value).map(drop)
+    }
+
+    /// The canonical form of a value, if one is given.
+    fn canonical(&self, value: &str) -> Result<Option<String>, Fault> {
         match self.argument {
-            Argument::None | Argument::Optional if text.is_empty() => Ok(()),
-            Argument::None => {
-                Err(text.fault("this option is a flag, given alone and without a value"))
-            }
-            Argument::Optional | Argument::Required => self.kind.check(value),
+            Argument::None | Argument::Optional if value.is_empty() => Ok(None),
+            Argument::None => ValueKind::Flag.canonical(value).map(Some),
+            Argument::Optional | Argument::Required => self.kind.canonical(value).map(Some),
         }
     }
 
@@ -81,15 +82,15 @@ impl OptionSpec {
     ///
     /// Returns what is wrong with the value, with a valid example.
     pub fn parse(&self, value: &str) -> Result<OptionValue, InvalidValue> {
-        let refuse = |fault| InvalidValue::of_option(self, value, fault);
-        self.check(value).map_err(refuse)?;
-        if value.is_empty() {
-            return Ok(OptionValue::Flag);
+        match self.canonical(value) {
+            Err(fault) => Err(InvalidValue::of_option(self, value, fault)),
+            Ok(None) => Ok(OptionValue::Flag),
+            // A canonical form can be longer, and the controller bounds the length.
+            Ok(Some(canonical)) if canonical.len() > self.kind.grammar().longest.0 => {
+                Ok(OptionValue::Value(value.to_owned()))
+            }
+            Ok(Some(canonical)) => Ok(OptionValue::Value(canonical)),
         }
-        let canonical = self.kind.canonical(value).map_err(refuse)?;
-        // A canonical form can be longer, and the controller bounds the length.
-        let fits = self.check(&canonical).is_ok();
-        Ok(OptionValue::Value(if fits { canonical } else { value.to_owned() }))
     }
 
     /// Reads whatever a caller passed for the option.

@@ -5,7 +5,9 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt, is_space};
+use crate::options::grammar::{Grammar, write_list};
+use crate::options::suggest::without_part;
+use crate::options::text::{Text, is_space};
 
 /// How often, in seconds, each kind of use is sampled; 0 switches sampling off.
 ///
@@ -19,6 +21,17 @@ pub struct AcctgFreq {
     items: Vec<(&'static str, u16)>,
 }
 
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`task`, `energy`, `network` or `filesystem`, each with `=seconds`, joined by commas",
+    example: "task=30,energy=10",
+    details: "Whole seconds, at most 65533; 0 switches the sampling off. A number alone is for tasks.",
+    canonical: |text| Ok(AcctgFreq::read(text)?.to_string()),
+    separator: Some(","),
+    words: KINDS,
+    nearby: |value, fault| vec![value.replace(':', "="), without_part(value, fault)],
+    ..Grammar::ANY
+};
+
 const KINDS: &[&str] = &["task", "energy", "network", "filesystem"];
 /// The controller keeps the seconds in 16 bits.
 const MAX_SECONDS: u64 = 65_533;
@@ -30,43 +43,24 @@ impl AcctgFreq {
         &self.items
     }
 
-    /// Checks a list of intervals.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let mut rest = Some(text);
-        let mut found = false;
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            // strtok skips empty places.
-            if !part.is_empty() {
-                attempt!(item(part));
-                found = true;
-            }
-        }
-        if found { Ok(()) } else { Err(text.fault("no interval is given")) }
-    }
-
     /// Reads a list of intervals.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
-        let item = |part| item(part).map(|(kind, seconds)| (KINDS[kind], seconds));
-        let items = text.parts(b',').filter(|part| !part.is_empty()).map(item);
-        Ok(Self { items: items.collect::<Result<_, _>>()? })
+        Ok(Self { items: text.items(b',', "no interval is given", item)? })
     }
 }
 
-/// The kind, as an index, and its seconds.
-const fn item(part: Text<'_>) -> Result<(usize, u16), Fault> {
+/// The kind and its seconds.
+fn item(part: Text<'_>) -> Result<(&'static str, u16), Fault> {
     let (kind, value) = match part.split_once(b'=') {
         Some((name, value)) => match name.position_in(KINDS) {
-            Some(kind) => (kind, value),
+            Some(index) => (KINDS[index], value),
             None => {
                 return Err(name.is_fault(
                     "not something that is sampled; expected task, energy, network or filesystem",
                 ));
             }
         },
-        None => (0, part),
+        None => ("task", part),
     };
     if value.is_empty() {
         return Err(part.fault("the seconds after `=` are missing"));
@@ -89,7 +83,7 @@ const fn item(part: Text<'_>) -> Result<(usize, u16), Fault> {
             rest.is_fault("not part of the seconds (sbatch would ignore it)")
         });
     }
-    match attempt!(digits(value)) {
+    match digits(value)? {
         seconds if seconds > MAX_SECONDS => {
             Err(value.is_fault("too long an interval (65533 seconds is the most)"))
         }
@@ -101,10 +95,6 @@ typed!(AcctgFreq, AcctgFreq);
 
 impl fmt::Display for AcctgFreq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (kind, seconds)) in self.items.iter().enumerate() {
-            f.write_str(if index > 0 { "," } else { "" })?;
-            write!(f, "{kind}={seconds}")?;
-        }
-        Ok(())
+        write_list(f, ",", self.items.iter().map(|(kind, seconds)| format!("{kind}={seconds}")))
     }
 }

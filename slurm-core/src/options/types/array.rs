@@ -5,7 +5,9 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt, is_space};
+use crate::options::grammar::{Grammar, PATH, write_list};
+use crate::options::suggest::swapped;
+use crate::options::text::{Text, is_space};
 
 /// The indices of a job array, and how many of its tasks may run at once.
 ///
@@ -32,6 +34,20 @@ pub struct ArrayRange {
     /// The distance between indices.
     pub step: u32,
 }
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "indices and ranges joined by commas, with `:step` and a last `%limit`",
+    example: "0-15%4",
+    details: "`first-last`, `first-last:step` or single indices, from 0 to one less than the \
+              cluster's `MaxArraySize` (1001 unless configured, at most 4000001). `%limit` \
+              bounds how many tasks of the whole array run at once. Brackets around numbers are \
+              dropped.",
+    canonical: |text| Ok(ArraySpec::read(text)?.to_string()),
+    longest: PATH,
+    separator: Some(","),
+    nearby: |value, _| nearby(value),
+    ..Grammar::ANY
+};
 
 /// The largest `MaxArraySize` that Slurm can be configured with is one more than this.
 pub(crate) const MAX_INDEX: u64 = 4_000_000;
@@ -71,45 +87,23 @@ impl ArraySpec {
         (0..).zip(marked).filter_map(|(index, marked)| marked.then_some(index)).collect()
     }
 
-    /// Checks an array specification.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let (list, _) = attempt!(split_limit(text));
-        let mut rest = Some(list);
-        let mut found = false;
-        while let Some(list) = rest {
-            let (token, tail) = list.next_part(b',');
-            rest = tail;
-            // strtok skips empty tokens.
-            if !token.is_empty() {
-                attempt!(range(token));
-                found = true;
-            }
-        }
-        if found {
-            Ok(())
-        } else {
-            Err(text.fault("no index is named (sbatch would not make an array of this)"))
-        }
-    }
-
     /// Reads an array specification.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
         let (list, max_running) = split_limit(text)?;
-        let ranges = list.parts(b',').filter(|token| !token.is_empty()).map(range);
-        Ok(Self { ranges: ranges.collect::<Result<_, _>>()?, max_running })
+        let none = "no index is named (sbatch would not make an array of this)";
+        Ok(Self { ranges: list.items(b',', none, range)?, max_running })
     }
 }
 
 /// The list of indices, and the limit after `%`.
-const fn split_limit(text: Text<'_>) -> Result<(Text<'_>, Option<u32>), Fault> {
+fn split_limit(text: Text<'_>) -> Result<(Text<'_>, Option<u32>), Fault> {
     let Some((list, limit)) = text.split_once(b'%') else {
         return Ok((text, None));
     };
     if list.is_empty() {
         return Err(text.fault("the indices before `%` are missing (the controller would read 0)"));
     }
-    if limit.find(b',').is_some() || limit.find(b'%').is_some() {
+    if limit.has(b',') || limit.has(b'%') {
         return Err(
             limit.fault("the limit after `%` holds for the whole array: write it once, last")
         );
@@ -121,7 +115,7 @@ const fn split_limit(text: Text<'_>) -> Result<(Text<'_>, Option<u32>), Fault> {
             limit.is_fault("not a limit: expected the number of tasks that may run at once")
         });
     }
-    match attempt!(digits(limit)) {
+    match digits(limit)? {
         0 => Err(limit.fault("a limit of 0 would mean no limit; leave `%0` out")),
         value if value > MAX_INDEX => Err(limit.is_fault("larger than any array (4000001 tasks)")),
         value => Ok((list, Some(value as u32))),
@@ -129,9 +123,8 @@ const fn split_limit(text: Text<'_>) -> Result<(Text<'_>, Option<u32>), Fault> {
 }
 
 /// One token: `[first] - last : step`, where the controller strips brackets.
-const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
-    let body = if token.byte(0) == b'[' { token.skip(1) } else { token };
-    let (first, rest) = attempt!(index(token, body));
+fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
+    let (first, rest) = index(token, token.without(b'['))?;
     if rest.is_empty() {
         return Ok(ArrayRange { first, last: first, step: 1 });
     }
@@ -141,7 +134,7 @@ const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
     if rest.byte(0) != b'-' {
         return Err(rest.is_fault("unexpected after an index; expected `-` and the last index"));
     }
-    let (last, rest) = attempt!(index(token, rest.skip(1)));
+    let (last, rest) = index(token, rest.skip(1))?;
     if !matches!(rest.byte(0), 0 | b':') {
         return Err(rest.is_fault("unexpected after a range; expected `,`, `:step` or `%limit`"));
     }
@@ -151,7 +144,7 @@ const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
     if rest.is_empty() {
         return Ok(ArrayRange { first, last, step: 1 });
     }
-    let (step, rest) = attempt!(index(token, rest.skip(1)));
+    let (step, rest) = index(token, rest.skip(1))?;
     if step == 0 {
         return Err(token.fault("a step of zero leads nowhere"));
     }
@@ -163,9 +156,8 @@ const fn range(token: Text<'_>) -> Result<ArrayRange, Fault> {
 }
 
 /// A number as `strtol` reads it, with one `]` after it, and what follows.
-const fn index<'a>(token: Text<'a>, text: Text<'a>) -> Result<(u32, Text<'a>), Fault> {
-    let body = text.trim_start();
-    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
+fn index<'a>(token: Text<'a>, text: Text<'a>) -> Result<(u32, Text<'a>), Fault> {
+    let body = text.unsigned();
     let (number, rest) = body.split_at(body.leading_digits());
     if number.is_empty() {
         return Err(match rest.byte(0) {
@@ -175,27 +167,41 @@ const fn index<'a>(token: Text<'a>, text: Text<'a>) -> Result<(u32, Text<'a>), F
             _ => token.is_fault("not an index; expected numbers and ranges such as 0-15"),
         });
     }
-    let value = attempt!(digits(number));
+    let value = digits(number)?;
     if value > MAX_INDEX {
         return Err(number.is_fault("too large: no cluster has array indices above 4000000"));
     }
-    let rest = if rest.byte(0) == b']' { rest.skip(1) } else { rest };
+    let rest = rest.without(b']');
     if is_space(rest.byte(0)) {
         return Err(rest.fault("no blank may follow a number"));
     }
     Ok((value as u32, rest))
 }
 
+fn nearby(value: &str) -> Vec<String> {
+    let limit = value.split('%').nth(1).map(|rest| rest.split(',').next().unwrap_or_default());
+    let indices: Vec<&str> =
+        value.split(',').map(|token| token.split('%').next().unwrap_or_default()).collect();
+    let indices = indices.join(",");
+    let limit = limit.map(|limit| format!("%{limit}")).unwrap_or_default();
+    let mut proposals = vec![
+        value.replace(';', ","),
+        value.replace("..", "-"),
+        format!("{indices}{limit}"),
+        format!("{}{limit}", indices.replacen(':', "-", 1)),
+        indices.clone(),
+        value.trim_end_matches('-').to_owned(),
+    ];
+    proposals.extend(swapped(&indices).map(|indices| format!("{indices}{limit}")));
+    proposals.extend(value.rsplit_once(':').map(|(range, _)| range.to_owned()));
+    proposals
+}
+
 typed!(ArraySpec, Array);
 
 impl fmt::Display for ArraySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, range) in self.ranges.iter().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{range}")?;
-        }
+        write_list(f, ",", &self.ranges)?;
         match self.max_running {
             Some(limit) => write!(f, "%{limit}"),
             None => Ok(()),

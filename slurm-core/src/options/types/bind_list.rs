@@ -1,17 +1,14 @@
 //! Lists of numbers and masks, as binding options have them.
 
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::text::Text;
 
 /// Checks one entry of a list: a number, or a hexadecimal mask, perhaps repeated with `*count`.
-pub(crate) const fn entry(text: Text<'_>, mask: bool) -> Result<(), Fault> {
+pub(crate) fn entry(text: Text<'_>, mask: bool) -> Result<(), Fault> {
     if text.is_empty() {
         return Err(text.fault("a number is missing in the list"));
     }
-    let (number, count) = match text.split_once(b'*') {
-        Some((number, count)) => (number, Some(count)),
-        None => (text, None),
-    };
+    let (number, count) = text.head(b'*');
     let body = if mask && number.starts_with_any_case("0x") { number.skip(2) } else { number };
     if body.is_empty() {
         return Err(text.is_fault("without a number"));
@@ -25,40 +22,19 @@ pub(crate) const fn entry(text: Text<'_>, mask: bool) -> Result<(), Fault> {
     if body.len() > 15 {
         return Err(number.is_fault("too large"));
     }
-    if let Some(count) = count
-        && (!count.is_digits() || is_zero(count) || count.len() > 9)
-    {
+    let is_zero = |count: Text<'_>| count.bytes().iter().all(|byte| *byte == b'0');
+    if count.is_some_and(|count| !count.is_digits() || is_zero(count) || count.len() > 9) {
         return Err(text.fault("a count from 1 on must follow `*`"));
     }
     Ok(())
 }
 
 /// Checks a whole list joined by commas.
-pub(crate) const fn entries(text: Text<'_>, mask: bool) -> Result<(), Fault> {
-    let mut rest = Some(text);
-    while let Some(list) = rest {
-        let (part, tail) = list.next_part(b',');
-        rest = tail;
-        attempt!(entry(part, mask));
-    }
-    Ok(())
+pub(crate) fn entries(text: Text<'_>, mask: bool) -> Result<(), Fault> {
+    text.parts(b',').try_for_each(|part| entry(part, mask))
 }
 
 /// Whether all bytes are hexadecimal digits.
-pub(crate) const fn is_hexadecimal(text: Text<'_>) -> bool {
-    let bytes = text.bytes();
-    let mut index = 0;
-    while index < bytes.len() && bytes[index].is_ascii_hexdigit() {
-        index += 1;
-    }
-    index == bytes.len() && !bytes.is_empty()
-}
-
-const fn is_zero(text: Text<'_>) -> bool {
-    let bytes = text.bytes();
-    let mut index = 0;
-    while index < bytes.len() && bytes[index] == b'0' {
-        index += 1;
-    }
-    index == bytes.len()
+pub(crate) fn is_hexadecimal(text: Text<'_>) -> bool {
+    !text.is_empty() && text.bytes().iter().all(u8::is_ascii_hexdigit)
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt, contains, is_space};
+use crate::options::grammar::Grammar;
+use crate::options::suggest::without_part;
+use crate::options::text::{Text, is_space};
 
 /// Which features nodes must have: names joined by `&` (and) and `|` (or).
 ///
@@ -18,6 +20,63 @@ use crate::options::text::{Text, attempt, contains, is_space};
 /// `_valid_feature_list` in `src/slurmctld/job_scheduler.c`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Constraint(String);
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "features joined by `&` or `|`, in `(…)` or one `[…]`",
+    example: "haswell&ssd",
+    details: "`&` is and, `|` is or, a comma is `&`. Parentheses group, one level deep. One \
+              pair of brackets is allowed: `[a|b]` wants the same feature on all nodes, \
+              `[a*2&b*4]` so many nodes with each. A count outside brackets beside other \
+              features is refused from 23.02 on.",
+    canonical: |text| Ok(Constraint::read(text)?.0),
+    separator: Some("&"),
+    nearby,
+    ..Grammar::ANY
+};
+
+/// Features of the node of the batch script: names joined by `&`, `|` or `,` without brackets or counts.
+///
+/// Slurm's source: `_valid_batch_features` in `src/slurmctld/job_scheduler.c`.
+pub(crate) const BATCH: Grammar = Grammar {
+    expected: "features joined by `&` or `|`",
+    example: "haswell",
+    details: "Names without blanks or brackets.",
+    canonical: |text| plain_features(text).map(|()| text.to_text()),
+    ..GRAMMAR
+};
+
+/// Features of clusters, negated as a whole by a leading `!`.
+pub(crate) const CLUSTER: Grammar = Grammar {
+    expected: "features joined by `&` or `|`, perhaps after `!`",
+    canonical: |text| {
+        let features = text.without(b'!');
+        if features.is_empty() {
+            return Err(text.fault("the features after `!` are missing"));
+        }
+        plain_features(features).map(|()| text.to_text())
+    },
+    nearby: |_, _| Vec::new(),
+    ..BATCH
+};
+
+fn plain_features(text: Text<'_>) -> Result<(), Fault> {
+    let mut rest = text;
+    for name in text.parts_by(|list| list.find_any(b"&|,")) {
+        if name.is_empty() {
+            return Err(rest.take(1).fault("the name of a feature is missing"));
+        }
+        if let Some(index) = name.position(|byte| is_space(byte) || b"[]()*".contains(&byte)) {
+            let part = name.at(index);
+            return Err(if is_space(part.byte(0)) {
+                part.fault("no blank may stand between features")
+            } else {
+                part.is_fault("not possible here: only names joined by `&` or `|` are")
+            });
+        }
+        rest = rest.skip(name.len() + 1);
+    }
+    Ok(())
+}
 
 /// The bytes that are not part of a name.
 const SPECIAL: &[u8] = b"*&|,[]()";
@@ -47,21 +106,15 @@ impl Constraint {
         })
     }
 
-    /// Checks an expression.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let mut parser = Parser { text, index: 0, bracket: None, paren: None, brackets: 0 };
-        parser.expression()
-    }
-
     /// Reads an expression.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
+        Parser { text, index: 0, bracket: None, paren: None, brackets: 0 }.expression()?;
         Ok(Self(text.to_text().replace(',', "&")))
     }
 }
 
 fn is_special(letter: char) -> bool {
-    u8::try_from(letter).is_ok_and(|byte| contains(SPECIAL, byte))
+    u8::try_from(letter).is_ok_and(|byte| SPECIAL.contains(&byte))
 }
 
 /// The operators and counts seen in a bracket.
@@ -83,31 +136,31 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     /// Alternates operands and operators up to the end.
-    const fn expression(&mut self) -> Result<(), Fault> {
+    fn expression(&mut self) -> Result<(), Fault> {
         loop {
-            attempt!(self.operand());
+            self.operand()?;
             if self.index == self.text.len() {
                 return self.end();
             }
-            attempt!(self.operator());
+            self.operator()?;
         }
     }
 
-    const fn here(&self) -> Text<'a> {
-        self.text.skip(self.index).take(1)
+    fn here(&self) -> Text<'a> {
+        self.text.at(self.index)
     }
 
-    const fn peek(&self) -> u8 {
+    fn peek(&self) -> u8 {
         self.text.byte(self.index)
     }
 
     /// Opening brackets, a name, a count, closing brackets.
-    const fn operand(&mut self) -> Result<(), Fault> {
+    fn operand(&mut self) -> Result<(), Fault> {
         while matches!(self.peek(), b'[' | b'(') {
-            attempt!(self.open());
+            self.open()?;
         }
-        attempt!(self.name());
-        let mut counted = attempt!(self.count());
+        self.name()?;
+        let mut counted = self.count()?;
         loop {
             match self.peek() {
                 b')' => {
@@ -116,7 +169,7 @@ impl<'a> Parser<'a> {
                     }
                     self.paren = None;
                     self.index += 1;
-                    counted = attempt!(self.count()) || counted;
+                    counted = self.count()? || counted;
                 }
                 b']' => {
                     self.note(0, counted);
@@ -136,7 +189,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    const fn open(&mut self) -> Result<(), Fault> {
+    fn open(&mut self) -> Result<(), Fault> {
         if self.peek() == b'(' {
             if self.paren.is_some() {
                 return Err(self.here().fault("parentheses cannot be nested"));
@@ -157,9 +210,9 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    const fn name(&mut self) -> Result<(), Fault> {
+    fn name(&mut self) -> Result<(), Fault> {
         let start = self.index;
-        while self.index < self.text.len() && !contains(SPECIAL, self.peek()) {
+        while self.index < self.text.len() && !SPECIAL.contains(&self.peek()) {
             if is_space(self.peek()) {
                 return Err(self.here().fault("no blank may stand in a constraint"));
             }
@@ -178,7 +231,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Whether a count follows; one inside parentheses is refused.
-    const fn count(&mut self) -> Result<bool, Fault> {
+    fn count(&mut self) -> Result<bool, Fault> {
         if self.peek() != b'*' {
             return Ok(false);
         }
@@ -192,7 +245,7 @@ impl<'a> Parser<'a> {
             return Err(star.fault("a whole number of nodes must follow `*`"));
         }
         let number = rest.take(length);
-        match attempt!(digits(number)) {
+        match digits(number)? {
             0 => return Err(number.fault("a count of nodes is at least 1")),
             value if value > i32::MAX as u64 => {
                 return Err(number.is_fault("more nodes than Slurm can count"));
@@ -203,7 +256,7 @@ impl<'a> Parser<'a> {
         Ok(true)
     }
 
-    const fn operator(&mut self) -> Result<(), Fault> {
+    fn operator(&mut self) -> Result<(), Fault> {
         match self.peek() {
             b'&' | b'|' | b',' => {
                 self.index += 1;
@@ -214,7 +267,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Remembers what a bracket holds.
-    const fn note(&mut self, operator: u8, counted: bool) {
+    fn note(&mut self, operator: u8, counted: bool) {
         if let Some(mut bracket) = self.bracket {
             bracket.counted = bracket.counted || counted;
             bracket.uncounted = bracket.uncounted || !counted;
@@ -226,7 +279,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    const fn close(&mut self) -> Result<(), Fault> {
+    fn close(&mut self) -> Result<(), Fault> {
         let Some(bracket) = self.bracket else {
             return Err(self.here().fault("this `]` closes nothing"));
         };
@@ -253,15 +306,33 @@ impl<'a> Parser<'a> {
         }
     }
 
-    const fn end(&self) -> Result<(), Fault> {
+    fn end(&self) -> Result<(), Fault> {
         if let Some(bracket) = self.bracket {
-            return Err(self.text.skip(bracket.start).take(1).fault("this `[` is not closed"));
+            return Err(self.text.at(bracket.start).fault("this `[` is not closed"));
         }
         if let Some(start) = self.paren {
-            return Err(self.text.skip(start).take(1).fault("this `(` is not closed"));
+            return Err(self.text.at(start).fault("this `(` is not closed"));
         }
         Ok(())
     }
+}
+
+fn nearby(value: &str, fault: &Fault) -> Vec<String> {
+    let single = value.replace("&&", "&").replace("||", "|").replace("**", "*");
+    let mut proposals = vec![
+        single.clone(),
+        single.trim_matches(['&', '|', ',']).to_owned(),
+        format!("{single}]"),
+        format!("{single})"),
+        single.replace("((", "(").replace("))", ")"),
+        single.replace(['[', ']'], ""),
+    ];
+    if matches!(value.get(fault.range()), Some(")" | "]")) {
+        proposals.push(without_part(value, fault));
+    }
+    // Without a count that is wrong.
+    proposals.extend(value.rsplit_once('*').map(|(name, _)| name.to_owned()));
+    proposals
 }
 
 typed!(Constraint, Constraint);

@@ -5,7 +5,9 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::Grammar;
+use crate::options::suggest::{leading_number, swapped};
+use crate::options::text::Text;
 
 /// The frequencies of processors, in kHz, and who governs them.
 ///
@@ -73,21 +75,43 @@ const CLOCKS: &[(CpuClock, &str, &str)] = &[
     (CpuClock::HighM1, "highm1", "highm1"),
     (CpuClock::High, "hi", "high"),
 ];
+const WORDS: &[&str] = &[
+    CLOCKS[0].2,
+    CLOCKS[1].2,
+    CLOCKS[4].2,
+    CLOCKS[3].2,
+    GOVERNORS[0].2,
+    GOVERNORS[1].2,
+    GOVERNORS[2].2,
+    GOVERNORS[3].2,
+    GOVERNORS[4].2,
+    GOVERNORS[5].2,
+];
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`low[-high][:governor]` in kHz or words, or a governor",
+    example: "2000000-2400000:OnDemand",
+    details: "Frequencies are whole kHz or `low`, `medium`, `high`, `highm1`; governors are \
+              `Conservative`, `OnDemand`, `Performance`, `PowerSave`, `SchedUtil`, `UserSpace`, \
+              as far as the cluster's `CpuFreqGovernors` allows. Words may be shortened as \
+              sbatch allows (`perf`). From 23.11 on a range needs a governor unless the cluster \
+              sets `CpuFreqDef`, and `UserSpace` takes one frequency instead of a range.",
+    canonical: |text| Ok(CpuFreq::read(text)?.to_string()),
+    words: WORDS,
+    instead: |part| part.starts_with("perf").then_some("Performance"),
+    nearby: |value, _| nearby(value),
+    ..Grammar::ANY
+};
+
 /// Above this Slurm keeps its flags.
 const MAX_KHZ: u64 = 0x7fff_ffff;
 
 impl CpuFreq {
     /// Reads frequencies.
-    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
-        let (clocks, governor) = match text.split_once(b':') {
-            Some((clocks, governor)) => (clocks, Some(governor)),
-            None => (text, None),
-        };
-        let (first, second) = match clocks.split_once(b'-') {
-            Some((first, second)) => (first, Some(second)),
-            None => (clocks, None),
-        };
-        if let Some(found) = attempt!(governor_of(first)) {
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
+        let (clocks, governor) = text.head(b':');
+        let (first, second) = clocks.head(b'-');
+        if let Some(found) = governor_of(first)? {
             if let Some(second) = governor {
                 return Err(second.is_fault("a second governor"));
             }
@@ -96,27 +120,14 @@ impl CpuFreq {
             }
             return Ok(Self { low: None, high: None, governor: Some(found) });
         }
-        let low = attempt!(clock(text, first));
-        let high = match second {
-            Some(second) => Some(attempt!(clock(text, second))),
-            None => None,
-        };
-        if let Some(high) = high
-            && rank(high) < rank(low)
-        {
+        let low = clock(text, first)?;
+        let high = second.map(|second| clock(text, second)).transpose()?;
+        if high.is_some_and(|high| high < low) {
             return Err(clocks.fault("the range is upside down: the lower frequency comes first"));
         }
-        let governor = match governor {
-            None => None,
-            Some(word) => match attempt!(governor_of(word)) {
-                Some(governor) => Some(governor),
-                None => return Err(word.is_fault(NO_GOVERNOR)),
-            },
-        };
-        if high.is_none()
-            && let Some(governor) = governor
-            && !matches!(governor, Governor::UserSpace)
-        {
+        let named = |word: Text<'_>| governor_of(word)?.ok_or_else(|| word.is_fault(NO_GOVERNOR));
+        let governor = governor.map(named).transpose()?;
+        if high.is_none() && governor.is_some_and(|governor| governor != Governor::UserSpace) {
             return Err(text.fault("this governor needs a range of frequencies before it"));
         }
         Ok(Self { low: Some(low), high, governor })
@@ -127,37 +138,24 @@ const NO_GOVERNOR: &str = "not a governor; expected Conservative, OnDemand, Perf
                            PowerSave, SchedUtil or UserSpace";
 
 /// A governor; none if the text does not start like one.
-const fn governor_of(text: Text<'_>) -> Result<Option<Governor>, Fault> {
-    let mut index = 0;
-    while index < GOVERNORS.len() {
-        let (governor, needed, word) = GOVERNORS[index];
-        if text.starts_with_any_case(needed) {
-            if !starts_word(text, word) {
-                return Err(text.is_fault(NO_GOVERNOR));
-            }
-            return Ok(Some(governor));
-        }
-        index += 1;
-    }
-    Ok(None)
+fn governor_of(text: Text<'_>) -> Result<Option<Governor>, Fault> {
+    let Some((governor, _, word)) =
+        GOVERNORS.iter().find(|(_, needed, _)| text.starts_with_any_case(needed))
+    else {
+        return Ok(None);
+    };
+    if text.starts_word(word) { Ok(Some(*governor)) } else { Err(text.is_fault(NO_GOVERNOR)) }
 }
 
-/// Whether the text is the start of `word`, or all of it.
-const fn starts_word(text: Text<'_>, word: &str) -> bool {
-    text.len() <= word.len() && Text::new(word).take(text.len()).same_any_case(text)
-}
-
-const fn clock(whole: Text<'_>, text: Text<'_>) -> Result<CpuClock, Fault> {
+fn clock(whole: Text<'_>, text: Text<'_>) -> Result<CpuClock, Fault> {
     if text.is_empty() {
         return Err(whole.fault("a frequency is missing"));
     }
-    let mut index = 0;
-    while index < CLOCKS.len() {
-        let (clock, needed, word) = CLOCKS[index];
-        if text.starts_with_any_case(needed) && starts_word(text, word) {
-            return Ok(clock);
-        }
-        index += 1;
+    let is_it = |(_, needed, word): &&(CpuClock, &str, &str)| {
+        text.starts_with_any_case(needed) && text.starts_word(word)
+    };
+    if let Some((clock, _, _)) = CLOCKS.iter().find(is_it) {
+        return Ok(*clock);
     }
     if !text.byte(0).is_ascii_digit() {
         return Err(
@@ -167,21 +165,32 @@ const fn clock(whole: Text<'_>, text: Text<'_>) -> Result<CpuClock, Fault> {
     if !text.is_digits() {
         return Err(text.is_fault("not a frequency: whole kHz, without a unit"));
     }
-    match attempt!(digits(text)) {
+    match digits(text)? {
         0 => Err(text.fault("a frequency of zero is not possible")),
         value if value > MAX_KHZ => Err(text.is_fault("too high a frequency")),
         value => Ok(CpuClock::Khz(value as u32)),
     }
 }
 
-const fn rank(clock: CpuClock) -> u64 {
-    match clock {
-        CpuClock::Khz(value) => value as u64,
-        CpuClock::Low => MAX_KHZ + 1,
-        CpuClock::Medium => MAX_KHZ + 2,
-        CpuClock::High => MAX_KHZ + 3,
-        CpuClock::HighM1 => MAX_KHZ + 4,
-    }
+fn nearby(value: &str) -> Vec<String> {
+    let (clocks, governor) = match value.split_once(':') {
+        Some((clocks, governor)) => (clocks, format!(":{governor}")),
+        None => (value, String::new()),
+    };
+    let mut proposals = vec![format!("{clocks}-{clocks}{governor}"), clocks.to_owned()];
+    proposals.extend(swapped(clocks).map(|clocks| format!("{clocks}{governor}")));
+    let in_khz = || {
+        let (whole, thousandths, unit) = leading_number(clocks)?;
+        let factor = match unit.to_ascii_lowercase().as_str() {
+            "khz" | "k" => 1,
+            "mhz" | "m" => 1_000,
+            "ghz" | "g" => 1_000_000,
+            _ => return None,
+        };
+        whole.checked_mul(factor)?.checked_add(thousandths * factor / 1_000)
+    };
+    proposals.extend(in_khz().map(|khz| format!("{khz}{governor}")));
+    proposals
 }
 
 typed!(CpuFreq, CpuFreq);

@@ -5,7 +5,8 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::{Grammar, write_list};
+use crate::options::text::Text;
 
 /// How tasks are spread over nodes, sockets and cores.
 ///
@@ -49,9 +50,30 @@ pub enum Spread {
     FullyCyclic,
 }
 
-const WORDS: &[&str] = &["*", "block", "cyclic", "fcyclic"];
+const SPREADS: &[(&str, Spread)] = &[
+    ("*", Spread::Default),
+    ("block", Spread::Block),
+    ("cyclic", Spread::Cyclic),
+    ("fcyclic", Spread::FullyCyclic),
+];
 const UNKNOWN: &str = "not a distribution; expected block, cyclic, fcyclic (not first), \
                        plane=SIZE, arbitrary or *";
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`nodes[:sockets[:cores]]`, `plane=SIZE` or `arbitrary`",
+    example: "block:cyclic",
+    details: "Levels are `block`, `cyclic`, `fcyclic` (not for nodes) or `*` for Slurm's \
+              default; `,pack` or `,nopack` may follow. `plane` counts tasks.",
+    canonical: |text| Ok(Distribution::read(text)?.to_string()),
+    words: &["block", "cyclic", "fcyclic", "plane", "arbitrary"],
+    instead: |part| match part {
+        _ if part.starts_with("cyc") => Some("cyclic"),
+        _ if part.starts_with("plane") => Some("plane"),
+        _ => None,
+    },
+    nearby: |value, _| vec![value.replace(':', "="), value.replace(' ', ":")],
+    ..Grammar::ANY
+};
 
 impl Distribution {
     /// Returns the number of tasks in a plane, if tasks are spread in planes.
@@ -63,118 +85,70 @@ impl Distribution {
         }
     }
 
-    /// Checks a distribution.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        if text.starts_with_any_case("plane") {
-            return match plane(text) {
-                Ok(_) => Ok(()),
-                Err(fault) => Err(fault),
-            };
-        }
-        let (base, flags) = text.next_part(b',');
-        if base.is_empty() {
-            return Err(text.fault("the distribution before the comma is missing"));
-        }
-        let mut pack = 0_u8;
-        if is_flag(base) {
-            pack |= flag(base);
-        } else {
-            attempt!(check_levels(base));
-        }
-        let mut rest = flags;
-        while let Some(list) = rest {
-            let (word, tail) = list.next_part(b',');
-            rest = tail;
-            if word.is_empty() {
-                continue;
-            }
-            if !is_flag(word) {
-                return Err(word.is_fault("neither pack nor nopack"));
-            }
-            pack |= flag(word);
-            if pack == 3 {
-                return Err(word.fault("pack and nopack exclude each other"));
-            }
-        }
-        Ok(())
-    }
-
     /// Reads a distribution.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
         if text.starts_with_any_case("plane") {
             return Ok(Self { layout: Layout::Plane(plane(text)?), pack: None });
         }
-        let (base, flags) = text.next_part(b',');
-        let mut pack = None;
-        let layout = if is_flag(base) {
-            pack = Some(base.is_any_case("pack"));
-            Layout::Default
-        } else if is_arbitrary(base) {
-            Layout::Arbitrary
-        } else {
-            Layout::Levels(base.parts(b':').filter_map(spread).collect())
-        };
-        for word in flags.into_iter().flat_map(|flags| flags.parts(b',')) {
-            if !word.is_empty() {
-                pack = Some(word.is_any_case("pack"));
+        let mut words = text.parts(b',');
+        let base = words.next().filter(|base| !base.is_empty());
+        let base =
+            base.ok_or_else(|| text.fault("the distribution before the comma is missing"))?;
+        let mut pack = packs(base);
+        let layout = if pack.is_some() { Layout::Default } else { layout(base)? };
+        for word in words.filter(|word| !word.is_empty()) {
+            let packs = packs(word).ok_or_else(|| word.is_fault("neither pack nor nopack"))?;
+            if pack.is_some_and(|pack| pack != packs) {
+                return Err(word.fault("pack and nopack exclude each other"));
             }
+            pack = Some(packs);
         }
         Ok(Self { layout, pack })
     }
 }
 
-const fn is_flag(word: Text<'_>) -> bool {
-    word.is_any_case("pack") || word.is_any_case("nopack")
+fn packs(word: Text<'_>) -> Option<bool> {
+    let is = |flag| word.is_any_case(flag);
+    if is("pack") { Some(true) } else { is("nopack").then_some(false) }
 }
 
-const fn flag(word: Text<'_>) -> u8 {
-    if word.is_any_case("pack") { 1 } else { 2 }
-}
-
-const fn is_arbitrary(base: Text<'_>) -> bool {
-    base.is_any_case("arbitrary") || base.is_any_case("hostfile")
-}
-
-const fn check_levels(base: Text<'_>) -> Result<(), Fault> {
+fn layout(base: Text<'_>) -> Result<Layout, Fault> {
+    let is_arbitrary =
+        |word: Text<'_>| word.is_any_case("arbitrary") || word.is_any_case("hostfile");
     if is_arbitrary(base) {
-        return Ok(());
+        return Ok(Layout::Arbitrary);
     }
-    let mut rest = Some(base);
-    let mut level = 0;
-    while let Some(list) = rest {
-        let (word, tail) = list.next_part(b':');
-        rest = tail;
-        // strtok skips empty levels.
-        if word.is_empty() {
-            continue;
-        }
-        if level == 3 {
+    let mut levels = Vec::new();
+    // strtok skips empty levels.
+    for word in base.parts(b':').filter(|word| !word.is_empty()) {
+        if levels.len() == 3 {
             return Err(word.is_fault("one level too many: nodes, sockets, cores"));
         }
-        match word.position_in(WORDS) {
-            Some(3) if level == 0 => {
+        match SPREADS.iter().find(|(name, _)| word.is_any_case(name)) {
+            Some((_, Spread::FullyCyclic)) if levels.is_empty() => {
                 return Err(word.is_fault("only for sockets and cores; nodes take block or cyclic"));
             }
-            Some(_) => level += 1,
+            Some((_, spread)) => levels.push(*spread),
             None if is_arbitrary(word) => {
                 return Err(word.is_fault("for the whole job; it takes no levels beside it"));
             }
             None => return Err(word.is_fault(UNKNOWN)),
         }
     }
-    if level == 0 { Err(base.fault("the distribution is missing")) } else { Ok(()) }
+    if levels.is_empty() {
+        return Err(base.fault("the distribution is missing"));
+    }
+    Ok(Layout::Levels(levels))
 }
 
-const fn plane(text: Text<'_>) -> Result<u32, Fault> {
+fn plane(text: Text<'_>) -> Result<u32, Fault> {
     let Some((name, size)) = text.split_once(b'=') else {
         return Err(text.fault("plane needs a size, as in plane=4"));
     };
     if !name.is_any_case("plane") {
         return Err(name.is_fault("not `plane` (sbatch compares the first five letters alone)"));
     }
-    let body = size.trim_start();
-    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
+    let body = size.unsigned();
     if !body.is_digits() {
         return Err(if size.is_empty() {
             text.fault("the size after `plane=` is missing")
@@ -182,19 +156,13 @@ const fn plane(text: Text<'_>) -> Result<u32, Fault> {
             size.is_fault("not the size of a plane: a whole number alone must follow `plane=`")
         });
     }
-    match attempt!(digits(body)) {
+    match digits(body)? {
         0 => Err(size.fault("a plane of zero tasks leads nowhere")),
         value if value > i32::MAX as u64 => {
             Err(size.is_fault("too large a plane (2147483647 is the most)"))
         }
         value => Ok(value as u32),
     }
-}
-
-fn spread(word: Text<'_>) -> Option<Spread> {
-    const SPREADS: [Spread; 4] =
-        [Spread::Default, Spread::Block, Spread::Cyclic, Spread::FullyCyclic];
-    word.position_in(WORDS).and_then(|index| SPREADS.get(index).copied())
 }
 
 typed!(Distribution, Distribution);
@@ -207,15 +175,13 @@ impl fmt::Display for Distribution {
             Layout::Arbitrary => f.write_str("arbitrary")?,
             Layout::Plane(size) => write!(f, "plane={size}")?,
             Layout::Levels(levels) => {
-                for (index, spread) in levels.iter().enumerate() {
-                    f.write_str(if index > 0 { ":" } else { "" })?;
-                    f.write_str(match spread {
-                        Spread::Default => "*",
-                        Spread::Block => "block",
-                        Spread::Cyclic => "cyclic",
-                        Spread::FullyCyclic => "fcyclic",
-                    })?;
-                }
+                let name = |level: &Spread| {
+                    SPREADS
+                        .iter()
+                        .find(|(_, spread)| spread == level)
+                        .map_or("*", |(name, _)| *name)
+                };
+                write_list(f, ":", levels.iter().map(name))?;
             }
         }
         match self.pack {

@@ -4,7 +4,9 @@ use std::fmt;
 
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::{Grammar, LINE};
+use crate::options::release::Release;
+use crate::options::text::Text;
 
 /// Which environment variables a job inherits.
 ///
@@ -17,6 +19,17 @@ use crate::options::text::{Text, attempt};
 pub struct Export {
     items: Vec<String>,
 }
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`ALL`, `NONE`, `NIL`, or `NAME` and `NAME=value` joined by commas",
+    example: "ALL,EDITOR=vim",
+    details: "Quotes keep the commas of a value together; nothing else is interpreted. `NIL` needs 23.02.",
+    canonical: |text| Ok(Export::read(text)?.to_string()),
+    longest: LINE,
+    separator: Some(","),
+    since: |value| (value == "NIL").then_some(Release::new(23, 2)),
+    ..Grammar::ANY
+};
 
 const ALONE: &[&str] = &["ALL", "NONE", "NIL"];
 
@@ -33,66 +46,43 @@ impl Export {
         self.items.iter().any(|item| item == "ALL")
     }
 
-    /// Checks a list of variables.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let mut rest = Some(text);
-        let mut found = false;
-        while let Some(list) = rest {
-            let (item, tail) = attempt!(next_item(list));
-            rest = tail;
-            if item.is_empty() {
-                continue;
-            }
-            if item.byte(0) == b'=' {
-                return Err(item.is_fault("a value without the name of a variable"));
-            }
-            found = true;
-        }
-        if found { Ok(()) } else { Err(text.fault("no variable is named; write NONE for none")) }
-    }
-
     /// Reads a list of variables.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
         let mut items = Vec::new();
         let mut rest = Some(text);
         while let Some(list) = rest {
-            let (item, tail) = next_item(list)?;
-            rest = tail;
-            if item.is_empty() {
-                continue;
+            let end = end_of_item(list)?;
+            let item = end.map_or(list, |end| list.take(end));
+            rest = end.map(|end| list.skip(end + 1));
+            if item.byte(0) == b'=' {
+                return Err(item.is_fault("a value without the name of a variable"));
             }
-            let word = item.position_in(ALONE).and_then(|index| ALONE.get(index));
-            items.push(match word {
-                Some(word) => (*word).to_owned(),
-                None => item.to_text(),
-            });
+            if !item.is_empty() {
+                let word = item.position_in(ALONE).map(|index| ALONE[index].to_owned());
+                items.push(word.unwrap_or_else(|| item.to_text()));
+            }
+        }
+        if items.is_empty() {
+            return Err(text.fault("no variable is named; write NONE for none"));
         }
         Ok(Self { items })
     }
 }
 
-/// One item up to a comma outside quotes, and what follows.
-const fn next_item(text: Text<'_>) -> Result<(Text<'_>, Option<Text<'_>>), Fault> {
-    let mut single = None;
-    let mut double = None;
-    let mut index = 0;
-    while index < text.len() {
-        match text.byte(index) {
+/// Where the first comma outside quotes stands.
+fn end_of_item(text: Text<'_>) -> Result<Option<usize>, Fault> {
+    let (mut single, mut double) = (None, None);
+    for (index, byte) in text.bytes().iter().enumerate() {
+        match byte {
             b'\'' => single = if single.is_some() { None } else { Some(index) },
             b'"' => double = if double.is_some() { None } else { Some(index) },
-            b',' if single.is_none() && double.is_none() => {
-                return Ok((text.take(index), Some(text.skip(index + 1))));
-            }
+            b',' if single.is_none() && double.is_none() => return Ok(Some(index)),
             _ => {}
         }
-        index += 1;
     }
-    match (single, double) {
-        (None, None) => Ok((text, None)),
-        (Some(start), _) | (None, Some(start)) => {
-            Err(text.skip(start).take(1).fault("this quote is not closed"))
-        }
+    match single.or(double) {
+        Some(start) => Err(text.at(start).fault("this quote is not closed")),
+        None => Ok(None),
     }
 }
 

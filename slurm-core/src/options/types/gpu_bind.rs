@@ -6,7 +6,8 @@ use super::bind_list::entries;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::Grammar;
+use crate::options::text::Text;
 
 /// How tasks are bound to GPUs.
 ///
@@ -44,87 +45,68 @@ pub enum Binding {
 const UNKNOWN: &str = "not a binding; expected closest, none, single:TASKS, per_task:GPUS, \
                        map_gpu:LIST or mask_gpu:LIST, perhaps after `verbose,`";
 
-impl GpuBind {
-    /// Checks a binding.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        match find(text) {
-            Ok(_) => Ok(()),
-            Err(fault) => Err(fault),
-        }
-    }
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`closest`, `none`, `single:tasks`, `per_task:gpus`, `map_gpu:list` or \
+               `mask_gpu:list`, perhaps after `verbose,`",
+    example: "single:2",
+    details: "List entries are numbers of GPUs, or hexadecimal masks of them, perhaps with \
+              `*count`. `map:` and `mask:`, which 23.11 knows, are passed on in the long form.",
+    canonical: |text| Ok(GpuBind::read(text)?.to_string()),
+    words: &["closest", "none", "single", "per_task", "map_gpu", "mask_gpu"],
+    instead: |part| match part.len() {
+        ..8 if part.starts_with('c') => Some("closest"),
+        ..5 if part.starts_with('n') => Some("none"),
+        _ => None,
+    },
+    nearby: |value, _| vec![value.trim_start_matches("gpu:").to_owned()],
+    ..Grammar::ANY
+};
 
+impl GpuBind {
     /// Reads a binding.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        let (verbose, found) = find(text)?;
-        let binding = match found {
-            Found::Closest => Binding::Closest,
-            Found::None => Binding::None,
-            Found::Single(tasks) => Binding::Single(tasks),
-            Found::PerTask(gpus) => Binding::PerTask(gpus),
-            Found::Map(list) => Binding::Map(list.to_text()),
-            Found::Mask(list) => Binding::Mask(list.to_text().to_ascii_lowercase()),
-        };
+        let verbose = text.starts_with_any_case("verbose,");
+        let binding = binding(if verbose { text.skip(8) } else { text })?;
         Ok(Self { verbose, binding })
     }
 }
 
-#[derive(Clone, Copy)]
-enum Found<'a> {
-    Closest,
-    None,
-    Single(u32),
-    PerTask(u32),
-    Map(Text<'a>),
-    Mask(Text<'a>),
-}
-
-const fn find(text: Text<'_>) -> Result<(bool, Found<'_>), Fault> {
-    let verbose = text.starts_with_any_case("verbose,");
-    let body = if verbose { text.skip(8) } else { text };
+fn binding(body: Text<'_>) -> Result<Binding, Fault> {
     if body.is_any_case("closest") {
-        return Ok((verbose, Found::Closest));
+        return Ok(Binding::Closest);
     }
     if body.is_any_case("none") {
-        return Ok((verbose, Found::None));
+        return Ok(Binding::None);
     }
     let Some((name, value)) = body.split_once(b':') else {
-        if body.is_any_case("verbose") {
-            return Err(body.fault("a binding must follow `verbose,`"));
-        }
-        if body.is_any_case("single") || body.is_any_case("per_task") {
-            return Err(body.fault("a `:` and a number must follow"));
-        }
-        if is_abbreviated(body) {
-            return Err(body.is_fault("not spelled out: expected closest or none"));
-        }
-        return Err(body.is_fault(UNKNOWN));
+        return Err(match () {
+            () if body.is_any_case("verbose") => body.fault("a binding must follow `verbose,`"),
+            () if body.is_any_case("single") || body.is_any_case("per_task") => {
+                body.fault("a `:` and a number must follow")
+            }
+            () if is_abbreviated(body) => {
+                body.is_fault("not spelled out: expected closest or none")
+            }
+            () => body.is_fault(UNKNOWN),
+        });
     };
-    if name.is_any_case("single") {
-        return Ok((verbose, Found::Single(attempt!(number(value)))));
+    let list = |mask| entries(value, mask).map(|()| value.to_text());
+    match name.to_text().to_ascii_lowercase().as_str() {
+        "single" => Ok(Binding::Single(number(value)?)),
+        "per_task" => Ok(Binding::PerTask(number(value)?)),
+        "map_gpu" | "map" => Ok(Binding::Map(list(false)?)),
+        "mask_gpu" | "mask" => Ok(Binding::Mask(list(true)?.to_ascii_lowercase())),
+        "gpu" => Err(name.fault("`gpu:` is implied here")),
+        _ => Err(name.is_fault(UNKNOWN)),
     }
-    if name.is_any_case("per_task") {
-        return Ok((verbose, Found::PerTask(attempt!(number(value)))));
-    }
-    if name.is_any_case("map_gpu") || name.is_any_case("map") {
-        attempt!(entries(value, false));
-        return Ok((verbose, Found::Map(value)));
-    }
-    if name.is_any_case("mask_gpu") || name.is_any_case("mask") {
-        attempt!(entries(value, true));
-        return Ok((verbose, Found::Mask(value)));
-    }
-    if name.is_any_case("gpu") {
-        return Err(name.fault("`gpu:` is implied here"));
-    }
-    Err(name.is_fault(UNKNOWN))
 }
 
-const fn is_abbreviated(text: Text<'_>) -> bool {
+fn is_abbreviated(text: Text<'_>) -> bool {
     text.len() < 7
         && (text.byte(0).eq_ignore_ascii_case(&b'c') || text.byte(0).eq_ignore_ascii_case(&b'n'))
 }
 
-const fn number(text: Text<'_>) -> Result<u32, Fault> {
+fn number(text: Text<'_>) -> Result<u32, Fault> {
     if text.is_empty() {
         return Err(text.fault("a number is missing after `:`"));
     }
@@ -134,7 +116,7 @@ const fn number(text: Text<'_>) -> Result<u32, Fault> {
     if text.len() > 1 && text.byte(0) == b'0' {
         return Err(text.is_fault("octal to Slurm because of its leading zero"));
     }
-    match attempt!(digits(text)) {
+    match digits(text)? {
         value if value > i32::MAX as u64 => Err(text.is_fault("too large a number")),
         value => Ok(value as u32),
     }
@@ -156,30 +138,32 @@ impl fmt::Display for GpuBind {
     }
 }
 
-/// Checks `--tres-bind`: bindings of resources joined by `+`.
+/// `--tres-bind`: bindings of resources joined by `+`.
 ///
 /// Slurm's source: `tres_bind_verify_cmdline` in `src/common/tres_bind.c`.
-pub(crate) const fn check_tres_bind(text: Text<'_>) -> Result<(), Fault> {
-    let mut rest = Some(text);
-    while let Some(list) = rest {
-        let (part, tail) = list.next_part(b'+');
-        rest = tail;
-        let Some((name, binding)) = part.split_once(b':') else {
-            return Err(part.is_fault("not a binding of a resource: expected gres/NAME:BINDING"));
-        };
-        if !name.starts_with_any_case("gres/") || name.len() == 5 {
-            return Err(name.is_fault("not a resource to bind to; it is written gres/NAME"));
-        }
-        if binding.is_empty() {
-            return Err(part.fault("the binding after `:` is missing"));
-        }
-        let (_, found) = attempt!(find(binding));
-        let shared = name.is_any_case("gres/mps") || name.is_any_case("gres/shard");
-        if shared && !matches!(found, Found::None | Found::PerTask(_)) {
-            return Err(
-                binding.is_fault("not possible for shares of GPUs: only none and per_task:N")
-            );
-        }
+pub(crate) const TRES: Grammar = Grammar {
+    expected: "`gres/name:binding` joined by `+`",
+    example: "gres/gpu:single:2",
+    details: "Bindings are those of `gpu_bind`; shares of GPUs take `none` and `per_task`.",
+    canonical: |text| text.parts(b'+').try_for_each(resource).map(|()| text.to_text()),
+    nearby: |value, _| vec![format!("gres/{value}")],
+    ..Grammar::ANY
+};
+
+fn resource(part: Text<'_>) -> Result<(), Fault> {
+    let Some((name, bound)) = part.split_once(b':') else {
+        return Err(part.is_fault("not a binding of a resource: expected gres/NAME:BINDING"));
+    };
+    if !name.starts_with_any_case("gres/") || name.len() == 5 {
+        return Err(name.is_fault("not a resource to bind to; it is written gres/NAME"));
+    }
+    if bound.is_empty() {
+        return Err(part.fault("the binding after `:` is missing"));
+    }
+    let GpuBind { binding, .. } = GpuBind::read(bound)?;
+    let shared = name.is_any_case("gres/mps") || name.is_any_case("gres/shard");
+    if shared && !matches!(binding, Binding::None | Binding::PerTask(_)) {
+        return Err(bound.is_fault("not possible for shares of GPUs: only none and per_task:N"));
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::Grammar;
+use crate::options::text::Text;
 
 /// At which frequency a GPU's processor or memory runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,64 +38,59 @@ pub struct GpuFreq {
     pub verbose: bool,
 }
 
+const CLOCKS: &[(&str, GpuClock)] = &[
+    ("low", GpuClock::Low),
+    ("medium", GpuClock::Medium),
+    ("high", GpuClock::High),
+    ("highm1", GpuClock::HighM1),
+];
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`[memory=]low|medium|high|highm1|MHz` joined by commas",
+    example: "high,memory=low",
+    details: "Whole MHz or words, in lower case; `verbose` may be added.",
+    canonical: |text| Ok(GpuFreq::read(text)?.to_string()),
+    words: &["low", "medium", "high", "highm1", "memory", "verbose"],
+    nearby: |value, _| {
+        let lower = value.to_ascii_lowercase();
+        vec![lower.replace(':', "="), lower.replace("mhz", ""), lower]
+    },
+    ..Grammar::ANY
+};
+
 impl GpuFreq {
     /// Reads frequencies.
-    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         let mut all = Self { clock: None, memory: None, verbose: false };
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            // strtok skips empty places.
-            if part.is_empty() {
-                continue;
-            }
+        text.items(b',', "no frequency is given", |part| {
             match part.split_once(b'=') {
                 None if part.is("verbose") => all.verbose = true,
-                None => {
-                    if all.clock.is_some() {
-                        return Err(part.is_fault("a second frequency"));
-                    }
-                    all.clock = Some(attempt!(clock(part, part)));
+                None if all.clock.is_some() => return Err(part.is_fault("a second frequency")),
+                None => all.clock = Some(clock(part, part)?),
+                Some((name, _)) if !name.is("memory") => {
+                    let reason = "not a part of a GPU with a frequency; only `memory` is";
+                    return Err(name.is_fault(reason));
                 }
-                Some((name, value)) if name.is("memory") => {
-                    if all.memory.is_some() {
-                        return Err(part.is_fault("a second frequency of the memory"));
-                    }
-                    all.memory = Some(attempt!(clock(part, value)));
+                Some(_) if all.memory.is_some() => {
+                    return Err(part.is_fault("a second frequency of the memory"));
                 }
-                Some((name, _)) => {
-                    return Err(
-                        name.is_fault("not a part of a GPU with a frequency; only `memory` is")
-                    );
-                }
+                Some((_, value)) => all.memory = Some(clock(part, value)?),
             }
-        }
-        if all.clock.is_none() && all.memory.is_none() && !all.verbose {
-            return Err(text.fault("no frequency is given"));
-        }
+            Ok(())
+        })?;
         Ok(all)
     }
 }
 
-const fn clock(part: Text<'_>, value: Text<'_>) -> Result<GpuClock, Fault> {
+fn clock(part: Text<'_>, value: Text<'_>) -> Result<GpuClock, Fault> {
     if value.is_empty() {
         return Err(part.fault("the frequency after `=` is missing"));
     }
-    if value.is("low") {
-        return Ok(GpuClock::Low);
-    }
-    if value.is("medium") {
-        return Ok(GpuClock::Medium);
-    }
-    if value.is("high") {
-        return Ok(GpuClock::High);
-    }
-    if value.is("highm1") {
-        return Ok(GpuClock::HighM1);
+    if let Some((_, clock)) = CLOCKS.iter().find(|(name, _)| value.is(name)) {
+        return Ok(*clock);
     }
     if value.is_digits() {
-        return match attempt!(digits(value)) {
+        return match digits(value)? {
             mhz if mhz > i32::MAX as u64 => Err(value.is_fault("too high a frequency")),
             mhz => Ok(GpuClock::Mhz(mhz as u32)),
         };
@@ -127,12 +123,12 @@ impl fmt::Display for GpuFreq {
 
 impl fmt::Display for GpuClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Low => f.write_str("low"),
-            Self::Medium => f.write_str("medium"),
-            Self::High => f.write_str("high"),
-            Self::HighM1 => f.write_str("highm1"),
-            Self::Mhz(mhz) => write!(f, "{mhz}"),
+        match CLOCKS.iter().find(|(_, clock)| clock == self) {
+            Some((name, _)) => f.write_str(name),
+            None => match self {
+                Self::Mhz(mhz) => write!(f, "{mhz}"),
+                Self::Low | Self::Medium | Self::High | Self::HighM1 => Ok(()),
+            },
         }
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use super::resource::{CountOrType, ScaledCount, count, count_or_type, split_count, word};
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::{Grammar, write_list};
+use crate::options::text::Text;
 
 /// Numbers of GPUs, each perhaps of one type: `[type:]count` joined by commas.
 ///
@@ -27,6 +28,17 @@ pub struct GpuCount {
     pub count: u64,
 }
 
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`[type:]count` joined by commas",
+    example: "a100:2",
+    details: "A type alone is one GPU of it. Counts may carry `K`, `M`, `G`, `T` or `P`.",
+    canonical: |text| Ok(Gpus::read(text)?.to_string()),
+    separator: Some(","),
+    integers: Some((0, u64::MAX as i128)),
+    nearby: |value, _| nearby(value),
+    ..Grammar::ANY
+};
+
 impl Gpus {
     /// Returns the numbers in the order written.
     #[must_use]
@@ -40,29 +52,14 @@ impl Gpus {
         self.items.iter().fold(0, |sum, item| sum.saturating_add(item.count))
     }
 
-    /// Checks numbers of GPUs.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            attempt!(item(part));
-        }
-        Ok(())
-    }
-
     /// Reads numbers of GPUs.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        let build = |(kind, count): (Option<Text<'_>>, u64)| GpuCount {
-            kind: kind.map(Text::to_text),
-            count,
-        };
-        let items = text.parts(b',').map(|part| item(part).map(build));
-        Ok(Self { items: items.collect::<Result<_, _>>()? })
+        Ok(Self { items: text.parts(b',').map(item).collect::<Result<_, _>>()? })
     }
 }
 
-const fn item(part: Text<'_>) -> Result<(Option<Text<'_>>, u64), Fault> {
+fn item(part: Text<'_>) -> Result<GpuCount, Fault> {
+    let gpus = |kind: Option<Text<'_>>, count| GpuCount { kind: kind.map(Text::to_text), count };
     if part.is_empty() {
         return Err(part.fault("a number of GPUs is missing beside the comma"));
     }
@@ -75,38 +72,53 @@ const fn item(part: Text<'_>) -> Result<(Option<Text<'_>>, u64), Fault> {
         return Err(kind.fault("`gpu:` is implied here (Slurm would take it for a type)"));
     }
     let Some((value, _)) = last else {
-        return match attempt!(count_or_type(part)) {
-            CountOrType::Count(count) => Ok((None, count)),
+        return match count_or_type(part)? {
+            CountOrType::Count(count) => Ok(gpus(None, count)),
             CountOrType::Type if part.is_any_case("gpu") => {
                 Err(part.fault("`gpu` is implied here; a number is expected"))
             }
-            CountOrType::Type => Ok((Some(part), 1)),
+            CountOrType::Type => Ok(gpus(Some(part), 1)),
         };
     };
-    if kind.find(b':').is_some() {
+    if kind.has(b':') {
         return Err(part.skip(kind.len()).is_fault("one part too many: expected type:count"));
     }
-    attempt!(word(kind));
+    word(kind)?;
     if value.is_empty() {
         return Err(part.fault("the number of GPUs after the type is missing"));
     }
     if kind.is_digits() && !value.byte(0).is_ascii_digit() {
         return Err(part.fault("the type comes before the number"));
     }
-    Ok((Some(kind), attempt!(count(value))))
+    Ok(gpus(Some(kind), count(value)?))
+}
+
+fn nearby(value: &str) -> Vec<String> {
+    let plain = value.trim_start_matches("gres/").trim_start_matches("gres:");
+    let bare = plain.trim_start_matches("gpu:").trim_start_matches("gpu=");
+    let mut proposals = vec![
+        bare.to_owned(),
+        value.replace(';', ","),
+        value.trim_matches(',').to_owned(),
+        value.trim_end_matches(':').to_owned(),
+    ];
+    proposals.extend(bare.split_once(':').map(|(count, kind)| format!("{kind}:{count}")));
+    proposals
 }
 
 typed!(Gpus, Gpus);
 
 impl fmt::Display for Gpus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, item) in self.items.iter().enumerate() {
-            f.write_str(if index > 0 { "," } else { "" })?;
-            if let Some(kind) = &item.kind {
-                write!(f, "{kind}:")?;
-            }
-            write!(f, "{}", ScaledCount(item.count))?;
+        write_list(f, ",", &self.items)
+    }
+}
+
+impl fmt::Display for GpuCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kind) = &self.kind {
+            write!(f, "{kind}:")?;
         }
-        Ok(())
+        write!(f, "{}", ScaledCount(self.count))
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use super::resource::{CountOrType, ScaledCount, count, count_or_type, split_count, word};
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::{Grammar, write_list};
+use crate::options::text::Text;
 
 /// Generic resources on each node: `name[:type][:count]` joined by commas, or `none`.
 ///
@@ -32,6 +33,19 @@ pub struct GresItem {
     pub count: u64,
 }
 
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`name[:type][:count]` joined by commas, or `none`",
+    example: "gpu:a100:2",
+    details: "Names are case-sensitive. Without a count it is 1; counts may carry `K`, `M`, \
+              `G`, `T` or `P` (powers of 1024; with `B`, of 1000). `gres:` and `gres/` before \
+              the name and `=` before the count are read and not passed on, since no release \
+              knows them all.",
+    canonical: |text| Ok(Gres::read(text)?.to_string()),
+    separator: Some(","),
+    nearby: |value, _| nearby(value),
+    ..Grammar::ANY
+};
+
 impl Gres {
     /// Returns the resources in the order written; none for `none`.
     #[must_use]
@@ -46,113 +60,93 @@ impl Gres {
         named.fold(0, |sum, item| sum.saturating_add(item.count))
     }
 
-    /// Checks a list of resources.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
+    /// Reads a list of resources.
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         if text.is_any_case("none") {
-            return Ok(());
+            return Ok(Self { items: Vec::new() });
         }
         if text.is_any_case("help") || text.is_any_case("list") {
             return Err(text.fault("it would make sbatch print the known resources and exit"));
         }
-        let mut rest = Some(text);
-        let mut whole = false;
-        let mut shared = false;
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            let item = attempt!(item(part));
-            whole = whole || item.name.is("gpu");
-            shared = shared || item.name.is("mps") || item.name.is("shard");
-            if whole && shared {
-                return Err(
-                    part.fault("whole GPUs and shares of GPUs (mps, shard) exclude each other")
-                );
+        let mut items: Vec<GresItem> = Vec::new();
+        for part in text.parts(b',') {
+            items.push(item(part)?);
+            let has = |names: &[&str]| items.iter().any(|item| names.contains(&item.name.as_str()));
+            if has(&["gpu"]) && has(&["mps", "shard"]) {
+                let reason = "whole GPUs and shares of GPUs (mps, shard) exclude each other";
+                return Err(part.fault(reason));
             }
         }
-        Ok(())
-    }
-
-    /// Reads a list of resources.
-    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
-        if text.is_any_case("none") {
-            return Ok(Self { items: Vec::new() });
-        }
-        let items = text.parts(b',').map(|part| item(part).map(ItemText::build));
-        Ok(Self { items: items.collect::<Result<_, _>>()? })
-    }
-}
-
-/// One item as it is found in the text.
-pub(crate) struct ItemText<'a> {
-    pub(crate) name: Text<'a>,
-    kind: Option<Text<'a>>,
-    count: u64,
-}
-
-impl ItemText<'_> {
-    pub(crate) fn build(self) -> GresItem {
-        GresItem {
-            name: self.name.to_text(),
-            kind: self.kind.map(Text::to_text),
-            count: self.count,
-        }
+        Ok(Self { items })
     }
 }
 
 /// One item: an optional prefix, then name, type and count.
-const fn item(part: Text<'_>) -> Result<ItemText<'_>, Fault> {
+fn item(part: Text<'_>) -> Result<GresItem, Fault> {
     if part.is_empty() {
         return Err(part.fault("a resource is missing beside the comma"));
     }
     let plain = part.starts_with_any_case("gres:") || part.starts_with_any_case("gres/");
-    let item = attempt!(named_item(if plain { part.skip(5) } else { part }));
-    if item.name.find(b'/').is_some() {
-        return Err(item.name.is_fault("not a generic resource; the only prefix is `gres/`"));
+    let (name, item) = named_item(if plain { part.skip(5) } else { part })?;
+    if name.has(b'/') {
+        return Err(name.is_fault("not a generic resource; the only prefix is `gres/`"));
     }
-    if item.name.is_any_case("gres") {
-        return Err(item.name.is_fault("not a resource but the prefix of one"));
+    if name.is_any_case("gres") {
+        return Err(name.is_fault("not a resource but the prefix of one"));
     }
-    if item.name.is_digits() {
-        return Err(item.name.is_fault("a count without the name of a resource"));
+    if name.is_digits() {
+        return Err(name.is_fault("a count without the name of a resource"));
     }
-    if item.name.is("none") || item.name.is("NONE") {
-        return Err(item.name.fault("`none` stands alone"));
+    if name.is("none") || name.is("NONE") {
+        return Err(name.fault("`none` stands alone"));
     }
-    if item.name.is_any_case("gpus") || (item.name.is_any_case("gpu") && !item.name.is("gpu")) {
-        return Err(item.name.is_fault("not what Slurm calls GPUs: the name is `gpu`"));
+    if name.is_any_case("gpus") || (name.is_any_case("gpu") && !name.is("gpu")) {
+        return Err(name.is_fault("not what Slurm calls GPUs: the name is `gpu`"));
     }
     Ok(item)
 }
 
-/// Name, type and count.
-pub(crate) const fn named_item(part: Text<'_>) -> Result<ItemText<'_>, Fault> {
+/// Name, type and count, and where the name stands.
+pub(crate) fn named_item(part: Text<'_>) -> Result<(Text<'_>, GresItem), Fault> {
     let (head, last) = split_count(part);
-    let (name, kind) = match head.split_once(b':') {
-        Some((name, kind)) => (name, Some(kind)),
-        None => (head, None),
-    };
+    let (name, kind) = head.head(b':');
     if name.is_empty() {
         return Err(part.fault("the name of the resource is missing"));
     }
-    attempt!(word(name));
+    word(name)?;
     if let Some(kind) = kind {
         if let Some(index) = kind.find(b':') {
             return Err(kind.skip(index).is_fault("one part too many: expected name:type:count"));
         }
-        attempt!(word(kind));
+        word(kind)?;
     }
-    match (kind, last) {
-        (_, None) => Ok(ItemText { name, kind: None, count: 1 }),
+    let (kind, count) = match (kind, last) {
+        (_, None) => (None, 1),
         (_, Some((value, _))) if value.is_empty() => {
-            Err(part.fault("a type or a count is missing at the end"))
+            return Err(part.fault("a type or a count is missing at the end"));
         }
-        (None, Some((value, false))) => match attempt!(count_or_type(value)) {
-            CountOrType::Count(count) => Ok(ItemText { name, kind: None, count }),
-            CountOrType::Type => Ok(ItemText { name, kind: Some(value), count: 1 }),
+        (None, Some((value, false))) => match count_or_type(value)? {
+            CountOrType::Count(count) => (None, count),
+            CountOrType::Type => (Some(value), 1),
         },
-        (kind, Some((value, _))) => Ok(ItemText { name, kind, count: attempt!(count(value)) }),
-    }
+        (kind, Some((value, _))) => (kind, count(value)?),
+    };
+    Ok((name, GresItem { name: name.to_text(), kind: kind.map(Text::to_text), count }))
+}
+
+fn nearby(value: &str) -> Vec<String> {
+    let lower = value.to_ascii_lowercase();
+    let mut proposals = vec![
+        value.trim_matches(',').to_owned(),
+        value.replace(';', ","),
+        value.replace(",,", ","),
+        value.replace("::", ":"),
+        value.trim_end_matches(':').to_owned(),
+        lower.clone(),
+        lower.replacen("gpus", "gpu", 1),
+    ];
+    proposals.extend(value.split_once('(').map(|(head, _)| head.to_owned()));
+    proposals
 }
 
 typed!(Gres, Gres);
@@ -162,11 +156,7 @@ impl fmt::Display for Gres {
         if self.items.is_empty() {
             return f.write_str("none");
         }
-        for (index, item) in self.items.iter().enumerate() {
-            f.write_str(if index > 0 { "," } else { "" })?;
-            write!(f, "{item}")?;
-        }
-        Ok(())
+        write_list(f, ",", &self.items)
     }
 }
 

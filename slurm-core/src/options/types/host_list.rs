@@ -5,8 +5,10 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
+use crate::options::grammar::{Grammar, LINE, write_list};
 use crate::options::release::Release;
-use crate::options::text::{Text, attempt, is_space};
+use crate::options::suggest::{swapped, without_part};
+use crate::options::text::{Text, is_space};
 
 /// Names of nodes, or the path of a file with names.
 ///
@@ -77,6 +79,20 @@ impl fmt::Display for HostListError {
 
 impl std::error::Error for HostListError {}
 
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "names of nodes such as `n[1-3,7],login`, or the path of a file",
+    example: "n[1-3]",
+    details: "A name may hold several brackets with numbers and ranges, of which leading zeros \
+              are kept; text after the last bracket needs 23.11, and `{block}` 24.11. A value \
+              with a `/` names a file.",
+    canonical: |text| Ok(HostList::read(text)?.to_string()),
+    longest: LINE,
+    separator: Some(","),
+    since: |value| value.parse::<HostList>().ok()?.since(),
+    nearby,
+    ..Grammar::ANY
+};
+
 /// The most names in one range, as in Slurm.
 const MAX_RANGE: u64 = 64 * 1024;
 /// Longer numbers could wrap in Slurm's `unsigned long`.
@@ -133,30 +149,9 @@ impl HostList {
         suffixed.then_some(Release::new(23, 11))
     }
 
-    /// Checks a list of names.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        if text.find(b'/').is_some() {
-            return Ok(());
-        }
-        let mut rest = text;
-        let mut found = false;
-        loop {
-            rest = skip_separators(rest);
-            if rest.is_empty() {
-                break;
-            }
-            let (name, tail) = attempt!(next_name(rest));
-            attempt!(check_name(name));
-            found = true;
-            rest = tail;
-        }
-        if found { Ok(()) } else { Err(text.fault("no node is named")) }
-    }
-
     /// Reads a list of names.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
-        if text.find(b'/').is_some() {
+        if text.has(b'/') {
             return Ok(Self::File(text.to_text()));
         }
         let mut patterns = Vec::new();
@@ -166,96 +161,52 @@ impl HostList {
             patterns.push(HostPattern::read(name)?);
             rest = skip_separators(tail);
         }
+        if patterns.is_empty() {
+            return Err(text.fault("no node is named"));
+        }
         Ok(Self::Names(patterns))
     }
 }
 
-const fn is_separator(byte: u8) -> bool {
+fn is_separator(byte: u8) -> bool {
     byte == b',' || is_space(byte)
 }
 
-const fn skip_separators(text: Text<'_>) -> Text<'_> {
-    let mut index = 0;
-    while index < text.len() && is_separator(text.byte(index)) {
-        index += 1;
-    }
-    text.skip(index)
+fn skip_separators(text: Text<'_>) -> Text<'_> {
+    text.skip(text.position(|byte| !is_separator(byte)).unwrap_or(text.len()))
 }
 
 /// The text up to the next separator outside brackets, and the rest.
-const fn next_name(text: Text<'_>) -> Result<(Text<'_>, Text<'_>), Fault> {
+fn next_name(text: Text<'_>) -> Result<(Text<'_>, Text<'_>), Fault> {
     let mut open = None;
-    let mut index = 0;
-    while index < text.len() {
-        let byte = text.byte(index);
+    for (index, byte) in text.bytes().iter().enumerate() {
         match (byte, open) {
             (b'[', None) => open = Some(index),
             (b'[', Some(_)) => {
-                return Err(text
-                    .skip(index)
-                    .take(1)
-                    .fault("a bracket cannot stand in another one"));
+                return Err(text.at(index).fault("a bracket cannot stand in another one"));
             }
-            (b']', None) => {
-                return Err(text.skip(index).take(1).fault("this `]` closes nothing"));
-            }
+            (b']', None) => return Err(text.at(index).fault("this `]` closes nothing")),
             (b']', Some(_)) => open = None,
-            (byte, None) if is_separator(byte) => break,
+            (byte, None) if is_separator(*byte) => return Ok(text.split_at(index)),
             _ => {}
         }
-        index += 1;
     }
     match open {
-        Some(start) => Err(text.skip(start).take(1).fault("this `[` is not closed")),
-        None => Ok(text.split_at(index)),
+        Some(start) => Err(text.at(start).fault("this `[` is not closed")),
+        None => Ok(text.split_at(text.len())),
     }
 }
 
 /// Whether a byte may stand in the name of a node or block.
-const fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'_' | b'.' | b':' | b'{' | b'}')
-        || byte >= 0x80
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.:{}".contains(&byte) || byte >= 0x80
 }
 
-const fn check_name(name: Text<'_>) -> Result<(), Fault> {
-    let mut rest = name;
-    while !rest.is_empty() {
-        if rest.byte(0) == b'[' {
-            let Some((ranges, tail)) = rest.skip(1).split_once(b']') else {
-                return Err(rest.take(1).fault("this `[` is not closed"));
-            };
-            attempt!(check_ranges(ranges));
-            rest = tail;
-        } else if is_name_byte(rest.byte(0)) {
-            rest = rest.skip(1);
-        } else if rest.byte(0) == b';' {
-            return Err(rest.take(1).fault("names are joined by `,`, not by `;`"));
-        } else {
-            return Err(rest.take(1).is_fault("not part of the name of a node"));
-        }
-    }
-    Ok(())
-}
-
-const fn check_ranges(text: Text<'_>) -> Result<(), Fault> {
-    let mut rest = Some(text);
-    while let Some(list) = rest {
-        let (part, tail) = list.next_part(b',');
-        rest = tail;
-        attempt!(range(part));
-    }
-    Ok(())
-}
-
-const fn range(part: Text<'_>) -> Result<HostRange, Fault> {
+fn range(part: Text<'_>) -> Result<HostRange, Fault> {
     if part.is_empty() {
         return Err(part.fault("a number is missing in the brackets"));
     }
-    let (low, high) = match part.split_once(b'-') {
-        Some((low, high)) => (low, high),
-        None => (part, part),
-    };
+    let (low, high) = part.split_once(b'-').unwrap_or((part, part));
     if low.is_empty() || high.is_empty() {
         return Err(part.is_fault("half a range: a number is missing beside `-`"));
     }
@@ -265,8 +216,8 @@ const fn range(part: Text<'_>) -> Result<HostRange, Fault> {
     if low.len() > MAX_DIGITS || high.len() > MAX_DIGITS {
         return Err(part.is_fault("too large a number for the name of a node"));
     }
-    let first = attempt!(digits(low));
-    let last = attempt!(digits(high));
+    let first = digits(low)?;
+    let last = digits(high)?;
     if last < first {
         return Err(part.fault("the range is upside down: the smaller number comes first"));
     }
@@ -280,20 +231,25 @@ impl HostPattern {
     fn read(name: Text<'_>) -> Result<Self, Fault> {
         let mut parts = Vec::new();
         let mut rest = name;
-        while let Some(index) = rest.find(b'[') {
-            let (before, bracket) = rest.split_at(index);
-            if !before.is_empty() {
-                parts.push(HostPart::Text(before.to_text()));
+        while !rest.is_empty() {
+            if let Some((ranges, tail)) =
+                rest.skip(1).split_once(b']').filter(|_| rest.byte(0) == b'[')
+            {
+                let ranges = ranges.parts(b',').map(range).collect::<Result<_, _>>()?;
+                parts.push(HostPart::Ranges(ranges));
+                rest = tail;
+                continue;
             }
-            let Some((list, tail)) = bracket.skip(1).split_once(b']') else {
-                break;
-            };
-            let ranges = list.parts(b',').map(range).collect::<Result<_, _>>()?;
-            parts.push(HostPart::Ranges(ranges));
+            let (text, tail) = rest.split_at(rest.find(b'[').unwrap_or(rest.len()));
+            if let Some(index) = text.position(|byte| !is_name_byte(byte)) {
+                let wrong = text.at(index);
+                return Err(match wrong.byte(0) {
+                    b';' => wrong.fault("names are joined by `,`, not by `;`"),
+                    _ => wrong.is_fault("not part of the name of a node"),
+                });
+            }
+            parts.push(HostPart::Text(text.to_text()));
             rest = tail;
-        }
-        if !rest.is_empty() {
-            parts.push(HostPart::Text(rest.to_text()));
         }
         Ok(Self { parts })
     }
@@ -345,19 +301,27 @@ impl HostRange {
     }
 }
 
+fn nearby(value: &str, fault: &Fault) -> Vec<String> {
+    let mut proposals = vec![value.replace(';', ","), format!("{value}]")];
+    let range = fault.range();
+    if let (Some(turned), Some(before), Some(after)) = (
+        value.get(range.clone()).and_then(swapped),
+        value.get(..range.start),
+        value.get(range.end..),
+    ) {
+        proposals.push(format!("{before}{turned}{after}"));
+    }
+    proposals.push(without_part(value, fault));
+    proposals
+}
+
 typed!(HostList, HostList);
 
 impl fmt::Display for HostList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.write_str(path),
-            Self::Names(patterns) => {
-                for (index, pattern) in patterns.iter().enumerate() {
-                    f.write_str(if index > 0 { "," } else { "" })?;
-                    write!(f, "{pattern}")?;
-                }
-                Ok(())
-            }
+            Self::Names(patterns) => write_list(f, ",", patterns),
         }
     }
 }
@@ -369,17 +333,21 @@ impl fmt::Display for HostPattern {
                 HostPart::Text(text) => f.write_str(text)?,
                 HostPart::Ranges(ranges) => {
                     f.write_str("[")?;
-                    for (index, range) in ranges.iter().enumerate() {
-                        f.write_str(if index > 0 { "," } else { "" })?;
-                        let width = range.width;
-                        write!(f, "{:0width$}", range.first)?;
-                        if range.last != range.first {
-                            write!(f, "-{:0width$}", range.last)?;
-                        }
-                    }
+                    write_list(f, ",", ranges)?;
                     f.write_str("]")?;
                 }
             }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for HostRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.width;
+        write!(f, "{:0width$}", self.first)?;
+        if self.last != self.first {
+            write!(f, "-{:0width$}", self.last)?;
         }
         Ok(())
     }

@@ -5,7 +5,10 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt, is_space};
+use crate::options::grammar::{Grammar, write_list};
+use crate::options::release::Release;
+use crate::options::suggest::without_blanks;
+use crate::options::text::{Text, is_space};
 
 /// Licences and how many of each: `name[:count]` joined by `,` or `;` (all of them), or by `|` (any
 /// of them, from 25.05).
@@ -32,59 +35,47 @@ pub struct License {
     pub count: u32,
 }
 
-const SEPARATORS: &[u8] = b",;|";
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`name[:count]` joined by `,` (all of) or `|` (any of)",
+    example: "matlab:2",
+    details: "Without a count it is 1. `=` may stand for `:` (23.11) and is passed on as `:`; \
+              `|` needs 25.05 and cannot be mixed with `,`.",
+    canonical: |text| Ok(Licenses::read(text)?.to_string()),
+    separator: Some(","),
+    since: |value| {
+        value.parse::<Licenses>().is_ok_and(|list| list.any).then_some(Release::new(25, 5))
+    },
+    nearby: |value, _| {
+        vec![
+            value.trim_end_matches([':', '=']).to_owned(),
+            value.replace('|', ","),
+            without_blanks(value),
+        ]
+    },
+    ..Grammar::ANY
+};
 
 impl Licenses {
-    /// Checks a list of licences.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        if let Some(index) = text.find(b'|')
-            && text.find_any(b",;(").is_some()
-        {
-            return Err(text
-                .skip(index)
-                .take(1)
-                .fault("`|` (any of) and `,` (all of) cannot be mixed"));
-        }
-        let mut rest = Some(text);
-        let mut found = false;
-        while let Some(list) = rest {
-            let (part, tail) = next_part(list);
-            rest = tail;
-            // strtok skips empty places.
-            if !part.is_empty() {
-                attempt!(item(part));
-                found = true;
-            }
-        }
-        if found { Ok(()) } else { Err(text.fault("no licence is named")) }
-    }
-
     /// Reads a list of licences.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
-        let mut items = Vec::new();
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = next_part(list);
-            rest = tail;
-            if !part.is_empty() {
-                let (name, count) = item(part)?;
-                items.push(License { name: name.to_text(), count });
-            }
+        let any = text.find(b'|');
+        if let Some(index) = any
+            && text.find_any(b",;(").is_some()
+        {
+            return Err(text.at(index).fault("`|` (any of) and `,` (all of) cannot be mixed"));
         }
-        let any = items.len() > 1 && text.find(b'|').is_some();
-        Ok(Self { any, items })
+        // strtok skips empty places.
+        let parts = text.parts_by(|list| list.find_any(b",;|")).filter(|part| !part.is_empty());
+        let items: Vec<License> = parts.map(item).collect::<Result<_, _>>()?;
+        if items.is_empty() {
+            return Err(text.fault("no licence is named"));
+        }
+        Ok(Self { any: items.len() > 1 && any.is_some(), items })
     }
 }
 
-const fn next_part(list: Text<'_>) -> (Text<'_>, Option<Text<'_>>) {
-    match list.find_any(SEPARATORS) {
-        Some(index) => (list.take(index), Some(list.skip(index + 1))),
-        None => (list, None),
-    }
-}
-
-const fn item(part: Text<'_>) -> Result<(Text<'_>, u32), Fault> {
+fn item(part: Text<'_>) -> Result<License, Fault> {
+    let license = |name: Text<'_>, count| License { name: name.to_text(), count };
     let (name, count) = match part.find_any(b":=") {
         Some(index) => (part.take(index), Some(part.skip(index + 1))),
         None => (part, None),
@@ -92,16 +83,11 @@ const fn item(part: Text<'_>) -> Result<(Text<'_>, u32), Fault> {
     if name.is_empty() {
         return Err(part.fault("the name of the licence before the number is missing"));
     }
-    let bytes = name.bytes();
-    let mut index = 0;
-    while index < bytes.len() {
-        if is_space(bytes[index]) {
-            return Err(name.skip(index).take(1).fault("no blank may stand in a list of licences"));
-        }
-        index += 1;
+    if let Some(index) = name.position(is_space) {
+        return Err(name.at(index).fault("no blank may stand in a list of licences"));
     }
     let Some(count) = count else {
-        return Ok((name, 1));
+        return Ok(license(name, 1));
     };
     if count.is_empty() {
         return Err(
@@ -111,11 +97,11 @@ const fn item(part: Text<'_>) -> Result<(Text<'_>, u32), Fault> {
     if !count.is_digits() {
         return Err(count.is_fault("not a whole number of licences"));
     }
-    match attempt!(digits(count)) {
+    match digits(count)? {
         value if value > i32::MAX as u64 => {
             Err(count.is_fault("more licences than Slurm can count"))
         }
-        value => Ok((name, value as u32)),
+        value => Ok(license(name, value as u32)),
     }
 }
 
@@ -123,12 +109,7 @@ typed!(Licenses, Licenses);
 
 impl fmt::Display for Licenses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, item) in self.items.iter().enumerate() {
-            if index > 0 {
-                f.write_str(if self.any { "|" } else { "," })?;
-            }
-            write!(f, "{}:{}", item.name, item.count)?;
-        }
-        Ok(())
+        let items = self.items.iter().map(|item| format!("{}:{}", item.name, item.count));
+        write_list(f, if self.any { "|" } else { "," }, items)
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::typed;
 use crate::options::fault::Fault;
+use crate::options::grammar::{Grammar, write_list};
 use crate::options::text::{Text, is_space};
 
 /// On which events Slurm sends mail: a set of words, in sbatch's order.
@@ -17,6 +18,26 @@ pub struct MailType {
     /// Indices into `WORDS`, ascending, without repetition.
     words: Vec<usize>,
 }
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "mail types such as BEGIN, END and FAIL joined by commas",
+    example: "END,FAIL",
+    details: "`NONE`, `ALL`, `BEGIN`, `END`, `FAIL`, `REQUEUE`, `INVALID_DEPEND`, `STAGE_OUT`, \
+              `TIME_LIMIT`, `TIME_LIMIT_90`, `TIME_LIMIT_80`, `TIME_LIMIT_50`, `ARRAY_TASKS`, \
+              in any case.",
+    canonical: |text| Ok(MailType::read(text)?.to_string()),
+    separator: Some(","),
+    words: WORDS,
+    instead: |part| match part {
+        "start" | "started" => Some("BEGIN"),
+        "abort" | "error" | "failure" => Some("FAIL"),
+        "complete" | "completed" | "finish" | "finished" | "done" => Some("END"),
+        "timelimit" | "timeout" => Some("TIME_LIMIT"),
+        _ => None,
+    },
+    nearby: |value, _| vec![value.replace([' ', ';', '|', '+'], ",")],
+    ..Grammar::ANY
+};
 
 const WORDS: &[&str] = &[
     "NONE",
@@ -44,45 +65,19 @@ impl MailType {
         self.words.iter().filter_map(|index| WORDS.get(*index).copied())
     }
 
-    /// Checks a list of mail types.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let mut rest = Some(text);
-        let mut known = 0;
-        let mut none = false;
-        while let Some(list) = rest {
-            let (word, tail) = list.next_part(b',');
-            rest = tail;
-            // strtok skips empty words.
-            if word.is_empty() {
-                continue;
-            }
-            if is_space(word.byte(0)) || is_space(word.last()) {
+    /// Reads a list of mail types.
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
+        let mut words = text.items(b',', "no mail type is named", |word| {
+            if is_space(word.byte(0)) || word.trim_end().len() < word.len() {
                 return Err(word.fault(
                     "no blank may stand beside a comma (sbatch would ignore the mail type there)",
                 ));
             }
-            match word.position_in(WORDS) {
-                Some(index) => {
-                    none = none || index == NONE;
-                    known += 1;
-                }
-                None => return Err(word.is_fault(UNKNOWN)),
-            }
-        }
-        if known == 0 {
-            return Err(text.fault("no mail type is named"));
-        }
-        if none && known > 1 {
+            word.position_in(WORDS).ok_or_else(|| word.is_fault(UNKNOWN))
+        })?;
+        if words.len() > 1 && words.contains(&NONE) {
             return Err(text.fault("NONE switches off every other mail type beside it"));
         }
-        Ok(())
-    }
-
-    /// Reads a list of mail types.
-    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
-        let words = text.parts(b',').filter_map(|word| word.position_in(WORDS));
-        let mut words: Vec<usize> = words.collect();
         words.sort_unstable();
         words.dedup();
         Ok(Self { words })
@@ -93,12 +88,6 @@ typed!(MailType, MailType);
 
 impl fmt::Display for MailType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, word) in self.words().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
-            f.write_str(word)?;
-        }
-        Ok(())
+        write_list(f, ",", self.words())
     }
 }

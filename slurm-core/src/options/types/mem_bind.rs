@@ -5,7 +5,9 @@ use std::fmt;
 use super::bind_list::{entry, is_hexadecimal};
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::{Grammar, LONG};
+use crate::options::release::Release;
+use crate::options::text::Text;
 
 /// How tasks are bound to memory.
 ///
@@ -18,6 +20,24 @@ use crate::options::text::{Text, attempt};
 pub struct MemBind {
     items: Vec<String>,
 }
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`none`, `local`, `rank`, `map_mem:list`, `mask_mem:list`, `quiet`, `verbose`, \
+               `prefer`, `sort`, `nosort`, joined by commas",
+    example: "local",
+    details: "List entries are numbers of memory nodes, or hexadecimal masks, perhaps with \
+              `*count`. `sort` and `nosort` are gone in 25.11.",
+    canonical: |text| Ok(MemBind::read(text)?.to_string()),
+    longest: LONG,
+    separator: Some(","),
+    until: |value| {
+        let is_gone = |word| matches!(word, "sort" | "nosort");
+        value.split(',').any(is_gone).then_some(Release::new(25, 11))
+    },
+    words: &["none", "local", "rank", "map_mem", "mask_mem", "verbose", "prefer"],
+    nearby: |value, _| vec![value.replace('-', "_")],
+    ..Grammar::ANY
+};
 
 const WORDS: &[(&str, &str)] = &[
     ("none", "none"),
@@ -43,51 +63,27 @@ impl MemBind {
         &self.items
     }
 
-    /// Checks a binding.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            rest = attempt!(next_item(list)).1;
-        }
-        Ok(())
-    }
-
     /// Reads a binding.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         let mut items = Vec::new();
         let mut rest = Some(text);
         while let Some(list) = rest {
             let (item, tail) = next_item(list)?;
+            items.push(item);
             rest = tail;
-            items.push(match item {
-                Item::Word(index) => WORDS[index].1.to_owned(),
-                Item::Map(list) => format!("map_mem:{}", list.to_text()),
-                Item::Mask(list) => format!("mask_mem:{}", list.to_text().to_ascii_lowercase()),
-            });
         }
         Ok(Self { items })
     }
 }
 
-#[derive(Clone, Copy)]
-enum Item<'a> {
-    Word(usize),
-    Map(Text<'a>),
-    Mask(Text<'a>),
-}
-
 /// One item and what follows its comma; the commas of a list of numbers belong to the item.
-const fn next_item(text: Text<'_>) -> Result<(Item<'_>, Option<Text<'_>>), Fault> {
-    let (word, rest) = text.next_part(b',');
+fn next_item(text: Text<'_>) -> Result<(String, Option<Text<'_>>), Fault> {
+    let (word, rest) = text.head(b',');
     if word.is_empty() {
         return Err(text.fault("a word is missing beside the comma"));
     }
-    let mut index = 0;
-    while index < WORDS.len() {
-        if word.is_any_case(WORDS[index].0) {
-            return Ok((Item::Word(index), rest));
-        }
-        index += 1;
+    if let Some((_, long)) = WORDS.iter().find(|(short, _)| word.is_any_case(short)) {
+        return Ok(((*long).to_owned(), rest));
     }
     let Some(separator) = word.find_any(b":=") else {
         if word.is_any_case("help") {
@@ -103,34 +99,36 @@ const fn next_item(text: Text<'_>) -> Result<(Item<'_>, Option<Text<'_>>), Fault
     if !mask && !is_map(name) {
         return Err(name.is_fault(UNKNOWN));
     }
-    let list = text.skip(separator + 1);
     if word.len() == separator + 1 {
         return Err(word.fault("the list of numbers is missing"));
     }
-    let (list, rest) = attempt!(take_list(list, mask));
-    Ok((if mask { Item::Mask(list) } else { Item::Map(list) }, rest))
+    let (list, rest) = take_list(text.skip(separator + 1), mask)?;
+    let list = list.to_text();
+    let item = if mask {
+        format!("mask_mem:{}", list.to_ascii_lowercase())
+    } else {
+        format!("map_mem:{list}")
+    };
+    Ok((item, rest))
 }
 
-const fn is_map(name: Text<'_>) -> bool {
+fn is_map(name: Text<'_>) -> bool {
     name.is_any_case("map_mem") || name.is_any_case("mapmem")
 }
 
-const fn is_mask(name: Text<'_>) -> bool {
+fn is_mask(name: Text<'_>) -> bool {
     name.is_any_case("mask_mem") || name.is_any_case("maskmem")
 }
 
 /// The list at the start, checked: its entries and all further parts that look like entries.
-const fn take_list(text: Text<'_>, mask: bool) -> Result<(Text<'_>, Option<Text<'_>>), Fault> {
+fn take_list(text: Text<'_>, mask: bool) -> Result<(Text<'_>, Option<Text<'_>>), Fault> {
     let mut length = 0;
-    let mut rest = Some(text);
-    while let Some(list) = rest {
-        let (part, tail) = list.next_part(b',');
+    for part in text.parts(b',') {
         if length > 0 && !part.byte(0).is_ascii_digit() && !is_hexadecimal(part) {
-            return Ok((text.take(length), Some(list)));
+            return Ok((text.take(length), Some(text.skip(length + 1))));
         }
-        attempt!(entry(part, mask));
+        entry(part, mask)?;
         length = part.end() - text.start();
-        rest = tail;
     }
     Ok((text, None))
 }

@@ -17,13 +17,11 @@ pub(crate) mod gpu_freq;
 pub(crate) mod gpus;
 pub(crate) mod gres;
 pub(crate) mod host_list;
-pub(crate) mod keyword;
 pub(crate) mod licenses;
 pub(crate) mod mail_type;
 pub(crate) mod mem_bind;
 pub(crate) mod memory;
 pub(crate) mod name;
-pub(crate) mod names;
 pub(crate) mod node_count;
 pub(crate) mod node_layout;
 pub(crate) mod number;
@@ -64,7 +62,8 @@ pub use switches::Switches;
 pub use tres_per_task::{TresItem, TresPerTask};
 pub use walltime::Walltime;
 
-/// Implements `FromStr` for a type that has `read`, under the rules of one kind of value.
+/// Makes a type that has `read` one that texts are parsed into, under the rules of one kind of value, and that
+/// options can be set to.
 macro_rules! typed {
     ($type:ty, $kind:ident) => {
         impl ::std::str::FromStr for $type {
@@ -72,9 +71,14 @@ macro_rules! typed {
 
             fn from_str(value: &str) -> Result<Self, Self::Err> {
                 let kind = $crate::options::ValueKind::$kind;
-                kind.check(value)
-                    .and_then(|()| Self::read($crate::options::text::Text::new(value)))
+                kind.read(value, Self::read)
                     .map_err(|fault| $crate::options::InvalidValue::of_kind(kind, value, fault))
+            }
+        }
+
+        impl From<$type> for $crate::options::OptionInput {
+            fn from(value: $type) -> Self {
+                Self::from(value.to_string())
             }
         }
     };

@@ -4,47 +4,72 @@ use std::fmt;
 
 use super::typed;
 use crate::options::fault::Fault;
+use crate::options::grammar::Grammar;
+use crate::options::suggest::to_ascii;
 use crate::options::text::{Text, is_space};
 
 /// What the name of something that a cluster has never holds: blanks, control characters, and what shells and
 /// Slurm's own output separate by. Slurm itself asks for less, but finds none of that name then.
 const FOREIGN: &[u8] = b"'\"`\\$|;&<>(){}#,";
 
-/// Checks the name of an account.
-pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-    let mut index = 0;
-    while index < text.len() {
-        let byte = text.byte(index);
-        let part = text.skip(index).take(1);
-        if is_space(byte) {
-            return Err(part.fault("no blank may stand in a name"));
-        }
-        if byte.is_ascii_control() {
-            return Err(part.fault("no control character may stand in a name"));
-        }
-        if crate::options::text::contains(FOREIGN, byte) {
-            return Err(part.is_fault("not a letter of a name: letters, digits and `_-.@:/+` are"));
-        }
-        index += 1;
-    }
-    Ok(())
-}
+/// The name of an account, a partition or a QOS.
+///
+/// Which of the words of a refused text is the name, nobody can know: `my account` is hardly `myaccount`.
+pub(crate) const ONE: Grammar = Grammar {
+    expected: "a name",
+    example: "proj1",
+    details: "No blanks, control characters, quotes, nor what shells know: `\\$|;&<>(){}#`.",
+    canonical: |text| check(text).map(|()| text.to_text()),
+    nearby: |value, _| vec![to_ascii(value).trim().to_owned()],
+    forgiving: false,
+    ..Grammar::ANY
+};
 
-/// Checks the name of a job, in which anything may stand that can be seen.
-pub(crate) const fn check_job(text: Text<'_>) -> Result<(), Fault> {
-    let mut index = 0;
-    while index < text.len() {
-        if text.byte(index).is_ascii_control() {
-            let part = text.skip(index).take(1);
-            return Err(part.fault("no control character may stand in the name of a job"));
+/// Names joined by commas; empty places are skipped, as `strtok` does.
+pub(crate) const SEVERAL: Grammar = Grammar {
+    expected: "names joined by commas",
+    example: "debug",
+    canonical: |text| {
+        let read = |name: Text<'_>| check(name).map(|()| name.to_text());
+        Ok(text.items(b',', "no name stands between the commas", read)?.join(","))
+    },
+    separator: Some(","),
+    nearby: |value, _| {
+        let value = to_ascii(value);
+        let words: Vec<&str> = value.split_whitespace().collect();
+        vec![value.trim().to_owned(), words.join(",")]
+    },
+    ..ONE
+};
+
+/// The name of a job, in which anything may stand that can be seen.
+pub(crate) const JOB: Grammar = Grammar {
+    expected: "visible text of at most 1024 bytes",
+    details: "No control characters.",
+    canonical: |text| match text.position(|byte| byte.is_ascii_control()) {
+        Some(index) => {
+            Err(text.at(index).fault("no control character may stand in the name of a job"))
         }
-        index += 1;
-    }
-    Ok(())
+        None => Ok(text.to_text()),
+    },
+    ..Grammar::VERBATIM
+};
+
+fn check(text: Text<'_>) -> Result<(), Fault> {
+    let is_wrong = |byte: u8| is_space(byte) || byte.is_ascii_control() || FOREIGN.contains(&byte);
+    let Some(index) = text.position(is_wrong) else {
+        return Ok(());
+    };
+    let part = text.at(index);
+    Err(match part.byte(0) {
+        byte if is_space(byte) => part.fault("no blank may stand in a name"),
+        byte if byte.is_ascii_control() => part.fault("no control character may stand in a name"),
+        _ => part.is_fault("not a letter of a name: letters, digits and `_-.@:/+` are"),
+    })
 }
 
 macro_rules! named {
-    ($($(#[$doc:meta])* $name:ident, $kind:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $kind:ident, $grammar:ident;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,8 +82,8 @@ macro_rules! named {
                     &self.0
                 }
 
-                pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-                    Ok(Self(text.to_text()))
+                fn read(text: Text<'_>) -> Result<Self, Fault> {
+                    ($grammar.canonical)(text).map(Self)
                 }
             }
 
@@ -82,7 +107,7 @@ named! {
     /// assert!("proj1; rm -rf ~".parse::<AccountName>().is_err());
     /// # Ok::<(), slurm_core::options::InvalidValue>(())
     /// ```
-    AccountName, Name;
+    AccountName, Name, ONE;
 
     /// The name of a job: visible text of at most 1024 bytes.
     ///
@@ -93,13 +118,13 @@ named! {
     /// assert!("\u{1b}[2J".parse::<JobName>().is_err());
     /// # Ok::<(), slurm_core::options::InvalidValue>(())
     /// ```
-    JobName, JobName;
+    JobName, JobName, JOB;
 
     /// The name of a partition.
-    PartitionName, Name;
+    PartitionName, Name, ONE;
 
     /// The name of a QOS.
-    QosName, Name;
+    QosName, Name, ONE;
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use super::number::{MAX_COUNT, digits};
+use super::number::{self, MAX_COUNT, digits};
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt, is_space};
+use crate::options::grammar::{Grammar, write_list};
+use crate::options::release::Release;
+use crate::options::suggest::swapped;
+use crate::options::text::{Text, is_space};
 
 /// How many nodes a job wants: a number, a range, or (from 23.02) a list of numbers.
 ///
@@ -28,6 +31,30 @@ pub struct NodeRange {
     /// The step between allowed numbers; 1 for all of them.
     pub step: u32,
 }
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "a number of nodes or a range such as `2-8`",
+    example: "1-4",
+    details: "`-8` is one to eight. `k` and `m` multiply by 1024 and 1048576. Lists (`1,2,4`) \
+              and steps (`2-8:2`) of numbers up to 16383 need 23.02.",
+    canonical: |text| Ok(NodeCount::read(text)?.to_string()),
+    integers: Some((1, MAX_COUNT as i128)),
+    since: |value| {
+        value.parse::<NodeCount>().is_ok_and(|nodes| nodes.is_list()).then_some(Release::new(23, 2))
+    },
+    nearby: |value, _| {
+        let mut proposals = vec![
+            value.trim_end_matches('-').to_owned(),
+            value.trim_start_matches('-').to_owned(),
+            value.replace(':', "-"),
+            value.replace("..", "-"),
+        ];
+        proposals.extend(swapped(value));
+        proposals.extend(number::nearby(value));
+        proposals
+    },
+    ..Grammar::ANY
+};
 
 /// The numbers in a list of sizes must stay below this from 24.11 on.
 const MAX_LISTED: u64 = 16_383;
@@ -54,35 +81,18 @@ impl NodeCount {
         &self.ranges
     }
 
-    /// Checks a number of nodes.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        if !is_list(text) {
-            return match plain(text) {
-                Ok(_) => Ok(()),
-                Err(fault) => Err(fault),
-            };
-        }
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            // bit_unfmt takes a comma at the end.
-            if part.is_empty() && rest.is_none() && part.start() > 0 {
-                return Ok(());
-            }
-            attempt!(listed(part));
-        }
-        Ok(())
-    }
-
     /// Reads a number of nodes.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
-        if !is_list(text) {
+        if text.find_any(b",:").is_none() {
             return Ok(Self { ranges: vec![plain(text)?] });
         }
-        let ranges = text.parts(b',').filter(|part| !part.is_empty()).map(listed);
-        Ok(Self { ranges: ranges.collect::<Result<_, _>>()? })
+        // bit_unfmt takes a comma at the end.
+        let list = if text.len() > 1 && text.bytes().ends_with(b",") {
+            text.take(text.len() - 1)
+        } else {
+            text
+        };
+        Ok(Self { ranges: list.parts(b',').map(listed).collect::<Result<_, _>>()? })
     }
 
     /// Returns whether it is a list or has a step, which needs 23.02.
@@ -92,23 +102,19 @@ impl NodeCount {
     }
 }
 
-const fn is_list(text: Text<'_>) -> bool {
-    text.find(b',').is_some() || text.find(b':').is_some()
-}
-
-const fn plain(text: Text<'_>) -> Result<NodeRange, Fault> {
+fn plain(text: Text<'_>) -> Result<NodeRange, Fault> {
     let Some((low, high)) = text.split_once(b'-') else {
-        let number = attempt!(scaled(text));
+        let number = scaled(text)?;
         if number == 0 {
             return Err(text.fault(NO_NODE));
         }
         return Ok(NodeRange { min: number, max: number, step: 1 });
     };
-    let min = if low.is_empty() { 1 } else { attempt!(scaled(low)) };
+    let min = if low.is_empty() { 1 } else { scaled(low)? };
     if high.is_empty() {
         return Err(text.fault("the largest number of nodes after `-` is missing"));
     }
-    let max = attempt!(scaled(high));
+    let max = scaled(high)?;
     if min == 0 && max == 0 {
         return Err(text.fault(NO_NODE));
     }
@@ -119,9 +125,8 @@ const fn plain(text: Text<'_>) -> Result<NodeRange, Fault> {
 }
 
 /// A number with `k` and `m`, blanks around it as sbatch takes them.
-const fn scaled(text: Text<'_>) -> Result<u32, Fault> {
-    let body = text.trim_start().trim_end();
-    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
+fn scaled(text: Text<'_>) -> Result<u32, Fault> {
+    let body = text.unsigned().trim_end();
     let (number, suffix) = body.split_at(body.leading_digits());
     if number.is_empty() {
         return Err(if text.is_empty() {
@@ -130,7 +135,7 @@ const fn scaled(text: Text<'_>) -> Result<u32, Fault> {
             text.is_fault("not a number of nodes")
         });
     }
-    let mut value = attempt!(digits(number));
+    let mut value = digits(number)?;
     let mut rest = suffix;
     if rest.byte(0).eq_ignore_ascii_case(&b'k') {
         value = value.saturating_mul(1024);
@@ -156,26 +161,26 @@ const fn scaled(text: Text<'_>) -> Result<u32, Fault> {
 }
 
 /// One entry of a list: `bit_unfmt` of `src/common/bitstring.c`.
-const fn listed(text: Text<'_>) -> Result<NodeRange, Fault> {
+fn listed(text: Text<'_>) -> Result<NodeRange, Fault> {
     if text.is_empty() {
         return Err(text.fault("a number of nodes is missing between the commas"));
     }
     let (range, step) = match text.split_once(b':') {
-        Some((range, step)) => (range, attempt!(listed_number(step))),
+        Some((range, step)) => (range, listed_number(step)?),
         None => (text, 1),
     };
     let Some((low, high)) = range.split_once(b'-') else {
-        if text.find(b':').is_some() {
+        if text.has(b':') {
             return Err(text.fault("a step needs a range before it"));
         }
-        let number = attempt!(listed_number(range));
+        let number = listed_number(range)?;
         if number == 0 {
             return Err(range.fault(NO_NODE));
         }
         return Ok(NodeRange { min: number, max: number, step: 1 });
     };
-    let min = attempt!(listed_number(low));
-    let max = attempt!(listed_number(high));
+    let min = listed_number(low)?;
+    let max = listed_number(high)?;
     if max == 0 {
         return Err(range.fault(NO_NODE));
     }
@@ -189,8 +194,8 @@ const fn listed(text: Text<'_>) -> Result<NodeRange, Fault> {
     Ok(NodeRange { min, max, step })
 }
 
-const fn listed_number(text: Text<'_>) -> Result<u32, Fault> {
-    let value = attempt!(digits(text));
+fn listed_number(text: Text<'_>) -> Result<u32, Fault> {
+    let value = digits(text)?;
     if value > MAX_LISTED {
         return Err(text.is_fault("too large for a list of node counts (the most is 16383)"));
     }
@@ -201,17 +206,18 @@ typed!(NodeCount, NodeCount);
 
 impl fmt::Display for NodeCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, range) in self.ranges.iter().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{}", range.min)?;
-            if range.max != range.min {
-                write!(f, "-{}", range.max)?;
-            }
-            if range.step != 1 {
-                write!(f, ":{}", range.step)?;
-            }
+        write_list(f, ",", &self.ranges)
+    }
+}
+
+impl fmt::Display for NodeRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.min)?;
+        if self.max != self.min {
+            write!(f, "-{}", self.max)?;
+        }
+        if self.step != 1 {
+            write!(f, ":{}", self.step)?;
         }
         Ok(())
     }

@@ -5,7 +5,9 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::{Grammar, write_list};
+use crate::options::suggest::swapped;
+use crate::options::text::Text;
 
 /// Sockets per node, cores per socket and threads per core that nodes must have.
 ///
@@ -19,6 +21,24 @@ pub struct NodeLayout {
     fields: Vec<Option<(u32, u32)>>,
 }
 
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`sockets[:cores[:threads]]`, each a number, a range or `*`",
+    example: "2:8:1",
+    details: "`k` and `m` multiply by 1024 and 1048576.",
+    canonical: |text| Ok(NodeLayout::read(text)?.to_string()),
+    nearby: |value, _| {
+        let three: Vec<&str> = value.split(':').take(3).collect();
+        let star = |field: &&str| {
+            if field.starts_with('*') { "*".to_owned() } else { (*field).to_owned() }
+        };
+        let stars: Vec<String> = three.iter().map(star).collect();
+        let mut proposals = vec![three.join(":"), stars.join(":")];
+        proposals.extend(swapped(value));
+        proposals
+    },
+    ..Grammar::ANY
+};
+
 /// The field is copied into a buffer of this size.
 const MAX_FIELD: usize = 47;
 
@@ -30,30 +50,21 @@ impl NodeLayout {
         &self.fields
     }
 
-    /// Checks a layout.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let mut rest = Some(text);
-        let mut count = 0;
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b':');
-            rest = tail;
-            count += 1;
-            if count > 3 {
-                return Err(list.is_fault("too much: only sockets, cores and threads are read"));
-            }
-            attempt!(field(part));
-        }
-        Ok(())
-    }
-
     /// Reads a layout.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Self::check(text)?;
-        Ok(Self { fields: text.parts(b':').map(field).collect::<Result<_, _>>()? })
+        let mut fields = Vec::new();
+        for part in text.parts(b':') {
+            if fields.len() == 3 {
+                let rest = text.skip(part.start() - text.start());
+                return Err(rest.is_fault("too much: only sockets, cores and threads are read"));
+            }
+            fields.push(field(part)?);
+        }
+        Ok(Self { fields })
     }
 }
 
-const fn field(part: Text<'_>) -> Result<Option<(u32, u32)>, Fault> {
+fn field(part: Text<'_>) -> Result<Option<(u32, u32)>, Fault> {
     if part.is_empty() || part.is("*") {
         return Ok(None);
     }
@@ -67,25 +78,24 @@ const fn field(part: Text<'_>) -> Result<Option<(u32, u32)>, Fault> {
         return Err(part.is_fault("too long a number"));
     }
     let Some((low, high)) = part.split_once(b'-') else {
-        let value = attempt!(number(part));
+        let value = number(part)?;
         return Ok(Some((value, value)));
     };
-    let least = attempt!(number(low));
-    let most = attempt!(number(high));
+    let least = number(low)?;
+    let most = number(high)?;
     if most < least {
         return Err(part.fault("the range is upside down: the smaller number comes first"));
     }
     Ok(Some((least, most)))
 }
 
-const fn number(text: Text<'_>) -> Result<u32, Fault> {
-    let body = text.trim_start();
-    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
+fn number(text: Text<'_>) -> Result<u32, Fault> {
+    let body = text.unsigned();
     let (number, unit) = body.split_at(body.leading_digits());
     if number.is_empty() {
         return Err(text.is_fault("not a number; expected a number, a range or `*`"));
     }
-    let mut value = attempt!(digits(number));
+    let mut value = digits(number)?;
     match unit.byte(0) {
         0 => {}
         b'k' | b'K' if unit.len() == 1 => value = value.saturating_mul(1024),
@@ -102,14 +112,11 @@ typed!(NodeLayout, NodeLayout);
 
 impl fmt::Display for NodeLayout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, field) in self.fields.iter().enumerate() {
-            f.write_str(if index > 0 { ":" } else { "" })?;
-            match field {
-                None => f.write_str("*")?,
-                Some((least, most)) if least == most => write!(f, "{least}")?,
-                Some((least, most)) => write!(f, "{least}-{most}")?,
-            }
-        }
-        Ok(())
+        let field = |field: &Option<(u32, u32)>| match field {
+            None => "*".to_owned(),
+            Some((least, most)) if least == most => least.to_string(),
+            Some((least, most)) => format!("{least}-{most}"),
+        };
+        write_list(f, ":", self.fields.iter().map(field))
     }
 }

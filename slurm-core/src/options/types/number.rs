@@ -1,7 +1,9 @@
 //! Whole numbers: `parse_int` of `src/common/proc_args.c`.
 
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt, is_space};
+use crate::options::grammar::Grammar;
+use crate::options::suggest::{boolean, leading_number, ungrouped};
+use crate::options::text::{Text, is_space};
 
 /// The largest number of nodes, tasks or processors that every release takes (23.02 and later
 /// refuse `INT_MAX` and above, earlier ones wrap).
@@ -16,34 +18,20 @@ const NEGATIVE: &str = "a negative number is not allowed here";
 const TOO_LARGE: &str = "too large for sbatch's own integers";
 
 /// Reads digits and nothing else.
-pub(crate) const fn digits(text: Text<'_>) -> Result<u64, Fault> {
+pub(crate) fn digits(text: Text<'_>) -> Result<u64, Fault> {
     if text.is_empty() {
         return Err(text.fault("a whole number is missing here"));
     }
-    let bytes = text.bytes();
-    let mut value: u64 = 0;
-    let mut index = 0;
-    while index < bytes.len() {
-        if !bytes[index].is_ascii_digit() {
-            return Err(text.is_fault("not a whole number"));
-        }
-        value = match value.checked_mul(10) {
-            Some(value) => value,
-            None => return Err(text.is_fault(TOO_LARGE)),
-        };
-        value = match value.checked_add((bytes[index] - b'0') as u64) {
-            Some(value) => value,
-            None => return Err(text.is_fault(TOO_LARGE)),
-        };
-        index += 1;
+    if !text.is_digits() {
+        return Err(text.is_fault("not a whole number"));
     }
-    Ok(value)
+    let digit = |value: u64, byte: &u8| value.checked_mul(10)?.checked_add(u64::from(byte - b'0'));
+    text.bytes().iter().try_fold(0, digit).ok_or_else(|| text.is_fault(TOO_LARGE))
 }
 
 /// Reads what C's `strtol` reads when it must consume everything: blanks, an optional `+`, digits.
-pub(crate) const fn integer(text: Text<'_>) -> Result<u64, Fault> {
-    let body = text.trim_start();
-    let body = if body.byte(0) == b'+' { body.skip(1) } else { body };
+pub(crate) fn integer(text: Text<'_>) -> Result<u64, Fault> {
+    let body = text.unsigned();
     if body.byte(0) == b'-' && body.skip(1).is_digits() {
         return Err(text.fault(NEGATIVE));
     }
@@ -65,63 +53,99 @@ pub(crate) const fn integer(text: Text<'_>) -> Result<u64, Fault> {
 }
 
 /// Reads an [`integer`] between `least` and `most`.
-pub(crate) const fn integer_between(
+fn between(
     text: Text<'_>,
     (least, below): (u64, &'static str),
     (most, above): (u64, &'static str),
-) -> Result<u64, Fault> {
-    let value = attempt!(integer(text));
-    if value < least {
-        return Err(text.fault(below));
+) -> Result<String, Fault> {
+    match integer(text)? {
+        value if value < least => Err(text.fault(below)),
+        value if value > most => Err(text.fault(above)),
+        value => Ok(value.to_string()),
     }
-    if value > most {
-        return Err(text.fault(above));
-    }
-    Ok(value)
 }
+
+const ONE: (u64, &str) = (1, "zero is not allowed here, the least is 1");
+const ZERO: (u64, &str) = (0, "");
 
 /// Reads a count of at least one.
-pub(crate) const fn count(text: Text<'_>) -> Result<u64, Fault> {
-    integer_between(
-        text,
-        (1, "zero is not allowed here, the least is 1"),
-        (MAX_COUNT, "the most that sbatch takes here is 2147483646"),
-    )
+pub(crate) fn count(text: Text<'_>) -> Result<u32, Fault> {
+    (COUNT.canonical)(text)?;
+    Ok(integer(text)? as u32)
 }
 
-/// Reads a count of at least one for a 16-bit field.
-pub(crate) const fn small_count(text: Text<'_>) -> Result<u64, Fault> {
-    integer_between(
-        text,
-        (1, "zero is not allowed here, the least is 1"),
-        (MAX_SMALL_COUNT, "the most that fits is 65533; sbatch silently cuts off what is larger"),
-    )
-}
+pub(crate) const COUNT: Grammar = Grammar {
+    expected: "a whole number from 1 to 2147483646",
+    example: "4",
+    canonical: |text| {
+        between(text, ONE, (MAX_COUNT, "the most that sbatch takes here is 2147483646"))
+    },
+    integers: Some((1, MAX_COUNT as i128)),
+    nearby: |value, _| nearby(value),
+    ..Grammar::ANY
+};
 
-/// Reads a number of specialised cores.
-pub(crate) const fn core_spec(text: Text<'_>) -> Result<u64, Fault> {
-    integer_between(
-        text,
-        (0, ""),
-        (MAX_SPECIALIZED, "the most that fits is 32767; sbatch takes larger ones for threads"),
-    )
-}
+/// A count of at least one for a 16-bit field.
+pub(crate) const SMALL_COUNT: Grammar = Grammar {
+    expected: "a whole number from 1 to 65533",
+    canonical: |text| {
+        let above = "the most that fits is 65533; sbatch silently cuts off what is larger";
+        between(text, ONE, (MAX_SMALL_COUNT, above))
+    },
+    integers: Some((1, MAX_SMALL_COUNT as i128)),
+    ..COUNT
+};
 
-/// Reads a number of specialised threads.
-pub(crate) const fn thread_spec(text: Text<'_>) -> Result<u64, Fault> {
-    integer_between(
-        text,
-        (1, "zero is not allowed here, the least is 1"),
-        (MAX_SPECIALIZED, "the most that fits is 32767; sbatch misreads what is larger"),
-    )
-}
+/// A 16-bit number that may be zero.
+pub(crate) const SMALL_NUMBER: Grammar = Grammar {
+    expected: "a whole number from 0 to 65533",
+    canonical: |text| between(text, ZERO, (MAX_SMALL_COUNT, "the most that fits is 65533")),
+    integers: Some((0, MAX_SMALL_COUNT as i128)),
+    ..COUNT
+};
 
-/// Reads a 16-bit number that may be zero.
-pub(crate) const fn small_number(text: Text<'_>) -> Result<u64, Fault> {
-    integer_between(text, (0, ""), (MAX_SMALL_COUNT, "the most that fits is 65533"))
-}
+/// A number of specialised cores.
+pub(crate) const CORE_SPEC: Grammar = Grammar {
+    expected: "a whole number from 0 to 32767",
+    canonical: |text| {
+        let above = "the most that fits is 32767; sbatch takes larger ones for threads";
+        between(text, ZERO, (MAX_SPECIALIZED, above))
+    },
+    integers: Some((0, MAX_SPECIALIZED as i128)),
+    ..COUNT
+};
 
-/// Reads `0` or `1`.
-pub(crate) const fn zero_or_one(text: Text<'_>) -> Result<u64, Fault> {
-    integer_between(text, (0, ""), (1, "only 0 (no) and 1 (yes) have a meaning here"))
+/// A number of specialised threads.
+pub(crate) const THREAD_SPEC: Grammar = Grammar {
+    expected: "a whole number from 1 to 32767",
+    example: "8",
+    canonical: |text| {
+        let above = "the most that fits is 32767; sbatch misreads what is larger";
+        between(text, ONE, (MAX_SPECIALIZED, above))
+    },
+    integers: Some((1, MAX_SPECIALIZED as i128)),
+    ..COUNT
+};
+
+pub(crate) const ZERO_OR_ONE: Grammar = Grammar {
+    expected: "`0` or `1`",
+    example: "1",
+    canonical: |text| between(text, ZERO, (1, "only 0 (no) and 1 (yes) have a meaning here")),
+    booleans: Some(("1", "0")),
+    integers: Some((0, 1)),
+    instead: |part| boolean(part).map(|yes| if yes { "1" } else { "0" }),
+    nearby: |_, _| Vec::new(),
+    ..COUNT
+};
+
+pub(crate) fn nearby(value: &str) -> Vec<String> {
+    let plain = ungrouped(value.trim());
+    let mut proposals = vec![plain.clone()];
+    if let Some((whole, 0, "")) = leading_number(&plain) {
+        proposals.push(whole.to_string());
+    }
+    if plain == "0" {
+        proposals.push("1".to_owned());
+    }
+    proposals
 }

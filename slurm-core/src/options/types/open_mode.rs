@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::typed;
 use crate::options::fault::Fault;
+use crate::options::grammar::Grammar;
 use crate::options::text::Text;
 
 /// Whether log files are continued or started anew.
@@ -20,13 +21,28 @@ pub enum OpenMode {
     Truncate,
 }
 
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`append` or `truncate`",
+    example: "append",
+    details: "Both may be shortened.",
+    canonical: |text| Ok(OpenMode::read(text)?.to_string()),
+    words: &["append", "truncate"],
+    instead: |part| match part.chars().next() {
+        _ if part == "continue" => Some("append"),
+        Some('a') => Some("append"),
+        Some('t' | 'w' | 'o') => Some("truncate"),
+        _ => None,
+    },
+    ..Grammar::ANY
+};
+
 impl OpenMode {
     /// Reads a mode.
-    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
-        if is_start_of(text, "append") {
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
+        if text.starts_word("append") {
             return Ok(Self::Append);
         }
-        if is_start_of(text, "truncate") {
+        if text.starts_word("truncate") {
             return Ok(Self::Truncate);
         }
         Err(text.is_fault(match text.byte(0) {
@@ -36,10 +52,6 @@ impl OpenMode {
             _ => "neither append nor truncate",
         }))
     }
-}
-
-const fn is_start_of(text: Text<'_>, word: &str) -> bool {
-    !text.is_empty() && Text::new(word).take(text.len()).same_any_case(text)
 }
 
 typed!(OpenMode, OpenMode);

@@ -5,7 +5,8 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::Grammar;
+use crate::options::text::Text;
 
 /// By how much a job's priority is lowered; negative values raise it and are for operators.
 ///
@@ -18,6 +19,14 @@ pub struct Nice(i32);
 
 const MAX_NICE: u64 = 2_147_483_645;
 
+pub(crate) const NICE: Grammar = Grammar {
+    expected: "a whole number between -2147483645 and 2147483645",
+    example: "100",
+    canonical: |text| Ok(Nice::read(text)?.to_string()),
+    integers: Some((-(MAX_NICE as i128), MAX_NICE as i128)),
+    ..Grammar::ANY
+};
+
 impl Nice {
     /// Returns the adjustment.
     #[must_use]
@@ -26,14 +35,14 @@ impl Nice {
     }
 
     /// Reads an adjustment.
-    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         let body = text.trim_start();
         let (negative, number) = match body.byte(0) {
             b'-' => (true, body.skip(1)),
             b'+' => (false, body.skip(1)),
             _ => (false, body),
         };
-        let value = attempt!(whole(text, number));
+        let value = whole(text, number)?;
         if value > MAX_NICE {
             return Err(text.fault("out of range: the most is 2147483645 either way"));
         }
@@ -64,9 +73,17 @@ pub enum Priority {
 
 const MAX_PRIORITY: u64 = 4_294_967_293;
 
+pub(crate) const PRIORITY: Grammar = Grammar {
+    expected: "`TOP` or a whole number from 1 to 4294967293",
+    example: "100",
+    canonical: |text| Ok(Priority::read(text)?.to_string()),
+    integers: Some((1, MAX_PRIORITY as i128)),
+    ..Grammar::ANY
+};
+
 impl Priority {
     /// Reads a priority.
-    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         if text.is_any_case("TOP") {
             return Ok(Self::Top);
         }
@@ -74,8 +91,7 @@ impl Priority {
         if body.byte(0) == b'-' {
             return Err(text.fault("a priority cannot be negative"));
         }
-        let number = if body.byte(0) == b'+' { body.skip(1) } else { body };
-        match attempt!(whole(text, number)) {
+        match whole(text, body.without(b'+'))? {
             0 => Err(text.fault("0 is no priority to sbatch; use `hold` to hold the job")),
             value if value > MAX_PRIORITY => {
                 Err(text.fault("out of range: the highest priority is 4294967293"))
@@ -86,7 +102,7 @@ impl Priority {
 }
 
 /// A number that must be all there is; sbatch's `strtoll` would ignore the rest.
-const fn whole(text: Text<'_>, number: Text<'_>) -> Result<u64, Fault> {
+fn whole(text: Text<'_>, number: Text<'_>) -> Result<u64, Fault> {
     let length = number.leading_digits();
     if length == 0 {
         return Err(text.is_fault("not a number (sbatch would read 0)"));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::number::digits;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt, is_space};
+use crate::options::text::{Text, is_space};
 
 /// The suffixes of a count, as `suffix_mult` of `src/common/slurm_protocol_defs.c` has them.
 const SUFFIXES: &[(&str, u64)] = &[
@@ -34,32 +34,25 @@ pub(crate) enum CountOrType {
 }
 
 /// Reads a count with an optional suffix; a fault if the text is no number or overflows.
-pub(crate) const fn count(text: Text<'_>) -> Result<u64, Fault> {
+pub(crate) fn count(text: Text<'_>) -> Result<u64, Fault> {
     let (number, suffix) = text.split_at(text.leading_digits());
     if number.is_empty() {
         return Err(text.is_fault("not a count: a whole number is expected here"));
     }
-    let value = attempt!(digits(number));
+    let value = digits(number)?;
     if suffix.is_empty() {
         return Ok(value);
     }
-    let mut index = 0;
-    while index < SUFFIXES.len() {
-        if suffix.is_any_case(SUFFIXES[index].0) {
-            return match value.checked_mul(SUFFIXES[index].1) {
-                Some(value) => Ok(value),
-                None => Err(text.is_fault("too large a count")),
-            };
-        }
-        index += 1;
+    if let Some((_, factor)) = SUFFIXES.iter().find(|(name, _)| suffix.is_any_case(name)) {
+        return value.checked_mul(*factor).ok_or_else(|| text.is_fault("too large a count"));
     }
     Err(text.is_fault("not a count: a whole number is expected, perhaps with K, M, G, T or P"))
 }
 
 /// Tells a count from a type; what merely looks like a number is refused, because Slurm silently
 /// takes it for the name of a type.
-pub(crate) const fn count_or_type(text: Text<'_>) -> Result<CountOrType, Fault> {
-    attempt!(word(text));
+pub(crate) fn count_or_type(text: Text<'_>) -> Result<CountOrType, Fault> {
+    word(text)?;
     let first = text.byte(0);
     if !first.is_ascii_digit() && first != b'-' && first != b'+' {
         return Ok(CountOrType::Type);
@@ -75,63 +68,39 @@ pub(crate) const fn count_or_type(text: Text<'_>) -> Result<CountOrType, Fault> 
 }
 
 /// Whether the text is a sign, digits and dots, and at most two letters.
-const fn looks_like_number(text: Text<'_>) -> bool {
-    let bytes = text.bytes();
-    let mut index = 0;
-    if matches!(text.byte(0), b'-' | b'+') {
-        index = 1;
-    }
-    while index < bytes.len() && (bytes[index].is_ascii_digit() || bytes[index] == b'.') {
-        index += 1;
-    }
-    let mut letters = 0;
-    while index < bytes.len() && bytes[index].is_ascii_alphabetic() {
-        index += 1;
-        letters += 1;
-    }
-    index == bytes.len() && letters <= 2
+fn looks_like_number(text: Text<'_>) -> bool {
+    let body = text.skip(usize::from(matches!(text.byte(0), b'-' | b'+')));
+    let is_number = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    let rest = body.skip(body.position(|byte| !is_number(byte)).unwrap_or(body.len()));
+    rest.len() <= 2 && rest.bytes().iter().all(u8::is_ascii_alphabetic)
 }
 
 /// Checks the name of a resource or type.
-pub(crate) const fn word(text: Text<'_>) -> Result<(), Fault> {
+pub(crate) fn word(text: Text<'_>) -> Result<(), Fault> {
     if text.is_empty() {
         return Err(text.fault("a name or a count is missing beside `:`"));
     }
-    let bytes = text.bytes();
-    let mut index = 0;
-    while index < bytes.len() {
-        let byte = bytes[index];
-        if is_space(byte) {
-            return Err(text
-                .skip(index)
-                .take(1)
-                .fault("no blank may stand in a list of resources"));
-        }
-        if byte == b';' {
-            return Err(text.skip(index).take(1).fault("items are joined by `,`, not by `;`"));
-        }
-        if matches!(byte, b'(' | b')' | b'[' | b']' | b'|' | b'&' | b'*' | b'"' | b'\'') {
-            return Err(text.skip(index).take(1).is_fault("not part of a name"));
-        }
-        index += 1;
-    }
-    Ok(())
+    let is_wrong = |byte: u8| is_space(byte) || b";()[]|&*\"'".contains(&byte);
+    let Some(index) = text.position(is_wrong) else {
+        return Ok(());
+    };
+    let part = text.at(index);
+    Err(match part.byte(0) {
+        byte if is_space(byte) => part.fault("no blank may stand in a list of resources"),
+        b';' => part.fault("items are joined by `,`, not by `;`"),
+        _ => part.is_fault("not part of a name"),
+    })
 }
 
 /// The last separator before a count: `=`, or the last `:`.
-pub(crate) const fn split_count(text: Text<'_>) -> (Text<'_>, Option<(Text<'_>, bool)>) {
+pub(crate) fn split_count(text: Text<'_>) -> (Text<'_>, Option<(Text<'_>, bool)>) {
     if let Some((name, count)) = text.split_once(b'=') {
         return (name, Some((count, true)));
     }
-    let bytes = text.bytes();
-    let mut index = bytes.len();
-    while index > 0 {
-        index -= 1;
-        if bytes[index] == b':' {
-            return (text.take(index), Some((text.skip(index + 1), false)));
-        }
+    match text.bytes().iter().rposition(|byte| *byte == b':') {
+        Some(index) => (text.take(index), Some((text.skip(index + 1), false))),
+        None => (text, None),
     }
-    (text, None)
 }
 
 /// A count in the largest unit that divides it.

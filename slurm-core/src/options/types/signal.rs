@@ -5,7 +5,9 @@ use std::fmt;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt, is_space};
+use crate::options::grammar::Grammar;
+use crate::options::suggest::without_part;
+use crate::options::text::{Text, is_space};
 
 /// Which signal a job gets, to whom, and how many seconds before its end.
 ///
@@ -25,32 +27,37 @@ pub struct Signal {
     seconds: u16,
 }
 
-/// The names that sbatch maps to numbers, with Linux's numbers.
-const NAMES: &[(&str, u8)] = &[
-    ("HUP", 1),
-    ("INT", 2),
-    ("QUIT", 3),
-    ("ABRT", 6),
-    ("KILL", 9),
-    ("USR1", 10),
-    ("USR2", 12),
-    ("PIPE", 13),
-    ("ALRM", 14),
-    ("TERM", 15),
-    ("CHLD", 17),
-    ("CONT", 18),
-    ("STOP", 19),
-    ("TSTP", 20),
-    ("TTIN", 21),
-    ("TTOU", 22),
-    ("URG", 23),
-    ("XCPU", 24),
+/// The names that sbatch maps to numbers.
+const NAMES: &[&str] = &[
+    "HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CHLD", "CONT",
+    "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU",
 ];
+/// Linux's numbers for them.
+const NUMBERS: &[u8] = &[1, 2, 3, 6, 9, 10, 12, 13, 14, 15, 17, 18, 19, 20, 21, 22, 23, 24];
 const UNKNOWN: &str = "not a signal that sbatch knows; expected HUP, INT, QUIT, ABRT, KILL, ALRM, \
                        TERM, USR1, USR2, PIPE, CHLD, URG, CONT, STOP, TSTP, TTIN, TTOU, XCPU or a \
                        number from 1 to 64";
 const MAX_SIGNAL: u64 = 64;
 const DEFAULT_SECONDS: u16 = 60;
+
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`[R][B]:signal[@seconds]`",
+    example: "B:USR1@120",
+    details: "`B` signals only the batch shell, `R` allows it for overlapping reservations. A \
+              signal is a number from 1 to 64 or one of `HUP`, `INT`, `QUIT`, `ABRT`, `KILL`, \
+              `ALRM`, `TERM`, `USR1`, `USR2`, `PIPE`, `CHLD`, `URG`, `CONT`, `STOP`, `TSTP`, \
+              `TTIN`, `TTOU`, `XCPU`, perhaps with `SIG` before it. Whole seconds before the \
+              end, at most 65535; 60 when they are not given.",
+    canonical: |text| Ok(Signal::read(text)?.to_string()),
+    words: NAMES,
+    nearby: |value, fault| {
+        let mut proposals = vec![value.replace(',', "@")];
+        proposals
+            .extend(Some(without_part(value, fault)).filter(|shorter| !shorter.ends_with('@')));
+        proposals
+    },
+    ..Grammar::ANY
+};
 
 impl Signal {
     /// Returns the number of the signal, as on Linux.
@@ -62,7 +69,8 @@ impl Signal {
     /// Returns the name that sbatch has for the signal, without `SIG`.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        NAMES.iter().find(|(_, number)| *number == self.number).map(|(name, _)| *name)
+        let index = NUMBERS.iter().position(|number| *number == self.number)?;
+        NAMES.get(index).copied()
     }
 
     /// Returns how many seconds before the job's end the signal comes.
@@ -72,47 +80,36 @@ impl Signal {
     }
 
     /// Reads a signal.
-    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         let (flags, rest) = flags(text);
         let (signal, seconds) = match rest.split_once(b'@') {
-            Some((signal, seconds)) => (signal, attempt!(lead_time(seconds))),
+            Some((signal, seconds)) => (signal, lead_time(seconds)?),
             None => (rest, DEFAULT_SECONDS),
         };
-        let number = attempt!(signal_number(text, signal));
+        let number = signal_number(text, signal)?;
         Ok(Self { batch_shell: flags.0, reservation: flags.1, number, seconds })
     }
 }
 
 /// The flags (batch shell, reservation) in front, and what follows them.
-const fn flags(text: Text<'_>) -> ((bool, bool), Text<'_>) {
-    let mut rest = text;
-    let mut reservation = false;
-    let mut batch_shell = false;
-    if rest.byte(0).eq_ignore_ascii_case(&b'R') {
-        reservation = true;
-        rest = rest.skip(1);
+fn flags(text: Text<'_>) -> ((bool, bool), Text<'_>) {
+    fn without(text: Text<'_>, letter: u8) -> (bool, Text<'_>) {
+        let is_there = text.byte(0).eq_ignore_ascii_case(&letter);
+        (is_there, text.skip(usize::from(is_there)))
     }
-    if rest.byte(0).eq_ignore_ascii_case(&b'B') {
-        batch_shell = true;
-        rest = rest.skip(1);
-    }
-    if rest.byte(0).eq_ignore_ascii_case(&b'R') {
-        reservation = true;
-        rest = rest.skip(1);
-    }
-    if rest.byte(0) == b':' {
-        rest = rest.skip(1);
-    }
-    ((batch_shell, reservation), rest)
+    let (before, rest) = without(text, b'R');
+    let (batch_shell, rest) = without(rest, b'B');
+    let (after, rest) = without(rest, b'R');
+    ((batch_shell, before || after), rest.without(b':'))
 }
 
-const fn signal_number(whole: Text<'_>, text: Text<'_>) -> Result<u8, Fault> {
+fn signal_number(whole: Text<'_>, text: Text<'_>) -> Result<u8, Fault> {
     let name = text.trim_start().trim_end();
     if name.is_empty() {
         return Err(whole.fault("the signal is missing"));
     }
     if name.is_digits() {
-        let number = attempt!(digits(name));
+        let number = digits(name)?;
         if number == 0 || number > MAX_SIGNAL {
             return Err(name.is_fault("out of range: signals go from 1 to 64"));
         }
@@ -122,20 +119,16 @@ const fn signal_number(whole: Text<'_>, text: Text<'_>) -> Result<u8, Fault> {
         return Err(name.is_fault("out of range: signals go from 1 to 64"));
     }
     let short = if name.starts_with_any_case("SIG") { name.skip(3) } else { name };
-    let mut index = 0;
-    while index < NAMES.len() {
-        if short.is_any_case(NAMES[index].0) {
-            return Ok(NAMES[index].1);
-        }
-        index += 1;
+    if let Some(number) = short.position_in(NAMES).and_then(|index| NUMBERS.get(index)) {
+        return Ok(*number);
     }
-    if name.find(b',').is_some() {
+    if name.has(b',') {
         return Err(name.is_fault("not a signal; its time in seconds follows after `@`"));
     }
     Err(name.is_fault(UNKNOWN))
 }
 
-const fn lead_time(text: Text<'_>) -> Result<u16, Fault> {
+fn lead_time(text: Text<'_>) -> Result<u16, Fault> {
     let body = text.trim_start();
     if body.is_empty() {
         return Ok(0);
@@ -153,8 +146,8 @@ const fn lead_time(text: Text<'_>) -> Result<u16, Fault> {
             rest.is_fault("too much: after `@` stand seconds, without a unit")
         });
     }
-    let seconds = attempt!(digits(number));
-    if seconds > u16::MAX as u64 {
+    let seconds = digits(number)?;
+    if seconds > u64::from(u16::MAX) {
         return Err(number.is_fault("too early: the most is 65535 seconds"));
     }
     Ok(seconds as u16)

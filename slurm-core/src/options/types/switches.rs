@@ -4,9 +4,10 @@ use std::fmt;
 
 use super::number;
 use super::typed;
-use super::walltime::Walltime;
+use super::walltime::{self, Walltime};
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::Grammar;
+use crate::options::text::Text;
 
 /// The most switches that a job's nodes may hang on, and how long to wait for that.
 ///
@@ -21,20 +22,36 @@ pub struct Switches {
     pub wait: Option<Walltime>,
 }
 
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`count[@time]`",
+    example: "1@24:00:00",
+    details: "The time is how long to wait for so few switches, as for `time`.",
+    canonical: |text| Ok(Switches::read(text)?.to_string()),
+    integers: number::COUNT.integers,
+    nearby: |value, _| match value.split_once('@') {
+        None => number::nearby(value),
+        Some((count, "")) => vec![count.to_owned()],
+        Some((count, time)) => {
+            walltime::nearby(time).iter().map(|time| format!("{count}@{time}")).collect()
+        }
+    },
+    ..Grammar::ANY
+};
+
 impl Switches {
     /// Reads a number of switches.
-    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         let Some((count, wait)) = text.split_once(b'@') else {
-            return Ok(Self { count: attempt!(number::count(text)) as u32, wait: None });
+            return Ok(Self { count: number::count(text)?, wait: None });
         };
         if count.is_empty() {
             return Err(text.fault("the number of switches before `@` is missing"));
         }
-        let count = attempt!(number::count(count)) as u32;
+        let count = number::count(count)?;
         if wait.is_empty() {
             return Err(text.fault("the time after `@` is missing"));
         }
-        Ok(Self { count, wait: Some(attempt!(Walltime::read(wait))) })
+        Ok(Self { count, wait: Some(Walltime::read(wait)?) })
     }
 }
 

@@ -6,7 +6,8 @@ use super::gres::{GresItem, named_item};
 use super::resource::{ScaledCount, count, split_count};
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::{Grammar, write_list};
+use crate::options::text::Text;
 
 /// The resources of each task: `cpu`, `gres/name[:type]` and `license/name`, each with `=count` or
 /// `:count`, joined by commas.
@@ -55,63 +56,42 @@ impl TresPerTask {
         gpus.fold(0, u64::saturating_add)
     }
 
-    /// Checks a list of resources.
-    pub(crate) const fn check(text: Text<'_>) -> Result<(), Fault> {
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let (part, tail) = list.next_part(b',');
-            rest = tail;
-            match attempt!(prefix(part)) {
-                Prefix::Cpu(value) => {
-                    attempt!(count(value));
-                }
-                Prefix::Gres(item) | Prefix::License(item) => {
-                    attempt!(named_item(item));
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Reads a list of resources.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        let item = |part| {
-            Ok(match prefix(part)? {
-                Prefix::Cpu(value) => TresItem::Cpus(count(value)?),
-                Prefix::Gres(item) => TresItem::Gres(named_item(item)?.build()),
-                Prefix::License(item) => TresItem::License(named_item(item)?.build()),
-            })
-        };
         Ok(Self { items: text.parts(b',').map(item).collect::<Result<_, _>>()? })
     }
 }
 
-enum Prefix<'a> {
-    Cpu(Text<'a>),
-    Gres(Text<'a>),
-    License(Text<'a>),
-}
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "`cpu=count`, `gres/name[:type]=count` or `license/name=count`, joined by commas",
+    example: "cpu=4,gres/gpu=1",
+    details: "`:` may stand for `=`. Nodes, memory and energy cannot be counted per task.",
+    canonical: |text| Ok(TresPerTask::read(text)?.to_string()),
+    separator: Some(","),
+    nearby: |value, _| nearby(value),
+    ..Grammar::ANY
+};
 
 const EXCLUDED: &[&str] = &["mem", "energy", "node", "billing", "fs", "vmem", "pages", "bb"];
 
-const fn prefix(part: Text<'_>) -> Result<Prefix<'_>, Fault> {
+fn item(part: Text<'_>) -> Result<TresItem, Fault> {
     if part.is_empty() {
         return Err(part.fault("a resource is missing beside the comma"));
     }
     if part.starts_with_any_case("gres/") {
-        return Ok(Prefix::Gres(part.skip(5)));
+        return Ok(TresItem::Gres(named_item(part.skip(5))?.1));
     }
     if part.starts_with_any_case("license/") {
-        return Ok(Prefix::License(part.skip(8)));
+        return Ok(TresItem::License(named_item(part.skip(8))?.1));
     }
     let (name, value) = split_count(part);
     if name.is_any_case("cpu") {
         return match value {
-            Some((value, _)) => Ok(Prefix::Cpu(value)),
+            Some((value, _)) => Ok(TresItem::Cpus(count(value)?)),
             None => Err(part.fault("the number of processors is missing")),
         };
     }
-    let (kind, _) = name.next_part(b'/');
+    let kind = name.parts(b'/').next().unwrap_or(name);
     if kind.position_in(EXCLUDED).is_some() {
         return Err(name.is_fault("not counted per task; only cpu, gres/… and license/… are"));
     }
@@ -122,22 +102,32 @@ typed!(TresPerTask, TresPerTask);
 
 impl fmt::Display for TresPerTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, item) in self.items.iter().enumerate() {
-            f.write_str(if index > 0 { "," } else { "" })?;
-            let (prefix, item) = match item {
-                TresItem::Cpus(count) => {
-                    write!(f, "cpu={count}")?;
-                    continue;
-                }
-                TresItem::Gres(item) => ("gres", item),
-                TresItem::License(item) => ("license", item),
-            };
-            write!(f, "{prefix}/{}", item.name)?;
-            if let Some(kind) = &item.kind {
-                write!(f, ":{kind}")?;
-            }
-            write!(f, "={}", ScaledCount(item.count))?;
-        }
-        Ok(())
+        write_list(f, ",", &self.items)
     }
+}
+
+impl fmt::Display for TresItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (prefix, item) = match self {
+            Self::Cpus(count) => return write!(f, "cpu={count}"),
+            Self::Gres(item) => ("gres", item),
+            Self::License(item) => ("license", item),
+        };
+        write!(f, "{prefix}/{}", item.name)?;
+        if let Some(kind) = &item.kind {
+            write!(f, ":{kind}")?;
+        }
+        write!(f, "={}", ScaledCount(item.count))
+    }
+}
+
+fn nearby(value: &str) -> Vec<String> {
+    let plain = value.trim_matches(',');
+    let item = |item: &str| match item.strip_prefix("cpus") {
+        Some(rest) => format!("cpu{rest}"),
+        None if item.starts_with("gpu") || item.starts_with("shard") => format!("gres/{item}"),
+        None => item.to_owned(),
+    };
+    let items: Vec<String> = plain.split(',').map(item).collect();
+    vec![plain.to_owned(), items.join(",")]
 }

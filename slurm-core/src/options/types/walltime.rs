@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::number::digits;
 use super::typed;
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt};
+use crate::options::grammar::Grammar;
+use crate::options::suggest::{leading_number, ungrouped};
+use crate::options::text::Text;
 
 /// A span of time as `--time` counts it: whole seconds, or no limit.
 ///
@@ -30,6 +32,19 @@ pub struct Walltime(u32);
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    expected: "minutes, minutes:seconds, hours:minutes:seconds, days-hours[:minutes[:seconds]] \
+               or UNLIMITED",
+    example: "04:00:00",
+    details: "Whole seconds at the finest, which Slurm rounds up to minutes; a number alone is \
+              minutes. At most 24855 days. `UNLIMITED`, `INFINITE` and `-1` are no limit, and \
+              so is 0 for a time limit.",
+    canonical: |text| Ok(Walltime::read(text)?.to_string()),
+    integers: Some((-1, (MAX_SECONDS / MINUTE) as i128)),
+    nearby: |value, _| nearby(value),
+    ..Grammar::ANY
+};
+
 /// Slurm adds 59 s in a C `int` to round up to minutes; above this the sum wraps.
 pub(crate) const MAX_SECONDS: u64 = 2_147_483_588;
 
@@ -62,11 +77,11 @@ impl Walltime {
     }
 
     /// Reads a time.
-    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         if text.is("-1") || text.is_any_case("UNLIMITED") || text.is_any_case("INFINITE") {
             return Ok(Self::UNLIMITED);
         }
-        attempt!(only_time_characters(text));
+        only_time_characters(text)?;
         let (days, clock) = match text.split_once(b'-') {
             Some((days, clock)) => (Some(days), clock),
             None => (None, text),
@@ -82,11 +97,7 @@ impl Walltime {
         }
     }
 
-    const fn read_with_days(
-        text: Text<'_>,
-        days: Text<'_>,
-        clock: Text<'_>,
-    ) -> Result<Self, Fault> {
+    fn read_with_days(text: Text<'_>, days: Text<'_>, clock: Text<'_>) -> Result<Self, Fault> {
         if days.find(b':').is_some() {
             return Err(text.fault("days come first: days-hours:minutes:seconds"));
         }
@@ -98,21 +109,19 @@ impl Walltime {
         if clock.is_empty() {
             return Err(text.fault("the hours after `-` are missing"));
         }
-        let (first, second, third) = attempt!(clock_groups(clock));
-        let hours = attempt!(digits(first));
-        let minutes = attempt!(group(second));
-        let seconds = attempt!(group(third));
-        total(text, attempt!(digits(days)), hours, minutes, seconds)
+        let (first, second, third) = clock_groups(clock)?;
+        let hours = digits(first)?;
+        let minutes = group(second)?;
+        let seconds = group(third)?;
+        total(text, digits(days)?, hours, minutes, seconds)
     }
 
-    const fn read_clock(text: Text<'_>) -> Result<Self, Fault> {
-        let (first, second, third) = attempt!(clock_groups(text));
-        let first = attempt!(digits(first));
+    fn read_clock(text: Text<'_>) -> Result<Self, Fault> {
+        let (first, second, third) = clock_groups(text)?;
+        let first = digits(first)?;
         match (second, third) {
-            (Some(second), Some(third)) => {
-                total(text, 0, first, attempt!(digits(second)), attempt!(digits(third)))
-            }
-            (Some(second), None) => total(text, 0, 0, first, attempt!(digits(second))),
+            (Some(second), Some(third)) => total(text, 0, first, digits(second)?, digits(third)?),
+            (Some(second), None) => total(text, 0, 0, first, digits(second)?),
             (None, _) => total(text, 0, 0, first, 0),
         }
     }
@@ -121,58 +130,36 @@ impl Walltime {
 /// The one to three groups between the colons.
 type Groups<'a> = (Text<'a>, Option<Text<'a>>, Option<Text<'a>>);
 
-const fn clock_groups(clock: Text<'_>) -> Result<Groups<'_>, Fault> {
-    let (first, rest) = clock.next_part(b':');
-    let (second, rest) = match rest {
-        Some(rest) => {
-            let (second, rest) = rest.next_part(b':');
-            (Some(second), rest)
-        }
-        None => (None, None),
-    };
-    let third = match rest {
-        Some(third) => {
-            if let Some(index) = third.find(b':') {
-                return Err(third.skip(index).is_fault(
-                    "one group too many: the most is hours:minutes:seconds, with days as days-",
-                ));
-            }
-            Some(third)
-        }
-        None => None,
-    };
-    Ok((first, second, third))
-}
-
-const fn group(text: Option<Text<'_>>) -> Result<u64, Fault> {
-    match text {
-        Some(text) => digits(text),
-        None => Ok(0),
+fn clock_groups(clock: Text<'_>) -> Result<Groups<'_>, Fault> {
+    let mut groups = clock.parts(b':');
+    let (first, second, third) = (groups.next().unwrap_or(clock), groups.next(), groups.next());
+    match groups.next() {
+        Some(fourth) => Err(clock
+            .skip(fourth.start() - clock.start() - 1)
+            .is_fault("one group too many: the most is hours:minutes:seconds, with days as days-")),
+        None => Ok((first, second, third)),
     }
 }
 
-const fn only_time_characters(text: Text<'_>) -> Result<(), Fault> {
-    let bytes = text.bytes();
-    let mut index = 0;
-    while index < bytes.len() {
-        let byte = bytes[index];
-        if byte.is_ascii_alphabetic() && index > 0 {
-            return Err(text
-                .skip(index)
-                .is_fault("not part of a time, which has no letters for its units"));
-        }
-        if byte == b' ' || byte == b'\t' {
-            return Err(text.skip(index).take(1).fault("no blank may stand in a time"));
-        }
-        if !(byte.is_ascii_digit() || byte == b':' || byte == b'-') {
-            return Err(text.is_fault("not a time"));
-        }
-        index += 1;
-    }
-    Ok(())
+fn group(text: Option<Text<'_>>) -> Result<u64, Fault> {
+    text.map_or(Ok(0), digits)
 }
 
-const fn total(
+fn only_time_characters(text: Text<'_>) -> Result<(), Fault> {
+    let belongs = |byte: u8| byte.is_ascii_digit() || byte == b':' || byte == b'-';
+    let Some(index) = text.position(|byte| !belongs(byte)) else {
+        return Ok(());
+    };
+    Err(match text.byte(index) {
+        byte if byte.is_ascii_alphabetic() && index > 0 => {
+            text.skip(index).is_fault("not part of a time, which has no letters for its units")
+        }
+        b' ' | b'\t' => text.at(index).fault("no blank may stand in a time"),
+        _ => text.is_fault("not a time"),
+    })
+}
+
+fn total(
     text: Text<'_>,
     days: u64,
     hours: u64,
@@ -215,4 +202,73 @@ impl From<Duration> for Walltime {
 pub(crate) const fn whole_seconds(duration: Duration) -> u64 {
     let extra = if duration.subsec_nanos() > 0 { 1 } else { 0 };
     duration.as_secs().saturating_add(extra)
+}
+
+/// Seconds of the units that people write.
+const SPOKEN_UNITS: &[(&str, u64)] = &[
+    ("seconds", 1),
+    ("second", 1),
+    ("secs", 1),
+    ("sec", 1),
+    ("s", 1),
+    ("minutes", 60),
+    ("minute", 60),
+    ("mins", 60),
+    ("min", 60),
+    ("m", 60),
+    ("hours", 3_600),
+    ("hour", 3_600),
+    ("hrs", 3_600),
+    ("hr", 3_600),
+    ("h", 3_600),
+    ("days", 86_400),
+    ("day", 86_400),
+    ("d", 86_400),
+    ("weeks", 604_800),
+    ("week", 604_800),
+    ("w", 604_800),
+];
+
+/// The seconds of a span such as `1h30m`, `2 days` or `1.5h`, as people write it.
+pub(crate) fn spoken(value: &str) -> Option<u64> {
+    let lower = value.to_ascii_lowercase();
+    let mut rest = lower.trim();
+    let mut sum: u64 = 0;
+    while !rest.is_empty() {
+        let (whole, thousandths, tail) = leading_number(rest)?;
+        let tail = tail.trim_start();
+        let (name, seconds) = SPOKEN_UNITS.iter().find(|(name, _)| {
+            tail.strip_prefix(name).is_some_and(|after| {
+                !after.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            })
+        })?;
+        let span = whole.checked_mul(*seconds)?.checked_add(thousandths * seconds / 1_000)?;
+        sum = sum.checked_add(span)?;
+        rest = tail.get(name.len()..)?.trim_start();
+    }
+    Some(sum)
+}
+
+pub(crate) fn nearby(value: &str) -> Vec<String> {
+    let mut proposals = Vec::new();
+    if let Some(seconds) = spoken(value) {
+        proposals.push(Walltime::from_seconds(seconds).to_string());
+    }
+    let parts: Vec<&str> = value.split(':').collect();
+    if let [days, hours, minutes, seconds] = parts.as_slice() {
+        proposals.push(format!("{days}-{hours}:{minutes}:{seconds}"));
+    }
+    let lower = value.to_ascii_lowercase();
+    let endless = ["inf", "unlim", "max", "none", "never"];
+    if endless.iter().any(|word| lower.starts_with(word))
+        || leading_number(value).is_some_and(|(_, _, rest)| rest.is_empty())
+    {
+        proposals.push("UNLIMITED".to_owned());
+    }
+    proposals.push(ungrouped(value));
+    proposals.push(value.trim_start_matches('-').to_owned());
+    proposals.push(format!("0{value}"));
+    proposals.push(format!("{value}00"));
+    proposals.push(format!("{value}0"));
+    proposals
 }

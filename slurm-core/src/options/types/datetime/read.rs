@@ -2,7 +2,7 @@
 
 use super::value::{Date, DateTime, Start, TimeOfDay};
 use crate::options::fault::Fault;
-use crate::options::text::{Text, attempt, is_space};
+use crate::options::text::{Text, is_space};
 use crate::options::types::number::digits;
 
 const TIMES: &[(&str, u8)] =
@@ -26,7 +26,7 @@ pub(crate) const MAX_SECONDS: u64 = 1_000_000_000_000;
 
 impl DateTime {
     /// Reads a point in time.
-    pub(crate) const fn read(text: Text<'_>) -> Result<Self, Fault> {
+    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         if text.starts_with_any_case("uts") {
             return epoch(text);
         }
@@ -39,7 +39,7 @@ impl DateTime {
             if rest.is_empty() {
                 break;
             }
-            rest = attempt!(when.item(text, rest));
+            rest = when.item(text, rest)?;
         }
         if when.start.is_none() && when.date.is_none() && when.time.is_none() {
             return Err(text.fault("neither a date nor a time of day is given"));
@@ -48,27 +48,22 @@ impl DateTime {
     }
 
     /// Reads one item and returns what follows it.
-    const fn item<'a>(&mut self, whole: Text<'a>, text: Text<'a>) -> Result<Text<'a>, Fault> {
+    fn item<'a>(&mut self, whole: Text<'a>, text: Text<'a>) -> Result<Text<'a>, Fault> {
         if text.starts_with_any_case("today") {
             return self.set_date(text, 5, Date::Today);
         }
         if text.starts_with_any_case("tomorrow") {
             return self.set_date(text, 8, Date::Tomorrow);
         }
-        let mut index = 0;
-        while index < TIMES.len() {
-            let (word, hour) = TIMES[index];
-            if text.starts_with_any_case(word) {
-                let time = TimeOfDay { hour, minute: 0, second: 0 };
-                return self.set_time(text, word.len(), time);
-            }
-            index += 1;
+        if let Some((word, hour)) = TIMES.iter().find(|(word, _)| text.starts_with_any_case(word)) {
+            let time = TimeOfDay { hour: *hour, minute: 0, second: 0 };
+            return self.set_time(text, word.len(), time);
         }
         if text.starts_with_any_case("now") {
             if text.start() > 0 {
                 return Err(text.take(3).fault("`now` comes first"));
             }
-            let (seconds, rest) = attempt!(distance(text));
+            let (seconds, rest) = distance(text)?;
             self.start = Some(Start::Now(seconds));
             return Ok(rest);
         }
@@ -76,14 +71,14 @@ impl DateTime {
             return Err(word_fault(whole, text));
         }
         if text.byte(1) == b':' || text.byte(2) == b':' {
-            let (time, length) = attempt!(time_of_day(text));
+            let (time, length) = time_of_day(text)?;
             return self.set_time(text, length, time);
         }
-        let (date, length) = attempt!(date(text));
+        let (date, length) = date(text)?;
         self.set_date(text, length, date)
     }
 
-    const fn set_date<'a>(
+    fn set_date<'a>(
         &mut self,
         text: Text<'a>,
         length: usize,
@@ -96,7 +91,7 @@ impl DateTime {
         Ok(text.skip(length))
     }
 
-    const fn set_time<'a>(
+    fn set_time<'a>(
         &mut self,
         text: Text<'a>,
         length: usize,
@@ -110,17 +105,17 @@ impl DateTime {
     }
 }
 
-const fn epoch(text: Text<'_>) -> Result<DateTime, Fault> {
+fn epoch(text: Text<'_>) -> Result<DateTime, Fault> {
     let number = text.skip(3).trim_start();
-    let seconds = attempt!(digits(number));
-    if seconds < MIN_EPOCH || seconds > MAX_SECONDS {
+    let seconds = digits(number)?;
+    if !(MIN_EPOCH..=MAX_SECONDS).contains(&seconds) {
         return Err(number.is_fault("out of range: seconds since 1970, from 1000000 on"));
     }
     Ok(DateTime { start: Some(Start::Epoch(seconds as i64)), date: None, time: None })
 }
 
 /// The seconds after `now`, and what follows.
-const fn distance(text: Text<'_>) -> Result<(i64, Text<'_>), Fault> {
+fn distance(text: Text<'_>) -> Result<(i64, Text<'_>), Fault> {
     let after = text.skip(3).trim_start();
     let sign = after.byte(0);
     if after.is_empty() {
@@ -134,9 +129,9 @@ const fn distance(text: Text<'_>) -> Result<(i64, Text<'_>), Fault> {
     if number.is_empty() {
         return Err(after.is_fault("not a distance: a whole number is missing"));
     }
-    let count = attempt!(digits(number));
+    let count = digits(number)?;
     let rest = rest.trim_start();
-    let (unit, rest) = attempt!(unit(number, rest));
+    let (unit, rest) = unit(number, rest)?;
     if count > MAX_SECONDS || count as i64 * unit > MAX_SECONDS as i64 {
         return Err(number.is_fault("too far away"));
     }
@@ -144,17 +139,12 @@ const fn distance(text: Text<'_>) -> Result<(i64, Text<'_>), Fault> {
     Ok((if sign == b'-' { -seconds } else { seconds }, rest))
 }
 
-const fn unit<'a>(number: Text<'a>, text: Text<'a>) -> Result<(i64, Text<'a>), Fault> {
+fn unit<'a>(number: Text<'a>, text: Text<'a>) -> Result<(i64, Text<'a>), Fault> {
     if text.is_empty() {
         return Ok((1, text));
     }
-    let mut index = 0;
-    while index < UNITS.len() {
-        let (name, seconds) = UNITS[index];
-        if text.starts_with_any_case(name) {
-            return Ok((seconds, text.skip(name.len())));
-        }
-        index += 1;
+    if let Some((name, seconds)) = UNITS.iter().find(|(name, _)| text.starts_with_any_case(name)) {
+        return Ok((*seconds, text.skip(name.len())));
     }
     if text.byte(0) == b'.' {
         return Err(text.fault("a distance is a whole number; use the next smaller unit"));
@@ -166,7 +156,7 @@ const fn unit<'a>(number: Text<'a>, text: Text<'a>) -> Result<(i64, Text<'a>), F
 }
 
 /// Two digits that must not exceed `most`.
-const fn two_digits(text: Text<'_>, most: u8, reason: &'static str) -> Result<u8, Fault> {
+fn two_digits(text: Text<'_>, most: u8, reason: &'static str) -> Result<u8, Fault> {
     let part = text.take(2);
     if !part.is_digits() || part.len() != 2 {
         return Err(text.take(2).fault("two digits are expected here"));
@@ -176,23 +166,23 @@ const fn two_digits(text: Text<'_>, most: u8, reason: &'static str) -> Result<u8
 }
 
 /// `_get_time`: the time of day at the start, and its length.
-const fn time_of_day(text: Text<'_>) -> Result<(TimeOfDay, usize), Fault> {
+fn time_of_day(text: Text<'_>) -> Result<(TimeOfDay, usize), Fault> {
     let mut index = if text.byte(1) == b':' { 1 } else { 2 };
     let hour = text.take(index);
     if !hour.is_digits() {
         return Err(hour.is_fault("not an hour"));
     }
-    let mut value = attempt!(digits(hour)) as u8;
+    let mut value = digits(hour)? as u8;
     if value > 23 {
         return Err(hour.is_fault("not an hour: they go from 0 to 23"));
     }
     index += 1;
-    let minute = attempt!(two_digits(text.skip(index), 59, "not a minute: they go from 0 to 59"));
+    let minute = two_digits(text.skip(index), 59, "not a minute: they go from 0 to 59")?;
     index += 2;
     let mut second = 0;
     if text.byte(index) == b':' {
         index += 1;
-        second = attempt!(two_digits(text.skip(index), 59, "not a second: they go from 0 to 59"));
+        second = two_digits(text.skip(index), 59, "not a second: they go from 0 to 59")?;
         index += 2;
     }
     let mut half = index;
@@ -217,11 +207,11 @@ const fn time_of_day(text: Text<'_>) -> Result<(TimeOfDay, usize), Fault> {
 }
 
 /// `_get_date`: the date at the start, and its length.
-const fn date(text: Text<'_>) -> Result<(Date, usize), Fault> {
+fn date(text: Text<'_>) -> Result<(Date, usize), Fault> {
     if text.byte(4) == b'-' && text.byte(7) == b'-' {
         return year_first(text);
     }
-    let (month, mut index) = attempt!(one_or_two(text, 0, 12, "not a month: they go from 1 to 12"));
+    let (month, mut index) = one_or_two(text, 0, 12, "not a month: they go from 1 to 12")?;
     if matches!(text.byte(index), b'.' | b'/') {
         index += 1;
     }
@@ -230,18 +220,18 @@ const fn date(text: Text<'_>) -> Result<(Date, usize), Fault> {
             "not a date: expected YYYY-MM-DD or MM/DD; a time of day needs minutes, as in 4:00pm",
         ));
     }
-    let (day, end) = attempt!(one_or_two(text, index, 31, "not a day: they go from 1 to 31"));
+    let (day, end) = one_or_two(text, index, 31, "not a day: they go from 1 to 31")?;
     index = end;
     if matches!(text.byte(index), b'.' | b'/') {
         index += 1;
     }
     let mut year = None;
     if text.byte(index).is_ascii_digit() {
-        let value = attempt!(two_digits(text.skip(index), 99, ""));
+        let value = two_digits(text.skip(index), 99, "")?;
         if value == 0 {
             return Err(text.skip(index).take(2).fault("Slurm takes the year 00 for no year"));
         }
-        year = Some(2000 + value as u16);
+        year = Some(2000 + u16::from(value));
         index += 2;
         if text.byte(index).is_ascii_digit() {
             return Err(
@@ -252,22 +242,22 @@ const fn date(text: Text<'_>) -> Result<(Date, usize), Fault> {
     Ok((Date::Calendar { year, month, day }, index))
 }
 
-const fn year_first(text: Text<'_>) -> Result<(Date, usize), Fault> {
+fn year_first(text: Text<'_>) -> Result<(Date, usize), Fault> {
     let year = text.take(4);
     if !year.is_digits() {
         return Err(year.is_fault("not a year"));
     }
-    let month = attempt!(two_digits(text.skip(5), 12, "not a month: they go from 01 to 12"));
+    let month = two_digits(text.skip(5), 12, "not a month: they go from 01 to 12")?;
     if month == 0 {
         return Err(text.skip(5).take(2).is_fault("not a month: they go from 01 to 12"));
     }
-    let (day, index) = attempt!(one_or_two(text, 8, 31, "not a day: they go from 01 to 31"));
-    let year = Some(attempt!(digits(year)) as u16);
+    let (day, index) = one_or_two(text, 8, 31, "not a day: they go from 01 to 31")?;
+    let year = Some(digits(year)? as u16);
     Ok((Date::Calendar { year, month, day }, index))
 }
 
 /// A number of one or two digits from 1 to `most`, and where it ends.
-const fn one_or_two(
+fn one_or_two(
     text: Text<'_>,
     start: usize,
     most: u8,
@@ -275,7 +265,7 @@ const fn one_or_two(
 ) -> Result<(u8, usize), Fault> {
     let first = text.byte(start);
     if !first.is_ascii_digit() {
-        return Err(text.skip(start).take(1).fault("a digit is expected here"));
+        return Err(text.at(start).fault("a digit is expected here"));
     }
     let second = text.byte(start + 1);
     let (value, end) = if second.is_ascii_digit() {
@@ -289,7 +279,7 @@ const fn one_or_two(
     Ok((value, end))
 }
 
-const fn word_fault(whole: Text<'_>, text: Text<'_>) -> Fault {
+fn word_fault(whole: Text<'_>, text: Text<'_>) -> Fault {
     let before = whole.start() < text.start() && text.end() == whole.end();
     if matches!(text.byte(0), b'Z' | b'z' | b'+') && before {
         return text.is_fault("not part of a time: a time zone cannot be given");

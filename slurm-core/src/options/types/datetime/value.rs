@@ -76,7 +76,7 @@ impl DateTime {
     }
 
     /// Year, month, day and time of day, if all are known.
-    const fn calendar(self) -> Option<(u16, u8, u8, TimeOfDay)> {
+    fn calendar(self) -> Option<(u16, u8, u8, TimeOfDay)> {
         let Some(Date::Calendar { year: Some(year), month, day }) = self.date else {
             return None;
         };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::options::grammar::write_list;
 use crate::options::types::array::ArrayRange;
 use crate::options::types::typed;
 
@@ -70,17 +71,21 @@ impl DependencyKind {
     /// Returns sbatch's word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::After => "after",
-            Self::AfterAny => "afterany",
-            Self::AfterBurstBuffer => "afterburstbuffer",
-            Self::AfterCorr => "aftercorr",
-            Self::AfterNotOk => "afternotok",
-            Self::AfterOk => "afterok",
-            Self::Expand => "expand",
-        }
+        WORDS[self as usize]
     }
 }
+
+/// sbatch's words: those of [`DependencyKind`] in its order, and the one that names no job.
+pub(super) const WORDS: &[&str] = &[
+    "after",
+    "afterany",
+    "afterburstbuffer",
+    "aftercorr",
+    "afternotok",
+    "afterok",
+    "expand",
+    "singleton",
+];
 
 /// Which job, and which task of it when it is an array.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -110,21 +115,19 @@ typed!(Dependency, Dependency);
 
 impl fmt::Display for Dependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, item) in self.items.iter().enumerate() {
-            if position > 0 {
-                f.write_str(if self.any { "?" } else { "," })?;
-            }
-            match item {
-                DependencyItem::Singleton => f.write_str("singleton")?,
-                DependencyItem::Jobs { kind, jobs } => {
-                    f.write_str(kind.as_str())?;
-                    for job in jobs {
-                        write!(f, ":{job}")?;
-                    }
-                }
+        write_list(f, if self.any { "?" } else { "," }, &self.items)
+    }
+}
+
+impl fmt::Display for DependencyItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Singleton => f.write_str("singleton"),
+            Self::Jobs { kind, jobs } => {
+                write!(f, "{}:", kind.as_str())?;
+                write_list(f, ":", jobs)
             }
         }
-        Ok(())
     }
 }
 
@@ -137,10 +140,7 @@ impl fmt::Display for JobReference {
             ArrayIndex::One(index) => write!(f, "_{index}")?,
             ArrayIndex::List(ranges) => {
                 f.write_str("_[")?;
-                for (position, range) in ranges.iter().enumerate() {
-                    f.write_str(if position > 0 { "," } else { "" })?;
-                    write!(f, "{range}")?;
-                }
+                write_list(f, ",", ranges)?;
                 f.write_str("]")?;
             }
         }

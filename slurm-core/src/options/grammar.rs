@@ -1,0 +1,90 @@
+//! What makes up the grammar of one kind of value.
+
+use std::fmt::{self, Display};
+
+use super::fault::Fault;
+use super::release::Release;
+use super::text::Text;
+
+/// One grammar: how a value is read, and how it is explained. The file of each kind has its own.
+pub(crate) struct Grammar {
+    /// What a value looks like and in which unit, to follow "expected".
+    pub(crate) expected: &'static str,
+    /// A valid value; empty for a flag.
+    pub(crate) example: &'static str,
+    /// What else there is to know: units, limits, and differences between releases.
+    pub(crate) details: &'static str,
+    /// Reads a value that is not empty, and returns it in canonical form.
+    pub(crate) canonical: fn(Text<'_>) -> Result<String, Fault>,
+    /// How many bytes the controller takes, and the reason that is given beyond.
+    pub(crate) longest: (usize, &'static str),
+    /// What joins several values, if the value is a list.
+    pub(crate) separator: Option<&'static str>,
+    /// The words that a boolean stands for, if the values are a yes and a no.
+    pub(crate) booleans: Option<(&'static str, &'static str)>,
+    /// The least and the largest integer, if the digits of every integer between them are a value.
+    pub(crate) integers: Option<(i128, i128)>,
+    /// The first release that takes this canonical value, if not all do.
+    pub(crate) since: fn(&str) -> Option<Release>,
+    /// The first release that no longer takes this canonical value.
+    pub(crate) until: fn(&str) -> Option<Release>,
+    /// The words that values are made of, to find the nearest one.
+    pub(crate) words: &'static [&'static str],
+    /// The word for what people say instead, given in lower case.
+    pub(crate) instead: fn(&str) -> Option<&'static str>,
+    /// Changes of a refused value that may make it valid.
+    pub(crate) nearby: fn(&str, &Fault) -> Vec<String>,
+    /// Whether changes that suit most grammars may be tried too, such as leaving blanks out.
+    pub(crate) forgiving: bool,
+}
+
+/// What the controller takes of a text (`_test_job_desc_fields` of `src/slurmctld/job_mgr.c`).
+pub(crate) const TEXT: (usize, &str) = (1024, "too long: the controller takes at most 1024 bytes");
+pub(crate) const PATH: (usize, &str) = (4096, "too long: the controller takes at most 4096 bytes");
+pub(crate) const BURST_BUFFER: (usize, &str) =
+    (8192, "too long: the controller takes at most 8192 bytes");
+pub(crate) const LONG: (usize, &str) =
+    (131_072, "too long: the controller takes at most 131072 bytes");
+/// The whole command line may be so long.
+pub(crate) const LINE: (usize, &str) =
+    (1_048_576, "too long: the controller takes at most 1048576 bytes");
+
+impl Grammar {
+    /// A grammar of texts that takes whatever is not too long.
+    pub(crate) const ANY: Self = Self {
+        expected: "text of at most 1024 bytes",
+        example: "training",
+        details: "",
+        canonical: |text| Ok(text.to_text()),
+        longest: TEXT,
+        separator: None,
+        booleans: None,
+        integers: None,
+        since: |_| None,
+        until: |_| None,
+        words: &[],
+        instead: |_| None,
+        nearby: |_, _| Vec::new(),
+        forgiving: true,
+    };
+
+    /// A grammar of texts that nobody can guess better than they are written.
+    pub(crate) const VERBATIM: Self = Self {
+        nearby: |value, _| vec![value.replace(char::is_control, " ").trim().to_owned()],
+        forgiving: false,
+        ..Self::ANY
+    };
+}
+
+/// Writes items with `separator` between them.
+pub(crate) fn write_list<T: Display>(
+    f: &mut fmt::Formatter<'_>,
+    separator: &str,
+    items: impl IntoIterator<Item = T>,
+) -> fmt::Result {
+    for (index, item) in items.into_iter().enumerate() {
+        f.write_str(if index > 0 { separator } else { "" })?;
+        write!(f, "{item}")?;
+    }
+    Ok(())
+}
