@@ -24,6 +24,8 @@ struct Shared {
     /// Bytes that fell victim to the frost.
     swallowed: AtomicU64,
     connections: AtomicUsize,
+    /// The ports from which the server was reached.
+    ports: Mutex<Vec<u16>>,
     /// How often connections are cut again, and after how many bytes.
     again: Mutex<(usize, u64)>,
     open: Mutex<Vec<TcpStream>>,
@@ -47,6 +49,8 @@ impl Proxy {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(server) else { continue };
                 of_thread.connections.fetch_add(1, Ordering::SeqCst);
+                let port = server.local_addr().unwrap().port();
+                of_thread.ports.lock().unwrap().push(port);
                 for stream in [&client, &server] {
                     stream.set_nodelay(true).unwrap();
                     of_thread.open.lock().unwrap().push(stream.try_clone().unwrap());
@@ -111,6 +115,12 @@ impl Proxy {
     /// How many bytes have been lost in the frost.
     pub(crate) fn swallowed(&self) -> u64 {
         self.shared.swallowed.load(Ordering::SeqCst)
+    }
+
+    /// The ports from which the server was reached, as it sees its clients.
+    #[allow(dead_code, reason = "only the random faults tell sessions apart")]
+    pub(crate) fn server_ports(&self) -> Vec<u16> {
+        self.shared.ports.lock().unwrap().clone()
     }
 
     pub(crate) fn connections(&self) -> usize {

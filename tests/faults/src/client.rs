@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use slurm::{ArrayHandle, BackendKind, Cluster, Job, JobArray, JobHandle, PreId};
 
 use crate::ledger;
-use crate::plan::{Plan, Unit, Work};
+use crate::plan::{Plan, Suite, Unit, Work};
 use crate::tasks::{flow, total, work};
 use submit::{Submission, submit};
 pub(crate) use verdict::{Kind, Verdict};
@@ -122,8 +122,12 @@ pub(crate) fn play() -> anyhow::Result<bool> {
 }
 
 fn cluster(plan: &Plan, round: &Path) -> anyhow::Result<Cluster> {
-    let kind = if plan.suite.is_slurm() { BackendKind::Slurm } else { BackendKind::Local };
-    let builder = Cluster::builder().backend(kind).job_base_dir(round.join("base")).local_cpus(4);
+    let builder = Cluster::builder().job_base_dir(round.join("base")).local_cpus(4);
+    let builder = match plan.suite {
+        Suite::Local => builder.backend(BackendKind::Local),
+        Suite::Slurm | Suite::Daemons => builder.backend(BackendKind::Slurm),
+        Suite::Ssh => builder.ssh(crate::ssh::login_node(round)?),
+    };
     Ok(builder.build()?)
 }
 

@@ -8,14 +8,19 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 
 use crate::client::{By, Found, NOTES, Note, ROLE, ROUND, Role};
+use crate::commands::Wrappers;
 use crate::inject::job_name;
 use crate::ledger;
 use crate::plan::Plan;
+use crate::ssh::PORT;
 
 /// The processes that were started, in this order.
 pub(crate) struct Clients {
     round: PathBuf,
     plan: Plan,
+    wrappers: Option<Wrappers>,
+    /// The port of the proxy before the SSH server.
+    port: Option<u16>,
     all: Mutex<Vec<Client>>,
 }
 
@@ -43,8 +48,14 @@ impl Ended {
 }
 
 impl Clients {
-    pub(crate) fn new(round: &Path, plan: &Plan) -> Self {
-        Self { round: round.to_owned(), plan: plan.clone(), all: Mutex::new(Vec::new()) }
+    pub(crate) fn new(
+        round: &Path,
+        plan: &Plan,
+        wrappers: Option<Wrappers>,
+        port: Option<u16>,
+    ) -> Self {
+        let all = Mutex::new(Vec::new());
+        Self { round: round.to_owned(), plan: plan.clone(), wrappers, port, all }
     }
 
     /// Starts the client that makes the units of `number`.
@@ -78,6 +89,12 @@ impl Clients {
             .stdin(Stdio::null())
             .stdout(file("out"))
             .stderr(file("err"));
+        if let Some(wrappers) = &self.wrappers {
+            command.env("PATH", wrappers.path());
+        }
+        if let Some(port) = self.port {
+            command.env(PORT, port.to_string());
+        }
         let child = command.spawn().unwrap();
         self.all.lock().unwrap().push(Client { name, child, status: None, killed: false });
     }

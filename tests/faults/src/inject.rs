@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::Clients;
 use crate::ledger;
-use crate::plan::{Cut, Damage, Fault, Plan, Timed};
+use crate::plan::{Cut, Damage, Fault, Plan, Stop, Timed};
 use crate::processes::{self, Process};
+use crate::proxy::Proxy;
+use crate::{daemons, ssh};
 
 /// What a fault has hit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +47,21 @@ pub(crate) enum Target {
     Disk {
         until: u64,
     },
+    /// A command of Slurm's met an answer of the plan; the wrapper itself notes this.
+    Answered {
+        command: String,
+        call: usize,
+    },
+    /// Connections over SSH.
+    Connection,
+    Shell {
+        pid: u32,
+    },
+    Daemon {
+        name: String,
+        how: Stop,
+        until: u64,
+    },
     /// There was nothing that the fault could have hit.
     Nothing(Fault),
 }
@@ -56,6 +73,7 @@ pub(crate) struct Injector<'a> {
     pub(crate) clients: &'a Clients,
     /// Whether the base directory is a small file system.
     pub(crate) small_disk: bool,
+    pub(crate) proxy: Option<&'a Proxy>,
 }
 
 impl Injector<'_> {
@@ -112,6 +130,15 @@ impl Injector<'_> {
             }
             Fault::FillDisk { ms } if self.small_disk => vec![self.fill_disk(*ms)],
             Fault::FillDisk { .. } => Vec::new(),
+            Fault::CutConnection { .. }
+            | Fault::FreezeConnection { .. }
+            | Fault::KillShell { .. } => {
+                self.proxy.and_then(|proxy| ssh::happen(proxy, fault)).into_iter().collect()
+            }
+            Fault::StopDaemon { name, how, ms } => {
+                daemons::stop(name, *how, *ms);
+                vec![Target::Daemon { name: name.clone(), how: *how, until: ledger::now() }]
+            }
             Fault::Attach => {
                 self.clients.attach(self.round);
                 return Vec::new();

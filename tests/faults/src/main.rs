@@ -5,13 +5,19 @@
 
 mod client;
 mod clients;
+mod commands;
+mod daemons;
 mod inject;
 mod judge;
 mod ledger;
 mod plan;
 mod processes;
+#[path = "../../jobs/proxy.rs"]
+#[allow(dead_code, reason = "the tests of SSH need more of it")]
+mod proxy;
 mod referee;
 mod round;
+mod ssh;
 mod tasks;
 
 use std::process::ExitCode;

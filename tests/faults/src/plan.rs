@@ -4,10 +4,11 @@ mod schedule;
 mod workload;
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use schedule::{Cut, Damage, Fault, Fixed, Timed};
+pub(crate) use schedule::{Answer, CALLS, Cut, Damage, Fault, Fixed, Stop, Timed};
 pub(crate) use workload::{Call, Deed, Unit, Work};
 
 /// The kinds of rounds.
@@ -37,6 +38,12 @@ impl Suite {
     /// Whether the jobs are Slurm's.
     pub(crate) fn is_slurm(self) -> bool {
         self != Self::Local
+    }
+
+    /// How long a round may take until its clients have ended. Slurm starts jobs once a second, requeued ones
+    /// after six, and an end without a result is believed only after a minute.
+    pub(crate) fn longest(self) -> Duration {
+        Duration::from_secs(if self.is_slurm() { 400 } else { 150 })
     }
 }
 

@@ -68,3 +68,19 @@ pub(crate) fn of(round: &Path) -> Vec<Process> {
         })
         .collect()
 }
+
+/// Returns the processes, of any round, whose variable `name` has a value that fits.
+pub(crate) fn with_variable(name: &str, fits: impl Fn(&str) -> bool) -> Vec<u32> {
+    let needle = Path::new(name);
+    of(needle)
+        .iter()
+        .filter(|process| process.variable(name).is_some_and(|value| fits(&value)))
+        .map(|process| process.pid)
+        .collect()
+}
+
+/// Returns the parent of a process.
+pub(crate) fn parent(pid: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    text.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}

@@ -154,6 +154,10 @@ fn name(hit: &Hit) -> String {
         Target::Journal => "journal".to_owned(),
         Target::File { what, .. } => format!("{what:?}").to_lowercase(),
         Target::Disk { .. } => "disk".to_owned(),
+        Target::Answered { command, .. } => command.clone(),
+        Target::Connection => "connection".to_owned(),
+        Target::Shell { .. } => "shell".to_owned(),
+        Target::Daemon { name, .. } => name.clone(),
         Target::Nothing(_) => "nothing".to_owned(),
     }
 }

@@ -6,10 +6,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::clients::Clients;
+use crate::commands::{self, Wrappers};
 use crate::inject::{Hit, Injector};
 use crate::judge::{self, Evidence};
-use crate::plan::Plan;
+use crate::plan::{Plan, Suite};
 use crate::processes;
+use crate::proxy::Proxy;
+use crate::ssh;
 
 /// What a round came to.
 pub(crate) struct Outcome {
@@ -19,8 +22,7 @@ pub(crate) struct Outcome {
     pub(crate) took: Duration,
 }
 
-/// How long a round may take until all clients have ended, and until nothing of it runs any more.
-const LONGEST: Duration = Duration::from_secs(150);
+/// How long it may take until nothing of a round runs any more.
 const SETTLE: Duration = Duration::from_secs(30);
 
 /// Runs a round in `dir`, which must not exist.
@@ -32,9 +34,17 @@ pub(crate) fn run(plan: &Plan, dir: &Path) -> anyhow::Result<Outcome> {
     fs::write(dir.join("plan.json"), serde_json::to_vec_pretty(plan)?)?;
     let disk = plan.fixed.small_disk.map(|mib| Disk::mount(dir.join("base"), mib));
     let disk = disk.transpose()?.flatten();
-    let clients = Clients::new(dir, plan);
-    let mut violations = play(plan, dir, &clients, disk.is_some());
+    let wrappers = Wrappers::make(plan, dir)?;
+    let proxy = (plan.suite == Suite::Ssh).then(ssh::proxy).transpose()?;
+    let clients = Clients::new(dir, plan, wrappers, proxy.as_ref().map(|proxy| proxy.port));
+    let mut violations = play(plan, dir, &clients, disk.is_some(), proxy.as_ref());
+    if plan.suite.is_slurm() && !violations.is_empty() {
+        commands::cancel_jobs(dir);
+    }
     violations.extend(settle(dir));
+    if plan.suite.is_slurm() {
+        commands::cancel_jobs(dir);
+    }
     let evidence = Evidence::gather(plan, dir, clients.ended());
     violations.extend(judge::judge(plan, &evidence));
     drop(disk);
@@ -44,17 +54,23 @@ pub(crate) fn run(plan: &Plan, dir: &Path) -> anyhow::Result<Outcome> {
 }
 
 /// Runs clients and faults, and then a last client that finds everything.
-fn play(plan: &Plan, dir: &Path, clients: &Clients, small_disk: bool) -> Vec<String> {
-    let deadline = Instant::now() + LONGEST;
+fn play(
+    plan: &Plan,
+    dir: &Path,
+    clients: &Clients,
+    small_disk: bool,
+    proxy: Option<&Proxy>,
+) -> Vec<String> {
+    let deadline = Instant::now() + plan.suite.longest();
     for number in 0..plan.clients {
         clients.start(number);
     }
-    Injector { plan, round: dir, clients, small_disk }.run(deadline);
+    Injector { plan, round: dir, clients, small_disk, proxy }.run(deadline);
     let mut violations = Vec::new();
     wait_for_clients(clients, deadline, &mut violations);
     if violations.is_empty() {
         clients.attach_to_everything(dir);
-        wait_for_clients(clients, Instant::now() + LONGEST, &mut violations);
+        wait_for_clients(clients, Instant::now() + plan.suite.longest(), &mut violations);
     }
     violations
 }
@@ -63,9 +79,8 @@ fn wait_for_clients(clients: &Clients, deadline: Instant, violations: &mut Vec<S
     while !clients.have_ended() {
         if Instant::now() > deadline {
             let all = clients.ended().into_iter().filter(|client| client.status.is_none());
-            violations.extend(all.map(|client| {
-                format!("{} still waits after {} s", client.name, LONGEST.as_secs())
-            }));
+            violations
+                .extend(all.map(|client| format!("{} still waits at the deadline", client.name)));
             return;
         }
         std::thread::sleep(Duration::from_millis(20));

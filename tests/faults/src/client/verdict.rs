@@ -37,6 +37,11 @@ pub(crate) enum Kind {
 }
 
 impl Verdict {
+    /// Whether it leaves open if there is a job.
+    pub(crate) fn is_unknown(&self) -> bool {
+        matches!(self, Self::Error { kind: Kind::Unknown, .. })
+    }
+
     pub(crate) fn of(result: &slurm::Result<i64>) -> Self {
         match result {
             Ok(value) => Self::Value(*value),

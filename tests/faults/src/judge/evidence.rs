@@ -80,13 +80,15 @@ impl Evidence {
         self.hits.iter().any(|hit| is(&hit.what))
     }
 
-    /// Whether a client was killed while it submitted this part of a unit.
+    /// Whether the client that submitted this part of a unit was killed, or does not know whether it did.
     pub(crate) fn is_open(&self, unit: &str, part: usize) -> bool {
         let began = |note: &Note| matches!(note, Note::Submitting { unit: of, part: which } if of == unit && *which == part);
         self.all_notes().any(began)
             && !self.all_notes().any(|note| match note {
-                Note::Submitted { unit: of, part: which, .. }
-                | Note::NotSubmitted { unit: of, part: which, .. } => of == unit && *which == part,
+                Note::Submitted { unit: of, part: which, .. } => of == unit && *which == part,
+                Note::NotSubmitted { unit: of, part: which, verdict } => {
+                    of == unit && *which == part && !verdict.is_unknown()
+                }
                 _ => false,
             })
     }

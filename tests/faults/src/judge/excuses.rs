@@ -137,6 +137,7 @@ fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &st
         && matches!(kind, Kind::DependencyFailed | Kind::Failed | Kind::Corrupt);
     by_damage
         || by_input
+        || by_commands(evidence, unit, call, kind)
         || match kind {
             Kind::Died => killed || (journal && began) || (full && names_the_disk),
             Kind::NotStarted => (killed || (full && names_the_disk)) && !began,
@@ -148,4 +149,27 @@ fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &st
             }
             _ => false,
         }
+}
+
+/// Whether a command of Slurm's that failed, or a daemon that was away, explains it.
+fn by_commands(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind) -> bool {
+    let answered = |of: &str| {
+        evidence.was_hit(|hit| matches!(hit, Target::Answered { command, .. } if command == of))
+    };
+    let away = evidence.was_hit(|hit| matches!(hit, Target::Daemon { .. }));
+    let is_flow = matches!(&unit.work, Work::Flow { call: flow, .. } if flow.name == call.name);
+    match kind {
+        Kind::Refused | Kind::NoJob | Kind::Unknown => answered("sbatch") || away,
+        // It cannot submit its children.
+        Kind::Failed => is_flow && (answered("sbatch") || away),
+        Kind::NotRequeued => answered("scontrol") || away,
+        Kind::NodeFailed => away,
+        Kind::NotStarted => away && !evidence.began(&call.name),
+        _ => false,
+    }
+}
+
+/// Whether Slurm itself may have run a call again: its daemons were away.
+pub(super) fn may_be_requeued(evidence: &Evidence) -> bool {
+    evidence.was_hit(|hit| matches!(hit, Target::Daemon { .. }))
 }

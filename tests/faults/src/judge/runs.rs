@@ -1,7 +1,7 @@
 //! No call runs twice unless a requeue or a retry said so, and never twice at the same time.
 
 use super::Evidence;
-use super::excuses::{was_damaged, was_killed};
+use super::excuses::{may_be_requeued, was_damaged, was_killed};
 use crate::ledger::{Line, What};
 use crate::plan::{Call, Deed, Plan, Unit, Work};
 
@@ -63,7 +63,12 @@ fn twice(
         let asks = matches!(call.deed, Deed::Requeue(_) | Deed::Checkpoint(_));
         let limit = matches!(call.deed, Deed::Checkpoint(_)) && first.ended.is_none();
         let asked = first.ended.is_some_and(|ended| ended.what == What::Requeued);
-        return if asks && (asked || limit) { None } else { tell("nobody has requeued it") };
+        let by_slurm = may_be_requeued(evidence);
+        return if by_slurm || asks && (asked || limit) {
+            None
+        } else {
+            tell("nobody has requeued it")
+        };
     }
     let again = evidence.was_tried_again(unit);
     let without_value = first.ended.is_none_or(|ended| ended.what != What::Returned)

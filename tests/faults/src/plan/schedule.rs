@@ -36,6 +36,25 @@ pub(crate) enum Fault {
     FillDisk { ms: u64 },
     /// Another process looks for everything that was submitted so far, and waits for it.
     Attach,
+    /// Connections over SSH are cut once this many more bytes have passed.
+    CutConnection { bytes: u64, to_host: bool },
+    /// Nothing passes for this long, once this many more bytes have gone to the host.
+    FreezeConnection { bytes: u64, ms: u64 },
+    /// `kill -9` of a shell that serves a connection, or of its sshd.
+    KillShell { pick: usize, sshd: bool },
+    /// A daemon is stopped, and started again after this long.
+    StopDaemon { name: String, how: Stop, ms: u64 },
+}
+
+/// How a daemon stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stop {
+    /// `kill`: it ends as it wants to.
+    Term,
+    /// `kill -9`.
+    Kill,
+    /// `kill -STOP`: it is there and does not answer.
+    Freeze,
 }
 
 /// A kind of file.
@@ -88,9 +107,74 @@ pub(crate) enum Answer {
 impl Fixed {
     pub(super) fn new(suite: Suite, rng: &mut Rng) -> Self {
         let small_disk = (suite == Suite::Local && rng.u8(0..6) == 0).then_some(96);
-        let answers = Vec::new();
+        let answers = if suite == Suite::Slurm { answers(rng) } else { Vec::new() };
         Self { small_disk, answers }
     }
+}
+
+/// How many calls of each command can meet an answer of the plan.
+pub(crate) const CALLS: usize = 12;
+
+/// What Slurm's commands say when they fail, in their own words.
+const WORDS: &[(&str, &[&str])] = &[
+    (
+        "sbatch",
+        &[
+            "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+            "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+            "sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received",
+            "sbatch: error: Batch job submission failed: Protocol authentication error",
+            "sbatch: error: Batch job submission failed: Transport endpoint is not connected",
+            "site policy: the quota of your project cannot be checked",
+        ],
+    ),
+    (
+        "squeue",
+        &[
+            "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+            "slurm_load_jobs error: Socket timed out on send/recv operation",
+            "slurm_load_jobs error: Zero Bytes were transmitted or received",
+        ],
+    ),
+    (
+        "sacct",
+        &[
+            "sacct: error: slurm_persist_conn_open_without_init: failed to open persistent connection to host:localhost:6819: Connection refused",
+            "sacct: error: Problem talking to the database: Connection refused",
+        ],
+    ),
+    (
+        "scancel",
+        &[
+            "scancel: error: Kill job error on job id 1: Unable to contact slurm controller (connect failure)",
+        ],
+    ),
+    (
+        "scontrol",
+        &["slurm_load_ctl_conf error: Unable to contact slurm controller (connect failure)"],
+    ),
+];
+
+fn answers(rng: &mut Rng) -> Vec<(String, usize, Answer)> {
+    (0..rng.usize(1..=5))
+        .map(|_| {
+            // Half of them for sbatch, where most depends on it.
+            let (command, words) = if rng.bool() { WORDS[0] } else { WORDS[rng.usize(1..5)] };
+            let text = words[rng.usize(0..words.len())].to_owned();
+            let answer = match rng.u8(0..11) {
+                0..=2 => Answer::Fails(text),
+                3..=5 => Answer::FailsAfter(text),
+                6 => Answer::FailsWith(text),
+                7 => Answer::Slow(rng.u32(1..8)),
+                8 => Answer::Dies,
+                9 => Answer::DiesAfter,
+                _ if rng.bool() => Answer::Hangs,
+                _ => Answer::HangsAfter,
+            };
+            let first = if command == "squeue" || command == "sacct" { CALLS } else { 5 };
+            (command.to_owned(), rng.usize(1..=first), answer)
+        })
+        .collect()
 }
 
 pub(super) fn faults(suite: Suite, units: &[Unit], rng: &mut Rng) -> Vec<Timed> {
@@ -103,7 +187,9 @@ pub(super) fn faults(suite: Suite, units: &[Unit], rng: &mut Rng) -> Vec<Timed> 
             ms: if rng.bool() { 0 } else { rng.u64(0..120) },
             fault: match suite {
                 Suite::Local => local(rng),
-                Suite::Slurm | Suite::Ssh | Suite::Daemons => anywhere(rng),
+                Suite::Slurm => anywhere(rng),
+                Suite::Ssh => ssh(rng),
+                Suite::Daemons => daemons(rng),
             },
         })
         .collect();
@@ -119,6 +205,30 @@ fn local(rng: &mut Rng) -> Fault {
         8..=9 => Fault::FillDisk { ms: rng.u64(100..1500) },
         _ => anywhere(rng),
     }
+}
+
+fn ssh(rng: &mut Rng) -> Fault {
+    // A submission is some ten kilobytes, a staged program some megabytes.
+    let bytes = |rng: &mut Rng| if rng.bool() { rng.u64(0..40_000) } else { rng.u64(0..4_000_000) };
+    match rng.u8(0..10) {
+        0..=3 => Fault::CutConnection { bytes: bytes(rng), to_host: rng.bool() },
+        4..=5 => Fault::FreezeConnection { bytes: bytes(rng), ms: rng.u64(500..8000) },
+        6..=7 => Fault::KillShell { pick: rng.usize(0..100), sshd: rng.bool() },
+        _ => anywhere(rng),
+    }
+}
+
+fn daemons(rng: &mut Rng) -> Fault {
+    let (name, how) = match rng.u8(0..8) {
+        0..=1 => ("slurmctld", Stop::Term),
+        2 => ("slurmctld", Stop::Freeze),
+        3 => ("slurmdbd", Stop::Kill),
+        4 => ("slurmdbd", Stop::Freeze),
+        5 => ("munged", Stop::Kill),
+        6 => ("slurmd-n1", Stop::Kill),
+        _ => return anywhere(rng),
+    };
+    Fault::StopDaemon { name: name.to_owned(), how, ms: rng.u64(200..6000) }
 }
 
 fn anywhere(rng: &mut Rng) -> Fault {

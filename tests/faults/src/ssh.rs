@@ -1,0 +1,64 @@
+//! The way to the login node, and what happens on it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use slurm::Ssh;
+
+use crate::inject::Target;
+use crate::plan::Fault;
+use crate::processes;
+use crate::proxy::Proxy;
+
+/// The variable that tells clients the port of their round's proxy.
+pub(crate) const PORT: &str = "SLURM_FAULTS_PORT";
+
+fn variable(name: &str) -> anyhow::Result<String> {
+    std::env::var(name).with_context(|| format!("{name} is not set: eval \"$(tests/cluster/up)\""))
+}
+
+/// Starts a proxy before the SSH server of the test cluster.
+pub(crate) fn proxy() -> anyhow::Result<Proxy> {
+    let port: u16 = variable("SLURM_SDK_TEST_SSH_PORT")?.parse()?;
+    Ok(Proxy::new(([127, 0, 0, 1], port).into(), Duration::ZERO))
+}
+
+/// The settings of a client.
+pub(crate) fn login_node(round: &Path) -> anyhow::Result<Ssh> {
+    Ok(Ssh::to("127.0.0.1")
+        .port(variable(PORT)?.parse()?)
+        .user(variable("SLURM_SDK_TEST_USER")?)
+        .identity_file(variable("SLURM_SDK_TEST_SSH_KEY")?)
+        .known_hosts_file(round.join("known_hosts"))
+        .no_prompts())
+}
+
+/// Does something to the connections of a round; returns what was hit.
+pub(crate) fn happen(proxy: &Proxy, fault: &Fault) -> Option<Target> {
+    match fault {
+        Fault::CutConnection { bytes, to_host: true } => proxy.cut_after(*bytes),
+        Fault::CutConnection { bytes, to_host: false } => proxy.cut_after_received(*bytes),
+        Fault::FreezeConnection { bytes, ms } => {
+            proxy.freeze_after(*bytes);
+            std::thread::sleep(Duration::from_millis(*ms));
+            proxy.freeze(false);
+        }
+        Fault::KillShell { pick, sshd } => {
+            let ports = proxy.server_ports();
+            let shells = processes::with_variable("SSH_CONNECTION", |value| {
+                value
+                    .split(' ')
+                    .nth(1)
+                    .and_then(|port| port.parse().ok())
+                    .is_some_and(|port| ports.contains(&port))
+            });
+            let pid = *shells.get(pick.checked_rem(shells.len())?)?;
+            let pid = if *sshd { processes::parent(pid)? } else { pid };
+            processes::kill(pid);
+            return Some(Target::Shell { pid });
+        }
+        _ => return None,
+    }
+    Some(Target::Connection)
+}
