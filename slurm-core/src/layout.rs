@@ -14,6 +14,7 @@
 //!     result                    frame: value or failure                runner, at the end
 //!     value                     of several processes: the outcome of the first, until all have ended
 //!     requeue                   a run's wish to be run again           runner
+//!     .run/                     embedded: how far the processes of a run are, while it runs
 //!     workflow.json             of a workflow: its cluster             client, before sbatch
 //!     journal.jsonl             of a workflow: what it has submitted   workflow
 //!     tasks/{task}/{pre_id}/    of a workflow: its jobs                workflow
@@ -37,6 +38,20 @@
 use std::path::{Path, PathBuf};
 
 use crate::ids::{JobId, PreId};
+
+/// The variable by which the embedded supervisor asks the processes of a job for marks; its value is
+/// [`JobDir::run_marks`].
+pub const RUN_MARKS: &str = "SLURM_SDK_RUN_MARKS";
+
+/// Returns the mark that a process of a run leaves once it has ended well.
+pub fn good_end(marks: &Path, rank: u32) -> PathBuf {
+    marks.with_added_extension(rank.to_string())
+}
+
+/// Returns the mark that the first process of a run leaves right before the job's script begins.
+pub fn begun(marks: &Path) -> PathBuf {
+    marks.with_added_extension("begun")
+}
 
 /// The directory of one submission.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -147,6 +162,17 @@ impl JobDir {
             None => self.requeue(),
             Some((array, index)) => self.0.join(format!("requeue-{array}_{index}")),
         }
+    }
+
+    /// Returns the beginning of the paths at which the processes of a run of the embedded backend leave
+    /// marks; `restarts` runs of the job came before it.
+    pub fn run_marks(&self, id: JobId, restarts: u32) -> PathBuf {
+        self.all_run_marks().join(format!("{id}.{restarts}"))
+    }
+
+    /// Returns the path of the directory of those marks, which is there while the job runs.
+    pub fn all_run_marks(&self) -> PathBuf {
+        self.0.join(".run")
     }
 
     /// Returns the path of the directory for what a task leaves to its next run.

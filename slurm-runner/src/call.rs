@@ -78,6 +78,7 @@ pub(crate) fn call(
     };
     // One outcome speaks for all processes: the value of the first, or the failure of whichever failed.
     if context.rank() != 0 && code == exit::DONE {
+        environment::mark_good_end();
         return code;
     }
     let code = match writer.write(Some(entry), ending) {
@@ -92,6 +93,9 @@ pub(crate) fn call(
     };
     if let Some(failure) = to_tell {
         tell(&failure);
+    }
+    if code == exit::DONE {
+        environment::mark_good_end();
     }
     code
 }

@@ -1,9 +1,11 @@
 //! What the runner asks of the machine.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use slurm_core::layout::{self, RUN_MARKS};
 use slurm_core::outcome::RunReport;
 
 /// Returns microseconds since the Unix epoch.
@@ -34,6 +36,18 @@ pub(crate) fn report(started_at: u64) -> RunReport {
 /// Returns the host name of this node.
 pub(crate) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Tells the embedded supervisor, if it asks for that, that this process of a job has ended well: the
+/// supervisor may die before the process does, and the next one cannot ask for the exit code.
+pub(crate) fn mark_good_end() {
+    let asked = std::env::var_os(RUN_MARKS).zip(number("SLURM_PROCID"));
+    if let Some((marks, rank)) = asked {
+        // While the supervisor lives, the exit code tells it.
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let _ = options.open(layout::good_end(Path::new(&marks), rank));
+    }
 }
 
 /// Returns the largest resident set that this process ever had, in KiB; 0 where it is not known.

@@ -46,6 +46,16 @@ pub enum SubmitError {
         /// What happened.
         message: String,
     },
+    /// The supervisor of the embedded backend was asked to take the job and did not answer, nor did those
+    /// that followed it.
+    #[error(
+        "the embedded backend did not answer, so it is not known whether the job was submitted: {}",
+        Printable(message)
+    )]
+    SupervisorSilent {
+        /// What happened.
+        message: String,
+    },
     /// The job could only run once the workflow that submits it has ended.
     #[error("there is no room for the job beside the workflow that submits it: {message}")]
     NoRoom {
@@ -189,7 +199,10 @@ impl SubmitError {
     /// Returns whether the job may exist all the same.
     pub(crate) fn leaves_open(&self) -> bool {
         match self {
-            Self::Unknown { .. } | Self::NoJobId { .. } | Self::Supervisor { .. } => true,
+            Self::Unknown { .. }
+            | Self::NoJobId { .. }
+            | Self::Supervisor { .. }
+            | Self::SupervisorSilent { .. } => true,
             Self::Host(error) => error.leaves_open(),
             _ => false,
         }
@@ -206,7 +219,7 @@ impl SubmitError {
             Self::NoJobId { .. } => Some(
                 "is sbatch a wrapper at this site? look for the job with squeue --me -a".to_owned(),
             ),
-            Self::Supervisor { .. } => {
+            Self::Supervisor { .. } | Self::SupervisorSilent { .. } => {
                 Some("see supervisor.log below .local in the job base directory".to_owned())
             }
             Self::NoRoom { .. } => Some(

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use slurm_core::layout::RUN_MARKS;
 
 use super::HostError;
 
@@ -254,9 +255,11 @@ pub(super) const SCRUBBED_PREFIXES: &[&str] = &[
 
 /// Returns whether a variable must not reach Slurm's commands or a job.
 pub(crate) fn is_scrubbed(name: &str) -> bool {
-    name != "SLURM_CONF"
-        && !name.starts_with("SLURM_SDK_")
-        && SCRUBBED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    // What one job is told of its marks would be wrong for the jobs that it submits.
+    name == RUN_MARKS
+        || name != "SLURM_CONF"
+            && !name.starts_with("SLURM_SDK_")
+            && SCRUBBED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

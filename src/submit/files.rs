@@ -93,7 +93,9 @@ impl<'a> Files<'a> {
 pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
     // Whatever may still become a job keeps its files.
     let open = match error {
-        SubmitError::Unknown { .. } | SubmitError::NoJobId { .. } => true,
+        SubmitError::Unknown { .. }
+        | SubmitError::NoJobId { .. }
+        | SubmitError::SupervisorSilent { .. } => true,
         SubmitError::Host(error) => error.leaves_open(),
         _ => false,
     };

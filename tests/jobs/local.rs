@@ -40,7 +40,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// The directory of the site's supervisor.
-fn place(site: &Site) -> PathBuf {
+pub(crate) fn place(site: &Site) -> PathBuf {
     let hosts = fs::read_dir(site.path(".local")).unwrap();
     hosts.map(|entry| entry.unwrap().path()).next().unwrap()
 }
@@ -50,7 +50,7 @@ fn address(site: &Site) -> serde_json::Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-fn is_alive(pid: &str) -> bool {
+pub(crate) fn is_alive(pid: &str) -> bool {
     Path::new("/proc").join(pid).exists()
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn kill_supervisor(site: &Site) {
     kill(&address(site)["pid"].to_string());
 }
 
-fn kill(pid: &str) {
+pub(crate) fn kill(pid: &str) {
     assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
     until("it is gone", || {
         let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -285,7 +285,7 @@ fn what_a_job_holds_survives(site: &Site) {
 
 fn who_reads_a_script_is_not_its_job(site: &Site) {
     let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
-    until("it runs", || job.state().unwrap() == JobState::Running);
+    until("the task runs", || job.stderr().unwrap().contains("waiting"));
     let script = site.submissions()[0].join("script.sh");
     assert!(script.exists(), "{}", script.display());
     let journal = fs::read_to_string(place(site).join("journal.jsonl")).unwrap();
@@ -300,7 +300,8 @@ fn who_reads_a_script_is_not_its_job(site: &Site) {
     let state = found.state();
     reader.kill().unwrap();
     reader.wait().unwrap();
-    assert_eq!(state.unwrap(), JobState::NodeFail);
+    assert_eq!(state.unwrap(), JobState::Failed);
+    assert_eq!(kind_of(&found), JobErrorKind::Died);
 }
 
 fn a_cancel_survives_the_supervisor(site: &Site) {

@@ -37,6 +37,7 @@ mod shared;
 mod sshd;
 mod submission;
 mod survival;
+mod take_over;
 mod tasks;
 mod words;
 mod workflow;
@@ -66,6 +67,7 @@ fn main() {
     trials.extend(local::trials());
     trials.extend(logs::trials());
     trials.extend(logging::trials());
+    trials.extend(take_over::trials());
     trials.extend(on_slurm::trials());
     trials.extend(submission::trials());
     trials.extend(security::trials());

@@ -24,8 +24,17 @@ pub(super) struct Client {
 /// How long a supervisor may take to answer its first call.
 const START: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
-/// How many supervisors may die under a request.
-const ATTEMPTS: usize = 4;
+/// How many supervisors may die under a request, or for how long they may.
+const ATTEMPTS: u32 = 4;
+const DYING: Duration = Duration::from_secs(30);
+
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(super) struct NoAnswer {
+    pub(super) message: String,
+    /// It may have been done all the same.
+    pub(super) may_be_done: bool,
+}
 
 impl Client {
     pub(super) fn new(job_base_dir: &Path, capacity: Capacity) -> Self {
@@ -33,13 +42,16 @@ impl Client {
     }
 
     /// Asks the supervisor. Every request may be repeated without harm, so one whose connection broke is.
-    pub(super) fn ask(&self, request: &Request) -> Result<Reply, String> {
+    pub(super) fn ask(&self, request: &Request) -> Result<Reply, NoAnswer> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut problem = String::new();
-        for _ in 0..ATTEMPTS {
+        let begun = Instant::now();
+        let mut attempts = 0;
+        let mut may_be_done = false;
+        loop {
+            let no_answer = |message| NoAnswer { message, may_be_done };
             let mut reader = match connection.take() {
                 Some(reader) => reader,
-                None => self.connect()?,
+                None => self.connect().map_err(no_answer)?,
             };
             match exchange(&mut reader, request) {
                 Ok(reply) => {
@@ -47,10 +59,15 @@ impl Client {
                     return Ok(reply);
                 }
                 // The supervisor ended, having had nothing to do or by force; another one will answer.
-                Err(error) => problem = error,
+                Err(message) => {
+                    (attempts, may_be_done) = (attempts + 1, true);
+                    if attempts >= ATTEMPTS && begun.elapsed() >= DYING {
+                        return Err(NoAnswer { message, may_be_done });
+                    }
+                    thread::sleep(Duration::from_millis(1 << attempts.min(6)));
+                }
             }
         }
-        Err(problem)
     }
 
     fn connect(&self) -> Result<BufReader<UnixStream>, String> {

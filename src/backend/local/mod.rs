@@ -28,7 +28,7 @@ use std::time::Duration;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::options::{OptionSet, Release};
 
-use self::client::Client;
+use self::client::{Client, NoAnswer};
 use self::protocol::{Reply, Request, Status};
 use super::{Asked, Backend, Cadence, Cancelled, Indices, Said, Submission, Survey, Testimony};
 use crate::array::Limits;
@@ -64,7 +64,9 @@ impl Local {
     }
 
     fn ask(&self, request: &Request) -> Result<Reply, Error> {
-        self.client.ask(request).map_err(|message| SubmitError::Supervisor { message }.into())
+        self.client
+            .ask(request)
+            .map_err(|no_answer| SubmitError::Supervisor { message: no_answer.message }.into())
     }
 
     fn find(&self, request: &Request) -> Result<Option<Status>, Error> {
@@ -89,7 +91,10 @@ impl Local {
         let message = match self.client.ask(&request) {
             Ok(Reply::Submitted(id)) => return Ok(id),
             Ok(Reply::NoRoom(message)) => return Err(SubmitError::NoRoom { message }),
-            Ok(Reply::Refused(message)) | Err(message) => message,
+            Ok(Reply::Refused(message)) | Err(NoAnswer { message, may_be_done: false }) => message,
+            Err(NoAnswer { message, may_be_done: true }) => {
+                return Err(SubmitError::SupervisorSilent { message });
+            }
             Ok(other) => format!("it answered {other:?}"),
         };
         Err(SubmitError::Supervisor { message })

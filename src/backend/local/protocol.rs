@@ -247,7 +247,17 @@ impl Place {
         self.dir.join("journal.jsonl")
     }
 
-    /// Environments of jobs that wait, a file each.
+    /// The highest id that was given out.
+    pub(super) fn last_id(&self) -> PathBuf {
+        self.dir.join("last_id")
+    }
+
+    /// The job base directory.
+    pub(super) fn job_base_dir(&self) -> Option<&Path> {
+        self.dir.parent()?.parent()
+    }
+
+    /// Submissions and their environments, a file each, until their jobs have ended.
     pub(super) fn environments(&self) -> PathBuf {
         self.dir.join("environments")
     }

@@ -12,7 +12,7 @@ use slurm_core::ids::JobId;
 use slurm_core::options::Dependency;
 use slurm_core::state::JobState;
 
-use super::job::{self, Element, LocalJob};
+use super::job::{self, Element, LocalJob, Parent};
 use crate::backend::local::protocol::{JobRequest, Status, host};
 use crate::backend::{Exit, Indices};
 
@@ -29,13 +29,14 @@ pub(super) struct LocalArray {
     /// Without the environment.
     pub(super) request: Arc<JobRequest>,
     pub(super) dependency: Option<Dependency>,
+    pub(super) within: Option<Parent>,
     /// Those that have not started.
     pub(super) pending: Elements,
     /// Why they have not.
     pub(super) reason: Option<String>,
     /// Those that have ended, by how they did.
     pub(super) ended: Vec<(End, Elements)>,
-    /// When the last one of them did, in seconds since the Unix epoch.
+    /// When the last one of them did, in milliseconds since the Unix epoch.
     pub(super) last_end: u64,
 }
 
@@ -60,7 +61,8 @@ impl LocalArray {
             id,
             size: array.size,
             max_running: array.max_running,
-            dependency: job::dependency(&request)?,
+            dependency: job::dependency(id, &request)?,
+            within: Parent::of(id, &request)?,
             request: Arc::new(request),
             pending: Elements::from_iter([0..=last]),
             reason: None,
@@ -97,7 +99,7 @@ impl LocalArray {
         let id = self.id_of(index).filter(|_| self.pending.contains(&index))?;
         self.pending.remove(index..=index);
         let element = Element { array: self.id, index, size: self.size };
-        Some(LocalJob::of_array(id, element, Arc::clone(&self.request)))
+        Some(LocalJob::of_array(id, element, self.within, Arc::clone(&self.request)))
     }
 
     /// Ends elements that wait, those of `elements`, and returns which they were.

@@ -12,6 +12,7 @@ use slurm_core::state::JobState;
 
 use super::job::LocalJob;
 use super::log;
+use super::marks::Marks;
 use super::scheduler::Scheduler;
 use crate::backend::Exit;
 
@@ -24,14 +25,18 @@ impl Scheduler {
             self.requeue(id);
             return;
         }
-        let known: Option<Vec<Exit>> = run.processes.iter().map(|process| process.exit).collect();
-        let bad =
-            known.as_ref().and_then(|exits| exits.iter().find(|exit| **exit != Exit::default()));
-        let natural = match (&known, bad) {
-            (Some(_), None) => JobState::Completed,
-            (Some(_), Some(_)) => JobState::Failed,
-            // Adopted processes: only what they wrote tells.
-            (None, _) => state_by_files(job).unwrap_or(JobState::Failed),
+        let mut exits = run.processes.iter().map(|process| process.exit);
+        let all_known = exits.clone().all(|exit| exit.is_some());
+        let bad = exits.find_map(|exit| exit.filter(|exit| *exit != Exit::default()));
+        if !all_known && run.ending.is_none() && Marks::of(job).never_began() {
+            self.put_back(id);
+            return;
+        }
+        let natural = match (all_known, bad) {
+            (_, Some(_)) => JobState::Failed,
+            (true, None) => JobState::Completed,
+            // Of adopted processes only what they wrote tells.
+            (false, None) => state_by_files(job).unwrap_or(JobState::Failed),
         };
         // One that was told to end but had just finished by itself has finished.
         let state = match &run.ending {
@@ -41,7 +46,7 @@ impl Scheduler {
         if state == JobState::Completed {
             publish_value(job);
         }
-        let exit = bad.copied().or(known.map(|_| Exit::default()));
+        let exit = bad.or(all_known.then(Exit::default));
         self.end(id, state, None, exit);
     }
 }
@@ -63,9 +68,9 @@ pub(super) fn asks_for_another_run(job: &LocalJob) -> bool {
 pub(super) fn state_by_files(job: &LocalJob) -> Option<JobState> {
     let (result, value) = outcome_files(job);
     let Ok(bytes) = std::fs::read(result) else {
-        // That the first of several processes succeeded says nothing of others that were told to end.
-        let was_told = job.run.as_ref().is_some_and(|run| run.ending.is_some());
-        let succeeded = job.request.tasks > 1 && !was_told && value.exists();
+        // Of several processes the value proves that the first succeeded, and only that.
+        let succeeded =
+            job.request.tasks > 1 && value.exists() && Marks::of(job).have_all_ended_well();
         return succeeded.then_some(JobState::Completed);
     };
     if let Some(number) = job.number() {

@@ -1,16 +1,20 @@
 //! The variables that a job finds.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, DirEntry, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+use slurm_core::ids::JobId;
+
 use super::job::LocalJob;
 use crate::backend::local::capacity::Capacity;
-use crate::backend::local::protocol::{SubmissionKey, Variable, host};
+use crate::backend::local::protocol::{JobRequest, SubmissionKey, Variable, host};
 
 /// Returns the variables that Slurm would set for the process `rank` of a job.
 pub(super) fn slurm_variables(
@@ -68,8 +72,8 @@ pub(super) fn slurm_variables(
     variables
 }
 
-/// The environments of submitters, until their jobs have ended, as any of them may have to be started
-/// again: files that only this user can read.
+/// Submissions with the environments of their submitters, until their jobs have ended, as any of them may
+/// have to be started again: files that only this user can read. What the journal has lost is found there.
 ///
 /// They are named by submission and not by job, so that a supervisor whose directory was removed does
 /// not take the files of the one that followed it there.
@@ -81,6 +85,14 @@ pub(super) struct Environments {
 }
 
 type Variables = Arc<Vec<Variable>>;
+
+/// What such a file holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept<R> {
+    id: JobId,
+    /// With its environment.
+    request: R,
+}
 
 impl Environments {
     /// Opens the directory, and removes all but the environments of `unfinished` submissions.
@@ -96,8 +108,22 @@ impl Environments {
         Ok(Self { dir, last: None })
     }
 
-    pub(super) fn keep(&mut self, key: &SubmissionKey, variables: &[Variable]) -> io::Result<()> {
-        let bytes = serde_json::to_vec(variables)?;
+    /// Returns the submissions in `dir` that are not among the `known` ones.
+    pub(super) fn others(dir: &Path, known: &BTreeSet<String>) -> Vec<(JobId, JobRequest)> {
+        let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+        let is_other = |name: &OsString| name.to_str().is_some_and(|name| !known.contains(name));
+        let others = entries.flatten().filter(|entry| is_other(&entry.file_name()));
+        // One that is half written was never acknowledged.
+        let read = |entry: DirEntry| {
+            let kept: Kept<JobRequest> =
+                serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
+            Some((kept.id, kept.request))
+        };
+        others.filter_map(read).collect()
+    }
+
+    pub(super) fn keep(&mut self, id: JobId, request: &JobRequest) -> io::Result<()> {
+        let (key, bytes) = (&request.key(), serde_json::to_vec(&Kept { id, request })?);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let kept = options.open(self.file(key)).and_then(|mut file| file.write_all(&bytes));
@@ -115,8 +141,9 @@ impl Environments {
         let context =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let bytes = fs::read(&path).map_err(context)?;
-        let variables = serde_json::from_slice(&bytes).map_err(|error| context(error.into()))?;
-        let variables = Arc::new(variables);
+        let kept = serde_json::from_slice::<Kept<JobRequest>>(&bytes);
+        let kept = kept.map_err(|error| context(error.into()))?;
+        let variables = Arc::new(kept.request.environment);
         self.last = Some((key.clone(), Arc::clone(&variables)));
         Ok(variables)
     }

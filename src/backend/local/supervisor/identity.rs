@@ -1,11 +1,16 @@
 //! Which process is which, across supervisors.
 
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 
+use super::process::GATE;
 use crate::init::INTERNAL;
 
 /// A process, told from a later one that was given the same number by when it started.
@@ -17,6 +22,7 @@ pub(super) struct Identity {
 }
 
 /// What `/proc/PID/stat` tells of a process, in the words of proc_pid_stat(5).
+#[derive(Debug)]
 pub(super) struct Stat {
     state: char,
     group: u32,
@@ -31,9 +37,25 @@ impl Identity {
 
     /// Whether the environment that it was started with says that it is of this job.
     pub(super) fn is_of_job(self, id: JobId) -> bool {
-        let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
-        let wanted = format!("SLURM_JOB_ID={id}");
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+        self.variable("SLURM_JOB_ID").is_some_and(|value| value == id.to_string())
+    }
+
+    /// Returns a variable of the environment that it was started with.
+    pub(super) fn variable(self, name: &str) -> Option<String> {
+        let environment = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
+        let mut variables = environment.split(|byte| *byte == 0);
+        let value = |variable: &[u8]| {
+            let value = variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+            String::from_utf8(value.to_vec()).ok()
+        };
+        variables.find_map(value)
+    }
+
+    fn kill(self) {
+        if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
+            // It may have ended.
+            let _ = kill_process(pid, Signal::KILL);
+        }
     }
 
     /// Whether it still runs. One that has ended and that nobody has waited for does not.
@@ -42,33 +64,76 @@ impl Identity {
     }
 }
 
-/// Returns the processes that run the script of a job: the shell, or the runner that took its place.
-///
-/// They are known by their whole command line, and lead their groups as every process of a job does.
-pub(super) fn find(script: &Path) -> Vec<Identity> {
-    let spec = script.with_file_name("spec");
-    let (script, spec) = (bytes(script), bytes(&spec));
-    let runs_it = |pid: &u32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let line = line.strip_suffix(&[0]).unwrap_or(&line);
-        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-        match words[..] {
-            [shell, path] => shell == b"/bin/sh" && path == script,
-            // The runner of an array is told more.
-            [_, internal, verb, path, ..] => {
-                internal == INTERNAL.as_bytes() && verb == b"run" && path == spec
-            }
-            _ => false,
-        }
-    };
-    let leads = |pid: &u32| stat(*pid).is_some_and(|stat| stat.group == *pid);
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(runs_it).filter(leads).filter_map(Identity::of).collect()
+/// Returns which boot of the machine this is.
+pub(super) fn boot() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
 }
 
-fn bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_encoded_bytes()
+/// The processes of this machine that may be of jobs, as they are at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Processes {
+    /// Leaders of groups, by the script that they run or the spec that they were started with.
+    leaders: HashMap<PathBuf, Vec<Identity>>,
+    /// All, by their group.
+    groups: HashMap<u32, Vec<Identity>>,
+}
+
+impl Processes {
+    pub(super) fn now() -> Self {
+        let mut processes = Self::default();
+        let Ok(entries) = fs::read_dir("/proc") else { return processes };
+        for entry in entries.flatten() {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+            let Some((pid, stat)) = pid.and_then(|pid| Some((pid, stat(pid)?))) else { continue };
+            let identity = Identity { pid, start: stat.start };
+            processes.groups.entry(stat.group).or_default().push(identity);
+            if stat.group == pid
+                && let Some(path) = script_or_spec(pid)
+            {
+                processes.leaders.entry(path).or_default().push(identity);
+            }
+        }
+        processes
+    }
+
+    /// Returns the processes that run the script of a job: the shell, or the runner that took its place.
+    ///
+    /// They are known by their whole command line, and lead their groups as every process of a job does.
+    pub(super) fn of(&self, script: &Path) -> impl Iterator<Item = Identity> {
+        let spec = script.with_file_name("spec");
+        let found = |path: &Path| self.leaders.get(path).into_iter().flatten().copied();
+        found(script).chain(found(&spec))
+    }
+
+    /// Ends what is left in the group of a process of the job `id` that has ended.
+    pub(super) fn end_rest(&self, id: JobId, leader: Identity) {
+        let rest = self.groups.get(&leader.pid).into_iter().flatten();
+        // The group's number may be that of another one by now.
+        for process in rest.filter(|process| process.is_alive() && process.is_of_job(id)) {
+            process.kill();
+        }
+    }
+}
+
+/// Returns the path by which the command line of a process of a job tells the job.
+fn script_or_spec(pid: u32) -> Option<PathBuf> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let line = line.strip_suffix(&[0]).unwrap_or(&line);
+    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    let path = match words[..] {
+        // It waits until it may begin.
+        [_, b"-c", gate, _, path, _] if gate == GATE.as_bytes() => path,
+        // The runner of an array is told more.
+        [_, internal, b"run", path, ..] if internal == INTERNAL.as_bytes() => path,
+        [shell, ref options @ .., path]
+            if shell.ends_with(b"sh") && options.iter().all(|word| word.starts_with(b"-")) =>
+        {
+            path
+        }
+        _ => return None,
+    };
+    Some(PathBuf::from(OsStr::from_bytes(path)))
 }
 
 fn stat(pid: u32) -> Option<Stat> {
@@ -131,7 +196,7 @@ mod tests {
             assert!(Instant::now() < deadline, "the processes do not start");
             std::thread::yield_now();
         }
-        let found: Vec<u32> = find(&script).iter().map(|process| process.pid).collect();
+        let found: Vec<u32> = Processes::now().of(&script).map(|process| process.pid).collect();
         for child in [&mut reader, &mut job] {
             child.kill().unwrap();
             child.wait().unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use slurm_core::ids::JobId;
-use slurm_core::options::Dependency;
+use slurm_core::options::{Dependency, DependencyItem};
 use slurm_core::state::JobState;
 
 use super::identity::Identity;
@@ -21,16 +21,42 @@ pub(super) struct LocalJob {
     /// Without the environment, which is in a file of its own.
     pub(super) request: Arc<JobRequest>,
     pub(super) dependency: Option<Dependency>,
+    pub(super) within: Option<Parent>,
     pub(super) state: JobState,
     pub(super) reason: Option<String>,
     pub(super) started_at: Option<SystemTime>,
-    /// Seconds since the Unix epoch.
+    /// Milliseconds since the Unix epoch.
     pub(super) ended_at: Option<u64>,
     pub(super) exit: Option<Exit>,
     /// How often it was requeued.
     pub(super) restarts: u32,
     /// From its start to its end.
     pub(super) run: Option<Run>,
+}
+
+/// The job of the workflow that submits a job.
+///
+/// It was there before, so its id is lower: going from parent to parent comes to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parent(JobId);
+
+impl Parent {
+    /// Returns the parent of the job that is to have the id `id`.
+    ///
+    /// # Errors
+    /// There can be no job of the parent's id before that one.
+    pub(super) fn of(id: JobId, request: &JobRequest) -> Result<Option<Self>, String> {
+        match request.within {
+            Some(parent) if parent >= id => {
+                Err(format!("it is submitted by job {parent}, which does not exist"))
+            }
+            parent => Ok(parent.map(Self)),
+        }
+    }
+
+    pub(super) fn id(self) -> JobId {
+        self.0
+    }
 }
 
 /// Which element of which array a job is.
@@ -47,8 +73,12 @@ pub(super) struct Element {
 pub(super) struct Run {
     pub(super) granted: Capacity,
     pub(super) gpus: Vec<u32>,
+    /// Which boot of the machine it was started in.
+    pub(super) boot: Option<String>,
     pub(super) processes: Vec<Process>,
-    /// If it was told to end: the state that it will have, and when, in seconds since the Unix epoch.
+    /// When its warning signal was sent.
+    pub(super) warned_at: Option<SystemTime>,
+    /// If it was told to end: the state that it will have, and when, in milliseconds since the Unix epoch.
     pub(super) ending: Option<(JobState, u64)>,
     pub(super) alarms: Alarms,
 }
@@ -56,6 +86,7 @@ pub(super) struct Run {
 /// One process of a job, the leader of its process group.
 #[derive(Debug)]
 pub(super) struct Process {
+    pub(super) rank: u32,
     pub(super) identity: Identity,
     pub(super) ended: bool,
     pub(super) exit: Option<Exit>,
@@ -63,8 +94,8 @@ pub(super) struct Process {
 
 impl Process {
     /// Returns a process that has not ended, as far as is known.
-    pub(super) fn new(identity: Identity) -> Self {
-        Self { identity, ended: false, exit: None }
+    pub(super) fn new(rank: u32, identity: Identity) -> Self {
+        Self { rank, identity, ended: false, exit: None }
     }
 }
 
@@ -77,16 +108,31 @@ pub(super) struct Alarms {
 }
 
 impl Alarms {
-    /// Returns the alarms of a job that started `ago`.
-    pub(super) fn new(request: &JobRequest, ago: Duration) -> Self {
+    /// Returns the alarms of a job that started `ago`, and was warned `warned_ago` if it was.
+    ///
+    /// What the warning is for takes the time between the warning and the limit, so a warning that comes
+    /// late puts off the limit.
+    pub(super) fn new(request: &JobRequest, ago: Duration, warned_ago: Option<Duration>) -> Self {
         let now = Instant::now();
-        let limit = request
-            .time_limit
-            .map(|seconds| now + Duration::from_secs(seconds).saturating_sub(ago));
-        let warn = request.warning.zip(limit).map(|((_, before), limit)| {
-            limit.checked_sub(Duration::from_secs(before)).unwrap_or(now)
-        });
-        Self { warn, limit, kill: None }
+        let Some(limit) = request.time_limit.map(Duration::from_secs) else {
+            return Self::default();
+        };
+        let left = limit.saturating_sub(ago);
+        let Some((_, before)) = request.warning else {
+            return Self { limit: now.checked_add(left), ..Self::default() };
+        };
+        let lead = Duration::from_secs(before).min(limit);
+        match warned_ago {
+            Some(warned_ago) => {
+                let left = left.max(lead.saturating_sub(warned_ago));
+                Self { limit: now.checked_add(left), ..Self::default() }
+            }
+            None => {
+                let left = left.max(lead);
+                let (warn, limit) = (now.checked_add(left - lead), now.checked_add(left));
+                Self { warn, limit, kill: None }
+            }
+        }
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
@@ -100,13 +146,19 @@ impl LocalJob {
     /// # Errors
     /// What is wrong with its dependencies; they were checked before, by the same grammar.
     pub(super) fn new(id: JobId, request: JobRequest) -> Result<Self, String> {
-        let dependency = dependency(&request)?;
-        Ok(Self { dependency, ..Self::waiting(id, None, Arc::new(request)) })
+        let dependency = dependency(id, &request)?;
+        let within = Parent::of(id, &request)?;
+        Ok(Self { dependency, within, ..Self::waiting(id, None, Arc::new(request)) })
     }
 
     /// Returns an element of an array, whose dependencies are met.
-    pub(super) fn of_array(id: JobId, element: Element, request: Arc<JobRequest>) -> Self {
-        Self::waiting(id, Some(element), request)
+    pub(super) fn of_array(
+        id: JobId,
+        element: Element,
+        within: Option<Parent>,
+        request: Arc<JobRequest>,
+    ) -> Self {
+        Self { within, ..Self::waiting(id, Some(element), request) }
     }
 
     fn waiting(id: JobId, element: Option<Element>, request: Arc<JobRequest>) -> Self {
@@ -115,6 +167,7 @@ impl LocalJob {
             element,
             request,
             dependency: None,
+            within: None,
             state: JobState::Pending,
             reason: None,
             started_at: None,
@@ -168,10 +221,23 @@ impl LocalJob {
     }
 }
 
-/// Reads the dependencies of a request.
-pub(super) fn dependency(request: &JobRequest) -> Result<Option<Dependency>, String> {
+/// Reads the dependencies of the request that is to have the id `id`.
+///
+/// # Errors
+/// They cannot be read, or name a job that does not exist before this one.
+pub(super) fn dependency(id: JobId, request: &JobRequest) -> Result<Option<Dependency>, String> {
     let dependency = request.dependency.as_deref().map(str::parse).transpose();
-    dependency.map_err(|error| format!("its dependencies: {error}"))
+    let dependency: Option<Dependency> =
+        dependency.map_err(|error| format!("its dependencies: {error}"))?;
+    let items = dependency.iter().flat_map(|dependency| &dependency.items);
+    let mut references = items.flat_map(|item| match item {
+        DependencyItem::Jobs { jobs, .. } => jobs.as_slice(),
+        DependencyItem::Singleton => &[],
+    });
+    match references.find(|reference| reference.id >= id.get()) {
+        Some(other) => Err(format!("it waits for job {}, which does not exist", other.id)),
+        None => Ok(dependency),
+    }
 }
 
 /// What Slurm puts for the index of a job that is not in an array.

@@ -1,6 +1,7 @@
 //! All that the supervisor knows of.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use slurm_core::ids::JobId;
 
@@ -25,6 +26,16 @@ impl Jobs {
 
     pub(super) fn get_mut(&mut self, id: JobId) -> Option<&mut LocalJob> {
         self.jobs.get_mut(&id)
+    }
+
+    /// Refuses ids of which one is taken.
+    pub(super) fn check_free(&self, ids: RangeInclusive<JobId>) -> Result<(), String> {
+        let is_element = self.element(*ids.end()).is_some();
+        let array = self.arrays.range(ids.clone()).next().is_some();
+        if is_element || array || self.jobs.range(ids.clone()).next().is_some() {
+            return Err(format!("the id {} is taken", ids.start()));
+        }
+        Ok(())
     }
 
     pub(super) fn insert(&mut self, job: LocalJob) {
@@ -118,7 +129,7 @@ impl Jobs {
         self.jobs.contains_key(&id) || self.arrays.contains_key(&id)
     }
 
-    /// Forgets what ended before `oldest`, in seconds since the Unix epoch.
+    /// Forgets what ended before `oldest`, in milliseconds since the Unix epoch.
     pub(super) fn forget(&mut self, oldest: u64) {
         self.jobs.retain(|_, job| job.ended_at.is_none_or(|at| at >= oldest));
         let mut arrays = std::mem::take(&mut self.arrays);

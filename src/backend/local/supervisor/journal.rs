@@ -1,5 +1,6 @@
 //! What a supervisor leaves to the next one: a JSON object a line, appended as things happen.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -19,7 +20,7 @@ use crate::backend::local::capacity::Capacity;
 use crate::backend::local::protocol::JobRequest;
 use crate::backend::{Exit, Indices};
 
-/// A line of the journal. Times are seconds since the Unix epoch.
+/// A line of the journal. Times are milliseconds since the Unix epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Entry {
     /// The highest id ever given; its job may be forgotten.
@@ -31,7 +32,7 @@ pub(super) enum Entry {
         id: JobId,
         request: Box<JobRequest>,
     },
-    /// An array; a name of its own, so that a supervisor of an earlier protocol takes it for no job.
+    /// An array.
     SubmittedArray {
         id: JobId,
         request: Box<JobRequest>,
@@ -40,15 +41,24 @@ pub(super) enum Entry {
     Started {
         id: JobId,
         at: u64,
-        // Absent in journals of protocol 1.
+        /// How often it was requeued before this run.
+        restarts: u32,
+        /// Which boot of the machine it was started in, if that is known.
+        boot: Option<String>,
+        /// Nothing for a run of long ago.
         granted: Option<Capacity>,
-        #[serde(default)]
         gpus: Vec<u32>,
     },
     /// One of its processes exists.
     Spawned {
         id: JobId,
+        rank: u32,
         process: Identity,
+    },
+    /// Its warning signal is sent.
+    Warned {
+        id: JobId,
+        at: u64,
     },
     /// It is told to end. Written before the signal is sent.
     Ending {
@@ -102,13 +112,25 @@ impl Journal {
     /// Opens the journal at `path`, with the jobs that it tells of and the highest id ever given.
     ///
     /// A line that cannot be read is left out, for what one disk error or one full disk did to it must
-    /// not take all other jobs with it.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Jobs, u32)> {
+    /// not take all other jobs with it. Submissions of which the line is missing are those of `others`,
+    /// which is given the names of those that are there.
+    pub(super) fn open(
+        path: &Path,
+        others: impl FnOnce(&BTreeSet<String>) -> Vec<(JobId, JobRequest)>,
+    ) -> io::Result<(Self, Jobs, u32)> {
         let bytes = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other?,
         };
-        let (mut jobs, last, dropped) = read(&bytes);
+        let (mut entries, dropped) = parse(&bytes);
+        let names: BTreeSet<String> = entries.iter().filter_map(Entry::submission).collect();
+        let others: Vec<Entry> = others(&names).into_iter().map(Entry::of_submission).collect();
+        if !others.is_empty() {
+            log(&format!("{}: {} submissions are missing in it", path.display(), others.len()));
+        }
+        entries.splice(0..0, others);
+        let (mut jobs, last, refused) = replay(entries);
+        let dropped = dropped + refused;
         if dropped > 0 {
             log(&format!("{}: {dropped} lines cannot be read and are dropped", path.display()));
         }
@@ -154,17 +176,27 @@ impl Journal {
 
 /// Reads a journal: the jobs, the highest id, and how many lines tell nothing.
 pub(super) fn read(bytes: &[u8]) -> (Jobs, u32, usize) {
-    let (mut jobs, mut last, mut dropped) = (Jobs::default(), 0, 0);
-    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        match serde_json::from_slice::<Entry>(line) {
-            Ok(entry) => {
-                last = last.max(entry.last_id());
-                dropped += usize::from(apply(&mut jobs, entry).is_err());
-            }
-            Err(_) => dropped += 1,
-        }
+    let (entries, dropped) = parse(bytes);
+    let (jobs, last, refused) = replay(entries);
+    (jobs, last, dropped + refused)
+}
+
+/// Returns the entries of a journal, and how many lines are none.
+fn parse(bytes: &[u8]) -> (Vec<Entry>, usize) {
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let (entries, bad): (Vec<_>, Vec<_>) =
+        lines.map(serde_json::from_slice::<Entry>).partition(Result::is_ok);
+    (entries.into_iter().flatten().collect(), bad.len())
+}
+
+/// Returns the jobs that entries tell of, the highest id, and how many entries cannot be.
+fn replay(entries: Vec<Entry>) -> (Jobs, u32, usize) {
+    let (mut jobs, mut last, mut refused) = (Jobs::default(), 0, 0);
+    for entry in entries {
+        last = last.max(entry.last_id());
+        refused += usize::from(apply(&mut jobs, entry).is_err());
     }
-    (jobs, last, dropped)
+    (jobs, last, refused)
 }
 
 fn rewrite(path: &Path, jobs: &mut Jobs, last: u32) -> io::Result<(File, u64)> {
@@ -177,7 +209,7 @@ fn rewrite(path: &Path, jobs: &mut Jobs, last: u32) -> io::Result<(File, u64)> {
 
 /// Forgets old jobs, and returns the lines that tell of the others.
 pub(super) fn lines(jobs: &mut Jobs, last: u32) -> io::Result<Vec<u8>> {
-    jobs.forget(now().saturating_sub(KEPT.as_secs()));
+    jobs.forget(now().saturating_sub(millis(KEPT)));
     let mut lines = Vec::new();
     let last = JobId::new(last).map(|id| Entry::LastId { id });
     for entry in last.into_iter().chain(entries(jobs)) {
@@ -188,6 +220,23 @@ pub(super) fn lines(jobs: &mut Jobs, last: u32) -> io::Result<Vec<u8>> {
 }
 
 impl Entry {
+    pub(super) fn of_submission((id, request): (JobId, JobRequest)) -> Self {
+        match request.array {
+            None => Self::Submitted { id, request: Box::new(request) },
+            Some(_) => Self::SubmittedArray { id, request: Box::new(request) },
+        }
+    }
+
+    /// Returns the name of the submission that it tells of, if it is one.
+    fn submission(&self) -> Option<String> {
+        match self {
+            Self::Submitted { request, .. } | Self::SubmittedArray { request, .. } => {
+                Some(request.key().file_name())
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn id(&self) -> JobId {
         match self {
             Self::LastId { id }
@@ -195,6 +244,7 @@ impl Entry {
             | Self::SubmittedArray { id, .. }
             | Self::Started { id, .. }
             | Self::Spawned { id, .. }
+            | Self::Warned { id, .. }
             | Self::Ending { id, .. }
             | Self::Requeued { id, .. }
             | Self::Ended { id, .. }
@@ -214,19 +264,32 @@ impl Entry {
     }
 }
 
-/// Returns seconds since the Unix epoch.
+/// Returns milliseconds since the Unix epoch.
 pub(super) fn now() -> u64 {
-    seconds(SystemTime::now())
+    stamp(SystemTime::now())
 }
 
-pub(super) fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+pub(super) fn stamp(time: SystemTime) -> u64 {
+    millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// Returns the time that the journal writes as `at`.
+pub(super) fn time(at: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(at))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::backend::local::protocol::ArrayRequest;
+
+    fn open(path: &Path) -> (Journal, Jobs, u32) {
+        Journal::open(path, |_| Vec::new()).unwrap()
+    }
 
     fn id(number: u32) -> JobId {
         JobId::new(number).unwrap()
@@ -251,25 +314,34 @@ mod tests {
     fn what_is_rewritten_tells_the_same() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        let (mut journal, _, _) = open(&path);
         let granted = Capacity { cpus: 3, memory_mib: 2, gpus: 1 };
         let process = Identity::of(std::process::id()).unwrap();
         for entry in [
             submitted(1),
             submitted(2),
-            Entry::Started { id: id(1), at: 5, granted: Some(granted), gpus: vec![7] },
-            Entry::Spawned { id: id(1), process },
+            Entry::Started {
+                id: id(1),
+                at: 5,
+                restarts: 3,
+                boot: None,
+                granted: Some(granted),
+                gpus: vec![7],
+            },
+            Entry::Spawned { id: id(1), rank: 0, process },
+            Entry::Warned { id: id(1), at: 6 },
             Entry::Ending { id: id(1), at: 6, state: JobState::Cancelled },
         ] {
             journal.append(&entry).unwrap();
         }
         drop(journal);
         for _ in 0..2 {
-            let (_, jobs, last) = Journal::open(&path).unwrap();
+            let (_, jobs, last) = open(&path);
             let run = jobs.get(id(1)).unwrap().run.as_ref().unwrap();
             assert_eq!((last, run.granted, &run.gpus), (2, granted, &vec![7]));
             assert_eq!(run.processes[0].identity, process);
             assert_eq!(run.ending, Some((JobState::Cancelled, 6)));
+            assert_eq!((run.warned_at, jobs.get(id(1)).unwrap().restarts), (time(6), 3));
             assert!(
                 jobs.get(id(2)).unwrap().run.is_none()
                     && jobs.get(id(2)).unwrap().request.environment.is_empty()
@@ -282,11 +354,11 @@ mod tests {
     fn the_id_of_a_forgotten_job_is_not_given_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        let (mut journal, _, _) = open(&path);
         journal.append(&submitted(3)).unwrap();
         journal.append(&ended(3, 5)).unwrap();
         for _ in 0..2 {
-            let (_, jobs, last) = Journal::open(&path).unwrap();
+            let (_, jobs, last) = open(&path);
             assert_eq!((jobs.values().count(), last), (0, 3));
         }
     }
@@ -295,7 +367,7 @@ mod tests {
     fn an_array_is_forgotten_once_its_last_element_ended_long_ago() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        let (mut journal, _, _) = open(&path);
         let Entry::Submitted { mut request, .. } = submitted(3) else { unreachable!() };
         request.array = Some(ArrayRequest { size: 4, first: 0, max_running: None });
         journal.append(&Entry::SubmittedArray { id: id(3), request }).unwrap();
@@ -304,11 +376,11 @@ mod tests {
             Entry::EndedTogether { id: id(3), elements, at: 5, state, reason: None, exit: None };
         journal.append(&ended_together).unwrap();
         let known = |expected: usize| {
-            let (_, jobs, last) = Journal::open(&path).unwrap();
+            let (_, jobs, last) = open(&path);
             assert_eq!((jobs.arrays().count(), last), (expected, 6));
         };
         known(1);
-        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        let (mut journal, _, _) = open(&path);
         journal.append(&ended(3, 5)).unwrap();
         known(0);
         known(0);
@@ -318,7 +390,7 @@ mod tests {
     fn a_journal_that_has_grown_becomes_small() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let (mut journal, mut jobs, _) = Journal::open(&path).unwrap();
+        let (mut journal, mut jobs, _) = open(&path);
         while !journal.has_grown() {
             journal.append(&submitted(1)).unwrap();
         }
@@ -326,14 +398,14 @@ mod tests {
         journal.compact(&mut jobs, 1).unwrap();
         journal.append(&ended(1, now())).unwrap();
         assert!(!journal.has_grown() && fs::metadata(&path).unwrap().len() < 2000);
-        assert!(Journal::open(&path).unwrap().1.get(id(1)).unwrap().has_ended());
+        assert!(open(&path).1.get(id(1)).unwrap().has_ended());
     }
 
     #[test]
     fn an_append_that_failed_spoils_no_later_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let (mut journal, _, _) = Journal::open(&path).unwrap();
+        let (mut journal, _, _) = open(&path);
         journal.append(&submitted(1)).unwrap();
         let file = std::mem::replace(
             &mut journal.file,
@@ -343,7 +415,7 @@ mod tests {
         journal.file = file;
         journal.file.write_all(b"{\"Submitted\":{").unwrap();
         journal.append(&submitted(3)).unwrap();
-        let (_, jobs, _) = Journal::open(&path).unwrap();
+        let (_, jobs, _) = open(&path);
         assert_eq!(jobs.values().map(|job| job.id).collect::<Vec<_>>(), [id(1), id(3)]);
     }
 }

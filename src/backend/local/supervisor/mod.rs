@@ -14,9 +14,11 @@ mod correspond;
 mod dependency;
 mod environment;
 mod identity;
+mod ids;
 mod job;
 mod jobs;
 mod journal;
+mod marks;
 mod process;
 mod replay;
 mod room;
@@ -147,7 +149,7 @@ pub(super) fn read_anything(bytes: &[u8], request: Option<Request>) {
         let id = slurm_core::ids::JobId::new(7).zip(Some(*request));
         if let Some(Ok(job)) = id.map(|(id, request)| job::LocalJob::new(id, request)) {
             let _ = job::log_path(&job.request.stdout, &job);
-            let _ = job::Alarms::new(&job.request, Duration::ZERO);
+            let _ = job::Alarms::new(&job.request, Duration::ZERO, None);
         }
     }
     let (mut jobs, ..) = journal::read(bytes);

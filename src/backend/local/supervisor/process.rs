@@ -1,11 +1,11 @@
 //! The processes of jobs.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
@@ -14,21 +14,30 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use slurm_core::durable;
 use slurm_core::ids::JobId;
+use slurm_core::layout::RUN_MARKS;
 
 use super::Event;
 use super::environment::slurm_variables;
 use super::identity::Identity;
 use super::job::{LocalJob, Process, Run, log_path};
+use super::marks::Marks;
 use crate::backend::Exit;
 use crate::backend::local::protocol::Variable;
 
+/// What each process of a job does first: it waits for a line. A supervisor that dies before it has noted
+/// all processes sends none, and then nothing of the job runs.
+pub(super) const GATE: &str =
+    "read -r go || exit 0; (umask 077; true > \"$2\") || exit 1; exec /bin/sh \"$1\" < /dev/null";
+
 /// Starts the processes of a job and gives each to `note`; if one cannot be started, none is left.
+///
+/// The job's script begins once all of them are noted. Its marks are prepared already.
 pub(super) fn start(
     job: &LocalJob,
     run: &Run,
     environment: &[Variable],
     events: &Sender<Event>,
-    mut note: impl FnMut(Identity),
+    mut note: impl FnMut(u32, Identity),
 ) -> io::Result<Vec<Process>> {
     let request = &job.request;
     let stdout = open_log(&log_path(&request.stdout, job), request.append)?;
@@ -37,18 +46,22 @@ pub(super) fn start(
     } else {
         open_log(&log_path(&request.stderr, job), request.append)?
     };
+    let marks = Marks::of(job);
+    let (gate, mut opener) = io::pipe()?;
     let mut processes = Vec::new();
     for rank in 0..request.tasks {
         // The script is read by the shell and not executed itself, so no client that still has it open
         // anywhere can be in the way.
         let mut command = Command::new("/bin/sh");
         command
-            .arg(&request.script)
+            .args(["-c", GATE, "slurm-sdk"])
+            .args([&request.script, &marks.begun()])
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (&name.0, &value.0)))
             .envs(slurm_variables(job, rank, run.granted, &run.gpus))
+            .env(RUN_MARKS, &marks.prefix)
             .current_dir(&request.working_dir)
-            .stdin(Stdio::null())
+            .stdin(gate.try_clone()?)
             .stdout(stdout.try_clone()?)
             .stderr(stderr.try_clone()?)
             .process_group(0);
@@ -64,8 +77,8 @@ pub(super) fn start(
         });
         match spawned {
             Ok(identity) => {
-                note(identity);
-                processes.push(Process::new(identity));
+                note(rank, identity);
+                processes.push(Process::new(rank, identity));
             }
             Err(error) => {
                 let started = processes.iter().map(|process: &Process| process.identity.pid);
@@ -74,6 +87,9 @@ pub(super) fn start(
             }
         }
     }
+    // One write, so that a supervisor dies before or after all of them were let go on.
+    // Without readers all of them have ended, which is seen as any other end.
+    let _ = opener.write_all(&vec![b'\n'; processes.len()]);
     Ok(processes)
 }
 

@@ -1,15 +1,13 @@
 //! Jobs from the journal's entries, and back.
 
 use std::iter;
-use std::time::{Duration, UNIX_EPOCH};
 
 use slurm_core::state::JobState;
 
 use super::array::{self, End, LocalArray};
-use super::identity::Identity;
 use super::job::{LocalJob, Process, Run};
 use super::jobs::Jobs;
-use super::journal::{Entry, now, seconds};
+use super::journal::{Entry, now, stamp, time};
 use crate::backend::local::protocol::JobRequest;
 
 /// Applies an entry to what is known so far; one of a job that is not known changes nothing.
@@ -19,22 +17,34 @@ pub(super) fn apply(jobs: &mut Jobs, entry: Entry) -> Result<(), String> {
         Entry::LastId { .. } => {}
         Entry::Submitted { mut request, .. } => {
             request.environment = Vec::new();
-            jobs.insert(LocalJob::new(id, *request)?);
+            let job = LocalJob::new(id, *request)?;
+            jobs.check_free(id..=id)?;
+            jobs.insert(job);
         }
         Entry::SubmittedArray { mut request, .. } => {
             request.environment = Vec::new();
-            jobs.insert_array(LocalArray::new(id, *request)?);
+            let array = LocalArray::new(id, *request)?;
+            jobs.check_free(array.ids())?;
+            jobs.insert_array(array);
         }
-        Entry::Started { at, granted, gpus, .. } => {
+        Entry::Started { at, restarts, boot, granted, gpus, .. } => {
             let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
-            job.started_at = UNIX_EPOCH.checked_add(Duration::from_secs(at));
+            if restarts > job.restarts {
+                // The line that told of the end of the run before is missing.
+                job.wait_again(restarts);
+            }
+            job.started_at = time(at);
             let run = run_of(job);
             run.granted = granted.unwrap_or(run.granted);
-            run.gpus = gpus;
+            (run.gpus, run.boot) = (gpus, boot);
         }
-        Entry::Spawned { process, .. } => {
+        Entry::Spawned { rank, process, .. } => {
             let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
-            run_of(job).processes.push(Process::new(process));
+            run_of(job).processes.push(Process::new(rank, process));
+        }
+        Entry::Warned { at, .. } => {
+            let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
+            run_of(job).warned_at = time(at);
         }
         Entry::Ending { at, state, .. } => {
             let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
@@ -57,7 +67,7 @@ pub(super) fn apply(jobs: &mut Jobs, entry: Entry) -> Result<(), String> {
 
 /// Returns what a job holds; one whose start could not be read holds what it asked for, which is better
 /// than to start it again.
-fn run_of(job: &mut LocalJob) -> &mut Run {
+pub(super) fn run_of(job: &mut LocalJob) -> &mut Run {
     job.state = JobState::Running;
     let granted = job.request.needs;
     job.run.get_or_insert_with(|| Run { granted, ..Run::default() })
@@ -90,17 +100,22 @@ fn of_job(job: &LocalJob) -> Vec<Entry> {
         entries.push(Entry::Requeued { id, restarts: job.restarts });
     }
     if let Some(run) = &job.run {
-        let (granted, gpus) = (Some(run.granted), run.gpus.clone());
-        let at = job.started_at.map_or_else(now, seconds);
-        entries.push(Entry::Started { id, at, granted, gpus });
-        let spawned = |process: Identity| Entry::Spawned { id, process };
-        entries.extend(run.processes.iter().map(|process| spawned(process.identity)));
+        let (granted, gpus, boot) = (Some(run.granted), run.gpus.clone(), run.boot.clone());
+        let at = job.started_at.map_or_else(now, stamp);
+        entries.push(Entry::Started { id, at, restarts: job.restarts, boot, granted, gpus });
+        let spawned = |process: &Process| {
+            let (rank, process) = (process.rank, process.identity);
+            Entry::Spawned { id, rank, process }
+        };
+        entries.extend(run.processes.iter().map(spawned));
+        entries.extend(run.warned_at.map(|at| Entry::Warned { id, at: stamp(at) }));
         let ending = run.ending.clone();
         entries.extend(ending.map(|(state, at)| Entry::Ending { id, at, state }));
     } else if let Some(started_at) = job.started_at {
         // `after:ID` looks at it.
-        let at = seconds(started_at);
-        entries.push(Entry::Started { id, at, granted: None, gpus: Vec::new() });
+        let (at, restarts) = (stamp(started_at), job.restarts);
+        let (boot, granted, gpus) = (None, None, Vec::new());
+        entries.push(Entry::Started { id, at, restarts, boot, granted, gpus });
     }
     if let Some(at) = job.ended_at {
         let (state, reason, exit) = (job.state.clone(), job.reason.clone(), job.exit);

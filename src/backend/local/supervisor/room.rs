@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use slurm_core::ids::JobId;
 
-use super::job::LocalJob;
+use super::job::{LocalJob, Parent};
 use super::scheduler::Scheduler;
 use crate::backend::NO_ROOM;
 use crate::backend::local::capacity::Capacity;
@@ -15,14 +15,17 @@ const STUCK: Duration = Duration::from_secs(20);
 
 impl Scheduler {
     /// Returns why a job can never run while the workflows that it belongs to do.
-    pub(super) fn no_room_for(&self, request: &JobRequest) -> Option<String> {
+    pub(super) fn no_room_for(
+        &self,
+        request: &JobRequest,
+        mut within: Option<Parent>,
+    ) -> Option<String> {
         let mut held = Capacity::default();
-        let mut next = request.within;
-        while let Some(job) = next.and_then(|id| self.jobs.get(id)) {
+        while let Some(job) = within.and_then(|parent| self.jobs.get(parent.id())) {
             if let Some(run) = &job.run {
                 held = held.plus(run.granted);
             }
-            next = job.request.within;
+            within = job.within;
         }
         let needs = request.needs.granted_of(self.whole);
         if needs.fits_into(self.whole.less(held)) {

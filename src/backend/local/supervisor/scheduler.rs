@@ -12,10 +12,12 @@ use slurm_core::state::JobState;
 use super::array::End;
 use super::dependency;
 use super::environment::Environments;
-use super::job::{Alarms, Run};
+use super::ids::Ids;
+use super::job::{Alarms, Parent, Run};
 use super::jobs::Jobs;
 use super::journal::{self, Entry, Journal};
-use super::{Event, conclude, log, process, replay};
+use super::marks::Marks;
+use super::{Event, conclude, identity, log, process, replay};
 use crate::backend::Exit;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::protocol::{JobRequest, Place, Reply, Request, SubmissionKey};
@@ -36,7 +38,7 @@ pub(super) struct Scheduler {
     /// Whether more could start at once.
     pub(super) more: bool,
     submissions: HashMap<SubmissionKey, JobId>,
-    last_id: u32,
+    ids: Ids,
     pub(super) journal: Journal,
     pub(super) environments: Environments,
     /// One in the queue that seems never to get its resources, and since when.
@@ -46,7 +48,8 @@ pub(super) struct Scheduler {
 
 impl Scheduler {
     pub(super) fn new(place: &Place, whole: Capacity, events: Sender<Event>) -> io::Result<Self> {
-        let (journal, jobs, last_id) = Journal::open(&place.journal())?;
+        let others = |known: &BTreeSet<String>| Environments::others(&place.environments(), known);
+        let (journal, jobs, last_id) = Journal::open(&place.journal(), others)?;
         let unfinished = || jobs.values().filter(|job| !job.has_ended());
         let arrays = || jobs.arrays().filter(|array| !jobs.has_array_ended(array));
         let open = unfinished().map(|job| job.request.key());
@@ -62,14 +65,12 @@ impl Scheduler {
             more: false,
             submissions: submitted.chain(submitted_arrays).collect(),
             jobs,
-            last_id,
+            ids: Ids::open(place, last_id)?,
             journal,
             stuck_since: None,
             events,
         };
-        for id in scheduler.unfinished.clone() {
-            scheduler.take_over(id);
-        }
+        scheduler.take_over_all();
         Ok(scheduler)
     }
 
@@ -104,7 +105,7 @@ impl Scheduler {
 
     /// Rewrites a journal that has become long, and forgets old jobs.
     pub(super) fn tidy(&mut self) {
-        if let Err(error) = self.journal.compact(&mut self.jobs, self.last_id) {
+        if let Err(error) = self.journal.compact(&mut self.jobs, self.ids.last()) {
             log(&format!("the journal cannot be rewritten: {error}"));
         }
         self.submissions.retain(|_, id| self.jobs.knows(*id));
@@ -127,30 +128,32 @@ impl Scheduler {
         if let Some(id) = self.submissions.get(&key) {
             return Reply::Submitted(*id);
         }
-        let Some(id) = self.last_id.checked_add(1).and_then(JobId::new) else {
+        let Some(id) = self.ids.next() else {
             return Reply::Refused("all job ids are used up".to_owned());
         };
-        if let Some(reason) = self.no_room_for(&request) {
+        let within = match Parent::of(id, &request) {
+            Ok(within) => within,
+            Err(error) => return Reply::Refused(error),
+        };
+        if let Some(reason) = self.no_room_for(&request, within) {
             return Reply::NoRoom(reason);
         }
-        let environment = std::mem::take(&mut request.environment);
-        let entry = match request.array {
-            None => Entry::Submitted { id, request: Box::new(request) },
-            Some(_) => Entry::SubmittedArray { id, request: Box::new(request) },
-        };
+        let with_environment = request.clone();
+        request.environment = Vec::new();
+        let entry = Entry::of_submission((id, request));
         // What the next supervisor would not understand is not taken.
         let mut submitted = Jobs::default();
         if let Err(error) = replay::apply(&mut submitted, entry.clone()) {
             return Reply::Refused(error);
         }
-        if let Err(error) = self.environments.keep(&key, &environment) {
+        self.ids.give_out(entry.last_id());
+        if let Err(error) = self.environments.keep(id, &with_environment) {
             return Reply::Refused(format!("the job's environment cannot be kept: {error}"));
         }
         if let Err(error) = self.journal.append(&entry) {
             self.environments.forget(&key);
             return Reply::Refused(format!("the journal cannot be written: {error}"));
         }
-        self.last_id = entry.last_id();
         self.submissions.insert(key, id);
         match submitted.array(id) {
             None => self.unfinished.insert(id),
@@ -193,6 +196,10 @@ impl Scheduler {
             }
             if due(run.alarms.warn) {
                 run.alarms.warn = None;
+                run.warned_at = Some(SystemTime::now());
+                if let Err(error) = self.journal.append(&Entry::Warned { id, at: journal::now() }) {
+                    log(&format!("that job {id} is warned cannot be noted: {error}"));
+                }
                 if let Some(signal) =
                     job.request.warning.and_then(|(number, _)| Signal::from_named_raw(number))
                 {
@@ -211,14 +218,17 @@ impl Scheduler {
         if job.restarts > 0 {
             conclude::clear_outcome(job);
         }
-        let mut run = Run { granted, gpus, ..Run::default() };
+        let boot = identity::boot();
+        let mut run = Run { granted, gpus, boot, ..Run::default() };
         let started = self.environments.read(&job.request.key()).and_then(|environment| {
-            // Before the processes exist: a supervisor that dies in between leaves a job that counts as
-            // lost with its node, and not one that runs twice.
-            let (at, gpus) = (journal::now(), run.gpus.clone());
-            self.journal.append(&Entry::Started { id, at, granted: Some(granted), gpus })?;
-            process::start(job, &run, &environment, &self.events, |process| {
-                if let Err(error) = self.journal.append(&Entry::Spawned { id, process }) {
+            // A start that is noted has marks that tell whether anything of it ran.
+            Marks::of(job).prepare()?;
+            let (at, restarts, gpus, boot) =
+                (journal::now(), job.restarts, run.gpus.clone(), run.boot.clone());
+            let granted = Some(granted);
+            self.journal.append(&Entry::Started { id, at, restarts, boot, granted, gpus })?;
+            process::start(job, &run, &environment, &self.events, |rank, process| {
+                if let Err(error) = self.journal.append(&Entry::Spawned { id, rank, process }) {
                     // It can be found by its command line too.
                     log(&format!("process {} of job {id} cannot be noted: {error}", process.pid));
                 }
@@ -227,11 +237,12 @@ impl Scheduler {
         match started {
             Ok(processes) => {
                 run.processes = processes;
-                run.alarms = Alarms::new(&job.request, Duration::ZERO);
+                run.alarms = Alarms::new(&job.request, Duration::ZERO, None);
                 job.started_at = Some(SystemTime::now());
                 (job.state, job.reason, job.run) = (JobState::Running, None, Some(run));
             }
             Err(error) => {
+                Marks::of(job).remove();
                 let reason = format!("its processes cannot be started: {error}");
                 // What Slurm reports when a job's files cannot be opened.
                 self.end(id, JobState::Failed, Some(reason), Some(Exit { code: 0, signal: 53 }));
@@ -242,13 +253,19 @@ impl Scheduler {
     /// Notes the end of a process, and that of its job if it was the last.
     pub(super) fn exited(&mut self, id: JobId, pid: u32, exit: Option<Exit>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
+        let marks = Marks::of(job);
         let Some(run) = job.run.as_mut() else { return };
         let Some(process) = run.processes.iter_mut().find(|process| process.identity.pid == pid)
         else {
             return;
         };
         (process.ended, process.exit) = (true, exit);
-        let failed = exit.is_some_and(|exit| exit != Exit::default());
+        let rank = process.rank;
+        let failed = match exit {
+            Some(exit) => exit != Exit::default(),
+            // The process was adopted, so only its mark tells.
+            None => !marks.never_began() && !marks.has_ended_well(rank),
+        };
         if run.processes.iter().all(|process| process.ended) {
             self.conclude(id);
         } else if failed {
@@ -259,14 +276,26 @@ impl Scheduler {
 
     /// Puts a job back into the queue whose run asks for it.
     pub(super) fn requeue(&mut self, id: JobId) {
+        let restarts = self.jobs.get(id).map_or(0, |job| job.restarts.saturating_add(1));
+        self.wait_again(id, restarts);
+    }
+
+    /// Puts a job back into the queue of which no process was let go on.
+    pub(super) fn put_back(&mut self, id: JobId) {
+        let restarts = self.jobs.get(id).map_or(0, |job| job.restarts);
+        self.wait_again(id, restarts);
+    }
+
+    fn wait_again(&mut self, id: JobId, restarts: u32) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        let restarts = job.restarts + 1;
+        let marks = Marks::of(job);
         if let Err(error) = self.journal.append(&Entry::Requeued { id, restarts }) {
             let reason = format!("that it is requeued cannot be noted: {error}");
             self.end(id, JobState::Failed, Some(reason), None);
             return;
         }
         job.wait_again(restarts);
+        marks.remove();
     }
 
     pub(super) fn end(
@@ -280,6 +309,9 @@ impl Scheduler {
         let entry = Entry::Ended { id, at, state: state.clone(), reason: reason.clone(), exit };
         if let Err(error) = self.journal.append(&entry) {
             log(&format!("the end of job {id} cannot be noted: {error}"));
+        }
+        if let Some(job) = self.jobs.get(id).filter(|job| job.run.is_some()) {
+            Marks::of(job).remove();
         }
         self.unfinished.remove(&id);
         if let Some((request, true)) = self.jobs.end(id, End { state, reason, exit }, at) {

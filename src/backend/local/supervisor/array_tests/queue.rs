@@ -5,7 +5,7 @@ use slurm_core::state::JobState;
 
 use super::machine::{Machine, WAIT};
 use crate::backend::Ahead;
-use crate::backend::local::protocol::JobRequest;
+use crate::backend::local::protocol::{JobRequest, Reply, Request};
 
 /// The reason of a job that waits, and how many start before it.
 fn waits_for(machine: &mut Machine, id: JobId) -> (String, Option<u64>) {
@@ -42,6 +42,29 @@ fn a_job_that_waits_tells_why_and_for_how_many_jobs() {
     assert_eq!(waits_for(&mut machine, last), ("Priority".to_owned(), Some(3)));
     machine.touch("go");
     machine.run();
+}
+
+#[test]
+fn jobs_that_would_wait_for_themselves_or_later_ones_are_refused() {
+    let mut machine = Machine::with_cpus(1);
+    for array in [false, true] {
+        let mut request =
+            || if array { machine.array(2, "true\n") } else { machine.request("true\n") };
+        let of = |id: u32| JobId::new(id);
+        let requests = [
+            JobRequest { within: of(1), ..request() },
+            JobRequest { within: of(7), ..request() },
+            JobRequest { dependency: Some("afterok:1".to_owned()), ..request() },
+            JobRequest { dependency: Some("aftercorr:1,afterany:9".to_owned()), ..request() },
+        ];
+        for request in requests {
+            match machine.scheduler.handle(Request::Submit(Box::new(request))) {
+                Reply::Refused(reason) => assert!(reason.contains("does not exist"), "{reason}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(!machine.scheduler.is_busy());
 }
 
 #[test]

@@ -1,0 +1,82 @@
+//! Job ids, which are given out once, whatever files are lost.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use slurm_core::ids::JobId;
+use slurm_core::layout::JobDir;
+
+use super::log;
+use crate::backend::local::protocol::Place;
+
+/// Gives out ids in ascending order.
+#[derive(Debug)]
+pub(super) struct Ids {
+    last: u32,
+    /// Where the last one stands; the journal tells it too, but may lose its end.
+    file: File,
+}
+
+/// Where ids begin if nothing tells which were given out: as many quarters of a second after this moment,
+/// in seconds since the Unix epoch, as have passed. Nobody submits four jobs a second all year.
+const EPOCH: u64 = 1_735_689_600;
+
+impl Ids {
+    /// Opens the ids of a supervisor whose journal names `named` as the highest one.
+    pub(super) fn open(place: &Place, named: u32) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let noted = fs::read_to_string(place.last_id()).ok();
+        let noted: Option<u32> = noted.and_then(|text| text.trim().parse().ok());
+        let file = options.open(place.last_id())?;
+        let before = || place.job_base_dir().is_some_and(has_submissions);
+        let last = match noted {
+            Some(noted) => noted.max(named),
+            None if named == 0 && before() => by_clock(),
+            None => named,
+        };
+        let mut ids = Self { last, file };
+        ids.note();
+        Ok(ids)
+    }
+
+    pub(super) fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// Returns the next id, which is not given out yet.
+    pub(super) fn next(&self) -> Option<JobId> {
+        self.last.checked_add(1).and_then(JobId::new)
+    }
+
+    /// Notes that all ids up to `last` are given out.
+    pub(super) fn give_out(&mut self, last: u32) {
+        self.last = self.last.max(last);
+        self.note();
+    }
+
+    fn note(&mut self) {
+        // Always as long, so that nothing of an older one is left.
+        if let Err(error) = self.file.write_all_at(format!("{:010}\n", self.last).as_bytes(), 0) {
+            log(&format!("that ids up to {} are given out cannot be noted: {error}", self.last));
+        }
+    }
+}
+
+fn by_clock() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let quarters = since.saturating_sub(Duration::from_secs(EPOCH)).as_millis() / 250;
+    u32::try_from(quarters).unwrap_or(0)
+}
+
+/// Whether anything was ever submitted in a job base directory.
+fn has_submissions(job_base_dir: &Path) -> bool {
+    let list = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
+    let tasks =
+        list(job_base_dir).filter(|task| !task.file_name().as_encoded_bytes().starts_with(b"."));
+    let mut submissions = tasks.flat_map(|task| list(&task.path()).collect::<Vec<_>>());
+    submissions.any(|submission| JobDir::at(submission.path()).submitted().exists())
+}
