@@ -39,8 +39,8 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     pub runner_binary: Option<PathBuf>,
 
-    /// How waiting for an array shows how far it has come: `auto` (a bar on a terminal, lines elsewhere),
-    /// `bar`, `plain` or `off` [default: $SLURM_SDK_PROGRESS, or auto]
+    /// How waiting shows what it is for: `auto` (a bar on a terminal, lines elsewhere), `bar`, `plain`, `log`
+    /// (few lines) or `off` [default: $SLURM_SDK_PROGRESS, or auto]
     #[arg(long, value_name = "MODE", value_parser = progress, help_heading = "Cluster")]
     pub progress: Option<ProgressMode>,
 
@@ -82,15 +82,9 @@ impl ClusterArgs {
 
 impl ClusterArgs {
     fn progress_mode(&self) -> Result<ProgressMode> {
-        match (self.progress, std::env::var("SLURM_SDK_PROGRESS")) {
-            (Some(mode), _) => Ok(mode),
-            (None, Ok(name)) => name.parse().map_err(|_| Error::Config {
-                message: format!(
-                    "SLURM_SDK_PROGRESS is `{name}`, which is no way to show progress"
-                ),
-                hint: "set it to `auto`, `bar`, `plain` or `off`, or unset it".to_owned(),
-            }),
-            (None, Err(_)) => Ok(ProgressMode::Auto),
+        match self.progress {
+            Some(mode) => Ok(mode),
+            None => Ok(ProgressMode::of_variable()?.unwrap_or(ProgressMode::Auto)),
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::array::Progress;
 use crate::edges::Submitted;
 use crate::edges::sealed::Watched;
 use crate::error::Result;
-use crate::poll::{Subject, Watch};
-use crate::progress::{self, ProgressMode, Reporter};
+use crate::poll::{Poller, Subject, Watch};
+use crate::progress::{self, About, Reporter, Tale, View};
 
 /// Waits for jobs and arrays, and gives their positions in `jobs` in the order in which they end.
 ///
@@ -35,9 +35,7 @@ use crate::progress::{self, ProgressMode, Reporter};
 /// # Errors
 /// If there can be no thread that looks for them.
 pub fn as_completed<'a>(jobs: &[&'a dyn Submitted]) -> Result<AsCompleted<'a>> {
-    let watched: Vec<Watched<'a>> = jobs.iter().map(|job| job.watched()).collect();
-    let mode = watched.first().map_or(ProgressMode::Off, |first| first.cluster.progress());
-    AsCompleted::new(watched, mode)
+    AsCompleted::new(jobs.iter().map(|job| job.watched()).collect())
 }
 
 /// Waits until one of the jobs and arrays has ended, and returns its position in `jobs`; `None` without
@@ -46,16 +44,16 @@ pub fn as_completed<'a>(jobs: &[&'a dyn Submitted]) -> Result<AsCompleted<'a>> {
 /// # Errors
 /// As [`as_completed`].
 pub fn wait_any(jobs: &[&dyn Submitted]) -> Result<Option<usize>> {
-    let watched = jobs.iter().map(|job| job.watched()).collect();
-    AsCompleted::new(watched, ProgressMode::Off)?.next().transpose()
+    AsCompleted::new(jobs.iter().map(|job| job.watched()).collect())?.next().transpose()
 }
 
 /// The positions of jobs in the order in which they end; see [`as_completed`].
 #[derive(Debug)]
 pub struct AsCompleted<'a> {
     open: Vec<(usize, Watched<'a>)>,
-    all: Vec<Arc<dyn Subject>>,
-    reporter: Reporter,
+    all: Vec<(Arc<dyn Subject>, Poller)>,
+    /// None without any jobs.
+    reporter: Option<Reporter>,
     _watches: Vec<Watch>,
 }
 
@@ -63,7 +61,7 @@ pub struct AsCompleted<'a> {
 const TURN: Duration = Duration::from_millis(20);
 
 impl<'a> AsCompleted<'a> {
-    fn new(watched: Vec<Watched<'a>>, mode: ProgressMode) -> Result<Self> {
+    fn new(watched: Vec<Watched<'a>>) -> Result<Self> {
         let watches = watched
             .iter()
             .map(|watched| {
@@ -71,14 +69,32 @@ impl<'a> AsCompleted<'a> {
                 watched.cluster.poller().watch(watched.subject.clone())
             })
             .collect::<Result<_>>()?;
-        let all = watched.iter().map(|watched| watched.subject.clone()).collect();
-        let reporter = Reporter::new(mode, name_of(&watched));
+        let all = watched
+            .iter()
+            .map(|watched| (watched.subject.clone(), watched.cluster.poller().clone()))
+            .collect();
+        let reporter = watched.first().map(|first| {
+            Reporter::new(first.cluster.progress(), about(first, &watched), &Tale::default())
+        });
         Ok(Self {
             open: watched.into_iter().enumerate().collect(),
             all,
             reporter,
             _watches: watches,
         })
+    }
+}
+
+/// Returns what a person is told of all of them.
+fn about(first: &Watched<'_>, watched: &[Watched<'_>]) -> About {
+    let mut asked = Vec::new();
+    watched.iter().for_each(|watched| watched.subject.jobs(&mut asked));
+    About {
+        name: name_of(watched),
+        jobs: asked.into_iter().map(|asked| asked.job).collect(),
+        place: first.cluster.backend().place(),
+        dir: None,
+        is_job: false,
     }
 }
 
@@ -92,15 +108,23 @@ fn name_of(watched: &[Watched<'_>]) -> String {
     }
 }
 
-fn progress_of(all: &[Arc<dyn Subject>]) -> Progress {
+fn view_of(all: &[(Arc<dyn Subject>, Poller)]) -> View {
     let mut sum = Progress::default();
-    for of_one in all.iter().map(|subject| subject.progress()) {
+    for of_one in all.iter().map(|(subject, _)| subject.progress()) {
         sum.items += of_one.items;
         sum.succeeded += of_one.succeeded;
         sum.failed += of_one.failed;
         sum.running += of_one.running;
     }
-    sum
+    let statuses = all.iter().flat_map(|(subject, _)| subject.statuses()).collect();
+    let mut pollers: Vec<&Poller> = Vec::new();
+    for (_, poller) in all {
+        if !pollers.iter().any(|known| known.is(poller)) {
+            pollers.push(poller);
+        }
+    }
+    let silences = pollers.into_iter().flat_map(Poller::silences).collect();
+    View { progress: sum, statuses, silences }
 }
 
 impl Iterator for AsCompleted<'_> {
@@ -109,27 +133,28 @@ impl Iterator for AsCompleted<'_> {
     fn next(&mut self) -> Option<Result<usize>> {
         let Self { open, all, reporter, .. } = self;
         let (_, first) = open.first()?;
+        let reporter = reporter.as_mut()?;
         let poller = first.cluster.poller();
         let several = open.iter().any(|(_, job)| !job.cluster.poller().is(poller));
         let ended = || open.iter().position(|(_, job)| job.subject.is_settled());
-        let mut show_at = reporter.next();
+        let mut position = ended();
         let position = loop {
-            let turn = several.then(|| Instant::now() + TURN);
-            if let Some(position) = poller.wait(progress::earlier(turn, show_at), ended) {
+            if let Some(position) = position {
                 break position;
             }
-            if show_at.is_some_and(|at| at <= Instant::now()) {
-                reporter.show(progress_of(all));
-                show_at = reporter.next();
-            }
+            reporter.tick(|| view_of(all));
+            let turn = several.then(|| Instant::now() + TURN);
+            position = poller.wait(progress::earlier(turn, reporter.next()), ended);
         };
-        reporter.pause(|| progress_of(all));
+        reporter.pause(|| view_of(all));
         Some(Ok(self.open.remove(position).0))
     }
 }
 
 impl Drop for AsCompleted<'_> {
     fn drop(&mut self) {
-        self.reporter.end(|| progress_of(&self.all));
+        if let Some(reporter) = &mut self.reporter {
+            reporter.end(|| view_of(&self.all));
+        }
     }
 }

@@ -11,6 +11,7 @@ use clap::Parser;
 use crate::cli::OnlyCluster;
 use crate::cluster::Cluster;
 use crate::error::{self, Error};
+use crate::interrupt;
 use crate::printable::Printable;
 
 /// Runs `main` with the cluster that the command line names.
@@ -19,6 +20,7 @@ pub fn main_with_cluster(main: impl FnOnce(Cluster) -> ExitCode) -> ExitCode {
         return report(&error);
     }
     crate::logging::init_later();
+    interrupt::allow();
     match OnlyCluster::parse().cluster.open() {
         Ok(cluster) => main(cluster),
         Err(error) => report(&error),
@@ -30,6 +32,7 @@ pub fn main_plain(main: impl FnOnce() -> ExitCode) -> ExitCode {
     match crate::init() {
         Ok(()) => {
             crate::logging::init_later();
+            interrupt::allow();
             main()
         }
         Err(error) => report(&error),

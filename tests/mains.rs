@@ -1,11 +1,18 @@
-//! What a program prints of the error that its `main` returns.
+//! What a program prints of the error that its `main` returns, and when it is interrupted.
 //!
 //! This is a program and not a set of `#[test]` functions because it starts itself again, with one of its mains.
 
-use std::process::{Command, ExitCode, Output};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
-use slurm::ProgressMode;
+use slurm::{Cluster, ProgressMode};
+use tempfile::TempDir;
 
 /// Names the main that a process is started for.
 const ROLE: &str = "SLURM_SDK_TEST_MAIN";
@@ -61,6 +68,30 @@ mod without_ours {
     }
 }
 
+/// Names the file that the job waits for.
+const GO: &str = "SLURM_SDK_TEST_GO";
+
+#[slurm::task(time = "5:00")]
+fn wait_for(file: PathBuf) -> bool {
+    let began = Instant::now();
+    while !file.exists() && began.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    file.exists()
+}
+
+mod that_waits {
+    use super::{GO, wait_for};
+
+    #[slurm::main]
+    pub(crate) fn main(cluster: slurm::Cluster) -> anyhow::Result<()> {
+        let file = std::env::var(GO)?;
+        let job = wait_for::job(std::path::Path::new(&file)).submit(&cluster)?;
+        println!("{}", job.result()?);
+        Ok(())
+    }
+}
+
 /// Returns one that the attribute did not write.
 fn by_hand() -> slurm::Result<()> {
     slurm::init()?;
@@ -75,6 +106,7 @@ fn play(role: &str) -> ExitCode {
         "box" => with_box::main(),
         "ours" => with_ours::main(),
         "without_ours" => without_ours::main(),
+        "waits" => that_waits::main(),
         "by_hand" => std::process::Termination::report(by_hand()),
         other => panic!("there is no main `{other}`"),
     }
@@ -92,7 +124,7 @@ fn stderr_of(role: &str) -> String {
 }
 
 const WORDS: &str = "`none` is no way to show progress";
-const HINT: &str = "\nhint: choose `auto`, `bar`, `plain` or `off`\n";
+const HINT: &str = "\nhint: choose `auto`, `bar`, `plain`, `log` or `off`\n";
 
 fn every_kind_of_error_keeps_the_hint() {
     for role in ["anyhow", "box", "ours"] {
@@ -111,6 +143,124 @@ fn a_main_without_the_attribute_prints_words_and_hint() {
     assert_eq!(stderr_of("by_hand"), format!("Error: {WORDS}{HINT}"));
 }
 
+/// No step takes longer than this on a machine that works.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A program that waits for a job, and what it has written so far.
+struct Waiting {
+    child: Child,
+    written: Receiver<Vec<u8>>,
+    text: String,
+    base: TempDir,
+}
+
+impl Waiting {
+    /// Starts the program with SIGINT as `env` is told to set it.
+    fn begin(signal: &str, arguments: &[&str]) -> Self {
+        let base = tempfile::tempdir().unwrap();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut command = Command::new("env");
+        command.args([signal, std::env::current_exe().unwrap().to_str().unwrap()]).args(arguments);
+        command.args(["--progress", "plain"]).env(ROLE, "waits").env(GO, base.path().join("go"));
+        command.env("SLURM_SDK_JOB_BASE_DIR", base.path().join("jobs"));
+        let path = format!("{}:{}", base.path().display(), std::env::var("PATH").unwrap());
+        command.env("PATH", path).env_remove("SLURM_SDK_BACKEND").stdin(Stdio::null());
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        // Stands in for an sbatch that is slow, and for no other command of Slurm.
+        let sbatch = base.path().join("sbatch");
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = --version ] && exec echo slurm 22.05.8\necho sbatch began >&2; echo > {0}/began\n\
+             n=0; while [ ! -e {0}/go ] && [ $n -lt 600 ]; do sleep 0.1; n=$((n + 1)); done\necho 4711\n",
+            base.path().display()
+        );
+        std::fs::write(&sbatch, script).unwrap();
+        std::fs::set_permissions(&sbatch, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let child = command.spawn().unwrap();
+        drop(command);
+        let (sender, written) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = reader.read(&mut buffer) {
+                let _ = sender.send(buffer[..length].to_vec());
+            }
+        });
+        Self { child, written, text: String::new(), base }
+    }
+
+    fn until(&mut self, word: &str) {
+        while !self.text.contains(word) {
+            let Ok(bytes) = self.written.recv_timeout(PATIENCE) else {
+                panic!("waited in vain for {word:?} in {:?}", self.text)
+            };
+            self.text.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    }
+
+    fn go(&self) {
+        std::fs::write(self.base.path().join("go"), "").unwrap();
+    }
+
+    /// The directory of the one submission.
+    fn submission(&self) -> PathBuf {
+        let only = |dir: &Path| {
+            let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+            let hidden =
+                |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with('.');
+            entries.filter(|path| !hidden(path)).collect::<Vec<_>>().pop().unwrap()
+        };
+        only(&only(&self.base.path().join("jobs")))
+    }
+}
+
+fn ctrl_c_says_what_goes_on_and_how_to_find_it() {
+    let mut waiting = Waiting::begin("--default-signal=INT", &[]);
+    waiting.until("wait_for: running on ");
+    waiting.interrupt();
+    let status = waiting.child.wait().unwrap();
+    assert_eq!(status.signal(), Some(2), "{status:?}");
+    waiting.until(" and ends it with `cancel`");
+    let pre_id = waiting.submission().file_name().unwrap().to_str().unwrap().to_owned();
+    let told = format!("finds it with `cluster.attach::<wait_for>(\"{pre_id}\")`");
+    assert!(waiting.text.contains(&told), "{:?}", waiting.text);
+    let cluster =
+        Cluster::builder().job_base_dir(waiting.base.path().join("jobs")).build().unwrap();
+    let job = cluster.attach::<wait_for>(pre_id.as_str()).unwrap();
+    waiting.go();
+    assert!(job.result().unwrap());
+}
+
+fn a_program_that_ignores_ctrl_c_goes_on() {
+    let mut waiting = Waiting::begin("--ignore-signal=INT", &[]);
+    waiting.until("wait_for: running on ");
+    waiting.interrupt();
+    waiting.go();
+    waiting.until("true\n");
+    assert!(waiting.child.wait().unwrap().success());
+    assert!(!waiting.text.contains("cancel"), "{:?}", waiting.text);
+}
+
+fn a_submission_that_is_interrupted_is_brought_to_its_end() {
+    let mut waiting = Waiting::begin("--default-signal=INT", &["--backend", "slurm"]);
+    let began = Instant::now();
+    while !waiting.base.path().join("began").exists() {
+        assert!(began.elapsed() < PATIENCE, "sbatch was never called");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    waiting.interrupt();
+    waiting.until("a submission is under way");
+    waiting.go();
+    assert_eq!(waiting.child.wait().unwrap().signal(), Some(2));
+    waiting.until(" and ends it with `cancel`");
+    assert!(waiting.text.contains("wait_for: job 4711 on slurm, in "), "{:?}", waiting.text);
+    let note = std::fs::read_to_string(waiting.submission().join("submitted.json")).unwrap();
+    assert!(note.contains("4711"), "{note}");
+}
+
 fn trial(name: &str, body: fn()) -> Trial {
     Trial::test(name, move || {
         body();
@@ -122,7 +272,17 @@ fn main() -> ExitCode {
     if let Ok(role) = std::env::var(ROLE) {
         return play(&role);
     }
+    slurm::init().unwrap();
     let trials = vec![
+        trial(
+            "ctrl_c_says_what_goes_on_and_how_to_find_it",
+            ctrl_c_says_what_goes_on_and_how_to_find_it,
+        ),
+        trial("a_program_that_ignores_ctrl_c_goes_on", a_program_that_ignores_ctrl_c_goes_on),
+        trial(
+            "a_submission_that_is_interrupted_is_brought_to_its_end",
+            a_submission_that_is_interrupted_is_brought_to_its_end,
+        ),
         trial("every_kind_of_error_keeps_the_hint", every_kind_of_error_keeps_the_hint),
         trial(
             "a_main_without_the_attribute_prints_words_and_hint",

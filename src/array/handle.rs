@@ -17,11 +17,14 @@ use slurm_core::task::TaskEntry;
 use super::reference::ItemRef;
 use super::state::{Attempt, Progress, Slot, State};
 use super::watch::ArrayWatch;
+use crate::backend::Sighting;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::job::LONGEST_LOG;
+use crate::model::Status;
 use crate::poll::Subject;
+use crate::progress::{self, About, Tale, View};
 
 /// What another process needs to [attach](Cluster::attach_array) to an array.
 ///
@@ -70,6 +73,8 @@ pub struct JobArray<T> {
     pub(super) upstream: OnceCell<Vec<UpstreamFailure>>,
     /// The number of attempts whose end the callbacks were told of.
     pub(super) told: AtomicUsize,
+    /// What a person was told of the waits for it.
+    pub(super) tale: Tale,
 }
 
 impl<T> fmt::Debug for JobArray<T> {
@@ -106,6 +111,17 @@ impl ArrayHandle {
         })
     }
 
+    /// Returns what a person is told of the array.
+    pub(crate) fn about(&self, cluster: &Cluster) -> About {
+        About {
+            name: progress::short_name(&self.task),
+            jobs: self.parts.iter().map(|part| part.job_id).collect(),
+            place: cluster.backend().place(),
+            dir: Some(self.dir.clone()),
+            is_job: false,
+        }
+    }
+
     /// Returns whether all elements are in one of the Slurm arrays.
     pub(super) fn is_whole(&self) -> bool {
         let elements: u64 = self.parts.iter().map(|part| part.elements).sum();
@@ -139,6 +155,7 @@ impl<T> JobArray<T> {
             explanation: explanation.map_or_else(OnceCell::new, OnceCell::with_value),
             upstream: OnceCell::new(),
             told: AtomicUsize::new(0),
+            tale: Tale::default(),
         }
     }
 
@@ -258,6 +275,24 @@ impl<T> JobArray<T> {
         }
     }
 
+    /// Returns what is known of the item `index` without looking: its state, as [`state`](Self::state) says it, and
+    /// why, where and since when, as far as its element tells. [`refresh`](Self::refresh) looks.
+    pub fn status(&self, index: usize) -> Status {
+        let state = self.state(index);
+        let seen = self.watch.state().last_seen(index as u64).map(Sighting::status);
+        match seen {
+            Some(seen) if seen.state == state => seen,
+            _ => Status::of(state),
+        }
+    }
+
+    /// Returns what is known, without looking, of the elements that have not ended: each status with how many
+    /// elements are in it, without nodes and times of start. [`Status::blocked`] tells those that can never
+    /// start.
+    pub fn statuses(&self) -> Vec<(Status, usize)> {
+        self.watch.state().statuses()
+    }
+
     /// Returns what the element that has the item `index` has written to standard output so far. The calls
     /// of an element share it. Of a log with more than 64 MiB, the last 64 MiB are returned.
     ///
@@ -326,6 +361,16 @@ impl<T> JobArray<T> {
 
     pub(crate) fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// Returns what a person is told of it.
+    pub(crate) fn about(&self) -> About {
+        self.handle.about(&self.cluster)
+    }
+
+    pub(super) fn view(&self) -> View {
+        let silences = self.cluster.poller().silences();
+        View { progress: self.progress(), statuses: self.statuses(), silences }
     }
 
     pub(crate) fn subject(&self) -> Arc<dyn Subject> {

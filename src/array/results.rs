@@ -94,15 +94,15 @@ impl<T> JobArray<T> {
             let until = progress::earlier(deadline, reporter.next());
             if let Some(ended) = self.cluster.poller().wait(until, ended) {
                 ended?;
-                reporter.end(|| self.progress());
+                reporter.end(|| self.view());
                 break;
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 // Whoever waits in portions wants no line for each.
-                reporter.pause(|| self.progress());
+                reporter.pause(|| self.view());
                 break;
             }
-            reporter.show(self.progress());
+            reporter.tick(|| self.view());
         }
         drop(watch);
         self.tell_end();
@@ -163,7 +163,7 @@ impl<T> JobArray<T> {
     }
 
     fn reporter(&self) -> Reporter {
-        Reporter::new(self.cluster.progress(), progress::short_name(&self.handle.task))
+        Reporter::new(self.cluster.progress(), self.about(), &self.tale)
     }
 
     /// Returns what an item gave.
@@ -220,22 +220,21 @@ impl<T> Wait<'_, T> {
         let array = self.array;
         let ended =
             || array.watch.check(|state| state.slot(index).filter(|slot| !slot.is_open()).cloned());
-        // Without taking the poller's lock for what is there already.
-        if let Some(slot) = ended() {
-            return slot;
-        }
         loop {
-            if let Some(slot) = array.cluster.poller().wait(self.reporter.next(), ended) {
+            // Also between items that are there already or end one soon after the other.
+            self.reporter.tick(|| array.view());
+            // Without taking the poller's lock for what is there already.
+            let slot = ended().or_else(|| array.cluster.poller().wait(self.reporter.next(), ended));
+            if let Some(slot) = slot {
                 return slot;
             }
-            self.reporter.show(array.progress());
         }
     }
 }
 
 impl<T> Drop for Wait<'_, T> {
     fn drop(&mut self) {
-        self.reporter.end(|| self.array.progress());
+        self.reporter.end(|| self.array.view());
         self.array.tell_end();
     }
 }
@@ -251,7 +250,7 @@ pub struct Stream<'a, T> {
 
 impl<T> Drop for Stream<'_, T> {
     fn drop(&mut self) {
-        self.reporter.end(|| self.array.progress());
+        self.reporter.end(|| self.array.view());
     }
 }
 
@@ -279,15 +278,16 @@ impl<T> Iterator for Stream<'_, T> {
                 }
             })
         };
+        // Without taking the poller's lock for what is there already.
+        let mut found = next();
         let found = loop {
-            // Without taking the poller's lock for what is there already.
-            let found = next().or_else(|| array.cluster.poller().wait(reporter.next(), &mut next));
             if let Some(found) = found {
                 break found;
             }
-            reporter.show(array.progress());
+            reporter.tick(|| array.view());
+            found = array.cluster.poller().wait(reporter.next(), &mut next);
         };
-        reporter.pause(|| array.progress());
+        reporter.pause(|| array.view());
         match found {
             Ok(Some((index, slot))) => {
                 self.given += 1;

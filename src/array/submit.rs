@@ -9,6 +9,7 @@ use crate::backend::Submission;
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::host::{Content, NewFile};
+use crate::interrupt::Submitting;
 use crate::submit::{self, Files};
 
 /// Writes the directory of an array and hands its parts to the backend.
@@ -17,6 +18,7 @@ pub(crate) fn submit(
     parts: &Parts,
     spooled: Option<&Spooled>,
 ) -> Result<ArrayHandle> {
+    let mut submitting = Submitting::begin();
     let first = &parts.submissions[0];
     let written = Files::of(cluster, &parts.submissions)?;
     submit::tell_of_secrets(first);
@@ -31,7 +33,9 @@ pub(crate) fn submit(
         synced: true,
     }));
     let ids = hand_over(cluster, parts, &[], Some((&written, &files)))?;
-    Ok(parts.handle(&ids))
+    let handle = parts.handle(&ids);
+    submitting.submitted(|| handle.about(cluster));
+    Ok(handle)
 }
 
 /// Hands the parts to the backend that are not `known` to it, and notes the ids of all. Their directory is

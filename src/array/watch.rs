@@ -8,6 +8,7 @@ use super::state::{Progress, State};
 use crate::backend::{Asked, Cadence, Survey};
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
+use crate::model::Status;
 use crate::poll::{Obstacle, Subject};
 
 /// An array that is waited for.
@@ -47,6 +48,10 @@ impl Subject for ArrayWatch {
 
     fn progress(&self) -> Progress {
         self.state().progress()
+    }
+
+    fn statuses(&self) -> Vec<(Status, usize)> {
+        self.state().statuses()
     }
 
     fn jobs(&self, asked: &mut Vec<Asked>) {

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use slurm_core::options::Walltime;
 use slurm_core::state::JobState;
 
+use crate::model::{Reason, Status};
+
 /// What a source says of a job, or of elements of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sighting {
@@ -81,6 +83,22 @@ impl Sighting {
             times: Times::default(),
             exit: None,
             cancelled_by: None,
+        }
+    }
+
+    /// Returns what it tells a person.
+    pub(crate) fn status(&self) -> Status {
+        let waits = self.state.is_pending();
+        let (started, expected_start) =
+            if waits { (None, self.times.start) } else { (self.times.start, None) };
+        Status {
+            state: self.state.clone(),
+            reason: self.reason.clone().map(Reason::new),
+            node: self.nodes.clone(),
+            started,
+            expected_start,
+            time_limit: self.times.limit,
+            jobs_ahead: None,
         }
     }
 

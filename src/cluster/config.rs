@@ -101,7 +101,8 @@ impl ClusterBuilder {
     /// # Errors
     /// If a variable has a value that makes no sense, or the Slurmfile is wrong.
     pub fn from_env() -> Result<Self> {
-        let builder = Self::default().environment(slurmfile::chosen(None, None)?);
+        let mut builder = Self::default().environment(slurmfile::chosen(None, None)?);
+        builder.progress = ProgressMode::of_variable()?.unwrap_or_default();
         Ok(match backend_variable()? {
             Some(kind) => builder.backend(kind),
             None => builder,
@@ -166,7 +167,7 @@ impl ClusterBuilder {
         self
     }
 
-    /// Makes waiting for arrays tell on standard error how far they have come; by default it does not.
+    /// Makes waiting tell on standard error what it is for; by default it does not.
     pub fn progress(mut self, mode: ProgressMode) -> Self {
         self.progress = mode;
         self

@@ -176,7 +176,7 @@ impl Cluster {
         &self.inner.environment
     }
 
-    /// Returns whether waiting for arrays tells how far they have come.
+    /// Returns whether waiting tells what it is for.
     pub fn progress(&self) -> ProgressMode {
         self.inner.progress
     }

@@ -258,10 +258,13 @@ impl Error {
             Self::Config { hint, .. } | Self::OtherKind { hint, .. } => hint,
             Self::Submit(error) => return error.hint(),
             Self::Job(error) => return error.hint(),
-            Self::StillRunning { known, .. } if known.doubt.is_some() => {
-                "wait again: a job that no source knows is given up after some minutes"
-            }
-            Self::StillRunning { .. } => "wait again, or end it with cancel()",
+            Self::StillRunning { known, .. } => match known.advice() {
+                Some(advice) => return Some(format!("{advice}; or wait again")),
+                None if known.doubt.is_some() => {
+                    "wait again: a job that no source knows is given up after some minutes"
+                }
+                None => "wait again, or end it with cancel()",
+            },
             Self::Unclear { .. } => "ask again once that source answers",
             Self::NoSuchJob { .. } => {
                 "Slurm forgets jobs; the submission's id (YYYYmmdd_HHMMSS_xxxxxxxx) works as long as its directory exists"

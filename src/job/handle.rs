@@ -7,6 +7,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::{JobId, PreId};
 
+use crate::cluster::Cluster;
+use crate::progress::{self, About};
+
 /// What another process needs to [attach](crate::Cluster::attach) to a job.
 ///
 /// It can be serialized; it holds no secret and no value.
@@ -96,5 +99,18 @@ impl FromStr for JobRef {
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(text.into())
+    }
+}
+
+impl JobHandle {
+    /// Returns what a person is told of the job.
+    pub(crate) fn about(&self, cluster: &Cluster) -> About {
+        About {
+            name: progress::short_name(&self.task),
+            jobs: vec![self.job_id],
+            place: cluster.backend().place(),
+            dir: Some(self.dir.clone()),
+            is_job: true,
+        }
     }
 }

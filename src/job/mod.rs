@@ -14,12 +14,14 @@ use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome, RunReport};
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Cancelled};
+use crate::backend::{Asked, Cancelled, since_epoch};
 use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::explain::Explanation;
-use crate::poll::{JobWatch, Subject, Verdict};
+use crate::model::Status;
+use crate::poll::{End, JobWatch, Subject, Verdict};
+use crate::progress::{self, Reporter, Tale, View};
 use crate::workflow;
 
 pub use handle::{JobHandle, JobRef};
@@ -37,6 +39,8 @@ pub struct Job<T> {
     watch: Arc<JobWatch>,
     /// That the callbacks know of its end.
     told: Once,
+    /// What a person was told of the waits for it.
+    tale: Tale,
 }
 
 impl<T> fmt::Debug for Job<T> {
@@ -55,7 +59,15 @@ impl<T> Job<T> {
         let explanation = explanation.map_or_else(OnceCell::new, OnceCell::with_value);
         let result = JobDir::at(&handle.dir).result();
         let watch = Arc::new(JobWatch::new(handle.job_id, result));
-        Self { cluster, handle, decode, explanation, watch, told: Once::new() }
+        Self {
+            cluster,
+            handle,
+            decode,
+            explanation,
+            watch,
+            told: Once::new(),
+            tale: Tale::default(),
+        }
     }
 
     /// Returns the job's id.
@@ -88,18 +100,30 @@ impl<T> Job<T> {
     /// If the backend cannot be asked. [`Error::NoSuchJob`] if every source has answered and none knows the job,
     /// [`Error::Unclear`] if one that may know it did not answer.
     pub fn state(&self) -> Result<JobState> {
+        self.status().map(|status| status.state)
+    }
+
+    /// Returns what is known of the job as of now: its state, why it waits and what that means, where it runs and
+    /// since when, when it is expected to start. It costs as much as [`state`](Self::state).
+    ///
+    /// # Errors
+    /// As [`state`](Self::state).
+    pub fn status(&self) -> Result<Status> {
         self.check_is_real()?;
         if let Some(verdict) = self.watch.verdict() {
-            return verdict.map(conclude::state_of);
+            return verdict.map(status_of);
         }
         let backend = self.cluster.backend();
         if let Some(bytes) = backend.host().read(&self.dir().result(), 0)? {
-            return Ok(conclude::state_of(&Verdict::Outcome(Arc::new(bytes))));
+            return Ok(status_of(&Verdict::Outcome(Arc::new(bytes))));
         }
         let id = self.id();
         let mut survey = backend.survey(&[Asked::job(id)])?;
         match survey.seen.remove(&id) {
-            Some(sighting) => Ok(sighting.state),
+            Some(sighting) => {
+                let jobs_ahead = survey.ahead.get(&id).map(|ahead| ahead.waiting);
+                Ok(Status { jobs_ahead, ..sighting.status() })
+            }
             None => Err(survey.testimony.absence_of(id)),
         }
     }
@@ -224,17 +248,35 @@ impl<T> Job<T> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let poller = self.cluster.poller();
         let _watch = poller.watch(self.watch.clone())?;
-        let waited = limit.unwrap_or_default();
-        let verdict = poller.wait(deadline, || self.watch.verdict()).unwrap_or_else(|| {
-            let known = Box::new(self.watch.last_known());
-            Err(Error::StillRunning { id: self.id(), waited, known })
-        });
+        let about = self.handle.about(&self.cluster);
+        let mut reporter = Reporter::new(self.cluster.progress(), about, &self.tale);
+        let verdict = loop {
+            let until = progress::earlier(deadline, reporter.next());
+            if let Some(verdict) = poller.wait(until, || self.watch.verdict()) {
+                reporter.end(|| self.view());
+                break verdict;
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                // Whoever waits in portions wants no line for each.
+                reporter.pause(|| self.view());
+                let waited = limit.unwrap_or_default();
+                let known = Box::new(self.watch.last_known());
+                break Err(Error::StillRunning { id: self.id(), waited, known });
+            }
+            reporter.tick(|| self.view());
+        };
+        drop(reporter);
         if let Ok(verdict) = &verdict {
             let ended =
                 || self.cluster.callbacks().on_ended(&self.handle, || conclude::state_of(verdict));
             self.told.call_once(ended);
         }
         verdict
+    }
+
+    fn view(&self) -> View {
+        let (progress, statuses) = (self.watch.progress(), self.watch.statuses());
+        View { progress, statuses, silences: self.cluster.poller().silences() }
     }
 
     fn value_of(&self, verdict: &Verdict) -> Result<T> {
@@ -256,6 +298,20 @@ impl<T> Job<T> {
                 (self.decode)(&value).map_err(|error| conclude::undecodable(self, &error).into())
             }
         }
+    }
+}
+
+/// Returns what is known of a job that has ended.
+fn status_of(verdict: &Verdict) -> Status {
+    let state = conclude::state_of(verdict);
+    match verdict {
+        Verdict::Ended(End::Seen(sighting)) => Status { state, ..sighting.status() },
+        Verdict::Outcome(bytes) => {
+            let run = Outcome::from_bytes(bytes).ok().map(|(outcome, _)| outcome.run);
+            let started = run.as_ref().and_then(|run| since_epoch(run.started_at / 1_000_000));
+            Status { node: run.map(|run| run.node), started, ..Status::of(state) }
+        }
+        _ => Status::of(state),
     }
 }
 

@@ -103,7 +103,6 @@ impl Fate {
 
     /// Returns what is known of a job that is still waited for.
     pub(crate) fn last_known(&self) -> LastKnown {
-        let last = self.last.as_ref();
         let doubt = match (&self.silence, &self.absent) {
             (Some((since, why)), _) => {
                 Some(format!("for {} s nothing has answered: {why}", since.elapsed().as_secs()))
@@ -112,9 +111,7 @@ impl Fate {
             (None, None) => None,
         };
         LastKnown {
-            state: last.map(|seen| seen.state.clone()),
-            reason: last.and_then(|seen| seen.reason.clone()),
-            node: last.and_then(|seen| seen.nodes.clone()),
+            status: self.last.as_ref().map(Sighting::status),
             seen: self.seen_at.map(|at| at.elapsed()),
             doubt,
         }
@@ -231,19 +228,22 @@ mod tests {
         let held =
             Sighting { reason: Some("JobHeldUser".to_owned()), ..Sighting::of(JobState::Pending) };
         fate.take_in(Some(&held), &not_listed());
-        assert_eq!(fate.last_known().to_string(), "it has not started: PENDING (JobHeldUser)");
+        assert_eq!(
+            fate.last_known().to_string(),
+            "it is pending: JobHeldUser: it was submitted or put on hold"
+        );
         let running = Sighting { nodes: Some("n1".to_owned()), ..Sighting::of(JobState::Running) };
         fate.take_in(Some(&running), &not_listed());
-        assert_eq!(fate.last_known().to_string(), "it is RUNNING on n1");
+        assert_eq!(fate.last_known().to_string(), "it is running on n1");
         fate.take_in(None, &not_listed().with("sacct", Said::Failed("refused".to_owned())));
         assert_eq!(
             fate.last_known().to_string(),
-            "squeue does not list it; sacct failed: refused; 0 s ago it was RUNNING on n1"
+            "squeue does not list it; sacct failed: refused; 0s ago it was running on n1"
         );
         fate.unanswered("squeue failed: timed out");
         assert_eq!(
             fate.last_known().to_string(),
-            "for 0 s nothing has answered: squeue failed: timed out; 0 s ago it was RUNNING on n1"
+            "for 0 s nothing has answered: squeue failed: timed out; 0s ago it was running on n1"
         );
     }
 

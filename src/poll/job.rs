@@ -15,6 +15,7 @@ use crate::backend::{Asked, Cadence, Survey};
 use crate::conclude;
 use crate::error::{Error, HostError, LastKnown};
 use crate::host::{Found, Look};
+use crate::model::Status;
 
 /// How a job ended, before anybody has looked into it.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub(crate) struct JobWatch {
 struct Notes {
     fate: Fate,
     unreadable: Option<String>,
+    /// How many jobs start before it.
+    ahead: Option<u64>,
 }
 
 impl JobWatch {
@@ -62,7 +65,15 @@ impl JobWatch {
 
     /// Returns what is known of the job while it is waited for.
     pub(crate) fn last_known(&self) -> LastKnown {
-        self.notes().fate.last_known()
+        LastKnown { status: self.status(), ..self.notes().fate.last_known() }
+    }
+
+    /// Returns what was seen last, if anything was.
+    fn status(&self) -> Option<Status> {
+        let notes = self.notes();
+        let status = notes.fate.last()?.status();
+        let jobs_ahead = notes.ahead.filter(|_| status.state.is_pending());
+        Some(Status { jobs_ahead, ..status })
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -99,6 +110,11 @@ impl Subject for JobWatch {
         progress
     }
 
+    fn statuses(&self) -> Vec<(Status, usize)> {
+        let open = self.status().filter(|_| !self.is_settled());
+        open.map(|status| (status, 1)).into_iter().collect()
+    }
+
     fn jobs(&self, asked: &mut Vec<Asked>) {
         asked.push(Asked::job(self.job));
     }
@@ -130,7 +146,9 @@ impl Subject for JobWatch {
     }
 
     fn seen(&self, survey: &Survey) -> bool {
-        self.notes().fate.take_in(survey.seen.get(&self.job), &survey.testimony)
+        let mut notes = self.notes();
+        notes.ahead = survey.ahead.get(&self.job).map(|ahead| ahead.waiting);
+        notes.fate.take_in(survey.seen.get(&self.job), &survey.testimony)
     }
 
     fn unanswered(&self, why: &str) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+use super::silence::Source;
 use super::{Obstacle, Shared, Subject};
 use crate::error::HostError;
 use crate::host::{Found, Look};
@@ -27,12 +28,16 @@ impl Shared {
         }
         let host = self.backend.host();
         let found = match host.look(&looks, LARGE) {
-            Ok(found) => found,
+            Ok(found) => {
+                self.silences.note(Source::Files, None);
+                found
+            }
             Err(error) => {
                 if let Some(obstacle) = Obstacle::of(&error) {
                     return Err(obstacle);
                 }
                 log::warn!("will look again: {error}");
+                self.silences.note(Source::Files, Some(error.to_string()));
                 return Ok((0..open.len()).collect());
             }
         };

@@ -15,6 +15,7 @@ mod look;
 mod obstacle;
 mod pace;
 mod room;
+mod silence;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -29,12 +30,15 @@ use crate::array::Progress;
 use crate::backend::{Asked, Backend, Cadence, Survey};
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
+use crate::model::Status;
 
 pub(crate) use fate::{End, Fate};
 pub(crate) use job::{JobWatch, Verdict};
 pub(crate) use obstacle::Obstacle;
 use pace::Pace;
 use room::Room;
+pub(crate) use silence::Silence;
+use silence::{Silences, Source};
 
 /// Something that is waited for.
 pub(crate) trait Subject: fmt::Debug + Send + Sync {
@@ -43,6 +47,9 @@ pub(crate) trait Subject: fmt::Debug + Send + Sync {
 
     /// Returns how far it has come, as far as is known.
     fn progress(&self) -> Progress;
+
+    /// Returns what is known of what has not ended: each status, with how many are in it.
+    fn statuses(&self) -> Vec<(Status, usize)>;
 
     /// Adds what the backend has to be asked about.
     fn jobs(&self, asked: &mut Vec<Asked>);
@@ -76,6 +83,7 @@ pub(crate) struct Poller {
 struct Shared {
     backend: Arc<dyn Backend>,
     room: Room,
+    silences: Silences,
     board: Mutex<Board>,
     changed: Condvar,
     /// The large files that one of the threads reads.
@@ -113,13 +121,19 @@ impl Poller {
     pub(crate) fn new(backend: Arc<dyn Backend>, workflows: Vec<JobId>) -> Self {
         let room = Room::beside(workflows);
         let (board, changed, reading) = (Mutex::default(), Condvar::new(), Mutex::default());
-        let shared = Shared { backend, room, board, changed, reading };
+        let silences = Silences::default();
+        let shared = Shared { backend, room, silences, board, changed, reading };
         Self { shared: Arc::new(shared) }
     }
 
     /// Returns whether both are of one cluster.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Returns the sources that do not answer.
+    pub(crate) fn silences(&self) -> Vec<Silence> {
+        self.shared.silences.get()
     }
 
     /// Begins to look at `subject`.
@@ -262,14 +276,17 @@ impl Shared {
                     return Err(obstacle);
                 }
                 log::warn!("will ask again: {error}");
+                self.silences.note(Source::Queue, Some(silence::words(&error)));
                 let why = error.to_string();
                 open.iter().for_each(|subject| subject.unanswered(&why));
                 return Ok(());
             }
         };
+        self.silences.note(Source::Queue, None);
         if let Some(words) = survey.testimony.failure() {
             log::warn!("will ask again: {words}");
         }
+        self.silences.note(Source::Accounting, survey.testimony.failure().map(str::to_owned));
         let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);
         // The result of a job that has ended was there before its end could be seen. That of an
         // element is found by one look and read by the next.

@@ -17,6 +17,7 @@ use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{Error, Result, SubmitError};
 use crate::explain::{ExplainedArray, Explanation, explained};
+use crate::interrupt::Submitting;
 use crate::job::{Job, JobHandle};
 use crate::script::Script;
 use crate::workflow;
@@ -262,6 +263,7 @@ pub(crate) fn submit_all<R>(
     batch: Vec<Prepared>,
     decode: fn(&[u8]) -> Result<R, CodecError>,
 ) -> Vec<Result<Job<R>>> {
+    let mut submitting = Submitting::begin();
     let files: Vec<Result<Files<'_>>> = batch
         .iter()
         .map(|prepared| {
@@ -277,14 +279,15 @@ pub(crate) fn submit_all<R>(
     let mut ids = cluster.backend().submit(&submissions).into_iter();
     drop(submissions);
     let files: Vec<Result<()>> = files.into_iter().map(|files| files.map(drop)).collect();
-    let job = |(prepared, files): (Prepared, Result<()>)| {
+    let mut job = |(prepared, files): (Prepared, Result<()>)| {
         files?;
         let id = ids.next().ok_or_else(unanswered)??;
         let handle = prepared.handle(id);
+        submitting.submitted(|| handle.about(cluster));
         cluster.callbacks().on_submitted(&handle, &prepared.explanation);
         Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
     };
-    batch.into_iter().zip(files).map(job).collect()
+    batch.into_iter().zip(files).map(&mut job).collect()
 }
 
 pub(crate) fn unanswered() -> SubmitError {

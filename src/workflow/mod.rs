@@ -29,6 +29,7 @@ use slurm_core::outcome::{Failure, FailureKind};
 use crate::cluster::{Cluster, ClusterBuilder, Submitter};
 use crate::error::{Error, Result};
 use crate::graph;
+use crate::progress::ProgressMode;
 
 pub(crate) use array::submit_array;
 pub(crate) use cancel::{cancel_children, children_of, is_plain};
@@ -202,7 +203,9 @@ impl Settings {
         let mut builder = Cluster::builder()
             .backend(self.backend.parse()?)
             .job_base_dir(&self.job_base_dir)
-            .environment(self.environment()?);
+            .environment(self.environment()?)
+            // A log that stays empty for hours looks like a job that hangs.
+            .progress(ProgressMode::of_variable()?.unwrap_or(ProgressMode::Log));
         if let Some((cpus, gpus)) = self.local {
             builder = builder.local_cpus(cpus).local_gpus(gpus);
         }

@@ -39,6 +39,7 @@ mod submission;
 mod survival;
 mod take_over;
 mod tasks;
+mod waiting;
 mod words;
 mod workflow;
 mod workflow_arrays;
@@ -90,6 +91,7 @@ fn main() {
     trials.extend(survival::trials());
     trials.extend(graph::trials());
     trials.extend(progress::trials());
+    trials.extend(waiting::trials());
     if common::cluster_is_missing() {
         eprintln!(
             "no cluster is up, so tests named `slurm::…` and `ssh::…` are ignored: eval \"$(tests/cluster/up)\""

@@ -4,20 +4,24 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use libtest_mimic::Trial;
-use slurm::{BackendKind, ClusterBuilder, JobArray};
+use slurm::{BackendKind, Cluster, ClusterBuilder, Error, JobArray};
 
 use crate::common::{PATIENCE, Site, on};
 use crate::roles;
-use crate::tasks::{square, wait_for};
+use crate::tasks::{nap, square, wait_for};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let local = |name, body| on(BackendKind::Local, name, body);
     vec![
-        local("every_wait_for_an_array_shows_a_bar", a_bar),
-        local("without_a_terminal_progress_is_lines", lines),
-        local("progress_that_is_off_is_silent", silence),
+        local("waiting::every_wait_for_an_array_shows_a_bar", a_bar),
+        local("waiting::without_a_terminal_progress_is_lines", lines),
+        local("waiting::progress_that_is_off_is_silent", silence),
+        local("waiting::a_wait_for_one_job_tells_where_it_is_and_runs", one_job),
+        local("waiting::a_job_behind_others_is_told_to_be", behind_others),
+        local("waiting::a_bar_is_drawn_however_soon_items_end", soon),
     ]
 }
 
@@ -30,6 +34,11 @@ pub(crate) fn play(argument: &str) {
     // Several of these wait at the same time.
     let builder = ClusterBuilder::from_env().unwrap().local_cpus(9);
     let cluster = builder.progress(mode.parse().unwrap()).build().unwrap();
+    match way {
+        "job" | "portions" | "behind" => return play_jobs(way, go, &cluster),
+        "soon-results" | "soon-stream" => return play_soon(way, &cluster),
+        _ => {}
+    }
     // This one is there already.
     let program = std::env::current_exe().unwrap();
     let array = wait_for::map([program.as_path(), Path::new(go)]).submit(&cluster).unwrap();
@@ -43,6 +52,33 @@ pub(crate) fn play(argument: &str) {
         }
     };
     println!("{} have ended", wait(&array));
+}
+
+fn play_jobs(way: &str, go: &str, cluster: &Cluster) {
+    let job = || wait_for::job(Path::new(go)).cpus_per_task(9).submit(cluster).unwrap();
+    let (first, second) = (job(), job());
+    let value = match way {
+        "job" => first.result().unwrap(),
+        "behind" => second.result().unwrap(),
+        _ => loop {
+            match first.result_within(Duration::from_millis(300)) {
+                Err(Error::StillRunning { .. }) => {}
+                other => break other.unwrap(),
+            }
+        },
+    };
+    assert!(value && second.result().unwrap());
+    println!("they have ended");
+}
+
+fn play_soon(way: &str, cluster: &Cluster) {
+    // Each of them ends less than a tick after the one before, for longer than a bar waits.
+    let array = nap::map(std::iter::repeat_n(20, 300)).chunk(300).submit(cluster).unwrap();
+    let count = match way {
+        "soon-results" => array.results().unwrap().len(),
+        _ => array.stream().unwrap().count(),
+    };
+    println!("{count} have ended");
 }
 
 /// A process that plays the role, and what it has written so far.
@@ -139,6 +175,53 @@ fn lines(site: &Site) {
         waiting.until(begun);
         let text = waiting.end();
         assert!(text.contains(all) && !text.contains('\r'), "{way}: {text:?}");
+    }
+}
+
+fn one_job(site: &Site) {
+    for way in ["job", "portions"] {
+        let mut waiting = Waiting::begin(site, way, "auto", false);
+        waiting.until("wait_for: running on ");
+        let text = waiting.end();
+        let submitted = format!(
+            "wait_for: job {} on local, in {}",
+            first_id(&text),
+            site.base.path().display()
+        );
+        assert!(text.starts_with(&submitted), "{way}: {text:?}");
+        assert!(
+            text.contains(", limit 5m\n") && text.contains("wait_for: ended after "),
+            "{way}: {text:?}"
+        );
+        let mut waiting = Waiting::begin(site, way, "bar", true);
+        waiting.until("wait_for, job ");
+        waiting.until(": running on ");
+        let text = waiting.end();
+        assert!(
+            text.contains(" on local, in ") && !text.contains("ended after"),
+            "{way}: {text:?}"
+        );
+    }
+}
+
+/// The first number that a text names.
+fn first_id(text: &str) -> &str {
+    let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
+    &digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())]
+}
+
+fn behind_others(site: &Site) {
+    let mut waiting = Waiting::begin(site, "behind", "plain", false);
+    waiting.until("wait_for: pending: Resources: it waits for enough free CPUs, memory or GPUs\n");
+    waiting.end();
+}
+
+fn soon(site: &Site) {
+    for way in ["soon-results", "soon-stream"] {
+        let text = Waiting::begin(site, way, "bar", true).end();
+        let is_half = |part: &str| (1..300).any(|n| part.ends_with(&format!(" {n}")));
+        let drawn = text.split("/300").filter(|part| is_half(part)).count();
+        assert!(drawn > 3, "{way}: drawn {drawn} times: {text:?}");
     }
 }
 

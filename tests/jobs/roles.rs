@@ -101,6 +101,12 @@ pub(crate) fn play() {
             println!("{:?}", add::job(20, 22).submit(&cluster).and_then(|job| job.result()));
         }
         "exit" => println!("{:?}", exit_with::job(9).submit(&cluster).and_then(|job| job.result())),
+        "wait-a-while" => {
+            // The job ends without a result, so it is the queue that has to tell.
+            let job = exit_with::job(9).submit(&cluster).unwrap();
+            let waited = job.result_within(std::time::Duration::from_secs(8));
+            println!("{:?}", waited.map_err(|error| error.to_string()));
+        }
         "hundred" => {
             let jobs: Vec<Job<i64>> =
                 (0..100).map(|n| add::job(n, 0).submit(&cluster).unwrap()).collect();

@@ -287,3 +287,8 @@ pub(crate) fn fail_or_wait(n: i64, gate: PathBuf) -> Result<i64, String> {
     }
     Ok(n)
 }
+
+#[slurm::task(time = "5:00")]
+pub(crate) fn nap(milliseconds: u64) {
+    std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+}

@@ -21,6 +21,7 @@ use slurm_core::state::JobState;
 
 use super::ArrayHandle;
 use crate::backend::{Asked, Sighting};
+use crate::model::Status;
 use crate::poll::End;
 
 pub(super) use attempt::{Attempt, Element, ranges};
@@ -64,6 +65,8 @@ pub(super) struct State {
     notes: BTreeMap<String, bool>,
     succeeded: usize,
     failed: usize,
+    /// How many jobs start before the first element that waits.
+    pub(super) ahead: Option<u64>,
 }
 
 /// What is known of an item.
@@ -88,7 +91,17 @@ impl State {
         let slots = vec![Slot::Open; items as usize];
         let (attempts, ended) = (Vec::new(), Vec::new());
         let (cancelled, notes) = (Vec::new(), BTreeMap::new());
-        Self { signature, attempts, slots, ended, cancelled, notes, succeeded: 0, failed: 0 }
+        Self {
+            signature,
+            attempts,
+            slots,
+            ended,
+            cancelled,
+            notes,
+            succeeded: 0,
+            failed: 0,
+            ahead: None,
+        }
     }
 
     /// Takes in a segment in two parts, as of each attempt of two; for the fuzz targets.
@@ -217,6 +230,29 @@ impl State {
         };
         let (items, succeeded, failed) = (self.slots.len(), self.succeeded, self.failed);
         Progress { items, succeeded, failed, running: elements.filter(runs).count() }
+    }
+
+    /// Returns what is known of the elements that have not ended: each status, with how many are in it. Of those
+    /// that run, the nodes and times differ, so they are left out.
+    pub(super) fn statuses(&self) -> Vec<(Status, usize)> {
+        let mut groups: Vec<(&Sighting, usize)> = Vec::new();
+        let elements = self.attempts.iter().flat_map(|attempt| &attempt.elements);
+        let open = elements.filter(|element| element.open > 0 && !element.fate.has_ended());
+        for seen in open.filter_map(|element| element.fate.last()) {
+            let is_it = |(known, _): &&mut (&Sighting, usize)| {
+                (&known.state, &known.reason) == (&seen.state, &seen.reason)
+            };
+            match groups.iter_mut().find(is_it) {
+                Some((_, count)) => *count += 1,
+                None => groups.push((seen, 1)),
+            }
+        }
+        let alike = |(seen, count): (&Sighting, usize)| {
+            let jobs_ahead = self.ahead.filter(|_| seen.state.is_pending());
+            let status = Status { node: None, started: None, jobs_ahead, ..seen.status() };
+            (status, count)
+        };
+        groups.into_iter().map(alike).collect()
     }
 
     /// Returns the state of the element that has an item, as it was seen last.

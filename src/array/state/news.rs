@@ -107,8 +107,11 @@ impl State {
     /// Takes in what the backend says of the elements.
     pub(in crate::array) fn seen(&mut self, survey: &Survey) -> bool {
         let mut news = false;
+        self.ahead = None;
         for attempt in self.attempts.iter_mut().filter(|attempt| attempt.open > 0) {
             for part in &attempt.parts {
+                let ahead = survey.ahead.get(&part.job).map(|ahead| ahead.waiting);
+                self.ahead = self.ahead.into_iter().chain(ahead).min();
                 // What is said of the array as a whole holds for elements without a line of their own.
                 let of_array = survey.seen.get(&part.job);
                 let mut seen: Vec<Option<&Sighting>> = vec![of_array; part.elements as usize];

@@ -1,0 +1,139 @@
+//! What Ctrl-C says.
+//!
+//! A program under `#[slurm::main]` that is interrupted while it waits tells what goes on and how to find it
+//! again, and then ends as it would have: by SIGINT. While a submission is under way the end is put off until
+//! that is over, because a job without its directory, or the other way round, is of no use to anybody.
+//!
+//! A program that handles SIGINT itself, or ignores it, keeps doing so: the handler is installed when the program
+//! first submits or waits, and only where the signal still has its default action. Whoever wants to handle it has
+//! to say so before. After that it belongs to this module for good, because the default action cannot be put
+//! back without `unsafe`: a signal outside of any wait ends the process at once, as the default does.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
+
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+use crate::progress::{self, About};
+
+/// Whether the program has asked for it.
+static ALLOWED: AtomicBool = AtomicBool::new(false);
+
+static SUBMISSIONS: Mutex<Submissions> = Mutex::new(Submissions { open: 0, interrupted: false });
+
+#[derive(Debug)]
+struct Submissions {
+    /// How many are under way.
+    open: usize,
+    /// Whether the process has to end when they are over.
+    interrupted: bool,
+}
+
+/// Says that the program's main function is ours, so that we may speak and take signals.
+pub(crate) fn allow() {
+    ALLOWED.store(true, Ordering::Relaxed);
+}
+
+/// Takes SIGINT from now on, if the program lets us.
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    if ALLOWED.load(Ordering::Relaxed) {
+        ONCE.call_once(|| {
+            if has_default_action()
+                && let Ok(mut signals) = Signals::new([SIGINT])
+            {
+                let listen = move || signals.forever().for_each(|_| interrupted());
+                // Without a thread nobody would take the signal; without us it would end the process.
+                if thread::Builder::new().name("slurm-sigint".to_owned()).spawn(listen).is_err() {
+                    log::warn!("there is no thread to take SIGINT");
+                }
+            }
+        });
+    }
+}
+
+/// Whether SIGINT is neither handled nor ignored, as far as the system tells.
+fn has_default_action() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
+    let mask = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(line.trim(), 16).ok()
+    };
+    let bit = 1_u64 << (SIGINT - 1);
+    [mask("SigCgt:"), mask("SigIgn:")].iter().all(|mask| mask.is_some_and(|mask| mask & bit == 0))
+}
+
+fn submissions() -> MutexGuard<'static, Submissions> {
+    SUBMISSIONS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The process is not interrupted while one of these is there.
+#[derive(Debug)]
+pub(crate) struct Submitting(Vec<About>);
+
+impl Submitting {
+    pub(crate) fn begin() -> Self {
+        listen();
+        submissions().open += 1;
+        Self(Vec::new())
+    }
+
+    /// Notes what was submitted, for the last words.
+    pub(crate) fn submitted(&mut self, about: impl FnOnce() -> About) {
+        if submissions().interrupted {
+            self.0.push(about());
+        }
+    }
+}
+
+impl Drop for Submitting {
+    fn drop(&mut self) {
+        let mut submissions = submissions();
+        submissions.open -= 1;
+        if submissions.interrupted && submissions.open == 0 {
+            drop(submissions);
+            end(std::mem::take(&mut self.0));
+        }
+    }
+}
+
+fn interrupted() {
+    let mut submissions = submissions();
+    let is_first = !std::mem::replace(&mut submissions.interrupted, true);
+    if submissions.open > 0 && is_first {
+        say("a submission is under way; the program ends when it is over (Ctrl-C again: at once)");
+        return;
+    }
+    drop(submissions);
+    end(Vec::new());
+}
+
+/// Says what goes on, and ends the process.
+fn end(submitted: Vec<About>) {
+    /// Of more, the rest is counted.
+    const NAMED: usize = 5;
+
+    let mut all: Vec<About> =
+        progress::interrupted().iter().map(|about| About::clone(about)).collect();
+    all.extend(submitted);
+    all.dedup();
+    if !all.is_empty() {
+        say("");
+    }
+    for about in all.iter().take(NAMED) {
+        say(&format!("{about}: {}", about.goes_on()));
+    }
+    if all.len() > NAMED {
+        say(&format!("and {} more", all.len() - NAMED));
+    }
+    // This never returns for a signal whose default is to end the process.
+    let _ = emulate_default_handler(SIGINT);
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,9 @@
+//! Plain data that several layers name.
+
+mod reason;
+mod span;
+mod status;
+
+pub use reason::Reason;
+pub(crate) use span::Span;
+pub use status::Status;

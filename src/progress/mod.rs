@@ -1,0 +1,131 @@
+//! Telling a person what the program waits for.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `view` | what there is to tell |
+//! | `reporter` | when it is told, and how |
+//! | `stage` | which of several waits has the terminal |
+
+mod reporter;
+mod stage;
+mod view;
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::str::FromStr;
+use std::time::Instant;
+
+use crate::error::Error;
+
+pub(crate) use reporter::{Reporter, Tale};
+pub(crate) use stage::interrupted;
+pub(crate) use view::{About, View};
+
+/// Whether a wait that lasts longer than a few seconds tells on standard error what it is for: what was submitted
+/// and where, why it does not run yet and what can be done about that, where it runs, how far an array has come,
+/// and which source does not answer.
+///
+/// The library itself is silent. A program that opens its cluster through
+/// [`ClusterArgs`](crate::ClusterArgs) or `#[slurm::main]` has `--progress`, which is `auto`
+/// unless the variable `SLURM_SDK_PROGRESS` says otherwise; [`Cluster::from_env`](crate::Cluster::from_env) heeds the
+/// variable too, and is silent without it. In the job of a workflow it is `log`, or what the variable says there.
+///
+/// Of several threads that wait, the first to wait long enough tells, and counts the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProgressMode {
+    /// A bar on a terminal, lines elsewhere.
+    Auto,
+    /// A bar that is redrawn.
+    Bar,
+    /// Lines: the first after three seconds, then at growing intervals of up to five minutes, when something
+    /// changes, and at the end.
+    Plain,
+    /// Lines for a log: the first after a minute, then at growing intervals of up to an hour.
+    Log,
+    /// Nothing.
+    #[default]
+    Off,
+}
+
+impl ProgressMode {
+    /// Every mode.
+    pub const ALL: &'static [Self] = &[Self::Auto, Self::Bar, Self::Plain, Self::Log, Self::Off];
+
+    /// Returns whether what takes long is shown as a bar.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn is_a_bar(self) -> bool {
+        self.resolved() == Self::Bar
+    }
+
+    /// Returns what it comes to on this standard error.
+    fn resolved(self) -> Self {
+        match self {
+            Self::Auto if std::io::stderr().is_terminal() => Self::Bar,
+            Self::Auto => Self::Plain,
+            mode => mode,
+        }
+    }
+
+    /// Returns what `SLURM_SDK_PROGRESS` says, if it is set.
+    pub(crate) fn of_variable() -> Result<Option<Self>, Error> {
+        let Ok(name) = std::env::var("SLURM_SDK_PROGRESS") else { return Ok(None) };
+        name.parse().map(Some).map_err(|_| Error::Config {
+            message: format!("SLURM_SDK_PROGRESS is `{name}`, which is no way to show progress"),
+            hint: "set it to `auto`, `bar`, `plain`, `log` or `off`, or unset it".to_owned(),
+        })
+    }
+
+    /// Returns the name, as on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Bar => "bar",
+            Self::Plain => "plain",
+            Self::Log => "log",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl fmt::Display for ProgressMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ProgressMode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let known = Self::ALL.iter().find(|mode| mode.as_str() == text);
+        known.copied().ok_or_else(|| Error::Config {
+            message: format!("`{text}` is no way to show progress"),
+            hint: "choose `auto`, `bar`, `plain`, `log` or `off`".to_owned(),
+        })
+    }
+}
+
+/// Returns the earlier of two moments, if there is one.
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+/// Returns the name of a task as a person calls it.
+pub(crate) fn short_name(task: &str) -> String {
+    task.rsplit("::").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_read_by_its_name() {
+        for mode in ProgressMode::ALL {
+            assert_eq!(mode.to_string().parse::<ProgressMode>().unwrap(), *mode);
+        }
+        let error = "none".parse::<ProgressMode>().unwrap_err();
+        assert!(error.hint().unwrap().contains("`off`"));
+    }
+}

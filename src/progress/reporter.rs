@@ -1,0 +1,238 @@
+//! Telling what one wait is for.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::ProgressMode;
+use super::stage::Waiting;
+use super::view::{About, View};
+use crate::interrupt;
+use crate::model::Span;
+
+/// A wait that is over sooner needs no bar.
+const BAR_AFTER: Duration = Duration::from_millis(500);
+/// A wait that is over sooner needs no words.
+const WORDS_AFTER: Duration = Duration::from_secs(3);
+/// Between two pictures of the bar.
+const TICK: Duration = Duration::from_millis(200);
+/// How often lines look whether there is something to tell.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between a line and one that tells of a change.
+const AFTER_CHANGE: Duration = Duration::from_secs(5);
+
+/// What has been told of a wait so far. Waits in portions for the same job share it, so that they add up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tale(Arc<Mutex<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    /// When the first of the waits began.
+    began: Option<Instant>,
+    /// Whether the submission was told.
+    submission: bool,
+    /// When the last line was written, and how long until the next one without a change.
+    line: Option<(Instant, Duration)>,
+    /// What the last line was about.
+    key: String,
+    /// The obstacles and silences that were told on the terminal.
+    news: Vec<String>,
+}
+
+/// Tells what one wait is for, if it may.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    mode: ProgressMode,
+    about: Arc<About>,
+    tale: Tale,
+    waiting: Waiting,
+    due: Instant,
+    bar: Option<ProgressBar>,
+    /// Whether there was a bar.
+    was_shown: bool,
+}
+
+impl Tale {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reporter {
+    pub(crate) fn new(mode: ProgressMode, about: About, tale: &Tale) -> Self {
+        interrupt::listen();
+        let about = Arc::new(about);
+        let now = Instant::now();
+        tale.told().began.get_or_insert(now);
+        let waiting = Waiting::begin(Arc::clone(&about));
+        let mode = mode.resolved();
+        let tale = tale.clone();
+        Self { mode, about, tale, waiting, due: now, bar: None, was_shown: false }
+    }
+
+    /// Returns when to show something next.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        (self.mode != ProgressMode::Off).then_some(self.due)
+    }
+
+    /// Shows something if it is time.
+    pub(crate) fn tick(&mut self, view: impl FnOnce() -> View) {
+        let now = Instant::now();
+        if self.mode == ProgressMode::Off || now < self.due {
+            return;
+        }
+        let is_bar = self.mode == ProgressMode::Bar;
+        self.due = now + if is_bar { TICK } else { LOOK };
+        let waited = self.waited();
+        let patience = if is_bar && !self.about.is_job { BAR_AFTER } else { self.patience() };
+        if waited < patience {
+            return;
+        }
+        let Some(others) = self.waiting.enter() else { return };
+        if is_bar {
+            self.draw(&view(), others);
+        } else {
+            self.line_if_due(view, others);
+        }
+    }
+
+    /// Leaves the terminal to the program before it waits on: the bar goes until it is shown again. A line that
+    /// is due is written, however short each of the waits is.
+    pub(crate) fn pause(&mut self, view: impl FnOnce() -> View) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+            // It is back as soon as there is a wait again.
+            self.due = Instant::now();
+        } else if self.mode != ProgressMode::Bar {
+            self.tick(view);
+        }
+        self.waiting.leave();
+    }
+
+    /// Shows the end, if anything was shown before.
+    pub(crate) fn end(&mut self, view: impl FnOnce() -> View) {
+        if self.was_shown {
+            self.was_shown = false;
+            if self.about.is_job {
+                self.bar.take().iter().for_each(ProgressBar::finish_and_clear);
+            } else if let Some(others) = self.waiting.enter() {
+                self.draw(&view(), others);
+                self.was_shown = false;
+                self.bar.take().iter().for_each(ProgressBar::abandon);
+            }
+        } else if self.mode != ProgressMode::Bar && self.tale.told().line.take().is_some() {
+            let waited = Span(self.waited());
+            let name = &self.about.name;
+            match self.about.is_job {
+                true => write_line(&format!("{name}: ended after {waited}")),
+                false => {
+                    write_line(&format!("{name}: {}, after {waited}", view().line(&self.about)))
+                }
+            }
+        }
+        self.waiting.leave();
+    }
+
+    fn waited(&self) -> Duration {
+        self.tale.told().began.map(|began| began.elapsed()).unwrap_or_default()
+    }
+
+    fn patience(&self) -> Duration {
+        if self.mode == ProgressMode::Log { Duration::from_secs(60) } else { WORDS_AFTER }
+    }
+
+    fn longest_silence(&self) -> Duration {
+        Duration::from_secs(if self.mode == ProgressMode::Log { 3600 } else { 300 })
+    }
+
+    fn draw(&mut self, view: &View, others: usize) {
+        let waited = self.waited();
+        let about = &self.about;
+        let new = || new_bar(about, view.progress.items as u64).with_elapsed(waited);
+        let bar = self.bar.get_or_insert_with(new);
+        self.waiting.draws(bar);
+        let mut message = match (about.is_job, view.waiting(about)) {
+            (true, waiting) => waiting.unwrap_or_else(|| "submitted".to_owned()),
+            (false, Some(waiting)) => format!("{}; {waiting}", view.counts()),
+            (false, None) => view.counts(),
+        };
+        if others > 0 {
+            message.push_str(&format!(" (and {others} more waits)"));
+        }
+        if waited >= WORDS_AFTER {
+            self.tale.told().tell_news(about, view, |line| bar.println(line));
+        }
+        bar.set_message(message);
+        bar.set_position(view.progress.ended() as u64);
+        bar.tick();
+        self.was_shown = true;
+    }
+
+    fn line_if_due(&mut self, view: impl FnOnce() -> View, others: usize) {
+        let (first, most) = (self.patience(), self.longest_silence());
+        let mut told = self.tale.told();
+        let last = told.line;
+        let since = last.map(|(at, _)| at.elapsed());
+        if since.is_some_and(|since| since < first.max(AFTER_CHANGE)) {
+            return;
+        }
+        let view = view();
+        let is_due = last.zip(since).is_none_or(|((_, interval), since)| since >= interval);
+        let key = view.key();
+        if !is_due && (self.mode == ProgressMode::Log || key == told.key) {
+            return;
+        }
+        told.tell_news(&self.about, &view, |line| write_line(&line));
+        let others = if others > 0 { format!(" (and {others} more waits)") } else { String::new() };
+        write_line(&format!("{}: {}{others}", self.about.name, view.line(&self.about)));
+        let interval = last.map_or(first.max(AFTER_CHANGE), |(_, interval)| interval * 2);
+        told.line = Some((Instant::now(), interval.min(most)));
+        told.key = key;
+    }
+}
+
+impl Told {
+    /// Tells what stays on the terminal: the submission, what can never start, and what does not answer.
+    fn tell_news(&mut self, about: &About, view: &View, mut tell: impl FnMut(String)) {
+        if !std::mem::replace(&mut self.submission, true) {
+            tell(about.to_string());
+        }
+        let obstacle = view.obstacle().map(|obstacle| (obstacle.clone(), obstacle));
+        // A silence is told once, and not again for each second that it lasts.
+        let silences =
+            view.silences.iter().map(|silence| (silence.words.clone(), silence.to_string()));
+        for (what, line) in obstacle.into_iter().chain(silences) {
+            if !self.news.contains(&what) {
+                tell(format!("{}: {line}", about.name));
+                self.news.push(what);
+            }
+        }
+        if view.silences.is_empty() && view.obstacle().is_none() {
+            self.news.clear();
+        }
+    }
+}
+
+/// Writes a line to standard error; without one there is nobody to tell.
+fn write_line(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn new_bar(about: &About, items: u64) -> ProgressBar {
+    let template = match about.is_job {
+        true => "{spinner} {prefix}, {elapsed}: {wide_msg}",
+        false => {
+            "{prefix} [{bar:30}] {human_pos}/{human_len}, {elapsed} (ends in {eta}), {wide_msg}"
+        }
+    };
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
+    let bar = ProgressBar::with_draw_target(Some(items), ProgressDrawTarget::stderr());
+    let name = match (about.is_job, about.jobs.first()) {
+        (true, Some(job)) => format!("{}, job {job}", about.name),
+        _ => about.name.clone(),
+    };
+    bar.with_style(style).with_prefix(name)
+}

@@ -1,0 +1,76 @@
+//! Who of those that wait may draw, and what is waited for at the moment.
+//!
+//! There is one terminal: the first wait that lasts long enough has it until it pauses or ends, the others are
+//! counted.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indicatif::ProgressBar;
+
+use super::view::About;
+
+#[derive(Debug)]
+struct Stage {
+    last: u64,
+    waits: Vec<(u64, Arc<About>)>,
+    /// Who draws, and the bar if there is one.
+    holder: Option<(u64, Option<ProgressBar>)>,
+}
+
+static STAGE: Mutex<Stage> = Mutex::new(Stage { last: 0, waits: Vec::new(), holder: None });
+
+fn stage() -> MutexGuard<'static, Stage> {
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One of those that wait, for as long as this is there.
+#[derive(Debug)]
+pub(super) struct Waiting(u64);
+
+impl Waiting {
+    pub(super) fn begin(about: Arc<About>) -> Self {
+        let mut stage = stage();
+        stage.last += 1;
+        let id = stage.last;
+        stage.waits.push((id, about));
+        Self(id)
+    }
+
+    /// Returns whether this one may draw, and how many others wait.
+    pub(super) fn enter(&self) -> Option<usize> {
+        let mut stage = stage();
+        let holder = stage.holder.get_or_insert((self.0, None)).0;
+        (holder == self.0).then(|| stage.waits.len().saturating_sub(1))
+    }
+
+    /// Notes the bar that this one draws.
+    pub(super) fn draws(&self, bar: &ProgressBar) {
+        if let Some((_, known)) = stage().holder.as_mut().filter(|(id, _)| *id == self.0) {
+            *known = Some(bar.clone());
+        }
+    }
+
+    /// Lets another one draw.
+    pub(super) fn leave(&self) {
+        let mut stage = stage();
+        if stage.holder.as_ref().is_some_and(|(id, _)| *id == self.0) {
+            stage.holder = None;
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.leave();
+        stage().waits.retain(|(id, _)| *id != self.0);
+    }
+}
+
+/// Clears the terminal of any bar, and returns what is waited for.
+pub(crate) fn interrupted() -> Vec<Arc<About>> {
+    let mut stage = stage();
+    if let Some((_, Some(bar))) = stage.holder.take() {
+        bar.finish_and_clear();
+    }
+    stage.waits.iter().map(|(_, about)| Arc::clone(about)).collect()
+}

@@ -1,0 +1,186 @@
+//! What there is to tell of a wait.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use slurm_core::ids::JobId;
+
+use crate::array::Progress;
+use crate::model::Status;
+use crate::poll::Silence;
+use crate::printable::Printable;
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    /// What a person calls it: the task's name without its path.
+    pub(crate) name: String,
+    /// The jobs or arrays.
+    pub(crate) jobs: Vec<JobId>,
+    /// Who runs them, and the host if that is another one.
+    pub(crate) place: String,
+    /// The directory, if it is one submission.
+    pub(crate) dir: Option<PathBuf>,
+    /// Whether it is a single job, of which there is nothing to count.
+    pub(crate) is_job: bool,
+}
+
+impl About {
+    /// Returns what becomes of it without this process, and how to find it again.
+    pub(crate) fn goes_on(&self) -> String {
+        let submission = self.dir.as_ref().and_then(|dir| Some(dir.file_name()?.to_string_lossy()));
+        let attach = if self.is_job { "attach" } else { "attach_array" };
+        match submission {
+            Some(pre_id) => format!(
+                "it goes on; another run of the program finds it with `cluster.{attach}::<{}>(\"{}\")` and ends it with `cancel`",
+                Printable(&self.name),
+                Printable(pre_id)
+            ),
+            None => {
+                "they go on; another run of the program finds them with `cluster.attach`".to_owned()
+            }
+        }
+    }
+}
+
+/// What is known of it now.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) progress: Progress,
+    /// Of what has not ended, each status with how many are in it.
+    pub(crate) statuses: Vec<(Status, usize)>,
+    /// The sources that do not answer.
+    pub(crate) silences: Vec<Silence>,
+}
+
+/// More ids than these are counted.
+const NAMED: usize = 5;
+
+impl fmt::Display for About {
+    /// Writes what was submitted, and where it is found again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", Printable(&self.name))?;
+        let what = if self.is_job { "job" } else { "array" };
+        let what = if self.dir.is_none() { "job" } else { what };
+        let plural = if self.jobs.len() == 1 { "" } else { "s" };
+        write!(f, "{what}{plural}")?;
+        for (position, job) in self.jobs.iter().take(NAMED).enumerate() {
+            write!(f, "{} {job}", if position == 0 { "" } else { "," })?;
+        }
+        if self.jobs.len() > NAMED {
+            write!(f, " and {} more", self.jobs.len() - NAMED)?;
+        }
+        write!(f, " on {}", Printable(&self.place))?;
+        let Some(dir) = &self.dir else { return Ok(()) };
+        write!(f, ", in {}", Printable(dir.display()))
+    }
+}
+
+impl View {
+    /// Returns the status that most are in, before the rest; what waits in vain comes first.
+    pub(super) fn main_status(&self) -> Option<&Status> {
+        let rank = |(status, count): &&(Status, usize)| {
+            (status.blocked().is_some(), status.state.is_pending(), *count)
+        };
+        self.statuses.iter().max_by_key(rank).map(|(status, _)| status)
+    }
+
+    /// Returns why something of it can never start, with what to do.
+    pub(super) fn obstacle(&self) -> Option<String> {
+        let reason = self.statuses.iter().find_map(|(status, _)| status.blocked())?;
+        Some(match reason.advice() {
+            Some(advice) => format!("{reason}; {advice}"),
+            None => reason.to_string(),
+        })
+    }
+
+    /// Returns the counts of an array, or of several jobs.
+    pub(super) fn counts(&self) -> String {
+        let mut text = format!("{} running", self.progress.running);
+        if self.progress.failed > 0 {
+            text.push_str(&format!(", {} failed", self.progress.failed));
+        }
+        text
+    }
+
+    /// Returns what it is waiting for, in one line.
+    pub(super) fn line(&self, about: &About) -> String {
+        let Progress { items, .. } = self.progress;
+        let mut parts = Vec::new();
+        if !about.is_job {
+            let ended = self.progress.ended();
+            parts.push(format!("{ended} of {items} items, {}", self.counts()));
+        }
+        parts.extend(self.waiting(about));
+        if parts.is_empty() {
+            parts.push("submitted".to_owned());
+        }
+        parts.join("; ")
+    }
+
+    /// Returns why it is not ready yet: of an array, what its elements that do not run wait for.
+    pub(super) fn waiting(&self, about: &About) -> Option<String> {
+        let status = self.main_status()?;
+        (about.is_job || status.state.is_pending()).then(|| status.to_string())
+    }
+
+    /// Returns what is different when something happened that a person wants to know: not how long or how many.
+    pub(super) fn key(&self) -> String {
+        let of = |(status, _): &(Status, usize)| {
+            let reason = status.reason.as_ref().map_or("", |reason| reason.as_str());
+            format!("{} {reason}", status.state)
+        };
+        let mut all: Vec<String> = self.statuses.iter().map(of).collect();
+        all.sort_unstable();
+        format!("{all:?} {}", self.silences.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slurm_core::state::JobState;
+
+    use super::*;
+    use crate::model::Reason;
+
+    fn pending(reason: &str) -> Status {
+        Status { reason: Some(Reason::new(reason)), ..Status::of(JobState::Pending) }
+    }
+
+    #[test]
+    fn what_can_never_start_is_told_before_the_rest() {
+        let progress = Progress { items: 9, succeeded: 3, failed: 1, running: 2 };
+        let statuses = vec![
+            (Status::of(JobState::Running), 2),
+            (pending("Resources"), 2),
+            (pending("JobHeldUser"), 1),
+        ];
+        let view = View { progress, statuses, silences: Vec::new() };
+        let about = About {
+            name: "train".to_owned(),
+            jobs: vec!["12".parse().unwrap()],
+            place: "slurm".to_owned(),
+            dir: Some("/home/me/jobs/train/x".into()),
+            is_job: false,
+        };
+        assert_eq!(about.to_string(), "train: array 12 on slurm, in /home/me/jobs/train/x");
+        let line = view.line(&about);
+        assert!(
+            line.starts_with("4 of 9 items, 2 running, 1 failed; pending: JobHeldUser: "),
+            "{line}"
+        );
+        assert!(view.obstacle().unwrap().contains("scontrol release"));
+    }
+
+    #[test]
+    fn many_jobs_are_counted() {
+        let about = About {
+            name: "7 jobs".to_owned(),
+            jobs: (1..8).map(|id| JobId::new(id).unwrap()).collect(),
+            place: "local".to_owned(),
+            dir: None,
+            is_job: false,
+        };
+        assert_eq!(about.to_string(), "7 jobs: jobs 1, 2, 3, 4, 5 and 2 more on local");
+    }
+}
