@@ -138,6 +138,25 @@ impl<'a> Records<'a> {
         Self { bytes, position }
     }
 
+    /// Returns what is wrong with the bytes behind the last whole record, if no process can have been about
+    /// to write the rest of them: what is torn lacks its end, and all that is there of it is sound.
+    pub fn damage(&self) -> Option<&'static str> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let head = rest.get(..RECORD)?;
+        let length = u32::from_le_bytes(field(head)) as usize;
+        if RecordKind::of(u32::from_le_bytes(field(&head[4..]))).is_none() || length > MAX_PAYLOAD {
+            return Some("damaged: a record has no meaning");
+        }
+        let payload = rest.get(RECORD..RECORD + length)?;
+        let sound = check(&head[..16], payload) == u64::from_le_bytes(field(&head[16..]));
+        (!sound).then_some("damaged: the checksum of a record does not fit")
+    }
+
+    /// Returns whether bytes are left behind the last whole record.
+    pub fn is_torn(&self) -> bool {
+        self.position < self.bytes.len()
+    }
+
     /// Returns where the last whole record that was read ends.
     pub fn position(&self) -> usize {
         self.position
@@ -346,11 +365,18 @@ mod tests {
         for cut in first..bytes.len() {
             let mut records = Records::new(&bytes[..cut], HEADER);
             assert_eq!((records.by_ref().count(), records.position()), (1, first));
+            assert_eq!((records.damage(), records.is_torn()), (None, cut > first));
         }
         for at in first..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 4;
-            assert_eq!(Records::new(&flipped, HEADER).count(), 1, "byte {at}");
+            let mut records = Records::new(&flipped, HEADER);
+            assert_eq!(records.by_ref().count(), 1, "byte {at}");
+            // A length that grew cannot be told from one of a record whose end is still to come.
+            assert!(
+                records.damage().is_some() || (at < first + 4 && records.is_torn()),
+                "byte {at}"
+            );
         }
     }
 

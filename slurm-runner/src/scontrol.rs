@@ -16,33 +16,55 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Puts the job back into the queue.
 ///
-/// After an answer that leaves open whether the job was requeued, squeue tells; a job that it still shows as
-/// running is requeued once more, which does no harm. If nobody can tell, that counts as done: what Slurm
-/// makes of the job is its end.
+/// After an answer that leaves open whether the job was requeued, also after none because scontrol was
+/// killed, squeue tells; a job that it still shows as running is requeued once more, which does no harm. If
+/// squeue cannot tell either, that counts as done: what Slurm makes of the job is its end.
 ///
 /// # Errors
-/// The refusal, if the job certainly stays as it is.
+/// The refusal, if the job stays as it is.
 pub(crate) fn requeue() -> Result<(), Failure> {
     let job = target().ok_or_else(|| refusal("it has no job id".to_owned()))?;
     let mut was_open = false;
+    let mut runs_on = None;
     let mut pause = Duration::from_secs(1);
     for _ in 0..CALLS {
-        let Some(words) = call(&job)? else { return Ok(()) };
+        let (words, open) = match call(&job)? {
+            Answer::Done => return Ok(()),
+            Answer::Killed => ("it was killed".to_owned(), true),
+            Answer::Failed(words) => {
+                let open = leaves_open(&words);
+                (words, open)
+            }
+        };
         let state = state(&job).map(|(state, _)| state);
         if state.as_ref().is_some_and(|state| state != "RUNNING") {
             // Requeued, or ended in another way meanwhile.
             return Ok(());
         }
-        let open = leaves_open(&words);
         was_open |= open;
         // After an open answer, a refusal may come from the requeueing itself.
         if !open && (state.is_some() || !was_open) {
             return Err(refusal(format!("`scontrol requeue {job}` failed: {words}")));
         }
+        runs_on = state.map(|_| words);
         thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    Ok(())
+    match runs_on {
+        Some(words) => Err(refusal(format!(
+            "`scontrol requeue {job}` failed {CALLS} times, and Slurm still shows the job as running: {words}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What came of a call of scontrol.
+enum Answer {
+    Done,
+    Failed(String),
+    /// It ended by a signal. It is one of the job's processes, so that may be the end of the job's run, but
+    /// also anything else.
+    Killed,
 }
 
 /// Returns whether a job that got SIGTERM runs on as far as Slurm is concerned, or is out of time.
@@ -52,18 +74,18 @@ pub(crate) fn may_requeue() -> bool {
     seen.is_some_and(|(state, reason)| state == "RUNNING" || reason == "TimeLimit")
 }
 
-/// Calls `scontrol requeue`, and returns what it said if it failed.
-fn call(job: &str) -> Result<Option<String>, Failure> {
+/// Calls `scontrol requeue`.
+fn call(job: &str) -> Result<Answer, Failure> {
     let output = Command::new("scontrol")
         .args(["requeue", job])
         .stdin(Stdio::null())
         .output()
         .map_err(|error| refusal(format!("cannot run `scontrol requeue {job}`: {error}")))?;
-    // It is one of the job's processes, so a successful call may be its own end.
-    if output.status.success() || output.status.code().is_none() {
-        return Ok(None);
-    }
-    Ok(Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    Ok(match output.status.code() {
+        Some(0) => Answer::Done,
+        Some(_) => Answer::Failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        None => Answer::Killed,
+    })
 }
 
 /// Returns the state of the job and its reason, if squeue knows.

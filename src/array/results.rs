@@ -194,10 +194,11 @@ impl<T> JobArray<T> {
                 .attempt
                 .and_then(|(attempt, element)| state.attempts.get(attempt)?.element(element));
             let end = element.and_then(|element| element.end.clone());
-            (
-                end.unwrap_or_else(End::never_submitted),
-                element.and_then(|element| element.damaged.clone()),
-            )
+            let end = end.unwrap_or_else(End::never_submitted);
+            // A run that ended by itself has left nothing half written.
+            let torn = element.is_some_and(|element| element.torn) && end.tells_of_result();
+            let torn = torn.then(|| "cut: its segment ends within a record".to_owned());
+            (end, element.and_then(|element| element.damaged.clone()).or(torn))
         };
         let mut error = conclude::ended(item, &end);
         if let Some(reason) = damaged {

@@ -152,6 +152,13 @@ impl Fate {
     }
 }
 
+impl End {
+    /// Returns whether the runner has said that it wrote what the job came to.
+    pub(crate) fn tells_of_result(&self) -> bool {
+        matches!(self, Self::Seen(sighting) if sighting.tells_of_result())
+    }
+}
+
 impl Sighting {
     /// Returns whether the runner has said that it wrote what the job came to. A task that ends the process
     /// by itself may say the same.

@@ -8,6 +8,7 @@ use std::process::Command;
 use libtest_mimic::Trial;
 use slurm::error::{HostError, JobErrorKind, SubmitError};
 use slurm::{BackendKind, Error};
+use slurm_core::segment::{HEADER, Record, RecordKind, Records};
 
 use crate::common::{Site, kind_of, on, on_all, result_of};
 use crate::roles;
@@ -22,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flatten()
     .collect();
+    trials.push(on(BackendKind::Local, "an_item_that_was_damaged_is_corrupt", a_damaged_item));
     trials.push(on(BackendKind::Local, "every_cut_of_a_spec_is_refused", every_cut_of_a_spec));
     trials.push(on(BackendKind::Local, "a_spec_of_another_program_is_refused", a_foreign_spec));
     trials.push(on(BackendKind::Local, "submitting_without_init_is_refused", without_init));
@@ -74,6 +76,36 @@ fn a_damaged_result(site: &Site) {
         matches!(&kind, JobErrorKind::VersionMismatch { reason } if reason.contains("99")),
         "{kind:?}"
     );
+}
+
+fn a_damaged_item(site: &Site) {
+    let array = square::map(0..4).chunk(4).submit(&site.cluster).unwrap();
+    assert_eq!(array.results().unwrap(), [0, 1, 4, 9]);
+    let path = array.job_dir().join("results/0");
+    let good = fs::read(&path).unwrap();
+    let again = |bytes: &[u8]| -> Vec<Result<i64, JobErrorKind>> {
+        fs::write(&path, bytes).unwrap();
+        let array = site.cluster.attach_array::<square>(array.handle()).unwrap();
+        let kind = |error| match error {
+            Error::Job(error) => error.kind,
+            other => panic!("{other}"),
+        };
+        array.try_results().unwrap().into_iter().map(|result| result.map_err(kind)).collect()
+    };
+    let mut flipped = good.clone();
+    let mut records = Records::new(&good, HEADER);
+    let value = |record: &Record| record.kind == RecordKind::Value && record.index == 2;
+    let at = records.find(value).unwrap().payload.start;
+    flipped[at] = 5;
+    let cut = &good[..at + 3];
+    for bytes in [&flipped, cut] {
+        let found = again(bytes);
+        assert_eq!(found[..2], [Ok(0), Ok(1)]);
+        for item in &found[2..] {
+            assert!(matches!(item, Err(JobErrorKind::Corrupt { .. })), "{found:?}");
+        }
+    }
+    assert_eq!(again(&good), [Ok(0), Ok(1), Ok(4), Ok(9)]);
 }
 
 /// Runs the runner on a spec of our making; returns its exit code.

@@ -45,6 +45,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let slurm = |name, body| on(BackendKind::Slurm, name, body);
     trials.extend([
         slurm("a_lost_answer_to_a_requeue_is_no_refusal", a_lost_answer),
+        slurm("a_killed_scontrol_has_not_requeued", a_killed_scontrol),
         slurm("a_refused_requeue_keeps_scontrols_words", a_refusal),
     ]);
     trials
@@ -290,6 +291,13 @@ fn a_lost_answer(site: &Site) {
         let job = count_runs::job(2_usize).submit(&cluster).unwrap();
         assert_eq!(result_of(&job).0, [0, 1], "{script}");
     }
+}
+
+fn a_killed_scontrol(site: &Site) {
+    let killed = "if mkdir \"$log\"; then kill -9 $$; fi; exec \"$real\" \"$@\"";
+    let cluster = with_scontrol(site, killed);
+    let job = count_runs::job(2_usize).submit(&cluster).unwrap();
+    assert_eq!(result_of(&job).0, [0, 1]);
 }
 
 fn a_refusal(site: &Site) {

@@ -74,6 +74,8 @@ pub(in crate::array) struct Element {
     pub(in crate::array) run: Option<RunReport>,
     pub(in crate::array) end: Option<End>,
     pub(in crate::array) damaged: Option<String>,
+    /// Whether the segment ends with less than a whole record.
+    pub(in crate::array) torn: bool,
 }
 
 impl Element {

@@ -96,6 +96,9 @@ impl State {
                 *place = slot;
             }
         }
+        // A later run of the element cuts off what is damaged or torn, and writes it anew.
+        known.damaged = records.damage().map(str::to_owned);
+        known.torn = records.is_torn();
         let whole = offset + records.position() as u64;
         // Half of a record is no news, however often it is read.
         let grew = known.offset != whole;
