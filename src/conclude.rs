@@ -38,6 +38,8 @@ pub(crate) trait Case {
     }
     /// Returns whether the runner got as far as the task.
     fn has_started(&self) -> bool;
+    /// Returns the panic that the runner noted before it could write the outcome.
+    fn panic(&self) -> Option<Failure>;
     /// Returns the end of what was written to standard error.
     fn stderr_end(&self) -> String;
     /// Returns the jobs that it waited for in vain, with what became of each; see [`upstream`].
@@ -96,7 +98,15 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         _ if job.has_started() || ended_after_start(sighting) => JobErrorKind::Died,
         _ => JobErrorKind::NotStarted,
     };
+    // Whatever ended the process afterwards, what the function came to was decided.
+    let after_panic = match kind {
+        JobErrorKind::Died | JobErrorKind::OutOfMemory | JobErrorKind::TimedOut => job.panic(),
+        _ => None,
+    };
     let job = report(job, Some(sighting));
+    if let Some(failure) = after_panic {
+        return JobError { kind: JobErrorKind::Failed(Box::new(failure)), job };
+    }
     let ended_by_itself = matches!(kind, JobErrorKind::Died | JobErrorKind::NotStarted);
     let kind = if ended_by_itself && tells_of_memory(&job.stderr_tail) {
         JobErrorKind::OutOfMemory

@@ -31,6 +31,9 @@ pub(crate) const INTERNAL: &str = "__slurm";
 /// no logger; one that `main` installs before it calls this stays. A task that installs one itself calls
 /// `try_init`, or runs with `SLURM_SDK_LOG=off`.
 ///
+/// In a job, panics are told and kept by a hook of the runner. It takes the place of one that `main` has set
+/// before.
+///
 /// A program that is a test harness (`#[test]` functions) cannot run its own tasks: the harness has the
 /// `main`. Submitting from there is [`Error::TestHarness`], unless `runner_binary` names another program.
 ///

@@ -47,6 +47,13 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// The task has panicked. The outcome says the same once the stack was looked at.
+    Panicked {
+        /// The message.
+        message: String,
+        /// Where, as `file:line:column`.
+        location: Option<String>,
+    },
     /// The outcome is written.
     Finished {
         /// The exit code of the process.

@@ -10,10 +10,10 @@
 //!
 //! a record:
 //!      0     4  length of the payload, bytes
-//!      4     4  kind: 1 a run begins, 2 value, 3 failure, 4 a run ends
+//!      4     4  kind: 1 a run begins, 2 value, 3 failure, 4 a run ends, 5 a panic
 //!      8     8  index of the item
 //!     16     8  checksum: BLAKE3 over the 16 bytes before and the payload, cut to 64 bits
-//!     24     …  the payload: a RunReport, an encoded value, a Failure, a RunReport
+//!     24     …  the payload: a RunReport, an encoded value, a Failure, a RunReport, a Failure
 //! ```
 //!
 //! Each record is appended by one write when its item is finished, so whatever ends the process leaves
@@ -47,11 +47,19 @@ pub enum RecordKind {
     Failure,
     /// The process is through with the element: its whole [`RunReport`].
     RunEnds,
+    /// The [`Failure`] of an item that panicked, without its stack; the whole one follows if there is memory to
+    /// look at that.
+    Panic,
 }
 
 impl RecordKind {
-    const ALL: [(u32, Self); 4] =
-        [(1, Self::RunBegins), (2, Self::Value), (3, Self::Failure), (4, Self::RunEnds)];
+    const ALL: [(u32, Self); 5] = [
+        (1, Self::RunBegins),
+        (2, Self::Value),
+        (3, Self::Failure),
+        (4, Self::RunEnds),
+        (5, Self::Panic),
+    ];
 
     fn code(self) -> u32 {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or(0, |(code, _)| *code)
@@ -276,6 +284,15 @@ impl SegmentWriter {
                 self.append(RecordKind::Failure, index, &failure)
             }
         }
+    }
+
+    /// Notes that the item `index` has panicked, before [`item`](Self::item) has the whole failure.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn panicked(&mut self, index: u64, failure: &Failure) -> io::Result<()> {
+        let failure = codec::encode(failure).map_err(io::Error::other)?;
+        self.append(RecordKind::Panic, index, &failure)
     }
 
     /// Notes the end of the run and puts everything on the disk.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use slurm_core::context::StopFlag;
 use slurm_core::events::{Event, EventKind};
 use slurm_core::layout::JobDir;
-use slurm_core::outcome::{Ending, FailureKind};
+use slurm_core::outcome::{Ending, Failure, FailureKind};
 use slurm_core::spec::{Argument, Spec};
 use slurm_core::task::{Arguments, TaskEntry};
 
@@ -32,12 +32,22 @@ pub(crate) fn call(
     watch_signals(&stop, move || {
         at_timeout.0.requeue_in_time(Some((Arc::clone(&at_timeout.1), entry)));
     });
+    // Whatever ends the process from here on, the panic is known.
+    let note = |writer: &Writer, failure: &Failure| {
+        writer.append(&Event::now(EventKind::Panicked {
+            message: failure.message.clone(),
+            location: failure.location.as_deref().map(str::to_owned),
+        }));
+    };
     let panics = PanicLog::default();
-    let on_abort = Arc::clone(writer);
-    panics.install(move |failure| {
-        // Nothing can be done about an outcome that cannot be written while the process is dying.
-        let _ = on_abort.write(Some(entry), Ending::Failure(Box::new(failure)));
-    });
+    let on_abort = (Arc::clone(writer), Arc::clone(writer));
+    panics.install(
+        move |failure| note(&on_abort.0, failure),
+        move |failure| {
+            // Nothing can be done about an outcome that cannot be written while the process is dying.
+            let _ = on_abort.1.write(Some(entry), Ending::Failure(Box::new(failure)));
+        },
+    );
     let context = context(spec, dir, stop);
     writer.append(&Event::now(EventKind::Started {
         job_id: context.job_id(),
@@ -53,7 +63,9 @@ pub(crate) fn call(
         let slices: Vec<&[u8]> = owned.iter().map(AsRef::as_ref).collect();
         writer.enter();
         catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))))
-            .unwrap_or_else(|payload| Err(panics.failure(payload.as_ref())))
+            .unwrap_or_else(|payload| {
+                Err(panics.failure(payload.as_ref(), |failure| note(writer, failure)))
+            })
     });
     requeueing.decide();
     let ending = match ending {

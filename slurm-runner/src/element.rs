@@ -76,13 +76,16 @@ pub(crate) fn element(
         synced: Mutex::new(Instant::now()),
     });
     work.output = Some(Arc::clone(&output));
-    work.panics.install({
-        let output = Arc::clone(&output);
+    let on_abort = (Arc::clone(&output), Arc::clone(&output));
+    // Nothing can be done about what cannot be written while the process is dying.
+    work.panics.install(
         move |failure| {
-            // Nothing can be done about what cannot be written while the process is dying.
-            let _ = CURRENT.get().map(|index| output.item(index, Err(&failure)));
-        }
-    });
+            let _ = CURRENT.get().map(|index| on_abort.0.panicked(index, failure));
+        },
+        move |failure| {
+            let _ = CURRENT.get().map(|index| on_abort.1.item(index, Err(&failure)));
+        },
+    );
     let mut share: Vec<u64> =
         share.into_iter().filter(|index| !done.items.contains(index)).collect();
     let threads = items.threads.max(1) as usize;
@@ -180,6 +183,12 @@ impl Output {
         Ok(())
     }
 
+    /// Notes how an item fails whose failure is not complete yet.
+    fn panicked(&self, index: u64, failure: &Failure) -> io::Result<()> {
+        let (writer, _) = &mut *self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.panicked(index, failure)
+    }
+
     /// Does what [`item`](Self::item) does. A value that cannot be written is replaced by a failure that says
     /// why: it is small, and so may fit where the value did not.
     fn item_or_why_not(&self, index: u64, ending: Result<&[u8], &Failure>) -> io::Result<()> {
@@ -273,7 +282,13 @@ impl Work<'_> {
         CURRENT.set(Some(index));
         let ending =
             catch_unwind(AssertUnwindSafe(|| (self.entry.run)(context, Arguments::new(&slices))))
-                .unwrap_or_else(|payload| Err(self.panics.failure(payload.as_ref())));
+                .unwrap_or_else(|payload| {
+                    // Whatever ends the process from here on, the panic is known.
+                    let note = |failure: &Failure| {
+                        let _ = self.output.as_ref().map(|output| output.panicked(index, failure));
+                    };
+                    Err(self.panics.failure(payload.as_ref(), note))
+                });
         CURRENT.set(None);
         ending
     }

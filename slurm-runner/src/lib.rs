@@ -23,6 +23,7 @@ mod element;
 mod environment;
 pub mod exit;
 pub mod logger;
+mod memory;
 mod panics;
 mod requeue;
 mod run;

@@ -1,67 +1,142 @@
 //! What is kept of a panic.
+//!
+//! To name the functions on a stack takes tens of megabytes, more with much debug information. A job may not
+//! have that much left, and would then end as out of memory instead of with its panic. So the hook only
+//! takes the addresses, the failure is noted on the disk, and only then the stack is looked at, if there is
+//! room for that.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
+use std::fs;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
 use slurm_core::outcome::{Failure, FailureKind};
 
+use crate::{memory, tell};
+
 /// Where panics are noted by the hook, to be looked up when one has reached the runner.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PanicLog(Arc<Mutex<Vec<(ThreadId, Failure)>>>);
+pub(crate) struct PanicLog(Arc<Mutex<Vec<Noted>>>);
+
+#[derive(Clone, Debug)]
+struct Noted {
+    thread: ThreadId,
+    failure: Failure,
+    stack: Arc<Backtrace>,
+}
 
 /// A task may catch panics in a loop; only the latest can be the one that gets through.
 const KEPT: usize = 16;
 
+/// What naming the functions of a small program takes.
+const LEAST_ROOM: u64 = 64 << 20;
+
 impl PanicLog {
-    /// Makes every panic be noted, after the hook that was there has printed it.
+    /// Makes every panic be told and noted. A hook that was there is not called: the usual one looks at the
+    /// stack before anything is written.
     ///
-    /// Where panics abort, nothing runs after the hook, so `on_abort` is called with the failure then.
-    pub(crate) fn install(&self, on_abort: impl Fn(Failure) + Send + Sync + 'static) {
+    /// Where panics abort, nothing runs after the hook. It then calls `first` with the failure before its stack
+    /// is looked at, and `last` with all of it.
+    pub(crate) fn install(
+        &self,
+        first: impl Fn(&Failure) + Send + Sync + 'static,
+        last: impl Fn(Failure) + Send + Sync + 'static,
+    ) {
         let log = self.clone();
-        let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            previous(info);
-            let failure = describe(info);
+            let (failure, stack) = describe(info);
             if cfg!(panic = "abort") {
-                on_abort(failure);
+                first(&failure);
+                tell_of(&failure);
+                let stack = named(&stack);
+                let _ = stack.as_deref().map(tell_stack);
+                last(Failure { backtrace: stack.map(String::into_boxed_str), ..failure });
             } else {
-                log.note(failure);
+                tell_of(&failure);
+                log.note(Noted { thread: thread::current().id(), failure, stack });
             }
         }));
     }
 
-    fn note(&self, failure: Failure) {
+    fn note(&self, noted: Noted) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() == KEPT {
             entries.remove(0);
         }
-        entries.push((thread::current().id(), failure));
+        entries.push(noted);
     }
 
-    /// Returns the failure for a panic that reached the current thread's `catch_unwind`.
+    /// Returns the failure for a panic that reached the current thread's `catch_unwind`. `first` is called
+    /// with it before its stack is looked at.
     ///
     /// A payload that came over from another thread was noted there.
-    pub(crate) fn failure(&self, payload: &(dyn Any + Send)) -> Failure {
+    pub(crate) fn failure(
+        &self,
+        payload: &(dyn Any + Send),
+        first: impl FnOnce(&Failure),
+    ) -> Failure {
         let message = message_of(payload);
+        let noted = self.find(&message);
+        let stack = noted.as_ref().map(|noted| Arc::clone(&noted.stack));
+        let mut failure = match noted {
+            Some(Noted { failure, .. }) => Failure { message, ..failure },
+            None => Failure::new(FailureKind::Panic, message),
+        };
+        first(&failure);
+        if let Some(stack) = stack.as_deref().and_then(named) {
+            tell_stack(&stack);
+            failure.backtrace = Some(stack.into());
+        }
+        failure
+    }
+
+    fn find(&self, message: &str) -> Option<Noted> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let here = thread::current().id();
-        let noted = entries.iter().rev().find(|(_, failure)| failure.message == message);
-        let noted = noted.or_else(|| entries.iter().rev().find(|(thread, _)| *thread == here));
-        match noted {
-            Some((_, failure)) => Failure { message, ..failure.clone() },
-            None => Failure::new(FailureKind::Panic, message),
-        }
+        let noted = entries.iter().rev().find(|noted| noted.failure.message == message);
+        noted.or_else(|| entries.iter().rev().find(|noted| noted.thread == here)).cloned()
     }
 }
 
-fn describe(info: &PanicHookInfo<'_>) -> Failure {
+fn describe(info: &PanicHookInfo<'_>) -> (Failure, Arc<Backtrace>) {
     let mut failure = Failure::new(FailureKind::Panic, message_of(info.payload()));
     failure.location = info.location().map(|location| location.to_string().into());
-    failure.backtrace = Some(Backtrace::force_capture().to_string().into());
-    failure
+    // Only the addresses: they get names when it is written as text.
+    (failure, Arc::new(Backtrace::force_capture()))
+}
+
+/// Tells of a panic as the usual hook does.
+fn tell_of(failure: &Failure) {
+    let thread = thread::current();
+    let (name, message) = (thread.name().unwrap_or("<unnamed>"), &failure.message);
+    let place = failure.location.as_deref().unwrap_or("an unknown place");
+    tell::line(&format!("\nthread '{name}' panicked at {place}:\n{message}\n"));
+}
+
+/// Tells a stack where `RUST_BACKTRACE` asks for that.
+fn tell_stack(stack: &str) {
+    if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+        tell::line(&format!("stack backtrace:\n{stack}"));
+    }
+}
+
+/// Returns a stack with the names of its functions, or nothing if there may not be the memory to find them.
+fn named(stack: &Backtrace) -> Option<String> {
+    let program = fs::metadata("/proc/self/exe").map_or(0, |metadata| metadata.len());
+    let room = LEAST_ROOM.saturating_add(program.saturating_mul(2));
+    match memory::left() {
+        Some(left) if left < room => {
+            tell::tell(&format_args!(
+                "the stack of the panic is not shown: {} MiB of memory are left, and it may take {}",
+                left >> 20,
+                room >> 20
+            ));
+            None
+        }
+        _ => Some(stack.to_string()),
+    }
 }
 
 fn message_of(payload: &(dyn Any + Send)) -> String {

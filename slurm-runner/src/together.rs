@@ -29,7 +29,7 @@ pub(crate) fn together(
 ) -> u8 {
     let rank = work.context.rank();
     let segment = dir.segment(number);
-    work.panics.install(|_| {});
+    work.panics.install(|_| {}, |_| {});
     let mut bytes = Segment::new(work.entry.signature, &run);
     let mut context = work.context.clone();
     let resolver = Resolver::new(&work.spec.upstream);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
+use slurm_core::outcome::Failure;
 
 use super::state::Attempt;
 use super::{ArrayHandle, JobArray};
@@ -27,6 +28,7 @@ pub(super) struct Item<'a, T> {
     dir: JobDir,
     node: Option<String>,
     has_started: bool,
+    panic: Option<Failure>,
 }
 
 impl<'a, T> Item<'a, T> {
@@ -52,6 +54,8 @@ impl<'a, T> Item<'a, T> {
                 dir: of.dir.clone(),
                 node: element.run.as_ref().map(|run| run.node.clone()),
                 has_started: element.has_started(),
+                panic: (element.panicked.as_ref())
+                    .and_then(|(item, failure)| (*item == index).then(|| failure.clone())),
             },
             None => Self {
                 array,
@@ -62,6 +66,7 @@ impl<'a, T> Item<'a, T> {
                 dir: JobDir::at(&array.handle.dir),
                 node: None,
                 has_started: false,
+                panic: None,
             },
         }
     }
@@ -95,6 +100,10 @@ impl<T> Case for Item<'_, T> {
 
     fn has_started(&self) -> bool {
         self.has_started
+    }
+
+    fn panic(&self) -> Option<Failure> {
+        self.panic.clone()
     }
 
     fn stderr_end(&self) -> String {

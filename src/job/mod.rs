@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 use slurm_core::codec::CodecError;
+use slurm_core::events::EventKind;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
-use slurm_core::outcome::{Ending, Outcome, RunReport};
+use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
 use slurm_core::state::JobState;
 
 use crate::backend::{Asked, Cancelled, since_epoch};
@@ -335,6 +336,18 @@ impl<T> Case for Job<T> {
     fn has_started(&self) -> bool {
         // On a full disk the file is there and empty.
         self.cluster.backend().host().read(&self.dir().events(), 0).is_ok_and(|file| file.is_some())
+    }
+
+    fn panic(&self) -> Option<Failure> {
+        self.events().into_iter().rev().find_map(|event| match event.event {
+            EventKind::Panicked { message, location } => {
+                let location = location.map(String::into_boxed_str);
+                Some(Some(Failure { location, ..Failure::new(FailureKind::Panic, message) }))
+            }
+            // What an earlier run came to does not count.
+            EventKind::Started { .. } | EventKind::Requeued { .. } => Some(None),
+            _ => None,
+        })?
     }
 
     fn stderr_end(&self) -> String {

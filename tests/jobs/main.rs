@@ -35,6 +35,7 @@ mod secrecy;
 mod security;
 mod shared;
 mod sshd;
+mod stacks;
 mod submission;
 mod survival;
 mod take_over;
@@ -69,6 +70,7 @@ fn main() {
     trials.extend(logs::trials());
     trials.extend(logging::trials());
     trials.extend(take_over::trials());
+    trials.extend(stacks::trials());
     trials.extend(on_slurm::trials());
     trials.extend(submission::trials());
     trials.extend(security::trials());

@@ -2,7 +2,7 @@
 
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
-use slurm_core::outcome::RunReport;
+use slurm_core::outcome::{Failure, RunReport};
 use slurm_core::spec::Shares;
 
 use crate::backend::Indices;
@@ -74,6 +74,8 @@ pub(in crate::array) struct Element {
     pub(in crate::array) run: Option<RunReport>,
     pub(in crate::array) end: Option<End>,
     pub(in crate::array) damaged: Option<String>,
+    /// The item that panicked last, and its failure without the stack.
+    pub(in crate::array) panicked: Option<(u64, Failure)>,
     /// Whether the segment ends with less than a whole record.
     pub(in crate::array) torn: bool,
 }

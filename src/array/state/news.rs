@@ -68,6 +68,11 @@ impl State {
             let slot = match record.kind {
                 RecordKind::Value => Slot::Value(Arc::clone(&bytes), record.payload),
                 RecordKind::Failure => Slot::Failed(Arc::clone(&bytes), record.payload),
+                RecordKind::Panic => {
+                    let failure = failure(bytes.get(record.payload).unwrap_or_default());
+                    known.panicked = Some((record.index, failure));
+                    continue;
+                }
                 _ => {
                     let report = bytes.get(record.payload).map(codec::decode::<RunReport>);
                     known.run = report.and_then(Result::ok).or(known.run.take());
