@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
 use slurm::{BackendKind, Cluster, Error, JobState};
 
-use crate::common::{Site, kind_of, on, result_of, until};
+use crate::common::{Site, error_of, kind_of, on, result_of, until};
 use crate::roles;
 use crate::tasks::*;
 
@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         local("jobs_wait_until_they_fit", jobs_wait_until_they_fit),
         local("a_job_larger_than_the_machine_runs_alone", a_job_larger_than_the_machine),
+        local("a_job_that_takes_more_memory_than_it_asked_for_ends", a_job_that_takes_more_memory),
         local("a_time_limit_ends_a_job", a_time_limit_ends_a_job),
         local("a_warning_signal_comes_before_the_end", a_warning_signal_comes),
         local("a_dead_supervisor_loses_nothing", a_dead_supervisor_loses_nothing),
@@ -91,6 +92,20 @@ fn a_job_larger_than_the_machine(site: &Site) {
     let job = look_around::job().cpus_per_task(60_000).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job).cpus, 4);
     assert!(job.explain().unwrap().warnings[0].starts_with("asks for 60000 CPUs"));
+}
+
+fn a_job_that_takes_more_memory(site: &Site) {
+    let greedy = take_memory::job(400_usize, 300_u64).mem("200M").submit(&site.cluster).unwrap();
+    let modest = take_memory::job(50_usize, 1_u64).mem("200M").submit(&site.cluster).unwrap();
+    let unlimited = take_memory::job(400_usize, 1_u64).submit(&site.cluster).unwrap();
+    let error = error_of(&greedy);
+    assert_eq!(error.kind, JobErrorKind::OutOfMemory, "{error}");
+    assert_eq!(greedy.state().unwrap(), JobState::OutOfMemory);
+    assert_eq!((result_of(&modest), result_of(&unlimited)), (50 << 20, 400 << 20));
+    let items = [(400_usize, 300_u64), (50, 0)];
+    let array = take_memory::map(items).mem("200M").chunk(1).submit(&site.cluster).unwrap();
+    let summary = array.wait().unwrap();
+    assert_eq!((summary.succeeded, summary.failed), (1, 1));
 }
 
 fn a_time_limit_ends_a_job(site: &Site) {

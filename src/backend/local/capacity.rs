@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::memory::memory_mib;
 use serde::{Deserialize, Serialize};
 
 /// What jobs may use together, and what one of them asks for.
@@ -51,13 +52,6 @@ impl Capacity {
             gpus: self.gpus.saturating_sub(used.gpus),
         }
     }
-}
-
-fn memory_mib() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024)
 }
 
 fn nvidia_devices() -> u32 {

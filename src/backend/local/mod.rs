@@ -17,12 +17,15 @@
 
 mod capacity;
 mod client;
+mod memory;
 mod protocol;
 mod request;
 mod start;
 mod supervisor;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use slurm_core::ids::{JobId, PreId};
@@ -55,12 +58,14 @@ pub(crate) struct Local {
     job_base_dir: PathBuf,
     capacity: Capacity,
     client: Client,
+    /// Warnings that were given already: many jobs may lack the same.
+    warned: Mutex<HashSet<String>>,
 }
 
 impl Local {
     pub(crate) fn new(job_base_dir: PathBuf, capacity: Capacity) -> Self {
         let client = Client::new(&job_base_dir, capacity);
-        Self { job_base_dir, capacity, client }
+        Self { job_base_dir, capacity, client, warned: Mutex::default() }
     }
 
     fn ask(&self, request: &Request) -> Result<Reply, Error> {
@@ -86,7 +91,18 @@ fn unexpected(reply: &Reply) -> Error {
 }
 
 impl Local {
+    /// Warns before a submission of what the machine lacks.
+    fn tell_of_lacks(&self, options: &OptionSet) {
+        for warning in request::warnings(options, self.capacity) {
+            let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+            if warned.insert(warning.clone()) {
+                log::warn!("a job {warning}");
+            }
+        }
+    }
+
     fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {
+        self.tell_of_lacks(&prepared.options);
         let request = Request::Submit(Box::new(request::job(prepared, self.capacity)?));
         let message = match self.client.ask(&request) {
             Ok(Reply::Submitted(id)) => return Ok(id),

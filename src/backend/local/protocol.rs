@@ -64,6 +64,8 @@ pub(super) struct JobRequest {
     pub(super) stderr: String,
     pub(super) append: bool,
     pub(super) needs: Capacity,
+    /// Whether it asks for its memory itself, so that it may not use more.
+    pub(super) memory_is_limited: bool,
     pub(super) tasks: u32,
     pub(super) cpus_per_task: u32,
     /// Seconds.

@@ -57,6 +57,9 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
             .to_owned(),
         append: text(options, "open_mode") == Some("append"),
         needs: needs(options),
+        memory_is_limited: ["mem", "mem_per_cpu", "mem_per_gpu"]
+            .iter()
+            .any(|key| text(options, key).is_some()),
         tasks,
         cpus_per_task: number(options, "cpus_per_task").unwrap_or(1),
         time_limit: submit::time_limit(options).map(|limit| limit.as_secs()),
@@ -112,11 +115,12 @@ pub(super) fn warnings(options: &OptionSet, machine: Capacity) -> Vec<String> {
 pub(super) fn slots(options: &OptionSet, machine: Capacity) -> u64 {
     let needs = needs(options);
     let times = |has: u64, needed: u64| has / needed.max(1);
-    let (cpus, memory) = (
-        times(machine.cpus.into(), needs.cpus.into()),
-        machine.memory_mib / needs.memory_mib.max(1),
-    );
-    cpus.min(memory).max(1)
+    let gpus = match needs.gpus {
+        0 => u64::MAX,
+        needed => times(machine.gpus.into(), needed.into()),
+    };
+    let cpus = times(machine.cpus.into(), needs.cpus.into());
+    cpus.min(times(machine.memory_mib, needs.memory_mib)).min(gpus).max(1)
 }
 
 fn needs(options: &OptionSet) -> Capacity {

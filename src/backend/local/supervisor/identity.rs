@@ -25,6 +25,7 @@ pub(super) struct Identity {
 #[derive(Debug)]
 pub(super) struct Stat {
     state: char,
+    parent: u32,
     group: u32,
     start: u64,
 }
@@ -116,6 +117,28 @@ impl Processes {
     }
 }
 
+/// Returns the processes that are in the groups of `jobs` or were started by such ones, and the job of
+/// each.
+pub(super) fn members(jobs: &HashMap<u32, JobId>) -> Vec<(u32, JobId)> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let all: HashMap<u32, Stat> = pids.filter_map(|pid| Some((pid, stat(pid)?))).collect();
+    let job_of = |pid: u32| {
+        let mut next = Some(pid);
+        // Processes that start and end meanwhile could make a circle.
+        for _ in 0..all.len() {
+            let stat = all.get(&next?)?;
+            if let Some(job) = jobs.get(&stat.group) {
+                return Some(*job);
+            }
+            next = Some(stat.parent);
+        }
+        None
+    };
+    all.keys().filter_map(|pid| Some((*pid, job_of(*pid)?))).collect()
+}
+
 /// Returns the path by which the command line of a process of a job tells the job.
 fn script_or_spec(pid: u32) -> Option<PathBuf> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -149,6 +172,7 @@ pub(super) fn parse(line: &[u8]) -> Option<Stat> {
     let field = |number: usize| fields.get(number - 3).copied();
     Some(Stat {
         state: field(3)?.chars().next()?,
+        parent: field(4)?.parse().ok()?,
         group: field(5)?.parse().ok()?,
         start: field(22)?.parse().ok()?,
     })

@@ -299,7 +299,7 @@ mod tests {
         let request = serde_json::json!({
             "pre_id": slurm_core::ids::PreId::new(1_700_000_000, number), "name": "n", "dir": "/d",
             "script": "/d/script.sh", "working_dir": "/", "stdout": "o", "stderr": "e",
-            "append": false, "needs": Capacity { cpus: 1, memory_mib: 1, gpus: 1 }, "tasks": 1,
+            "append": false, "needs": Capacity { cpus: 1, memory_mib: 1, gpus: 1 }, "memory_is_limited": false, "tasks": 1,
             "cpus_per_task": 1, "time_limit": null, "warning": null, "dependency": null,
             "within": null, "environment": [["TOKEN", "secret"]],
         });

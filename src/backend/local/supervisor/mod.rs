@@ -19,6 +19,7 @@ mod job;
 mod jobs;
 mod journal;
 mod marks;
+mod memory;
 mod process;
 mod replay;
 mod room;
@@ -84,8 +85,7 @@ fn run(place: &Place) -> io::Result<()> {
         // There is one already.
         Err(TryLockError::WouldBlock) => return Ok(()),
         Err(TryLockError::Error(error)) => {
-            let message = format!("{} cannot be locked: {error}", place.lock().display());
-            return Err(io::Error::new(error.kind(), message));
+            return Err(io::Error::new(error.kind(), no_lock(&place.lock(), &error)));
         }
     }
     let (sender, events) = mpsc::channel();
@@ -131,6 +131,16 @@ fn run(place: &Place) -> io::Result<()> {
     }
 }
 
+/// Says why there is no supervisor without a lock, and what to do: two of them would run jobs twice.
+fn no_lock(path: &Path, error: &io::Error) -> String {
+    format!(
+        "{} cannot be locked: {error}; the file system must have locks (flock), so choose a job base \
+         directory on another one: `job_base_dir` in the Slurmfile or on the builder, or \
+         `--job-base-dir`",
+        path.display()
+    )
+}
+
 /// Whether the directory is still the one whose lock is held.
 fn still_there(place: &Place, lock: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -162,4 +172,15 @@ pub(super) fn read_anything(bytes: &[u8], request: Option<Request>) {
 /// Writes to standard error, which is the supervisor's log file; on a full disk the jobs matter more.
 fn log(message: &str) {
     let _ = writeln!(io::stderr(), "slurm-sdk: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_told_with_the_way_out() {
+        let told = no_lock(Path::new("/base/.local/vm/lock"), &io::ErrorKind::Unsupported.into());
+        assert!(told.contains("/base/.local/vm/lock") && told.contains("--job-base-dir"), "{told}");
+    }
 }

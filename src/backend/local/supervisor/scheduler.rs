@@ -43,6 +43,8 @@ pub(super) struct Scheduler {
     pub(super) environments: Environments,
     /// One in the queue that seems never to get its resources, and since when.
     pub(super) stuck_since: Option<(JobId, Instant)>,
+    /// When the memory of jobs was last looked at.
+    pub(super) memory_seen_at: Option<Instant>,
     pub(super) events: Sender<Event>,
 }
 
@@ -68,6 +70,7 @@ impl Scheduler {
             ids: Ids::open(place, last_id)?,
             journal,
             stuck_since: None,
+            memory_seen_at: None,
             events,
         };
         scheduler.take_over_all();
@@ -95,7 +98,7 @@ impl Scheduler {
         });
         let arrays = self.pending_arrays.iter().filter_map(|id| self.jobs.array(*id));
         let arrays = arrays.filter_map(|array| array.dependency.as_ref().and_then(of_dependency));
-        jobs.chain(arrays).chain(self.stuck_alarm()).min()
+        jobs.chain(arrays).chain(self.stuck_alarm()).chain(self.memory_alarm()).min()
     }
 
     /// Whether [`Scheduler::tidy`] has something to do.
@@ -165,6 +168,11 @@ impl Scheduler {
 
     /// Tells a running job to end; it will have ended in `state`.
     pub(super) fn stop(&mut self, id: JobId, state: JobState) {
+        self.stop_with(id, state, Signal::TERM);
+    }
+
+    /// Tells it so with a signal of choice.
+    pub(super) fn stop_with(&mut self, id: JobId, state: JobState, signal: Signal) {
         let Some(run) = self.jobs.get_mut(id).and_then(|job| job.run.as_mut()) else { return };
         if run.ending.is_some() {
             return;
@@ -176,7 +184,7 @@ impl Scheduler {
         }
         run.ending = Some((state, at));
         run.alarms = Alarms { kill: Some(Instant::now() + KILL_WAIT), ..Alarms::default() };
-        run.signal(Signal::TERM);
+        run.signal(signal);
     }
 
     /// Does what time and events have made possible: alarms go off and jobs start.
@@ -210,6 +218,7 @@ impl Scheduler {
                 self.stop(id, JobState::Timeout);
             }
         }
+        self.end_what_takes_too_much();
         self.start_what_fits();
     }
 

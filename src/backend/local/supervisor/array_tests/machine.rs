@@ -70,6 +70,7 @@ impl Machine {
             stderr: "/dev/null".to_owned(),
             append: true,
             needs: Capacity { cpus: 1, memory_mib: 1, gpus: 0 },
+            memory_is_limited: false,
             tasks: 1,
             cpus_per_task: 1,
             time_limit: None,
