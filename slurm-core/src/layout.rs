@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! {job_base_dir}/
-//!   .bin/{hash}/{name}          the binary, staged once per content, never changed
+//!   .bin/{hash}/{name}          the binary, staged once per content, never changed; its folder's time is its last use
 //!   {task}/{pre_id}/            one submission
 //!     spec                      frame: arguments and settings          client, before sbatch
 //!     job.json                  the same for people, without values    client, before sbatch

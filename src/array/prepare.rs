@@ -153,7 +153,7 @@ pub(crate) fn split(
     let limits = cluster.backend().limits()?;
     let elements = sharing::parts(items.shares.elements(), limits.elements);
     let throttles = settings.max_running.map(|most| sharing::throttles(&elements, u64::from(most)));
-    let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()? };
+    let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()?.to_owned() };
     let (mut submissions, mut first, mut several) = (Vec::new(), 0, false);
     for (number, size) in elements.iter().enumerate() {
         let refuse = |problem| Error::Options { problems: vec![problem] };
@@ -170,7 +170,7 @@ pub(crate) fn split(
         let part = Some(Part { number: number as u32, first, max_running, max_attempts, most });
         let (secrets, resumed) = (Vec::new(), settings.resumed.clone());
         let call = Call { entry, spec, dir: dir.clone(), edges, secrets, part, resumed };
-        submissions.push(submit::prepare(cluster, call, merged, binary)?);
+        submissions.push(submit::prepare(cluster, call, merged, &binary)?);
         first += size;
     }
     let (shares, max_attempts) = (items.shares.clone(), settings.max_attempts);

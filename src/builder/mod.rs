@@ -133,7 +133,8 @@ impl<T: Task> JobBuilder<T> {
         let merged = self.options.merged(cluster, entry, &edges);
         let mut options = merged.map_err(|problems| Error::Options { problems })?;
         let requeue = self.options.requeue_policy(cluster, entry, &mut options)?;
-        let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()? };
+        let binary =
+            if stage { cluster.stage_binary()? } else { cluster.binary_path()?.to_owned() };
         let spec = Spec {
             pre_id: pre_id.clone(),
             work: Work::Call(arguments),
@@ -144,6 +145,6 @@ impl<T: Task> JobBuilder<T> {
         let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
         let resumed = self.resumed;
         let call = Call { entry, spec: &spec, dir, edges, secrets, part: None, resumed };
-        submit::prepare(cluster, call, options, binary)
+        submit::prepare(cluster, call, options, &binary)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use once_cell::sync::OnceCell;
 
 use super::every_job::EveryJob;
+use super::program::Staged;
 use super::{Cluster, Inner, Submitter};
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
@@ -230,7 +231,7 @@ impl ClusterBuilder {
                 backend,
                 binary,
                 binary_path: OnceCell::new(),
-                staged: OnceCell::new(),
+                staged: Staged::default(),
                 environment: self.environment,
                 permissions,
                 callbacks,

@@ -4,6 +4,7 @@ mod attach;
 mod config;
 mod every_job;
 mod execute;
+mod program;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::poll::Poller;
 use crate::progress::ProgressMode;
 use crate::slurmfile::Environment;
 use crate::workflow::Flow;
+use program::Staged;
 
 pub(crate) use config::backend_variable;
 pub use config::{BackendKind, ClusterBuilder};
@@ -42,7 +44,7 @@ struct Inner {
     poller: Poller,
     binary: Binary,
     binary_path: OnceCell<PathBuf>,
-    staged: OnceCell<PathBuf>,
+    staged: Staged,
     environment: Environment,
     permissions: Permissions,
     callbacks: Arc<Callbacks>,
@@ -235,7 +237,10 @@ impl Cluster {
                 poller: Poller::new(Arc::clone(backend), workflows),
                 binary: program.clone(),
                 binary_path: once(&self.inner.binary_path),
-                staged: once(&self.inner.staged),
+                staged: match &binary {
+                    Some(path) => Staged::at(path.clone()),
+                    None => self.inner.staged.for_another(),
+                },
                 environment: environment.clone(),
                 permissions: *permissions,
                 callbacks: Arc::clone(callbacks),
@@ -250,21 +255,5 @@ impl Cluster {
     /// Returns whether jobs run the program that this process runs.
     pub(crate) fn runs_this_program(&self) -> bool {
         Binary::running().is_ok_and(|running| running.path == self.inner.binary.path)
-    }
-
-    /// Returns where the job will find the binary.
-    pub(crate) fn binary_path(&self) -> Result<&Path> {
-        let path = self.inner.binary_path.get_or_try_init(|| {
-            self.backend().host().staging_path(&self.inner.binary, self.job_base_dir())
-        })?;
-        Ok(path)
-    }
-
-    /// Puts the binary where jobs find it; once per process.
-    pub(crate) fn stage_binary(&self) -> Result<&Path> {
-        let path = self.inner.staged.get_or_try_init(|| {
-            self.backend().host().stage(&self.inner.binary, self.job_base_dir())
-        })?;
-        Ok(path)
     }
 }

@@ -1,17 +1,17 @@
 //! This machine.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use slurm_core::durable;
-use slurm_core::layout::binary_folder;
 
 use super::folder::{self, Folder};
 use super::{
     Binary, CommandLine, Found, Host, HostError, Look, NewDir, NewFile, Order, Output, Submitted,
+    staged,
 };
 
 /// The machine that this process runs on.
@@ -108,78 +108,20 @@ impl Host for LocalHost {
     }
 
     fn staging_path(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
-        let reading = |error| HostError::file("read", &binary.path, error);
-        let mut file = File::open(&binary.path).map_err(reading)?;
-        let index = index_entry(job_base_dir, &file.metadata().map_err(reading)?);
-        // The same file as last time need not be read again to know its content.
-        if let Some(hash) = fs::read_to_string(index).ok().filter(|hash| is_hash(hash)) {
-            return Ok(binary_folder(job_base_dir, &hash).join(&binary.name));
-        }
-        let mut hasher = blake3::Hasher::new();
-        io::copy(&mut file, &mut hasher).map_err(reading)?;
-        let hash = hasher.finalize().to_hex();
-        Ok(binary_folder(job_base_dir, &hash[..HASH_DIGITS]).join(&binary.name))
+        staged::staging_path(binary, job_base_dir)
+    }
+
+    fn mark_as_used(&self, staged: &Path) -> Result<bool, HostError> {
+        Ok(staged::mark_as_used(staged))
     }
 
     fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
-        let reading = |error| HostError::file("read", &binary.path, error);
-        let mut file = File::open(&binary.path).map_err(reading)?;
-        let metadata = file.metadata().map_err(reading)?;
-        // Of this user, so that nobody else has put it there.
-        let is_whole = |staged: &Path| {
-            fs::symlink_metadata(staged).is_ok_and(|known| {
-                let user = rustix::process::geteuid().as_raw();
-                known.is_file() && known.uid() == user && known.size() == metadata.size()
-            })
-        };
-        let bin = Folder::base(job_base_dir)?.enter(".bin", None)?;
-        bin.enter("index", None)?;
-        let index = index_entry(job_base_dir, &metadata);
-        if let Some(hash) = fs::read_to_string(&index).ok().filter(|hash| is_hash(hash)) {
-            let staged = bin.enter(&hash, None)?.path().join(&binary.name);
-            if is_whole(&staged) {
-                return Ok(staged);
-            }
-        }
-        // Hashed while it is copied, so that what lies under a hash has it, whatever happens to the original.
-        let copy = durable::temporary_beside(&job_base_dir.join(".bin").join(&binary.name));
-        let hash = copy_hashed(&mut file, &copy)
-            .map_err(|error| HostError::file("write", &copy, error))?;
-        let staged = binary_folder(job_base_dir, &hash).join(&binary.name);
-        let placed = if is_whole(&staged) {
-            fs::remove_file(&copy)
-        } else {
-            bin.enter(&hash, None)?;
-            fs::rename(&copy, &staged)
-        };
-        placed.map_err(|error| HostError::file("write", &staged, error))?;
-        self.write(&index, hash.as_bytes())?;
-        Ok(staged)
+        staged::stage(binary, job_base_dir)
     }
 }
 
 /// Why a device or a pipe is not read.
 pub(super) const NOT_REGULAR: &str = "it is not a regular file";
-
-/// 128 bits of a BLAKE3 hash.
-pub(super) const HASH_DIGITS: usize = 32;
-
-/// Where the content hash of a file is noted, under what tells a changed file from the same one.
-fn index_entry(job_base_dir: &Path, metadata: &fs::Metadata) -> PathBuf {
-    let changed = (metadata.mtime(), metadata.mtime_nsec());
-    job_base_dir.join(".bin/index").join(format!(
-        "{:x}-{:x}-{:x}-{:x}.{:x}",
-        metadata.dev(),
-        metadata.ino(),
-        metadata.size(),
-        changed.0,
-        changed.1,
-    ))
-}
-
-fn is_hash(text: &str) -> bool {
-    text.len() == HASH_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
 
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
@@ -216,55 +158,10 @@ fn names(dir: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Copies a program into a new file that may be run and not be written, and returns its hash.
-fn copy_hashed(source: &mut File, target: &Path) -> io::Result<String> {
-    let copy = |source: &mut File| {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(target)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match source.read(&mut buffer)? {
-                0 => break,
-                read => {
-                    hasher.update(&buffer[..read]);
-                    file.write_all(&buffer[..read])?;
-                }
-            }
-        }
-        let mode = source.metadata()?.permissions().mode() | 0o500;
-        file.set_permissions(fs::Permissions::from_mode(mode & 0o555))?;
-        file.sync_all()?;
-        Ok(hasher.finalize().to_hex()[..HASH_DIGITS].to_owned())
-    };
-    let copied = copy(source);
-    if copied.is_err() {
-        let _ = fs::remove_file(target);
-    }
-    copied
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::host::Content;
-
-    #[test]
-    fn a_binary_is_staged_once_per_content() {
-        let base = tempfile::tempdir().unwrap();
-        let source = base.path().join("program");
-        fs::write(&source, b"first").unwrap();
-        let binary = Binary::at(&source);
-        let planned = LocalHost.staging_path(&binary, base.path()).unwrap();
-        let first = LocalHost.stage(&binary, base.path()).unwrap();
-        assert_eq!(first, planned);
-        assert_eq!(LocalHost.stage(&binary, base.path()).unwrap(), first);
-        assert_eq!(fs::read(&first).unwrap(), b"first");
-        fs::remove_file(&source).unwrap();
-        fs::write(&source, b"second").unwrap();
-        let second = LocalHost.stage(&binary, base.path()).unwrap();
-        assert_ne!(first, second);
-        assert_eq!(fs::read(&first).unwrap(), b"first");
-    }
 
     #[test]
     fn a_directory_that_cannot_be_filled_is_not_left_half_full() {

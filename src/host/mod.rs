@@ -10,6 +10,7 @@ mod local;
 mod remote;
 #[cfg(feature = "ssh")]
 pub(crate) mod ssh;
+mod staged;
 
 use std::fmt;
 use std::io;
@@ -25,7 +26,7 @@ pub(crate) use command::{CommandLine, is_scrubbed};
 pub(crate) use folder::Folder;
 pub(crate) use local::LocalHost;
 #[cfg(feature = "ssh")]
-use local::{HASH_DIGITS, NOT_REGULAR};
+use local::NOT_REGULAR;
 #[cfg(feature = "ssh")]
 pub(crate) use remote::{Manner, SshHost};
 
@@ -81,7 +82,10 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// Returns where the binary lies, or would lie, once it is staged.
     fn staging_path(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError>;
 
-    /// Puts the binary below `job_base_dir`, once per content, and returns where it is.
+    /// Marks a staged program as used, so that it stays, and returns whether it is there.
+    fn mark_as_used(&self, staged: &Path) -> Result<bool, HostError>;
+
+    /// Puts the binary below `job_base_dir`, once per content, and returns where it is. It is marked as used.
     fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError>;
 
     /// Returns its name, if it is another machine than this.

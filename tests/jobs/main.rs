@@ -36,6 +36,7 @@ mod security;
 mod shared;
 mod sshd;
 mod stacks;
+mod staging;
 mod submission;
 mod survival;
 mod take_over;
@@ -90,6 +91,7 @@ fn main() {
     trials.extend(requeue::trials());
     trials.extend(workflow::trials());
     trials.extend(workflow_arrays::trials());
+    trials.extend(staging::trials());
     trials.extend(survival::trials());
     trials.extend(graph::trials());
     trials.extend(progress::trials());

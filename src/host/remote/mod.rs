@@ -79,6 +79,10 @@ impl Host for SshHost {
         stage::staging_path(binary, job_base_dir)
     }
 
+    fn mark_as_used(&self, staged: &Path) -> Result<bool, HostError> {
+        self.mark_there(staged)
+    }
+
     fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
         self.stage_there(binary, job_base_dir)
     }

@@ -22,7 +22,9 @@ use super::failure::verdict;
 use super::host::{Asked, SshHost, send};
 use super::link::Link;
 use super::shell::Script;
-use crate::host::{Binary, Content, HASH_DIGITS, HostError, NewDir, NewFile};
+use crate::host::staged::retire::{KEPT, SILENT, UNUSED};
+use crate::host::staged::{HASH_DIGITS, folder_of, slim};
+use crate::host::{Binary, Content, HostError, NewDir, NewFile};
 
 /// A multiple of the megabyte in which `dd` counts.
 const PIECE: usize = 4 << 20;
@@ -58,8 +60,7 @@ fn read(binary: &Binary) -> Result<Vec<u8>, HostError> {
 }
 
 fn staged_as(binary: &Binary, job_base_dir: &Path, program: &[u8]) -> PathBuf {
-    let hash = blake3::hash(program).to_hex();
-    binary_folder(job_base_dir, &hash[..HASH_DIGITS]).join(&binary.name)
+    binary_folder(job_base_dir, &folder_of(program)).join(&binary.name)
 }
 
 impl SshHost {
@@ -72,10 +73,7 @@ impl SshHost {
         let staged = staged_as(binary, job_base_dir, &program);
         let needs = Needs::of(&program);
         let mut script = Script::new();
-        script.add("p=").path(&staged)?.add(format!(
-            "\nif {IS_PROGRAM} && [ \"$(wc -c <\"$p\")\" -eq {} ]; then t y; fi\n",
-            program.len()
-        ));
+        add_mark(&mut script, &staged)?;
         if let Some(loader) = &needs.loader {
             script.add("[ ! -e ").word(loader).add(" ] || t l\n");
         }
@@ -85,6 +83,7 @@ impl SshHost {
             return Ok(staged);
         }
         needs.check(&binary.path, self.settings.host(), self.facts(), says(b'l'))?;
+        let program = slim(&program).unwrap_or(program);
         let bar = self.bar(program.len() as u64, &binary.name);
         let folder = staged.parent().and_then(Path::file_name).unwrap_or_default();
         let folder = folder.to_string_lossy();
@@ -93,11 +92,19 @@ impl SshHost {
         self.put(&mut &*program, &target, &bar, |script| {
             script.add("chmod 555 \"$p\" || exit 13\nsync \"$p\" || exit 14\n");
             add_way(script, job_base_dir, &[".bin", &folder])?;
-            script.add("mv -f -- \"$p\" ./").word(&binary.name);
-            Ok(())
+            script.add("mv -f -- \"$p\" ./").word(&binary.name).add(" || exit 15\n");
+            retire(script, job_base_dir)
         })?;
         bar.finish_and_clear();
         Ok(staged)
+    }
+
+    /// Marks a program as used, and returns whether it is there.
+    pub(super) fn mark_there(&self, staged: &Path) -> Result<bool, HostError> {
+        let mut script = Script::new();
+        add_mark(&mut script, staged)?;
+        let answer = self.ask("check the binary", &script)?;
+        Ok(answer.parts().iter().any(|part| part.kind == b'y'))
     }
 
     /// Brings a spooled file to the host, beside the directory that it will be moved into.
@@ -246,6 +253,28 @@ impl SshHost {
         }
         Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
+}
+
+/// Marks a program as used and tells whether it is there; in this order, so that nobody removes it in between.
+fn add_mark(script: &mut Script, staged: &Path) -> Result<(), HostError> {
+    script.add("p=").path(staged)?.add(format!(
+        "\n[ ! -d \"${{p%/*}}\" ] || touch -c -- \"${{p%/*}}\" 2>/dev/null </dev/null\n\
+         if {IS_PROGRAM} && [ -s \"$p\" ]; then t y; fi\n"
+    ));
+    Ok(())
+}
+
+/// Removes programs that no job can need any more, as on this machine, and without anybody waiting for it.
+fn retire(script: &mut Script, job_base_dir: &Path) -> Result<(), HostError> {
+    let hash = "[0-9a-f]".repeat(HASH_DIGITS);
+    let text = include_str!("retire.sh")
+        .replace("@HASH@", &hash)
+        .replace("@FIRST@", &(KEPT + 1).to_string())
+        // What `find` calls more than so many days.
+        .replace("@UNUSED@", &(UNUSED - 1).to_string())
+        .replace("@SILENT@", &SILENT.to_string());
+    script.add("B=").path(job_base_dir)?.add("\n").add(text);
+    Ok(())
 }
 
 /// A piece that was sent, and may have to be sent again.

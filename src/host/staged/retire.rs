@@ -1,0 +1,272 @@
+//! Removing programs that no job can need any more.
+//!
+//! A program stays if it was used within a day, or is among the few that were used last: whoever submits it has
+//! marked it as used right before. It also stays as long as the directory of any submission names it and has not
+//! ended: it has no result, and anything in it has changed within a month. So a job that waits for days finds its
+//! program, and one that will never end does not keep it for good.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirEntry};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{HASH_DIGITS, is_hash};
+
+/// How many of those that were used last stay anyway.
+pub(in crate::host) const KEPT: usize = 5;
+
+/// How many days one stays after it was used.
+pub(in crate::host) const UNUSED: u64 = 1;
+
+/// For how many days the directory of a submission without a result has to be untouched to count as given up.
+pub(in crate::host) const SILENT: u64 = 30;
+
+/// What a folder is called while it is removed.
+const GOING: &str = ".going-";
+
+/// Removes what nobody needs below a job base directory. What cannot be looked at is needed.
+pub(super) fn in_dir(job_base_dir: &Path, now: SystemTime) {
+    let bin = job_base_dir.join(".bin");
+    match retire(job_base_dir, &bin, now) {
+        Ok(removed) if removed.is_empty() => {}
+        Ok(removed) => {
+            log::debug!("{}: removed {removed:?}, which no job needs", bin.display());
+            forget(&bin, &removed);
+        }
+        Err(error) => log::debug!("{}: nothing is removed: {error}", bin.display()),
+    }
+}
+
+fn retire(job_base_dir: &Path, bin: &Path, now: SystemTime) -> io::Result<BTreeSet<String>> {
+    let mut programs = Vec::new();
+    for entry in fs::read_dir(bin)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let used = entry.metadata()?.modified()?;
+        if is_hash(&name) {
+            programs.push((used, name));
+        } else if name.starts_with('.') && is_over(used, now, UNUSED) {
+            // Something that was begun, and whoever did it has died.
+            let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
+        }
+    }
+    programs.sort_unstable();
+    programs.truncate(programs.len().saturating_sub(KEPT));
+    programs.retain(|(used, _)| is_over(*used, now, UNUSED));
+    let mut unused: BTreeSet<String> = programs.into_iter().map(|(_, name)| name).collect();
+    if !unused.is_empty() {
+        keep_needed(job_base_dir, now, &mut unused)?;
+    }
+    unused.retain(|name| remove(bin, name, now).unwrap_or(false));
+    Ok(unused)
+}
+
+fn is_over(since: SystemTime, now: SystemTime, days: u64) -> bool {
+    now.duration_since(since).is_ok_and(|age| age > Duration::from_secs(days * 24 * 3600))
+}
+
+/// Takes out those that a submission below `dir` needs, also one of a workflow there.
+fn keep_needed(dir: &Path, now: SystemTime, unused: &mut BTreeSet<String>) -> io::Result<()> {
+    for task in directories(dir)? {
+        for submission in directories(&task)? {
+            let script = submission.join("script.sh");
+            if script.exists() && !has_ended(&submission, now)? {
+                let needed = named_in(&script)?;
+                unused.retain(|name| !needed.contains(name));
+            }
+            let children = submission.join("tasks");
+            if children.is_dir() {
+                keep_needed(&children, now, unused)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The directories in `dir` that are none of ours. One that is gone meanwhile holds nothing.
+fn directories(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !is_hidden && entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// Returns whether a submission needs its program no more.
+fn has_ended(submission: &Path, now: SystemTime) -> io::Result<bool> {
+    if submission.join("result").exists() {
+        return Ok(true);
+    }
+    let is_recent = |entry: io::Result<DirEntry>| -> io::Result<bool> {
+        Ok(!is_over(entry?.metadata()?.modified()?, now, SILENT))
+    };
+    for entry in fs::read_dir(submission)? {
+        if is_recent(entry)? {
+            return Ok(false);
+        }
+    }
+    Ok(is_over(fs::metadata(submission)?.modified()?, now, SILENT))
+}
+
+/// The programs that a script runs.
+fn named_in(script: &Path) -> io::Result<BTreeSet<String>> {
+    const FOLDER: &[u8] = b"/.bin/";
+    let mut text = Vec::new();
+    fs::File::open(script)?.take(1 << 20).read_to_end(&mut text)?;
+    let hashes = (0..text.len()).filter(|&at| text[at..].starts_with(FOLDER)).filter_map(|at| {
+        let start = at + FOLDER.len();
+        let name = std::str::from_utf8(text.get(start..start + HASH_DIGITS)?).ok()?;
+        is_hash(name).then(|| name.to_owned())
+    });
+    Ok(hashes.collect())
+}
+
+/// Removes a program, unless somebody has marked it as used meanwhile: that is looked at again once nobody finds it
+/// any more.
+fn remove(bin: &Path, name: &str, now: SystemTime) -> io::Result<bool> {
+    let going = bin.join(format!("{GOING}{name}-{}", std::process::id()));
+    fs::rename(bin.join(name), &going)?;
+    if !is_over(fs::metadata(&going)?.modified()?, now, UNUSED) {
+        // If it was staged again already, this one is too much.
+        if fs::rename(&going, bin.join(name)).is_ok() {
+            return Ok(false);
+        }
+    }
+    fs::remove_dir_all(&going)?;
+    Ok(true)
+}
+
+/// Forgets under which hash files are staged that are not.
+fn forget(bin: &Path, removed: &BTreeSet<String>) {
+    let Ok(index) = fs::read_dir(bin.join("index")) else { return };
+    for entry in index.flatten() {
+        let names_one = fs::read_to_string(entry.path())
+            .is_ok_and(|text| text.split(' ').next().is_some_and(|name| removed.contains(name)));
+        if names_one {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 24 * 3600;
+
+    /// A job base directory whose programs were used so many days ago, and the days as names.
+    fn base(days: &[u64]) -> (tempfile::TempDir, SystemTime) {
+        let base = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        for day in days {
+            let folder = base.path().join(".bin").join(hash(*day));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("program"), "x").unwrap();
+            age(&folder, now, *day);
+        }
+        (base, now)
+    }
+
+    fn hash(day: u64) -> String {
+        format!("{day:032x}")
+    }
+
+    fn age(path: &Path, now: SystemTime, days: u64) {
+        let then = now - Duration::from_secs(days * DAY);
+        fs::File::open(path).unwrap().set_modified(then).unwrap();
+    }
+
+    /// A submission with one of them that was last touched so many days ago.
+    fn submission(dir: &Path, now: SystemTime, program: u64, touched: u64) {
+        fs::create_dir_all(dir).unwrap();
+        let text = format!("#!/bin/sh\nexec /base/.bin/{}/program run\n", hash(program));
+        fs::write(dir.join("script.sh"), text).unwrap();
+        age(&dir.join("script.sh"), now, touched);
+        age(dir, now, touched);
+    }
+
+    fn left(base: &Path) -> Vec<u64> {
+        let names = fs::read_dir(base.join(".bin")).unwrap().flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut days: Vec<u64> =
+            names.filter_map(|name| u64::from_str_radix(&name, 16).ok()).collect();
+        days.sort_unstable();
+        days
+    }
+
+    #[test]
+    fn those_that_were_used_last_stay_and_others_go() {
+        let (base, now) = base(&[0, 2, 3, 4, 5, 6, 7, 400]);
+        in_dir(base.path(), now);
+        assert_eq!(left(base.path()), [0, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn one_that_was_used_today_stays_whatever_their_number() {
+        let (base, now) = base(&[]);
+        for program in 0..9 {
+            let folder = base.path().join(".bin").join(hash(program));
+            fs::create_dir_all(folder).unwrap();
+        }
+        in_dir(base.path(), now);
+        assert_eq!(left(base.path()).len(), 9);
+    }
+
+    #[test]
+    fn a_job_that_has_waited_for_weeks_keeps_its_program() {
+        let (base, now) = base(&[0, 2, 3, 4, 5, 21, 22, 23, 24, 40]);
+        submission(&base.path().join("add/waits"), now, 21, 21);
+        submission(&base.path().join("add/has_ended"), now, 22, 22);
+        fs::write(base.path().join("add/has_ended/result"), "").unwrap();
+        submission(&base.path().join("flow/workflow"), now, 23, 23);
+        fs::write(base.path().join("flow/workflow/result"), "").unwrap();
+        let child = base.path().join("flow/workflow/tasks/output/child");
+        submission(&child, now, 24, 24);
+        submission(&base.path().join("add/given_up"), now, 40, 40);
+        in_dir(base.path(), now);
+        assert_eq!(left(base.path()), [0, 2, 3, 4, 5, 21, 24]);
+    }
+
+    #[test]
+    fn a_job_that_still_writes_keeps_its_program() {
+        let (base, now) = base(&[0, 2, 3, 4, 5, 90]);
+        submission(&base.path().join("add/runs"), now, 90, 90);
+        fs::write(base.path().join("add/runs/slurm-1.out"), "step 1").unwrap();
+        age(&base.path().join("add/runs"), now, 90);
+        in_dir(base.path(), now);
+        assert_eq!(left(base.path()), [0, 2, 3, 4, 5, 90]);
+    }
+
+    #[test]
+    fn one_that_is_used_meanwhile_comes_back() {
+        let (base, now) = base(&[40]);
+        let bin = base.path().join(".bin");
+        age(&bin.join(hash(40)), now, 0);
+        assert!(!remove(&bin, &hash(40), now).unwrap());
+        assert_eq!(left(base.path()), [40]);
+        age(&bin.join(hash(40)), now, 40);
+        assert!(remove(&bin, &hash(40), now).unwrap());
+        assert_eq!(fs::read_dir(&bin).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_was_begun_long_ago_is_swept_out() {
+        let (base, now) = base(&[0]);
+        let begun = base.path().join(".bin/.program.1.x.tmp");
+        fs::write(&begun, "half").unwrap();
+        in_dir(base.path(), now);
+        assert!(begun.exists());
+        age(&begun, now, 2);
+        in_dir(base.path(), now);
+        assert!(!begun.exists());
+    }
+}
