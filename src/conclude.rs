@@ -343,7 +343,9 @@ fn ended_badly(cluster: &Cluster, edge: &Edge) -> Vec<(Indices, Sighting)> {
 /// Source of the phrases: `slurmstepd/req.c`, `jobacct_gather.c` and `task_cgroup_memory.c`, 20.11 to 25.11.
 fn tells_of_memory(stderr: &str) -> bool {
     let line_tells = |line: &str| {
-        line.starts_with("slurmstepd")
+        // From 25.05 on the lines do not begin with slurmstepd's name.
+        let is_of_slurm = |line: &str| line.contains("error: ") && line.contains("StepId=");
+        (line.starts_with("slurmstepd") || is_of_slurm(line))
             && ["exceeded memory limit", "oom-kill event", "oom_kill event"]
                 .iter()
                 .any(|words| line.contains(words))
@@ -420,4 +422,22 @@ fn report(job: &dyn Case, sighting: Option<&Sighting>) -> JobReport {
 fn tail(text: &str) -> String {
     let lines: Vec<_> = text.lines().rev().take(20).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slurms_lines_about_memory_are_known_in_every_release() {
+        for line in [
+            "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=12.batch.",
+            "slurmstepd-n1: error: StepId=12.batch exceeded memory limit (1234 > 256), being killed",
+            "[2026-11-28T12:00:00.000] error: Detected 1 oom_kill event in StepId=12.batch.",
+            "error: StepId=12.batch exceeded memory limit (1234 > 256), being killed",
+        ] {
+            assert!(tells_of_memory(&format!("before\n{line}\n")), "{line}");
+        }
+        assert!(!tells_of_memory("my model exceeded memory limit\n"), "the task's own words");
+    }
 }

@@ -141,8 +141,9 @@ impl Edge {
         Self { carries_result: true, ..self }
     }
 
-    /// Says so if the job is not one that jobs of `cluster` can wait for.
-    pub(crate) fn not_of(&self, cluster: &Cluster) -> Option<String> {
+    /// Says so if the job is not one that jobs of `cluster` with these options can wait for.
+    pub(crate) fn not_of(&self, cluster: &Cluster, options: &OptionSet) -> Option<String> {
+        let cluster = &cluster.for_options(options);
         let backend = cluster.backend();
         // Each job base directory of the embedded backend has job ids of its own.
         let fits = self.backend == backend.place()

@@ -39,6 +39,12 @@ impl Cluster {
                 let (dir, described) = self.find_job(T::entry().name, id)?;
                 self.array_handle(&dir, &described, &id.to_string())?
             }
+            ArrayName::On { id, cluster } => {
+                let there = self.at(Some(&cluster));
+                let (dir, described) = there.find_job(T::entry().name, id)?;
+                let found = there.array_handle(&dir, &described, &id.to_string())?;
+                ArrayHandle { cluster: Some(cluster), ..found }
+            }
             ArrayName::Unknown(text) => {
                 let said = "it is neither a job's id nor a submission's".to_owned();
                 return Err(Error::NoSuchJob { wanted: text, said });
@@ -88,8 +94,12 @@ impl Cluster {
         };
         let array = explanation.array.as_ref().ok_or_else(unknown)?;
         let note: Option<Submitted> = self.json(&dir.submitted())?;
+        let mut cluster = self.backend().cluster().map(str::to_owned);
         let ids = match note {
-            Some(note) => [vec![note.job_id], note.further].concat(),
+            Some(note) => {
+                cluster = note.cluster;
+                [vec![note.job_id], note.further].concat()
+            }
             // Its client died before it could note them.
             None => {
                 let mut ids = Vec::new();
@@ -107,7 +117,8 @@ impl Cluster {
         if ids.is_empty() {
             return Err(unknown());
         }
-        described(explanation, array, dir, ids, most)
+        let handle = described(explanation, array, dir, ids, most)?;
+        Ok(ArrayHandle { cluster, ..handle })
     }
 
     /// Returns the state of the array in `dir` as a whole, with the items of all attempts; `None` if it is not
@@ -162,6 +173,7 @@ fn described(
         items_per_element: array.items_per_element,
         max_attempts: array.max_attempts,
         task: explanation.task.clone(),
+        cluster: None,
     };
     let handle = handle.checked()?;
     let parts = ids.into_iter().zip(super::sharing::parts(array.elements, most));
@@ -192,6 +204,13 @@ pub(crate) fn read_anything(description: &[u8], segment: &[u8]) {
 pub enum ArrayName {
     /// The id that Slurm gave.
     Id(JobId),
+    /// The id that a Slurm cluster gave which is not the host's own: `123;cluster`.
+    On {
+        /// The id.
+        id: JobId,
+        /// The cluster's name.
+        cluster: String,
+    },
     /// The id of the submission.
     PreId(PreId),
     /// A handle of another process.
@@ -211,6 +230,7 @@ impl From<&str> for ArrayName {
         match JobRef::from(text) {
             JobRef::Id(id) | JobRef::Element { array: id, .. } => Self::Id(id),
             JobRef::PreId(pre_id) => Self::PreId(pre_id),
+            JobRef::On { id, cluster } => Self::On { id, cluster },
             JobRef::Handle(_) | JobRef::Unknown(_) => Self::Unknown(text.to_owned()),
         }
     }

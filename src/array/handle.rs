@@ -48,6 +48,9 @@ pub struct ArrayHandle {
     pub items_per_element: u64,
     /// How often an item may be tried.
     pub max_attempts: usize,
+    /// The Slurm cluster that has the array, if it is not the host's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 /// One Slurm array of a submission.
@@ -148,7 +151,7 @@ impl<T> JobArray<T> {
             state.begin(handle.attempt(None));
         }
         Self {
-            cluster: cluster.clone(),
+            cluster: cluster.at(handle.cluster.as_deref()),
             handle,
             decode,
             watch: Arc::new(ArrayWatch::new(state)),
@@ -174,6 +177,7 @@ impl<T> JobArray<T> {
             items: 0,
             items_per_element: 1,
             max_attempts: 1,
+            cluster: None,
         };
         Self::new(cluster, handle, decode, None)
     }

@@ -82,6 +82,7 @@ impl Parts {
             items: self.shares.count,
             items_per_element: self.shares.per_element,
             max_attempts: self.max_attempts,
+            cluster: None,
         }
     }
 
@@ -150,7 +151,9 @@ pub(crate) fn split(
     let Work::Items(items) = &spec.work else {
         return Err(Error::Options { problems: vec!["this is no array".to_owned()] });
     };
-    let limits = cluster.backend().limits()?;
+    // Problems of the options are told below, with those of each part.
+    let there = options.merged(cluster, entry, &[]).map(|merged| cluster.for_options(&merged));
+    let limits = there.as_ref().unwrap_or(cluster).backend().limits()?;
     let elements = sharing::parts(items.shares.elements(), limits.elements);
     let throttles = settings.max_running.map(|most| sharing::throttles(&elements, u64::from(most)));
     let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()?.to_owned() };
@@ -226,7 +229,8 @@ fn per_element(
         // The same shape as the array that it follows element by element.
         return Ok(attempt.shares.per_element);
     }
-    let backend = cluster.backend();
+    let there = cluster.for_options(options);
+    let backend = there.backend();
     let limits = backend.limits()?;
     let slots = || match settings.max_running {
         Some(most) => u64::from(most),

@@ -33,7 +33,8 @@ pub(crate) fn submit(
         synced: true,
     }));
     let ids = hand_over(cluster, parts, &[], Some((&written, &files)))?;
-    let handle = parts.handle(&ids);
+    let chosen = cluster.backend().chosen_for(&first.pre_id);
+    let handle = ArrayHandle { cluster: chosen, ..parts.handle(&ids) };
     submitting.submitted(|| handle.about(cluster));
     Ok(handle)
 }
@@ -70,8 +71,10 @@ fn hand_over(
         match backend.submit(&[submission]).pop().unwrap_or_else(|| Err(submit::unanswered())) {
             Ok(id) => ids.push(id),
             Err(error) => {
+                let chosen = backend.chosen_for(&first.pre_id);
+                let there = cluster.at(chosen.as_deref());
                 for id in ids {
-                    if let Err(left) = backend.cancel(id, None) {
+                    if let Err(left) = there.backend().cancel(id, None) {
                         log::warn!("array {id} of a refused submission goes on: {left}");
                     }
                 }
@@ -81,7 +84,7 @@ fn hand_over(
         }
     }
     if !alone || new.is_none() {
-        submit::note(backend.host(), &first.dir, &ids);
+        submit::note(backend.host(), &first.dir, &ids, backend.chosen_for(&first.pre_id));
     }
     for (part, id) in parts.submissions.iter().zip(&ids) {
         cluster.callbacks().on_submitted(&part.handle(*id), &part.explanation);

@@ -15,6 +15,7 @@ pub(crate) mod traces;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use slurm_core::ids::{JobId, PreId};
@@ -38,10 +39,24 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Returns its name, with that of the host if that is another one: jobs can only wait for jobs of
     /// the same place.
     fn place(&self) -> String {
-        match self.host().name() {
-            Some(host) => format!("{} {host}", self.name()),
-            None => self.name().to_owned(),
-        }
+        let parts = [Some(self.name()), self.host().name(), self.cluster()];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns the name of its Slurm cluster, if that is not the host's own.
+    fn cluster(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the backend of another Slurm cluster that the same commands reach.
+    fn of_cluster(&self, _name: &str) -> Option<Arc<dyn Backend>> {
+        None
+    }
+
+    /// Returns the Slurm cluster that took a submission of this process, if it is another one than the host's
+    /// own. Ids are unique within a cluster alone.
+    fn chosen_for(&self, _pre_id: &PreId) -> Option<String> {
+        None
     }
 
     /// Returns where its commands run and its files lie.
@@ -114,9 +129,13 @@ pub(crate) struct Submission<'a> {
 
 impl Submission<'_> {
     /// Does what comes after the answer of whoever takes the job.
-    pub(crate) fn conclude(&self, host: &dyn Host, answer: &Result<JobId, SubmitError>) {
+    pub(crate) fn conclude(&self, backend: &dyn Backend, answer: &Result<JobId, SubmitError>) {
+        let host = backend.host();
         match answer {
-            Ok(id) if self.noted => submit::note(host, &self.prepared.dir, &[*id]),
+            Ok(id) if self.noted => {
+                let cluster = backend.chosen_for(&self.prepared.pre_id);
+                submit::note(host, &self.prepared.dir, &[*id], cluster);
+            }
             Err(error) if self.new.is_some() => {
                 submit::give_up(host, self.prepared.dir.path(), error);
             }

@@ -4,7 +4,7 @@ use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::requeue::{RequeuePolicy, TaskRequeue};
 use slurm_core::task::{TaskEntry, TaskValue};
 
-use crate::cluster::Cluster;
+use crate::cluster::{BackendKind, Cluster};
 use crate::edges::{self, Edge};
 use crate::error::{Error, Result};
 use crate::{requeue, workflow};
@@ -51,7 +51,10 @@ impl CallOptions {
             merged.merge(&from_attribute(entry, &mut problems));
             merged.merge(&self.options);
         }
-        problems.extend(edges.iter().filter_map(|edge| edge.not_of(cluster)));
+        if !self.are_all && cluster.backend_kind() == BackendKind::Slurm {
+            problems.extend(add_clusters(&mut merged).err());
+        }
+        problems.extend(edges.iter().filter_map(|edge| edge.not_of(cluster, &merged)));
         if let Err(problem) = edges::add_to(&mut merged, edges) {
             problems.push(problem);
         }
@@ -82,6 +85,21 @@ impl CallOptions {
         let policy = requeue::policy(entry, self.requeue, merged, cluster);
         policy.map_err(|problem| Error::Options { problems: vec![problem] })
     }
+}
+
+/// Sets the clusters that the environment names, as sbatch would. sbatch is not given these variables, because
+/// every later command has to know the names, too.
+fn add_clusters(options: &mut OptionSet) -> Result<(), String> {
+    const VARIABLES: [&str; 2] = ["SBATCH_CLUSTERS", "SLURM_CLUSTERS"];
+    if given(options, "clusters") {
+        return Ok(());
+    }
+    let set = |name| Some((name, std::env::var(name).ok().filter(|names| !names.is_empty())?));
+    let Some((variable, names)) = VARIABLES.into_iter().find_map(set) else { return Ok(()) };
+    let spec = options::lookup("clusters").map_err(|error| error.to_string())?;
+    let value = spec.parse(&names).map_err(|error| format!("`{variable}`: {error}"))?;
+    options.set(spec, value, Source::Default);
+    Ok(())
 }
 
 pub(crate) fn given(options: &OptionSet, key: &str) -> bool {

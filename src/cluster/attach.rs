@@ -46,6 +46,12 @@ impl Cluster {
                 let (dir, described) = self.find_job(entry.name, id)?;
                 self.handle_of_job(&dir, described, &id.to_string())?
             }
+            JobRef::On { id, cluster } => {
+                let there = self.at(Some(&cluster));
+                let (dir, described) = there.find_job(entry.name, id)?;
+                let found = there.handle_of_job(&dir, described, &id.to_string())?;
+                JobHandle { cluster: Some(cluster), ..found }
+            }
             JobRef::Element { array, indices } => {
                 let (dir, described) = self.find_job(entry.name, array)?;
                 self.handle_of_job(&dir, described, &format!("{array}_{indices}"))?
@@ -84,13 +90,14 @@ impl Cluster {
                 hint: format!("attach to it with `attach_array` by {pre_id}"),
             });
         }
-        let job_id = self.id_in(dir, &described.pre_id)?;
+        let Submitted { job_id, cluster, .. } = self.note_in(dir, &described.pre_id)?;
         Ok(JobHandle {
             pre_id: described.pre_id,
             job_id,
             task: described.task,
             signature: described.signature,
             dir: dir.path().to_owned(),
+            cluster,
         })
     }
 
@@ -184,16 +191,18 @@ impl Cluster {
         })
     }
 
-    /// The id of a submission whose client may have died before it could note it.
-    pub(crate) fn id_in(&self, dir: &JobDir, pre_id: &PreId) -> Result<JobId> {
+    /// Returns the note of a submission, whose client may have died before it could write it.
+    pub(crate) fn note_in(&self, dir: &JobDir, pre_id: &PreId) -> Result<Submitted> {
         // One that is empty is being written.
         let note = self.backend().host().read(&dir.submitted(), 0)?;
         if let Some(note) = note.filter(|note| !note.is_empty()) {
-            let note: Submitted =
-                serde_json::from_slice(&note).map_err(|error| damaged(&dir.submitted(), &error))?;
-            return Ok(note.job_id);
+            return serde_json::from_slice(&note)
+                .map_err(|error| damaged(&dir.submitted(), &error));
         }
-        self.backend().id_of(pre_id, 0)?.ok_or_else(|| self.no_such_job(pre_id.as_str()))
+        let found = self.backend().id_of(pre_id, 0)?;
+        let job_id = found.ok_or_else(|| self.no_such_job(pre_id.as_str()))?;
+        let cluster = self.backend().cluster().map(str::to_owned);
+        Ok(Submitted { job_id, further: Vec::new(), cluster })
     }
 
     fn no_such_job(&self, wanted: &str) -> Error {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use once_cell::sync::OnceCell;
 
@@ -238,6 +238,7 @@ impl ClusterBuilder {
                 dry_run: self.dry_run,
                 submitter: Submitter::default(),
                 progress: self.progress,
+                others: Mutex::default(),
             }),
         })
     }

@@ -6,11 +6,13 @@ mod every_job;
 mod execute;
 mod program;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use once_cell::sync::OnceCell;
+use slurm_core::options::{OptionSet, OptionValue};
 use slurm_core::task::Task;
 
 use crate::backend::Backend;
@@ -51,6 +53,8 @@ struct Inner {
     dry_run: bool,
     progress: ProgressMode,
     submitter: Submitter,
+    /// The same for other Slurm clusters that its commands reach, by their names.
+    others: Mutex<HashMap<String, Cluster>>,
 }
 
 /// Who submits, and what that means for a submission.
@@ -221,20 +225,30 @@ impl Cluster {
 
     /// Returns this cluster for another submitter, whose jobs run `binary`, which is staged already.
     pub(crate) fn with_submitter(&self, submitter: Submitter, binary: Option<PathBuf>) -> Self {
+        self.with(Arc::clone(&self.inner.backend), submitter, binary)
+    }
+
+    fn with(
+        &self,
+        backend: Arc<dyn Backend>,
+        submitter: Submitter,
+        binary: Option<PathBuf>,
+    ) -> Self {
         let once = |path: &OnceCell<PathBuf>| {
             let path = binary.as_ref().or(path.get());
             path.cloned().map_or_else(OnceCell::new, OnceCell::with_value)
         };
-        let Inner { backend, binary: program, environment, permissions, callbacks, .. } =
+        let Inner { binary: program, environment, permissions, callbacks, .. } =
             self.inner.as_ref();
         let workflows = match &submitter {
-            Submitter::Workflow(flow) => flow.jobs(),
+            // On another cluster their ids are those of other jobs.
+            Submitter::Workflow(flow) if backend.cluster().is_none() => flow.jobs(),
             _ => Vec::new(),
         };
         Self {
             inner: Arc::new(Inner {
-                backend: Arc::clone(backend),
-                poller: Poller::new(Arc::clone(backend), workflows),
+                poller: Poller::new(Arc::clone(&backend), workflows),
+                backend,
                 binary: program.clone(),
                 binary_path: once(&self.inner.binary_path),
                 staged: match &binary {
@@ -248,6 +262,7 @@ impl Cluster {
                 // A log is no terminal; the workflow's own output is for what it has to say.
                 progress: self.inner.progress,
                 submitter,
+                others: Mutex::default(),
             }),
         }
     }
@@ -255,5 +270,28 @@ impl Cluster {
     /// Returns whether jobs run the program that this process runs.
     pub(crate) fn runs_this_program(&self) -> bool {
         Binary::running().is_ok_and(|running| running.path == self.inner.binary.path)
+    }
+
+    /// Returns this cluster for jobs with these options, which may name another Slurm cluster.
+    pub(crate) fn for_options(&self, options: &OptionSet) -> Self {
+        match options.get("clusters") {
+            Some(OptionValue::Value(name)) if !name.contains(',') => self.at(Some(name)),
+            _ => self.clone(),
+        }
+    }
+
+    /// Returns this cluster for jobs that the Slurm cluster `name` has; without a name, itself.
+    pub(crate) fn at(&self, name: Option<&str>) -> Self {
+        let Some(name) = name.filter(|name| self.backend().cluster() != Some(name)) else {
+            return self.clone();
+        };
+        let mut others = self.inner.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = others.get(name) {
+            return other.clone();
+        }
+        let Some(backend) = self.backend().of_cluster(name) else { return self.clone() };
+        let other = self.with(backend, self.inner.submitter.clone(), None);
+        others.insert(name.to_owned(), other.clone());
+        other
     }
 }

@@ -148,6 +148,7 @@ pub(crate) fn submit<T: Task>(
         task: entry.name.to_owned(),
         signature: entry.signature,
         dir: explanation.dir.clone(),
+        cluster: None,
     };
     Ok(Job::new(cluster.clone(), handle, T::decode_output, Some(explanation)))
 }

@@ -59,6 +59,12 @@ impl CommandLine {
         self
     }
 
+    /// Puts arguments before those that there are.
+    pub(crate) fn args_first<const N: usize>(mut self, arguments: [&str; N]) -> Self {
+        self.arguments.splice(0..0, arguments.map(str::to_owned));
+        self
+    }
+
     /// Sets a variable for this command alone.
     pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.variables.push((name, value));

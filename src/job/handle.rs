@@ -26,6 +26,9 @@ pub struct JobHandle {
     pub signature: u64,
     /// The job's directory.
     pub dir: PathBuf,
+    /// The Slurm cluster that has the job, if it is not the host's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 /// A way to name a job: by its id, by its submission's id, or by its handle.
@@ -34,6 +37,13 @@ pub struct JobHandle {
 pub enum JobRef {
     /// The id that Slurm gave.
     Id(JobId),
+    /// The id that a Slurm cluster gave which is not the host's own: `123;cluster`.
+    On {
+        /// The id.
+        id: JobId,
+        /// The cluster's name.
+        cluster: String,
+    },
     /// An element of an array, as squeue names it: `123_4`.
     Element {
         /// The array's id.
@@ -86,6 +96,11 @@ impl From<&str> for JobRef {
         }
         if let Ok(pre_id) = text.parse() {
             return Self::PreId(pre_id);
+        }
+        if let Some((id, cluster)) = text.split_once(';')
+            && let Ok(id) = id.parse()
+        {
+            return Self::On { id, cluster: cluster.to_owned() };
         }
         let element = text.split_once('_').and_then(|(array, indices)| {
             Some(Self::Element { array: array.parse().ok()?, indices: indices.to_owned() })

@@ -15,7 +15,7 @@ use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Cancelled, since_epoch};
+use crate::backend::{Asked, Cancelled, Testimony, since_epoch};
 use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
@@ -58,6 +58,7 @@ impl<T> Job<T> {
         explanation: Option<Explanation>,
     ) -> Self {
         let explanation = explanation.map_or_else(OnceCell::new, OnceCell::with_value);
+        let cluster = cluster.at(handle.cluster.as_deref());
         let result = JobDir::at(&handle.dir).result();
         let watch = Arc::new(JobWatch::new(handle.job_id, result));
         Self {
@@ -98,8 +99,9 @@ impl<T> Job<T> {
     /// Returns the job's state as of now: at most one read and one question to the backend.
     ///
     /// # Errors
-    /// If the backend cannot be asked. [`Error::NoSuchJob`] if every source has answered and none knows the job,
-    /// [`Error::Unclear`] if one that may know it did not answer.
+    /// If the backend cannot be asked. [`Error::NoSuchJob`] if every source has answered and none knows the job, or
+    /// if it was out of sight for so long that it is lost; [`Error::Unclear`] if a source that may know it did not
+    /// answer.
     pub fn state(&self) -> Result<JobState> {
         self.status().map(|status| status.state)
     }
@@ -111,15 +113,25 @@ impl<T> Job<T> {
     /// As [`state`](Self::state).
     pub fn status(&self) -> Result<Status> {
         self.check_is_real()?;
-        if let Some(verdict) = self.watch.verdict() {
-            return verdict.map(status_of);
+        let id = self.id();
+        let lost = |testimony: &Testimony| Error::NoSuchJob {
+            wanted: id.to_string(),
+            said: testimony.to_string(),
+        };
+        match self.watch.verdict().transpose()? {
+            Some(Verdict::Ended(End::Lost(testimony))) => return Err(lost(testimony)),
+            Some(verdict) => return Ok(status_of(verdict)),
+            None => {}
         }
         let backend = self.cluster.backend();
         if let Some(bytes) = backend.host().read(&self.dir().result(), 0)? {
             return Ok(status_of(&Verdict::Outcome(Arc::new(bytes))));
         }
-        let id = self.id();
         let mut survey = backend.survey(&[Asked::job(id)])?;
+        // Whoever asks again and again is told, as whoever waits is.
+        if let Some(testimony) = self.watch.is_lost_by(&survey, &backend.cadence()) {
+            return Err(lost(&testimony));
+        }
         match survey.seen.remove(&id) {
             Some(sighting) => {
                 let jobs_ahead = survey.ahead.get(&id).map(|ahead| ahead.waiting);

@@ -11,7 +11,7 @@ use slurm_core::state::JobState;
 
 use super::{End, Fate, Obstacle, Subject};
 use crate::array::Progress;
-use crate::backend::{Asked, Cadence, Survey};
+use crate::backend::{Asked, Cadence, Survey, Testimony};
 use crate::conclude;
 use crate::error::{Error, HostError, LastKnown};
 use crate::host::{Found, Look};
@@ -74,6 +74,18 @@ impl JobWatch {
         let status = notes.fate.last()?.status();
         let jobs_ahead = notes.ahead.filter(|_| status.state.is_pending());
         Some(Status { jobs_ahead, ..status })
+    }
+
+    /// Takes in a survey that was not made for whoever waits, and returns what the sources said if the job is lost
+    /// by it.
+    pub(crate) fn is_lost_by(&self, survey: &Survey, cadence: &Cadence) -> Option<Testimony> {
+        let mut notes = self.notes();
+        notes.fate.take_in(survey.seen.get(&self.job), &survey.testimony);
+        // An end has to be followed by another look for the result, which is for whoever waits.
+        match notes.fate.settle(cadence)? {
+            End::Lost(testimony) => Some(testimony),
+            End::Seen(_) => None,
+        }
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -176,7 +188,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::backend::{Said, Testimony};
+    use crate::backend::Said;
 
     const CADENCE: Cadence = Cadence {
         files: (Duration::ZERO, Duration::ZERO),
@@ -206,6 +218,13 @@ mod tests {
         let watch = absent_once();
         watch.seen(&Survey::default());
         assert!(is_lost(&watch));
+    }
+
+    #[test]
+    fn who_asks_again_and_again_is_told_of_a_loss() {
+        let watch = absent_once();
+        let said = watch.is_lost_by(&Survey::default(), &CADENCE);
+        assert!(said.is_some() && watch.verdict().is_none(), "whoever waits looks for the result");
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub(crate) struct Submitted {
     /// Of the further arrays of the submission.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) further: Vec<JobId>,
+    /// The Slurm cluster that has them, if it is not the host's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cluster: Option<String>,
 }
 
 /// What is written before anything is submitted.
@@ -105,9 +108,9 @@ pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
 }
 
 /// Notes the ids of a submission in its directory.
-pub(crate) fn note(host: &dyn Host, dir: &JobDir, ids: &[JobId]) {
+pub(crate) fn note(host: &dyn Host, dir: &JobDir, ids: &[JobId], cluster: Option<String>) {
     let Some((job_id, further)) = ids.split_first() else { return };
-    let note = Submitted { job_id: *job_id, further: further.to_vec() };
+    let note = Submitted { job_id: *job_id, further: further.to_vec(), cluster };
     // The job exists; that its id cannot be noted makes it harder to find, not less of a job.
     let noted = serde_json::to_vec(&note)
         .map_err(|error| error.to_string())

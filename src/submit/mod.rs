@@ -53,6 +53,7 @@ impl Prepared {
             task: self.entry.name.to_owned(),
             signature: self.entry.signature,
             dir: self.dir.path().to_owned(),
+            cluster: None,
         }
     }
 
@@ -282,7 +283,8 @@ pub(crate) fn submit_all<R>(
     let mut job = |(prepared, files): (Prepared, Result<()>)| {
         files?;
         let id = ids.next().ok_or_else(unanswered)??;
-        let handle = prepared.handle(id);
+        let chosen = cluster.backend().chosen_for(&prepared.pre_id);
+        let handle = JobHandle { cluster: chosen, ..prepared.handle(id) };
         submitting.submitted(|| handle.about(cluster));
         cluster.callbacks().on_submitted(&handle, &prepared.explanation);
         Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))

@@ -64,7 +64,8 @@ impl Call<'_> {
                 return self.submit_new::<T>(parts);
             }
             let ids = enqueue(cluster, &parts, &known)?;
-            self.note(child.pre_id.clone(), ids);
+            let chosen = cluster.backend().chosen_for(&child.pre_id);
+            self.note(child.pre_id.clone(), ids, chosen);
         }
         let array = cluster.attach_array::<T>(&child.pre_id)?;
         if child.is_inherited {
@@ -89,7 +90,10 @@ impl Call<'_> {
         let pre_id = parts.pre_id().clone();
         let submitted = submit_parts(self.cluster, &parts, Some(self.spooled));
         match &submitted {
-            Ok(handle) => self.note(pre_id, handle.parts.iter().map(|part| part.job_id).collect()),
+            Ok(handle) => {
+                let ids = handle.parts.iter().map(|part| part.job_id).collect();
+                self.note(pre_id, ids, handle.cluster.clone());
+            }
             Err(error) if error.leaves_submission_open() => {}
             Err(_) => self.flow.journal.note(&Entry::Refused { pre_id }),
         }
@@ -107,7 +111,7 @@ impl Call<'_> {
         parts.submissions.iter().map(|prepared| find(prepared.part)).collect()
     }
 
-    fn note(&self, pre_id: PreId, job_ids: Vec<JobId>) {
-        self.flow.journal.note(&Entry::Submitted { pre_id, job_ids });
+    fn note(&self, pre_id: PreId, job_ids: Vec<JobId>, cluster: Option<String>) {
+        self.flow.journal.note(&Entry::Submitted { pre_id, job_ids, cluster });
     }
 }

@@ -91,6 +91,7 @@ fn cancel_below(cluster: &Cluster, state_dir: &Path) -> Result<()> {
 }
 
 fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<()> {
+    let cluster = &cluster.at(child.cluster.as_deref());
     let backend = cluster.backend();
     let dir = &child.dir;
     let mut told = ids.to_vec();
@@ -148,6 +149,8 @@ pub(crate) struct Submission {
     /// None if it is not known to the backend.
     pub(crate) ids: Vec<JobId>,
     pre_id: PreId,
+    /// The Slurm cluster that has the jobs, if it is not the host's own.
+    cluster: Option<String>,
     /// Whether the journal has the ids.
     is_noted: bool,
 }
@@ -174,8 +177,8 @@ pub(crate) fn children_of(cluster: &Cluster, state_dir: &Path) -> Result<Vec<Sub
     let children = journal::children(&journal::entries(&text)).into_iter();
     let of_child = |(task, child): (String, journal::Child)| {
         let dir = JobDir::new(&state_dir.join("tasks"), &task, &child.pre_id);
-        let (pre_id, ids, is_noted) = (child.pre_id, child.job_ids, true);
-        let noted = Submission { dir, ids, pre_id, is_noted };
+        let (pre_id, ids, cluster_name) = (child.pre_id, child.job_ids, child.cluster);
+        let noted = Submission { dir, ids, pre_id, cluster: cluster_name, is_noted: true };
         if !noted.ids.is_empty() {
             return Ok(noted);
         }

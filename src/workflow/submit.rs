@@ -1,5 +1,6 @@
 //! Submissions that a journal knows.
 
+use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -50,7 +51,7 @@ fn submit_claimed<T: Task>(
     let entry = T::entry();
     let dir = |pre_id| JobDir::new(&flow.children_dir(), entry.name, pre_id);
     if let Some(child) = &claim.child
-        && let Some(job_id) = id_of(flow, cluster, child, &dir(&child.pre_id))?
+        && let Some((job_id, at)) = id_of(flow, cluster, child, &dir(&child.pre_id))?
     {
         let handle = JobHandle {
             pre_id: child.pre_id.clone(),
@@ -58,6 +59,7 @@ fn submit_claimed<T: Task>(
             task: entry.name.to_owned(),
             signature: entry.signature,
             dir: dir(&child.pre_id).path().to_owned(),
+            cluster: at,
         };
         return Ok(Job::new(cluster.clone(), handle, T::decode_output, None));
     }
@@ -75,40 +77,49 @@ fn submit_claimed<T: Task>(
     }
     let submitted = submit::submit(cluster, prepared, T::decode_output);
     match &submitted {
-        Ok(job) => flow.journal.note(&Entry::Submitted { pre_id, job_ids: vec![job.id()] }),
+        Ok(job) => {
+            let (job_ids, cluster) = (vec![job.id()], job.handle().cluster.clone());
+            flow.journal.note(&Entry::Submitted { pre_id, job_ids, cluster });
+        }
         Err(error) if error.leaves_submission_open() => {}
         Err(_) => flow.journal.note(&Entry::Refused { pre_id }),
     }
     submitted
 }
 
-/// Returns the id of the job that an intent came to, or `None` if it came to none.
-fn id_of(flow: &Flow, cluster: &Cluster, child: &Child, dir: &JobDir) -> Result<Option<JobId>> {
+/// Returns the id of the job that an intent came to and the Slurm cluster that has it, or `None` if it came to
+/// none.
+fn id_of(
+    flow: &Flow,
+    cluster: &Cluster,
+    child: &Child,
+    dir: &JobDir,
+) -> Result<Option<(JobId, Option<String>)>> {
     if let Some(id) = child.job_ids.first() {
-        return Ok(Some(*id));
+        return Ok(Some((*id, child.cluster.clone())));
     }
     // Before the directory is there, nothing is submitted.
     if cluster.backend().host().read(&dir.script(), 0)?.is_none() {
         return Ok(None);
     }
-    let found = search(cluster, dir, || match cluster.id_in(dir, &child.pre_id) {
-        Ok(id) => Ok(Some(id)),
+    let found = search(cluster, dir, || match cluster.note_in(dir, &child.pre_id) {
+        Ok(note) => Ok(Some((note.job_id, note.cluster))),
         Err(Error::NoSuchJob { .. }) => Ok(None),
         Err(error) => Err(error),
     })?;
-    if let Some(id) = found {
+    if let Some((id, cluster)) = found.clone() {
         let (pre_id, job_ids) = (child.pre_id.clone(), vec![id]);
-        flow.journal.note(&Entry::Submitted { pre_id, job_ids });
+        flow.journal.note(&Entry::Submitted { pre_id, job_ids, cluster });
     }
     Ok(found)
 }
 
 /// Looks for the job of an intent, whose files are in `dir`, for as long as its submission may still be on the way.
-pub(super) fn search(
+pub(super) fn search<F>(
     cluster: &Cluster,
     dir: &JobDir,
-    find: impl Fn() -> Result<Option<JobId>>,
-) -> Result<Option<JobId>> {
+    find: impl Fn() -> Result<Option<F>>,
+) -> Result<Option<F>> {
     const PAUSE: Duration = Duration::from_millis(500);
     let mut failures = 0;
     let on_the_way = cluster.backend().cadence().on_the_way;
@@ -165,19 +176,27 @@ impl Flow {
             match outcome.map(|outcome| outcome.ending) {
                 Some(Ending::Value(_)) => {}
                 Some(Ending::Failure(_)) => self.drop_child(child.pre_id)?,
-                None => open.extend(child.job_ids.first().map(|id| (*id, child.pre_id))),
+                None => {
+                    let first = child.job_ids.first().copied();
+                    open.extend(first.map(|id| (id, child.pre_id, child.cluster)));
+                }
             }
         }
-        let ids: Vec<Asked> = open.iter().map(|(id, _)| Asked::job(*id)).collect();
-        let survey =
-            if ids.is_empty() { Survey::default() } else { cluster.backend().survey(&ids)? };
-        for (id, pre_id) in open {
+        let mut surveys: HashMap<Option<String>, Survey> = HashMap::new();
+        for (id, pre_id, at) in &open {
+            if !surveys.contains_key(at) {
+                let there = open.iter().filter(|(_, _, other)| other == at);
+                let asked: Vec<Asked> = there.map(|(id, ..)| Asked::job(*id)).collect();
+                let survey = cluster.at(at.as_deref()).backend().survey(&asked)?;
+                surveys.insert(at.clone(), survey);
+            }
             // One that is not known any more and has left nothing is lost; one that may be known to a source
             // that did not answer is left for the wait to decide.
+            let Some(survey) = surveys.get(at) else { continue };
             let doubtful = !survey.testimony.is_complete();
-            let lives = survey.seen.get(&id).map_or(doubtful, |seen| !seen.is_end());
+            let lives = survey.seen.get(id).map_or(doubtful, |seen| !seen.is_end());
             if !lives {
-                self.drop_child(pre_id)?;
+                self.drop_child(pre_id.clone())?;
             }
         }
         self.journal.append(&Entry::Resumed { by: by.clone() })

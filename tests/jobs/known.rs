@@ -6,11 +6,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use slurm::{BackendKind, Cluster, Error, JobArray, JobErrorKind, JobId};
+use slurm::{BackendKind, Cluster, Error, JobArray, JobErrorKind, JobId, JobState};
 
 use crate::common::{PATIENCE, Site, kind_of, login_node, on, on_both, until};
 use crate::on_slurm::wrapper;
+use crate::roles;
 use crate::tasks::*;
+use crate::workflow::hold;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let slurm = |name, body| on(BackendKind::Slurm, name, body);
@@ -26,6 +28,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         ssh("a_cancellation_of_what_nobody_knows_is_no_success", an_unknown_job),
         ssh("a_source_that_fails_leaves_open_what_it_knows", a_source_that_fails),
         ssh("a_job_that_slurm_forgot_is_found_by_its_id", a_forgotten_job),
+        ssh("jobs_of_another_cluster_are_asked_for_there", another_cluster),
+        slurm("a_cluster_that_the_environment_names_is_honoured", cluster_of_environment),
     ];
     trials.extend(on_both("whatever_squeue_shows_can_be_attached_to", attach_to_anything));
     trials
@@ -173,8 +177,17 @@ fn hidden_partitions(site: &Site) {
     let job = wait_for::job(site.path("go")).submit(&cluster).unwrap();
     job.state().unwrap();
     assert_eq!(cluster.attach::<wait_for>(job.id()).unwrap().id(), job.id());
+    // A workflow that runs there is not resumed beside itself.
+    let flow = hold::job(site.path("go"), 0).submit(&cluster).unwrap();
+    until("the workflow runs", || flow.state().is_ok_and(|state| state == JobState::Running));
+    let again = hold::job(site.path("go"), 0).resume(&flow).unwrap().submit(&cluster);
+    assert!(
+        again.as_ref().is_err_and(|error| error.to_string().contains("has not ended")),
+        "{again:?}"
+    );
     fs::write(site.path("go"), "").unwrap();
     assert!(crate::common::result_of(&job));
+    assert!(crate::common::result_of(&flow));
 }
 
 fn a_list_that_fails(site: &Site) {
@@ -234,7 +247,9 @@ fn a_source_that_fails(site: &Site) {
     let dir = forgetful(site);
     wrapper(site, "sacct", "echo 'Connection refused' >&2; exit 1");
     forget(site);
-    let attached = behind(site, &dir).attach::<add>(job.handle()).unwrap();
+    let cluster = behind(site, &dir);
+    let attached_to = |flow: &slurm::Job<bool>| cluster.attach::<hold>(flow.handle()).unwrap();
+    let attached = cluster.attach::<add>(job.handle()).unwrap();
     let error = attached.state().unwrap_err();
     let said = error.to_string();
     assert!(matches!(error, Error::Unclear { .. }), "{error:?}");
@@ -245,6 +260,11 @@ fn a_source_that_fails(site: &Site) {
     };
     assert!(known.to_string().contains("Connection refused"), "{known}");
     job.cancel().unwrap();
+    let flow = hold::job(site.path("go"), 0).begin("now+1hour").submit(&site.cluster).unwrap();
+    let attached = attached_to(&flow);
+    let error = hold::job(site.path("go"), 0).resume(&attached).unwrap_err();
+    assert!(matches!(error, Error::Unclear { .. }), "whether it has ended is not known: {error:?}");
+    flow.cancel().unwrap();
 }
 
 fn a_forgotten_job(site: &Site) {
@@ -284,4 +304,72 @@ fn attach_to_anything(site: &Site) {
     let error = cluster.attach_array::<square>(array.pre_id()).unwrap_err();
     assert!(matches!(error, Error::OtherTask { .. }), "{error:?}");
     array.cancel().unwrap();
+}
+
+/// Commands for which the test cluster is `c2`, and which know nothing of any job on their own cluster.
+fn federation(site: &Site) -> std::path::PathBuf {
+    let translate = "found=; n=$#\n\
+        while [ $n -gt 0 ]; do word=$1; shift; n=$((n - 1)); case $word in\n\
+        -M) found=$1; shift; n=$((n - 1)); set -- \"$@\" -M sdktest;;\n\
+        --clusters=*) found=${word#*=}; set -- \"$@\" -M sdktest;;\n\
+        *) set -- \"$@\" \"$word\";; esac; done\n\
+        echo \"${0##*/} on ${found:-own}: $*\" >> \"$log\"\n";
+    let there = "\"$real\" \"$@\" | sed 's/;sdktest$/;c2/'";
+    wrapper(site, "sbatch", &format!("{translate}{there}"));
+    for (program, own) in [("squeue", ":"), ("sacct", ":"), ("scancel", "echo hit")] {
+        wrapper(
+            site,
+            program,
+            &format!("{translate}[ \"$found\" ] || {{ {own}; exit 0; }}\n{there}"),
+        );
+    }
+    wrapper(site, "scontrol", "exec \"$real\" \"$@\"")
+}
+
+fn another_cluster(site: &Site) {
+    let cluster = behind(site, &federation(site));
+    let job = wait_for::job(site.path("go")).set("clusters", "c2").submit(&cluster).unwrap();
+    assert_eq!(job.handle().cluster.as_deref(), Some("c2"));
+    assert!(!job.state().unwrap().is_terminal());
+    let later = add::job(1, 2).after(&job).set("clusters", "c2").submit(&cluster).unwrap();
+    let elsewhere = add::job(1, 2).after(&job).submit(&cluster).unwrap_err();
+    assert!(matches!(elsewhere, Error::Options { .. }), "{elsewhere:?}");
+    let named = format!("{};c2", job.id());
+    let (handle, pre_id) = (job.handle().clone(), job.pre_id().to_string());
+    let attached = [
+        cluster.attach::<wait_for>(handle).unwrap(),
+        cluster.attach::<wait_for>(pre_id.as_str()).unwrap(),
+        cluster.attach::<wait_for>(named.as_str()).unwrap(),
+    ];
+    for attached in &attached {
+        assert!(!attached.state().unwrap().is_terminal());
+    }
+    fs::write(site.path("go"), "").unwrap();
+    assert!(crate::common::result_of(&job));
+    assert_eq!(crate::common::result_of(&later), 3);
+    let never = wait_for::job(site.path("never")).set("clusters", "c2").submit(&cluster).unwrap();
+    never.cancel().unwrap();
+    assert_eq!(kind_of(&never), JobErrorKind::Cancelled);
+    let array =
+        square::map(0..3).begin("now+1hour").set("clusters", "c2").submit(&cluster).unwrap();
+    let same = cluster.attach_array::<square>(array.pre_id()).unwrap();
+    same.cancel_items(0..3).unwrap();
+    assert_cancelled(&array, 0..3);
+    let calls = fs::read_to_string(site.path("calls")).unwrap();
+    let own: Vec<&str> = calls.lines().filter(|line| line.contains(" on own: ")).collect();
+    assert!(own.is_empty(), "{own:?}");
+}
+
+fn cluster_of_environment(site: &Site) {
+    let dir = federation(site);
+    for variable in ["SBATCH_CLUSTERS", "SLURM_CLUSTERS"] {
+        let answer = roles::run(site, "add", "", |command| {
+            let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
+            command.env("PATH", path).env(variable, "c2");
+        });
+        assert_eq!(answer, "Ok(42)", "{variable}");
+    }
+    let calls = fs::read_to_string(site.path("calls")).unwrap();
+    assert!(calls.contains("sbatch on c2"), "{calls}");
+    assert!(!calls.contains(" on own: "), "{calls}");
 }

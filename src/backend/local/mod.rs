@@ -149,7 +149,7 @@ impl Backend for Local {
                 LocalHost::create_dir_with(dir, files)?;
             }
             let answer = self.enqueue(submission.prepared);
-            submission.conclude(&LocalHost, &answer);
+            submission.conclude(self, &answer);
             answer
         };
         batch.iter().map(submit).collect()

@@ -10,7 +10,9 @@ mod room;
 mod sbatch;
 mod size;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
@@ -28,8 +30,12 @@ use crate::script::Launcher;
 #[derive(Debug)]
 pub(crate) struct Slurm {
     kind: BackendKind,
-    host: Box<dyn Host>,
+    host: Arc<dyn Host>,
     job_base_dir: PathBuf,
+    /// The name of the cluster that its commands are about, if that is not the host's own.
+    cluster: Option<String>,
+    /// The clusters that sbatch chose for submissions, where it named one.
+    chosen: Mutex<HashMap<PreId, String>>,
     release: OnceCell<Option<Release>>,
     limits: size::ArrayLimits,
 }
@@ -41,8 +47,23 @@ impl Slurm {
     pub(crate) fn new(kind: BackendKind, host: Box<dyn Host>, job_base_dir: PathBuf) -> Self {
         Self {
             kind,
-            host,
+            host: host.into(),
             job_base_dir,
+            cluster: None,
+            chosen: Mutex::default(),
+            release: OnceCell::new(),
+            limits: size::ArrayLimits::default(),
+        }
+    }
+
+    /// Returns the same with the commands about the cluster `name`.
+    fn of(&self, name: &str) -> Self {
+        Self {
+            kind: self.kind,
+            host: Arc::clone(&self.host),
+            job_base_dir: self.job_base_dir.clone(),
+            cluster: Some(name.to_owned()),
+            chosen: Mutex::default(),
             release: OnceCell::new(),
             limits: size::ArrayLimits::default(),
         }
@@ -50,7 +71,20 @@ impl Slurm {
 
     /// Runs a command that only asks.
     fn query(&self, command: &CommandLine) -> Result<Output, Error> {
-        Ok(self.host.run(command)?)
+        self.run(command.clone())
+    }
+
+    /// Runs a command about the cluster.
+    fn run(&self, command: CommandLine) -> Result<Output, Error> {
+        let command = match &self.cluster {
+            Some(name) => command.args_first(["-M", name]),
+            None => command,
+        };
+        Ok(self.host.run(&command)?)
+    }
+
+    fn chosen(&self) -> MutexGuard<'_, HashMap<PreId, String>> {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,6 +116,18 @@ impl Backend for Slurm {
 
     fn host(&self) -> &dyn Host {
         self.host.as_ref()
+    }
+
+    fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
+
+    fn of_cluster(&self, name: &str) -> Option<Arc<dyn Backend>> {
+        Some(Arc::new(self.of(name)))
+    }
+
+    fn chosen_for(&self, pre_id: &PreId) -> Option<String> {
+        self.chosen().get(pre_id).cloned().or_else(|| self.cluster.clone())
     }
 
     fn job_base_dir(&self) -> &Path {
@@ -117,7 +163,7 @@ impl Backend for Slurm {
         let target = elements.map_or_else(|| job.to_string(), of_array);
         // Up to 22.05 only a talkative scancel tells that there is no such job.
         let command = CommandLine::new("scancel").args(["-v", &target]).within(QUERY_LIMIT);
-        let output = self.host.run(&command)?;
+        let output = self.run(command.clone())?;
         let tells = |words: &str| output.stderr.contains(words);
         if tells("already completing") {
             Ok(Cancelled::Done)

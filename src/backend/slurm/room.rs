@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use slurm_core::ids::JobId;
-use slurm_core::options::HostList;
+use slurm_core::options::{HostList, Release};
 
 use super::{Slurm, question, refused};
+use crate::backend::Backend;
 use crate::error::Error;
 
 /// What squeue says of a job, or of the elements of an array that wait.
@@ -130,12 +131,22 @@ const FIELDS: &str = "JobID:|,ArrayJobID:|,State:|,Reason:|,NumCPUs:|,NumNodes:|
 
 fn wishes<'a>(slurm: &Slurm, jobs: impl Iterator<Item = &'a JobId>) -> Result<Vec<Wish>, Error> {
     let list = jobs.map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let command = question("squeue").args(["-h", "-O", FIELDS, "-j"]).arg(list);
+    let command = question("squeue").args(["-a", "-h", "-O", FIELDS, "-j"]).arg(list);
     let output = slurm.query(&command)?;
     if !output.status.success() {
         return Err(refused(&command, &output));
     }
-    Ok(output.stdout.lines().filter_map(wish).collect())
+    let mut wishes: Vec<Wish> = output.stdout.lines().filter_map(wish).collect();
+    if wishes.iter().any(|wish| wish.is_exclusive) && !no_means_exclusive(slurm.release()) {
+        wishes.iter_mut().for_each(|wish| wish.is_exclusive = false);
+    }
+    Ok(wishes)
+}
+
+/// Returns whether `OverSubscribe=NO` means that a job wants whole nodes. From 26.05 on it is printed for ordinary
+/// jobs, and of an unknown release nothing is certain.
+fn no_means_exclusive(release: Option<Release>) -> bool {
+    release.is_some_and(|release| release < Release::new(26, 5))
 }
 
 fn wish(line: &str) -> Option<Wish> {
@@ -258,6 +269,15 @@ mod tests {
         assert!(told("8|8|PENDING|Resources|11|4|OK|debug|||11|").is_none());
         assert!(told("8|8|PENDING|Resources|3|3|NO|debug|||3|").is_some());
         assert!(told("8|8|PENDING|Resources|2|2|NO|debug|||2|").is_none());
+    }
+
+    #[test]
+    fn what_is_printed_for_every_job_wants_no_whole_nodes() {
+        let release = |text: &str| Some(text.parse::<Release>().unwrap());
+        assert!(no_means_exclusive(release("slurm-wlm 22.05.8")));
+        assert!(no_means_exclusive(release("slurm 25.11.1")));
+        assert!(!no_means_exclusive(release("slurm 26.05.5")));
+        assert!(!no_means_exclusive(None));
     }
 
     #[test]

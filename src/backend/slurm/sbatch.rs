@@ -4,11 +4,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use slurm_core::ids::JobId;
+use slurm_core::options::OptionValue;
 use slurm_core::words::LEAVE_OPEN;
 
 use super::{Slurm, queue};
 use crate::backend::{Backend, Submission, traces};
-use crate::error::{HostError, Refusal, SubmitError, limit_in};
+use crate::error::{Error, HostError, Refusal, SubmitError, limit_in};
 use crate::host::{CommandLine, Note, Order, Output, Submitted};
 use crate::printable::Printable;
 use crate::submit::Prepared;
@@ -50,7 +51,6 @@ fn conclude(
     order: &Order<'_>,
     answer: Result<Submitted, HostError>,
 ) -> Result<JobId, SubmitError> {
-    let host = slurm.host();
     let (answer, noted) = match answer {
         Ok(Submitted { output, noted }) => (Ok(output), noted),
         // Without a directory there is nothing to clean up.
@@ -59,9 +59,17 @@ fn conclude(
         }
         Err(error) => (Err(error), None),
     };
+    let pre_id = &submission.prepared.pre_id;
+    let named = answer.as_ref().ok().and_then(|output| cluster_of(&output.stdout));
+    // It alone was asked, and only what a site has put around sbatch would hide its name.
+    let only = clusters(submission.prepared).filter(|names| !names.contains(','));
+    if let Some(name) = named.or(only.map(str::to_owned)) {
+        slurm.chosen().insert(pre_id.clone(), name);
+    }
     let id = id_of(slurm, submission.prepared, &order.command, answer);
-    if id.as_ref().ok().map(ToString::to_string) != noted || noted.is_none() {
-        submission.conclude(host, &id);
+    let is_noted = noted.is_some() && slurm.chosen_for(pre_id).is_none();
+    if id.as_ref().ok().map(ToString::to_string) != noted || !is_noted {
+        submission.conclude(slurm, &id);
     }
     id
 }
@@ -183,7 +191,7 @@ fn search(look: impl Fn() -> Sought, patience: Duration, longest: Duration) -> S
 
 /// Asks the queue, the accounting and the submission's directory for the job.
 fn look(slurm: &Slurm, prepared: &Prepared) -> Sought {
-    let known = queue::find(slurm, &prepared.pre_id, prepared.part);
+    let known = find(slurm, prepared);
     if let Ok(Some(id)) = known {
         return Sought::Found(id);
     }
@@ -195,6 +203,37 @@ fn look(slurm: &Slurm, prepared: &Prepared) -> Sought {
         (Err(error), _) => Sought::Unanswered(error.to_string()),
         (_, Err(error)) => Sought::Unanswered(error.with_source()),
     }
+}
+
+/// Looks for the job on each cluster that it may be on.
+fn find(slurm: &Slurm, prepared: &Prepared) -> Result<Option<JobId>, Error> {
+    let (pre_id, part) = (&prepared.pre_id, prepared.part);
+    let Some(names) = clusters(prepared) else { return queue::find(slurm, pre_id, part) };
+    for name in names.split(',') {
+        if let Some(id) = queue::find(&slurm.of(name), pre_id, part)? {
+            slurm.chosen().insert(pre_id.clone(), name.to_owned());
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the clusters that the options name.
+fn clusters(prepared: &Prepared) -> Option<&str> {
+    match prepared.options.get("clusters") {
+        Some(OptionValue::Value(names)) => Some(names),
+        _ => None,
+    }
+}
+
+/// Returns the cluster that sbatch names behind the id: `4242;cluster`.
+fn cluster_of(stdout: &str) -> Option<String> {
+    let named = |line: &str| {
+        let (id, name) = line.trim().split_once(';')?;
+        let is_name = !name.is_empty() && !name.contains(char::is_whitespace);
+        (is_name && id.parse::<JobId>().is_ok()).then(|| name.to_owned())
+    };
+    stdout.lines().find_map(named)
 }
 
 fn command(prepared: &Prepared) -> CommandLine {
@@ -233,6 +272,13 @@ mod tests {
     use std::process::ExitStatus;
 
     use super::*;
+
+    #[test]
+    fn the_cluster_that_took_the_job_is_read() {
+        assert_eq!(cluster_of("Welcome; today is Monday\n4242;c2\n").as_deref(), Some("c2"));
+        assert_eq!(cluster_of("4242\n"), None);
+        assert_eq!(cluster_of("12; drink water\n4242\n"), None);
+    }
 
     #[test]
     fn only_sbatchs_own_words_are_a_refusal() {

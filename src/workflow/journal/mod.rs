@@ -38,7 +38,13 @@ pub(crate) enum Entry {
         at: u64,
     },
     /// It was made.
-    Submitted { pre_id: PreId, job_ids: Vec<JobId> },
+    Submitted {
+        pre_id: PreId,
+        job_ids: Vec<JobId>,
+        /// The Slurm cluster that has them, if it is not the host's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cluster: Option<String>,
+    },
     /// It was refused, so there is no job, and the next such call has its number.
     Refused { pre_id: PreId },
     /// A workflow that resumes this one has looked which jobs to drop.
@@ -53,6 +59,8 @@ pub(crate) struct Child {
     pub(crate) pre_id: PreId,
     /// One, or those of the Slurm arrays that an array takes; none if they are not known.
     pub(crate) job_ids: Vec<JobId>,
+    /// The Slurm cluster that has them, if it is not the host's own.
+    pub(crate) cluster: Option<String>,
     /// Of the workflow that this one resumes.
     pub(crate) is_inherited: bool,
 }
@@ -103,7 +111,7 @@ struct Call {
 
 impl Child {
     fn new(pre_id: &PreId) -> Self {
-        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), is_inherited: false }
+        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), cluster: None, is_inherited: false }
     }
 }
 
@@ -235,11 +243,12 @@ impl Known {
                 call.shape.clone_from(shape);
                 self.places.insert(pre_id.clone(), (key.clone(), *number));
             }
-            Entry::Submitted { pre_id, job_ids } => {
+            Entry::Submitted { pre_id, job_ids, cluster } => {
                 if let Some(Some(child)) = self.child(pre_id)
                     && child.pre_id == *pre_id
                 {
                     child.job_ids.clone_from(job_ids);
+                    child.cluster.clone_from(cluster);
                 }
             }
             Entry::Refused { pre_id } | Entry::Dropped { pre_id } => {
@@ -277,9 +286,10 @@ pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
                 let child = Child::new(pre_id);
                 children.push((key.task().to_owned(), child));
             }
-            Entry::Submitted { pre_id, job_ids } => {
+            Entry::Submitted { pre_id, job_ids, cluster } => {
                 if let Some(at) = found(&children, pre_id) {
                     children[at].1.job_ids.clone_from(job_ids);
+                    children[at].1.cluster.clone_from(cluster);
                 }
             }
             Entry::Refused { pre_id } => children.retain(|(_, child)| child.pre_id != *pre_id),

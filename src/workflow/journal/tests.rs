@@ -24,7 +24,11 @@ fn submit(journal: &Journal, text: &str, number: u32) {
     assert_eq!(claim.child, None);
     journal.intend(&claim, &pre_id(number)).unwrap();
     journal
-        .append(&Entry::Submitted { pre_id: pre_id(number), job_ids: vec![id(number)] })
+        .append(&Entry::Submitted {
+            pre_id: pre_id(number),
+            job_ids: vec![id(number)],
+            cluster: None,
+        })
         .unwrap();
 }
 
