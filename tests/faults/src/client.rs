@@ -126,7 +126,7 @@ fn cluster(plan: &Plan, round: &Path) -> anyhow::Result<Cluster> {
     let builder = match plan.suite {
         Suite::Local => builder.backend(BackendKind::Local),
         Suite::Slurm | Suite::Daemons => builder.backend(BackendKind::Slurm),
-        Suite::Ssh => builder.ssh(crate::ssh::login_node(round)?),
+        Suite::Ssh => return crate::ssh::open(builder, round),
     };
     Ok(builder.build()?)
 }

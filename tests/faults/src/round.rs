@@ -69,6 +69,7 @@ fn play(
     let mut violations = Vec::new();
     wait_for_clients(clients, deadline, &mut violations);
     if violations.is_empty() {
+        proxy.into_iter().for_each(Proxy::heal);
         clients.attach_to_everything(dir);
         wait_for_clients(clients, Instant::now() + plan.suite.longest(), &mut violations);
     }

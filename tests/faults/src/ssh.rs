@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use slurm::Ssh;
+use slurm::{Cluster, ClusterBuilder, Error, Ssh};
 
 use crate::inject::Target;
 use crate::plan::Fault;
@@ -25,13 +25,28 @@ pub(crate) fn proxy() -> anyhow::Result<Proxy> {
 }
 
 /// The settings of a client.
-pub(crate) fn login_node(round: &Path) -> anyhow::Result<Ssh> {
+fn login_node(round: &Path) -> anyhow::Result<Ssh> {
     Ok(Ssh::to("127.0.0.1")
         .port(variable(PORT)?.parse()?)
         .user(variable("SLURM_SDK_TEST_USER")?)
         .identity_file(variable("SLURM_SDK_TEST_SSH_KEY")?)
         .known_hosts_file(round.join("known_hosts"))
         .no_prompts())
+}
+
+/// Opens the cluster of a client. A cut in the midst of the very first connection is told as an error, and a person
+/// would start the program again.
+pub(crate) fn open(builder: ClusterBuilder, round: &Path) -> anyhow::Result<Cluster> {
+    let mut tries = 0;
+    loop {
+        match builder.clone().ssh(login_node(round)?).build() {
+            Err(Error::Ssh(error)) if tries < 5 => {
+                eprintln!("once more, as there is no connection: {error}");
+                tries += 1;
+            }
+            result => return Ok(result?),
+        }
+    }
 }
 
 /// Does something to the connections of a round; returns what was hit.

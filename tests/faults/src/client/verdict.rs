@@ -48,6 +48,12 @@ impl Verdict {
             Err(error) => {
                 let kind = Kind::of(error);
                 let mut text = error.to_string();
+                let mut source = std::error::Error::source(error);
+                while let Some(cause) = source {
+                    text += &format!(": {cause}");
+                    source = cause.source();
+                }
+                text.extend(error.hint().map(|hint| format!(" (hint: {hint})")));
                 if let Error::Job(job) = error {
                     text += &format!(" [{:?} {:?}]", job.job.state, job.job.exit_code);
                 }

@@ -159,6 +159,8 @@ fn by_commands(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind) -> boo
     let away = evidence.was_hit(|hit| matches!(hit, Target::Daemon { .. }));
     let is_flow = matches!(&unit.work, Work::Flow { call: flow, .. } if flow.name == call.name);
     match kind {
+        // A connection that is gone for longer than the client waits.
+        Kind::NoJob if evidence.was_hit(|hit| matches!(hit, Target::Connection)) => true,
         Kind::Refused | Kind::NoJob | Kind::Unknown => answered("sbatch") || away,
         // It cannot submit its children.
         Kind::Failed => is_flow && (answered("sbatch") || away),
