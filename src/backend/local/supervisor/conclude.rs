@@ -28,6 +28,7 @@ impl Scheduler {
         let mut exits = run.processes.iter().map(|process| process.exit);
         let all_known = exits.clone().all(|exit| exit.is_some());
         let bad = exits.find_map(|exit| exit.filter(|exit| *exit != Exit::default()));
+        let bad = run.first_failure.or(bad);
         if !all_known && run.ending.is_none() && Marks::of(job).never_began() {
             self.put_back(id);
             return;

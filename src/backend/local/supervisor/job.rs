@@ -80,6 +80,8 @@ pub(super) struct Run {
     pub(super) warned_at: Option<SystemTime>,
     /// If it was told to end: the state that it will have, and when, in milliseconds since the Unix epoch.
     pub(super) ending: Option<(JobState, u64)>,
+    /// How the first of its processes failed; the others were ended because of that.
+    pub(super) first_failure: Option<Exit>,
     pub(super) alarms: Alarms,
 }
 

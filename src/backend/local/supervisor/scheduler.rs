@@ -275,6 +275,9 @@ impl Scheduler {
             // The process was adopted, so only its mark tells.
             None => !marks.never_began() && !marks.has_ended_well(rank),
         };
+        if failed && run.ending.is_none() {
+            run.first_failure = exit;
+        }
         if run.processes.iter().all(|process| process.ended) {
             self.conclude(id);
         } else if failed {

@@ -23,7 +23,15 @@ impl Scheduler {
         }
         self.find_elements();
         let processes = Processes::now();
-        for id in self.unfinished.clone() {
+        let unfinished = self.unfinished.clone();
+        for id in &unfinished {
+            if let Some(job) = self.jobs.get_mut(*id) {
+                find_processes(job, &processes);
+            }
+        }
+        // A process that has ended since then may have left others, which it had not started yet.
+        let processes = Processes::now();
+        for id in unfinished {
             self.take_over(id, &processes);
         }
     }
@@ -53,7 +61,6 @@ impl Scheduler {
     /// Takes over a job if it was running.
     fn take_over(&mut self, id: JobId, all: &Processes) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        find_processes(job, all);
         let Some(run) = &mut job.run else { return };
         let ended = run.processes.iter().filter(|process| process.ended);
         ended.for_each(|process| all.end_rest(id, process.identity));

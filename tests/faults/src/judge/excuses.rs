@@ -125,6 +125,8 @@ fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &st
         }
         // A segment that ends between two items looks as if the process had ended there.
         Some((Damage::Segment, Cut::Truncate(_))) => matches!(kind, Kind::Corrupt | Kind::Died),
+        // So does one with another length in it, if nobody saw the process end.
+        Some((Damage::Segment, Cut::Flip(_))) if kind == Kind::Died => supervisor,
         Some((Damage::Result, _) | (Damage::Segment, Cut::Flip(_))) => kind == Kind::Corrupt,
         None => false,
     };
@@ -140,10 +142,11 @@ fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &st
         || by_commands(evidence, unit, call, kind)
         || match kind {
             Kind::Died => killed || (journal && began) || (full && names_the_disk),
-            Kind::NotStarted => (killed || (full && names_the_disk)) && !began,
+            Kind::NotStarted => (killed || journal || (full && names_the_disk)) && !began,
             // Nobody saw how the process ended.
             Kind::NodeFailed => (killed && supervisor) || (journal && began),
-            Kind::Lost => journal && !began,
+            // A line that is damaged and can be read says what it says.
+            Kind::Lost | Kind::Cancelled => journal && !began,
             Kind::Failed | Kind::NotRequeued | Kind::NoJob | Kind::Unknown | Kind::Other => {
                 full && names_the_disk
             }
