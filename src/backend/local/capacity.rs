@@ -1,8 +1,8 @@
 //! What the machine has to give.
 
-use std::fs;
-
+use super::gpus;
 use super::memory::memory_mib;
+use crate::script::INSIDE_JOB;
 use serde::{Deserialize, Serialize};
 
 /// What jobs may use together, and what one of them asks for.
@@ -20,7 +20,7 @@ impl Capacity {
         Self {
             cpus: cpus.unwrap_or_else(available).max(1),
             memory_mib: memory_mib().unwrap_or(u64::MAX),
-            gpus: gpus.unwrap_or_else(nvidia_devices),
+            gpus: gpus_of(gpus),
         }
     }
 
@@ -54,12 +54,11 @@ impl Capacity {
     }
 }
 
-fn nvidia_devices() -> u32 {
-    let Ok(entries) = fs::read_dir("/dev") else { return 0 };
-    let is_gpu = |name: &str| {
-        let number = name.strip_prefix("nvidia").unwrap_or("");
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.filter(|name| is_gpu(name)).count() as u32
+/// Returns how many GPUs this process may give to jobs.
+fn gpus_of(given: Option<u32>) -> u32 {
+    // Jobs of a workflow are not bounded by the GPUs of the workflow itself.
+    match given {
+        Some(given) if std::env::var_os(INSIDE_JOB).is_some() => given,
+        _ => u32::try_from(gpus::of_this_process(given).len()).unwrap_or(u32::MAX),
+    }
 }

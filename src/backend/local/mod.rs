@@ -17,6 +17,7 @@
 
 mod capacity;
 mod client;
+mod gpus;
 mod memory;
 mod protocol;
 mod request;

@@ -13,6 +13,7 @@ use slurm_core::ids::{JobId, PreId};
 use slurm_core::state::JobState;
 
 use super::capacity::Capacity;
+use super::gpus::Gpu;
 use crate::backend::{Ahead, Exit, Indices, Sighting, Source, Times, since_epoch};
 use crate::error::HostError;
 use crate::host::Folder;
@@ -64,6 +65,8 @@ pub(super) struct JobRequest {
     pub(super) stderr: String,
     pub(super) append: bool,
     pub(super) needs: Capacity,
+    /// Those of which it may get some; of a workflow's job, the workflow's.
+    pub(super) gpus: Vec<Gpu>,
     /// Whether it asks for its memory itself, so that it may not use more.
     pub(super) memory_is_limited: bool,
     pub(super) tasks: u32,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use slurm_core::options::{ArrayRange, ArraySpec, Memory, OptionSet, OptionValue, Signal};
 
 use super::capacity::Capacity;
+use super::gpus;
 use super::protocol::{ArrayRequest, JobRequest, SystemText};
 use crate::error::SubmitError;
 use crate::host::is_scrubbed;
@@ -57,6 +58,7 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
             .to_owned(),
         append: text(options, "open_mode") == Some("append"),
         needs: needs(options),
+        gpus: gpus::of_this_process(Some(machine.gpus)),
         memory_is_limited: ["mem", "mem_per_cpu", "mem_per_gpu"]
             .iter()
             .any(|key| text(options, key).is_some()),

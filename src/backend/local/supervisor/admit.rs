@@ -15,13 +15,15 @@ use super::correspond;
 use super::dependency::{self, Verdict};
 use super::scheduler::Scheduler;
 use crate::backend::local::capacity::Capacity;
+use crate::backend::local::gpus::Gpu;
+use crate::backend::local::protocol::JobRequest;
 
 /// What no running job holds.
 #[derive(Debug)]
 struct Free {
     capacity: Capacity,
-    /// By number.
-    gpus: BTreeSet<u32>,
+    /// The GPUs that are not.
+    taken: BTreeSet<String>,
 }
 
 /// An entry of the queue; arrays come before jobs of the same id, which are elements of theirs.
@@ -79,7 +81,7 @@ impl Scheduler {
         let jobs = &self.jobs;
         self.pending_arrays
             .retain(|id| jobs.array(*id).is_some_and(|array| !array.pending.is_empty()));
-        let mut free = Free { capacity: self.whole, gpus: (0..self.whole.gpus).collect() };
+        let mut free = Free { capacity: self.whole, taken: BTreeSet::new() };
         let runs = self.unfinished.iter().filter_map(|id| jobs.get(*id)?.run.as_ref());
         runs.for_each(|run| free.take(run.granted, &run.gpus));
         (self.waiting().collect(), free)
@@ -101,7 +103,8 @@ impl Scheduler {
             let is_first = || self.is_first_of_name(id, &job.request.name);
             dependency::judge(dependency, &self.jobs, is_first)
         });
-        let granted = job.request.needs.granted_of(self.whole);
+        let granted = self.granted(&job.request);
+        let gpus = job.request.gpus.clone();
         let job_within = job.request.within;
         match verdict {
             Verdict::Never => {
@@ -109,7 +112,7 @@ impl Scheduler {
             }
             Verdict::Waiting => self.set_reason(id, DEPENDENCY),
             Verdict::Met if pass.blocked => self.set_reason(id, PRIORITY),
-            Verdict::Met => match pass.free.grant(granted) {
+            Verdict::Met => match pass.free.grant(granted, &gpus) {
                 Some(gpus) => return self.start_one(id, granted, gpus, pass),
                 None => {
                     self.set_reason(id, RESOURCES);
@@ -130,7 +133,8 @@ impl Scheduler {
         let Some(array) = self.jobs.array(id) else { return ControlFlow::Continue(()) };
         let is_first = || self.is_first_of_name(id, &array.request.name);
         let judged = correspond::judge(array, &self.jobs, pass.starts as usize, is_first);
-        let granted = array.request.needs.granted_of(self.whole);
+        let granted = self.granted(&array.request);
+        let gpus = array.request.gpus.clone();
         let array_within = array.request.within;
         let mut room = array.max_running.map_or(u32::MAX, |most| {
             let running = self.jobs.live(array).filter(|job| job.run.is_some()).count();
@@ -145,7 +149,7 @@ impl Scheduler {
                 self.set_array_reason(id, reason);
                 return ControlFlow::Continue(());
             }
-            if let Some(gpus) = pass.free.grant(granted) {
+            if let Some(gpus) = pass.free.grant(granted, &gpus) {
                 let Some(array) = self.jobs.array_mut(id) else { break };
                 let Some(element) = array.take(index) else { continue };
                 let element_id = element.id;
@@ -174,7 +178,7 @@ impl Scheduler {
         &mut self,
         id: JobId,
         granted: Capacity,
-        gpus: Vec<u32>,
+        gpus: Vec<Gpu>,
         pass: &mut Pass,
     ) -> ControlFlow<()> {
         self.start(id, granted, gpus);
@@ -193,6 +197,16 @@ impl Scheduler {
         let arrays = arrays.filter(|array| !array.pending.is_empty());
         let mut requests = jobs.map(|job| &job.request).chain(arrays.map(|array| &array.request));
         requests.all(|request| request.name != name)
+    }
+
+    /// Returns what there is for a job at most.
+    pub(super) fn whole_for(&self, request: &JobRequest) -> Capacity {
+        Capacity { gpus: request.gpus.len() as u32, ..self.whole }
+    }
+
+    /// Returns what a job gets.
+    fn granted(&self, request: &JobRequest) -> Capacity {
+        request.needs.granted_of(self.whole_for(request))
     }
 
     fn set_reason(&mut self, id: JobId, reason: &str) {
@@ -217,17 +231,15 @@ fn set(reason: &mut Option<String>, word: &str) {
 
 impl Free {
     /// Returns the GPUs that a job gets if it fits.
-    fn grant(&self, wanted: Capacity) -> Option<Vec<u32>> {
-        let free = Capacity { gpus: self.gpus.len() as u32, ..self.capacity };
-        wanted
-            .fits_into(free)
-            .then(|| self.gpus.iter().copied().take(wanted.gpus as usize).collect())
+    fn grant(&self, wanted: Capacity, of: &[Gpu]) -> Option<Vec<Gpu>> {
+        let free = of.iter().filter(|gpu| !self.taken.contains(&gpu.id));
+        let gpus: Vec<Gpu> = free.take(wanted.gpus as usize).cloned().collect();
+        let free = Capacity { gpus: gpus.len() as u32, ..self.capacity };
+        wanted.fits_into(free).then_some(gpus)
     }
 
-    fn take(&mut self, granted: Capacity, gpus: &[u32]) {
+    fn take(&mut self, granted: Capacity, gpus: &[Gpu]) {
         self.capacity = self.capacity.less(granted);
-        for gpu in gpus {
-            self.gpus.remove(gpu);
-        }
+        self.taken.extend(gpus.iter().map(|gpu| gpu.id.clone()));
     }
 }

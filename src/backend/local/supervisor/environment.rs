@@ -14,6 +14,7 @@ use slurm_core::ids::JobId;
 
 use super::job::LocalJob;
 use crate::backend::local::capacity::Capacity;
+use crate::backend::local::gpus::{Gpu, VISIBLE};
 use crate::backend::local::protocol::{JobRequest, SubmissionKey, Variable, host};
 
 /// Returns the variables that Slurm would set for the process `rank` of a job.
@@ -21,11 +22,11 @@ pub(super) fn slurm_variables(
     job: &LocalJob,
     rank: u32,
     granted: Capacity,
-    gpus: &[u32],
+    gpus: &[Gpu],
 ) -> Vec<(&'static str, String)> {
     let request = &job.request;
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let gpus = gpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let gpus = gpus.iter().map(|gpu| gpu.name.as_str()).collect::<Vec<_>>().join(",");
     let mut variables = vec![
         ("SLURM_JOB_ID", job.id.to_string()),
         ("SLURM_JOBID", job.id.to_string()),
@@ -67,7 +68,7 @@ pub(super) fn slurm_variables(
     }
     if !gpus.is_empty() {
         variables.push(("SLURM_JOB_GPUS", gpus.clone()));
-        variables.push(("CUDA_VISIBLE_DEVICES", gpus));
+        variables.push((VISIBLE, gpus));
     }
     variables
 }

@@ -10,6 +10,7 @@ use slurm_core::state::JobState;
 use super::identity::Identity;
 use crate::backend::Exit;
 use crate::backend::local::capacity::Capacity;
+use crate::backend::local::gpus::Gpu;
 use crate::backend::local::protocol::{JobRequest, Status, host};
 
 /// A job.
@@ -72,7 +73,7 @@ pub(super) struct Element {
 #[derive(Debug, Default)]
 pub(super) struct Run {
     pub(super) granted: Capacity,
-    pub(super) gpus: Vec<u32>,
+    pub(super) gpus: Vec<Gpu>,
     /// Which boot of the machine it was started in.
     pub(super) boot: Option<String>,
     pub(super) processes: Vec<Process>,

@@ -17,6 +17,7 @@ use super::jobs::Jobs;
 use super::log;
 use super::replay::{apply, entries};
 use crate::backend::local::capacity::Capacity;
+use crate::backend::local::gpus::Gpu;
 use crate::backend::local::protocol::JobRequest;
 use crate::backend::{Exit, Indices};
 
@@ -47,7 +48,7 @@ pub(super) enum Entry {
         boot: Option<String>,
         /// Nothing for a run of long ago.
         granted: Option<Capacity>,
-        gpus: Vec<u32>,
+        gpus: Vec<Gpu>,
     },
     /// One of its processes exists.
     Spawned {
@@ -299,7 +300,7 @@ mod tests {
         let request = serde_json::json!({
             "pre_id": slurm_core::ids::PreId::new(1_700_000_000, number), "name": "n", "dir": "/d",
             "script": "/d/script.sh", "working_dir": "/", "stdout": "o", "stderr": "e",
-            "append": false, "needs": Capacity { cpus: 1, memory_mib: 1, gpus: 1 }, "memory_is_limited": false, "tasks": 1,
+            "append": false, "needs": Capacity { cpus: 1, memory_mib: 1, gpus: 1 }, "memory_is_limited": false, "gpus": [], "tasks": 1,
             "cpus_per_task": 1, "time_limit": null, "warning": null, "dependency": null,
             "within": null, "environment": [["TOKEN", "secret"]],
         });
@@ -316,6 +317,7 @@ mod tests {
         let path = dir.path().join("journal");
         let (mut journal, _, _) = open(&path);
         let granted = Capacity { cpus: 3, memory_mib: 2, gpus: 1 };
+        let gpu = Gpu { name: "GPU-a".to_owned(), id: "7".to_owned() };
         let process = Identity::of(std::process::id()).unwrap();
         for entry in [
             submitted(1),
@@ -326,7 +328,7 @@ mod tests {
                 restarts: 3,
                 boot: None,
                 granted: Some(granted),
-                gpus: vec![7],
+                gpus: vec![gpu.clone()],
             },
             Entry::Spawned { id: id(1), rank: 0, process },
             Entry::Warned { id: id(1), at: 6 },
@@ -338,7 +340,7 @@ mod tests {
         for _ in 0..2 {
             let (_, jobs, last) = open(&path);
             let run = jobs.get(id(1)).unwrap().run.as_ref().unwrap();
-            assert_eq!((last, run.granted, &run.gpus), (2, granted, &vec![7]));
+            assert_eq!((last, run.granted, &run.gpus), (2, granted, &vec![gpu.clone()]));
             assert_eq!(run.processes[0].identity, process);
             assert_eq!(run.ending, Some((JobState::Cancelled, 6)));
             assert_eq!((run.warned_at, jobs.get(id(1)).unwrap().restarts), (time(6), 3));

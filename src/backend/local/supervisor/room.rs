@@ -27,8 +27,9 @@ impl Scheduler {
             }
             within = job.within;
         }
-        let needs = request.needs.granted_of(self.whole);
-        if needs.fits_into(self.whole.less(held)) {
+        let whole = self.whole_for(request);
+        let needs = request.needs.granted_of(whole);
+        if needs.fits_into(whole.less(held)) {
             return None;
         }
         let told = |what: &str, needs: u64, held: u64, whole: u64| {
@@ -36,9 +37,9 @@ impl Scheduler {
                 format!("it needs {needs} {what} of {whole}, and the workflow holds {held}")
             })
         };
-        told("CPUs", needs.cpus.into(), held.cpus.into(), self.whole.cpus.into())
-            .or_else(|| told("MiB", needs.memory_mib, held.memory_mib, self.whole.memory_mib))
-            .or_else(|| told("GPUs", needs.gpus.into(), held.gpus.into(), self.whole.gpus.into()))
+        told("CPUs", needs.cpus.into(), held.cpus.into(), whole.cpus.into())
+            .or_else(|| told("MiB", needs.memory_mib, held.memory_mib, whole.memory_mib))
+            .or_else(|| told("GPUs", needs.gpus.into(), held.gpus.into(), whole.gpus.into()))
     }
 
     /// Returns why the first in the queue, submitted by the workflow `within`, is to be given up: only

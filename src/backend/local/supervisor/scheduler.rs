@@ -20,6 +20,7 @@ use super::marks::Marks;
 use super::{Event, conclude, identity, log, process, replay};
 use crate::backend::Exit;
 use crate::backend::local::capacity::Capacity;
+use crate::backend::local::gpus::Gpu;
 use crate::backend::local::protocol::{JobRequest, Place, Reply, Request, SubmissionKey};
 
 /// Between SIGTERM and SIGKILL.
@@ -138,6 +139,9 @@ impl Scheduler {
             Ok(within) => within,
             Err(error) => return Reply::Refused(error),
         };
+        if let Some(workflow) = within.and_then(|parent| self.jobs.get(parent.id())) {
+            request.gpus.clone_from(&workflow.request.gpus);
+        }
         if let Some(reason) = self.no_room_for(&request, within) {
             return Reply::NoRoom(reason);
         }
@@ -222,7 +226,7 @@ impl Scheduler {
         self.start_what_fits();
     }
 
-    pub(super) fn start(&mut self, id: JobId, granted: Capacity, gpus: Vec<u32>) {
+    pub(super) fn start(&mut self, id: JobId, granted: Capacity, gpus: Vec<Gpu>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         if job.restarts > 0 {
             conclude::clear_outcome(job);

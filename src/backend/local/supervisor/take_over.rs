@@ -14,6 +14,7 @@ use super::marks::{self, Marks};
 use super::process;
 use super::replay::run_of;
 use super::scheduler::{KILL_WAIT, Scheduler};
+use crate::backend::local::gpus::Gpu;
 
 impl Scheduler {
     /// Takes over all jobs that have not ended.
@@ -136,7 +137,14 @@ fn find_processes(job: &mut LocalJob, all: &Processes) {
         if job.started_at.is_none() {
             job.started_at = Some(Marks::of(job).began_at().unwrap_or_else(SystemTime::now));
         }
+        let gpus = job.request.gpus.clone();
         let run = run_of(job);
+        if run.gpus.is_empty()
+            && let Some(names) = found.first().and_then(|found| found.variable("SLURM_JOB_GPUS"))
+        {
+            let has = |gpu: &&Gpu| names.split(',').any(|name| name == gpu.name);
+            run.gpus = gpus.iter().filter(has).cloned().collect();
+        }
         for found in found {
             if run.processes.iter().all(|process| process.identity != found) {
                 let rank = found.variable("SLURM_PROCID").and_then(|rank| rank.parse().ok());

@@ -13,6 +13,7 @@ use super::super::Event;
 use super::super::scheduler::Scheduler;
 use crate::backend::Indices;
 use crate::backend::local::capacity::Capacity;
+use crate::backend::local::gpus::Installed;
 use crate::backend::local::protocol::{
     ArrayRequest, JobRequest, Place, Reply, Request, Status, SystemText,
 };
@@ -71,6 +72,7 @@ impl Machine {
             append: true,
             needs: Capacity { cpus: 1, memory_mib: 1, gpus: 0 },
             memory_is_limited: false,
+            gpus: Installed::default().visible(None, Some(2)),
             tasks: 1,
             cpus_per_task: 1,
             time_limit: None,

@@ -5,13 +5,15 @@ use slurm_core::state::JobState;
 
 use super::machine::{Machine, WAIT};
 use crate::backend::Ahead;
+use crate::backend::local::capacity::Capacity;
+use crate::backend::local::gpus::Installed;
 use crate::backend::local::protocol::{JobRequest, Reply, Request};
 
 /// The reason of a job that waits, and how many start before it.
 fn waits_for(machine: &mut Machine, id: JobId) -> (String, Option<u64>) {
     let status = machine.statuses(id).pop().unwrap();
     assert_eq!(status.state, JobState::Pending);
-    let running = |ahead: Ahead| (ahead.running == 1).then_some(ahead.waiting);
+    let running = |ahead: Ahead| (ahead.running > 0).then_some(ahead.waiting);
     (status.reason.unwrap_or_default(), status.ahead.and_then(running))
 }
 
@@ -65,6 +67,34 @@ fn jobs_that_would_wait_for_themselves_or_later_ones_are_refused() {
         }
     }
     assert!(!machine.scheduler.is_busy());
+}
+
+#[test]
+fn each_submitter_gets_the_gpus_that_it_sees_and_none_is_given_twice() {
+    let mut machine = Machine::with_cpus(9);
+    let mut submit = |visible: &str, count: u32| {
+        let request = machine.request(
+            "echo $SLURM_JOB_ID ${CUDA_VISIBLE_DEVICES-none} >> ran\n\
+             while [ ! -e go ]; do sleep 0.01; done\n",
+        );
+        let gpus = Installed::default().visible(Some(visible), Some(9));
+        let needs = Capacity { gpus: count, ..request.needs };
+        machine.submit(JobRequest { gpus, needs, ..request })
+    };
+    submit("2,3", 1);
+    submit("3,2,1", 2);
+    submit("0,1", 1);
+    submit("", 1);
+    let last = submit("GPU-a,0", 2);
+    machine.run_until(|machine| machine.lines("ran").len() == 4);
+    assert_eq!(machine.lines("ran"), ["1 2", "2 3,1", "3 0", "4 none"]);
+    assert_eq!(waits_for(&mut machine, last).0, "Resources");
+    let mut machine = machine.restarted();
+    machine.scheduler.advance();
+    assert_eq!(waits_for(&mut machine, last).0, "Resources", "the next supervisor knows it, too");
+    machine.touch("go");
+    machine.run();
+    assert_eq!(machine.lines("ran").last().unwrap(), "5 GPU-a,0");
 }
 
 #[test]
