@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use slurm_core::codec::{self, CodecError};
 use slurm_core::frame::FrameError;
@@ -40,8 +40,8 @@ pub(crate) trait Case {
     fn has_started(&self) -> bool;
     /// Returns the panic that the runner noted before it could write the outcome.
     fn panic(&self) -> Option<Failure>;
-    /// Returns the end of what was written to standard error.
-    fn stderr_end(&self) -> String;
+    /// Returns the file with what was written to standard error, if it is known, and the end of it.
+    fn stderr_end(&self) -> (Option<PathBuf>, String);
     /// Returns the jobs that it waited for in vain, with what became of each; see [`upstream`].
     fn upstream(&self) -> Vec<UpstreamFailure>;
     /// Returns the cluster that ran it.
@@ -402,6 +402,7 @@ pub(crate) fn undecodable(job: &dyn Case, error: &CodecError) -> JobError {
 
 fn report(job: &dyn Case, sighting: Option<&Sighting>) -> JobReport {
     let exit = sighting.and_then(|sighting| sighting.exit);
+    let (stderr_file, stderr_end) = job.stderr_end();
     JobReport {
         id: job.id(),
         index: job.place().map(|(index, _)| index),
@@ -413,8 +414,10 @@ fn report(job: &dyn Case, sighting: Option<&Sighting>) -> JobReport {
         exit_code: exit.map(|exit| exit.code),
         signal: exit.map(|exit| exit.signal).filter(|signal| *signal != 0),
         reason: sighting.and_then(|sighting| sighting.reason.clone()),
-        stderr_tail: tail(&job.stderr_end()),
+        stderr_tail: tail(&stderr_end),
+        stderr_file,
         dir: job.dir().to_owned(),
+        host: job.cluster().backend().host().name().map(str::to_owned),
     }
 }
 

@@ -1,6 +1,6 @@
 //! An item whose end is to be told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
@@ -106,12 +106,13 @@ impl<T> Case for Item<'_, T> {
         self.panic.clone()
     }
 
-    fn stderr_end(&self) -> String {
+    fn stderr_end(&self) -> (Option<PathBuf>, String) {
         const ENOUGH: u64 = 4096;
         let path = self.dir.element_stderr(self.job, self.place.0);
         let host = self.array.cluster.backend().host();
         let bytes = host.read_end(&path, ENOUGH).ok().flatten().unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let end = String::from_utf8_lossy(&bytes).into_owned();
+        (Some(path), end)
     }
 
     fn upstream(&self) -> Vec<UpstreamFailure> {

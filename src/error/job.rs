@@ -1,7 +1,7 @@
 //! Why a job has no value.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::outcome::Failure;
@@ -100,8 +100,22 @@ pub struct JobReport {
     pub reason: Option<String>,
     /// The last lines that the job wrote to standard error.
     pub stderr_tail: String,
+    /// The file with all that the job wrote to standard error, if it is known which that is.
+    pub stderr_file: Option<PathBuf>,
     /// The directory of the job.
     pub dir: PathBuf,
+    /// The machine on which these files are, if it is not this one: as it was named.
+    pub host: Option<String>,
+}
+
+impl JobReport {
+    /// Returns a file or directory of the job as scp takes it: with the host before it if it is on another one.
+    fn place(&self, path: &Path) -> String {
+        match &self.host {
+            Some(host) => format!("{host}:{}", path.display()),
+            None => path.display().to_string(),
+        }
+    }
 }
 
 /// A job that did not end as one that depends on it needed.
@@ -217,14 +231,20 @@ impl JobError {
 
     /// Returns what can be done about it.
     pub fn hint(&self) -> Option<String> {
-        let dir = self.job.dir.display();
+        let dir = self.job.place(&self.job.dir);
         Some(match &self.kind {
             _ if self.could_not_open() => {
                 "check `output`, `error` and `chdir`: the node has to be able to open them"
                     .to_owned()
             }
             JobErrorKind::Failed(_) | JobErrorKind::Died | JobErrorKind::NotStarted => {
-                format!("its script, logs and result are in {dir}")
+                match &self.job.stderr_file {
+                    Some(log) => format!(
+                        "its standard error is in {}, and its script and result are in {dir}",
+                        self.job.place(log)
+                    ),
+                    None => format!("its script, logs and result are in {dir}"),
+                }
             }
             JobErrorKind::OutOfMemory => "ask for more with `mem` or `mem_per_cpu`".to_owned(),
             JobErrorKind::TimedOut => "ask for more with `time`".to_owned(),

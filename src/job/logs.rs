@@ -49,10 +49,12 @@ impl<T> Job<T> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The last bytes of standard error, which may be long.
-    pub(super) fn end_of_stderr(&self) -> Result<String> {
+    /// The file of standard error, if it is known, and its last bytes, as it may be long.
+    pub(super) fn end_of_stderr(&self) -> (Option<PathBuf>, String) {
         const ENOUGH: u64 = 4096;
-        self.end_of_log(true, ENOUGH)
+        let Ok(path) = self.log_path(true) else { return (None, String::new()) };
+        let end = self.end_of_file(&path, ENOUGH).unwrap_or_default();
+        (Some(path), end)
     }
 
     fn log(&self, error: bool) -> Result<String> {
@@ -60,8 +62,11 @@ impl<T> Job<T> {
     }
 
     fn end_of_log(&self, error: bool, length: u64) -> Result<String> {
-        let path = self.log_path(error)?;
-        let bytes = self.cluster().backend().host().read_end(&path, length)?;
+        self.end_of_file(&self.log_path(error)?, length)
+    }
+
+    fn end_of_file(&self, path: &Path, length: u64) -> Result<String> {
+        let bytes = self.cluster().backend().host().read_end(path, length)?;
         Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
     }
 

@@ -362,8 +362,8 @@ impl<T> Case for Job<T> {
         })?
     }
 
-    fn stderr_end(&self) -> String {
-        self.end_of_stderr().unwrap_or_default()
+    fn stderr_end(&self) -> (Option<std::path::PathBuf>, String) {
+        self.end_of_stderr()
     }
 
     fn upstream(&self) -> Vec<UpstreamFailure> {

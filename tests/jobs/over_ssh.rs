@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 use slurm::error::{Refusal, SubmitError};
 use slurm::{BackendKind, Cluster, Error, Job, Ssh};
 
-use crate::common::{PATIENCE, Site, login_node, on, result_of, until, variable};
+use crate::common::{PATIENCE, Site, error_of, login_node, on, result_of, until, variable};
 use crate::on_slurm::{assert_still_hangs, hanging_queue, wrapper};
 use crate::proxy::Proxy;
 use crate::sshd::Sshd;
@@ -29,6 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ssh("commands_that_are_not_in_the_path_can_be_found", commands_out_of_the_path),
         ssh("a_queue_that_hangs_hides_no_result", a_hanging_queue),
         ssh("a_number_in_a_banner_is_no_id", a_number_in_a_banner),
+        ssh("an_error_names_the_host_with_the_log_and_the_directory", error_names_the_host),
         ssh("a_program_for_another_machine_is_refused", a_foreign_program),
     ]
 }
@@ -264,5 +265,16 @@ fn a_number_in_a_banner(site: &Site) {
         assert!(log.exists(), "{} is the id of another", job.id());
         let note = std::fs::read_to_string(job.job_dir().join("submitted.json")).unwrap();
         assert!(note.contains(&format!("\"job_id\":{}", job.id())), "{note}");
+    }
+}
+
+fn error_names_the_host(site: &Site) {
+    let job = exit_with::job(3).submit(&site.cluster).unwrap();
+    let error = error_of(&job);
+    let log = error.job.stderr_file.clone().unwrap();
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "leaving with 3\n");
+    let hint = error.hint().unwrap();
+    for place in [&log, &error.job.dir] {
+        assert!(hint.contains(&format!("127.0.0.1:{}", place.display())), "{hint}");
     }
 }
