@@ -113,7 +113,8 @@ fn may_have_failed(evidence: &Evidence, unit: &Unit, call: &Call) -> bool {
 }
 
 fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &str) -> bool {
-    let began = evidence.began(&call.name);
+    // What was tried again may have begun only then.
+    let began = evidence.began(&call.name) && !evidence.was_tried_again(unit);
     let killed = was_killed(evidence, unit, call);
     let journal = evidence.was_hit(|hit| matches!(hit, Target::Journal));
     let supervisor = evidence.was_hit(|hit| matches!(hit, Target::Supervisor));
@@ -141,7 +142,7 @@ fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &st
         || by_input
         || by_commands(evidence, unit, call, kind)
         || match kind {
-            Kind::Died => killed || (journal && began) || (full && names_the_disk),
+            Kind::Died => killed || journal || (full && names_the_disk),
             Kind::NotStarted => (killed || journal || (full && names_the_disk)) && !began,
             // Nobody saw how the process ended.
             Kind::NodeFailed => (killed && supervisor) || (journal && began),

@@ -24,12 +24,16 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
             Target::Client(_) | Target::Runner { .. } | Target::Supervisor | Target::Disk { .. }
         )
     });
+    // A job whose lines are lost is nobody's.
+    let journal = evidence.was_hit(|hit| matches!(hit, Target::Journal));
     for path in &files {
         // Who is killed cannot clear up.
         if !killed && path.extension().is_some_and(|end| end == "tmp") {
             violations.push(format!("{} is left", path.display()));
         }
-        if path.parent().is_some_and(|dir| dir.ends_with("environments")) && !plan.suite.is_slurm()
+        if path.parent().is_some_and(|dir| dir.ends_with("environments"))
+            && !plan.suite.is_slurm()
+            && !journal
         {
             violations.push(format!("{} is left, though its job has ended", path.display()));
         }
