@@ -21,6 +21,7 @@ use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::host::{Found, Look};
 use crate::poll::{End, Verdict};
+use crate::script::NOT_STARTED;
 
 /// A call that was submitted: a job, or an item of an array.
 pub(crate) trait Case {
@@ -95,6 +96,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         (JobState::Cancelled | JobState::Revoked, ..) => JobErrorKind::Cancelled,
         (JobState::Preempted, ..) => JobErrorKind::Preempted,
         (JobState::NodeFail | JobState::BootFail, ..) => JobErrorKind::NodeFailed,
+        _ if sighting.is_refusal() => JobErrorKind::NotStarted,
         _ if job.has_started() || ended_after_start(sighting) => JobErrorKind::Died,
         _ => JobErrorKind::NotStarted,
     };
@@ -103,9 +105,14 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         JobErrorKind::Died | JobErrorKind::OutOfMemory | JobErrorKind::TimedOut => job.panic(),
         _ => None,
     };
-    let job = report(job, Some(sighting));
+    let mut job = report(job, Some(sighting));
     if let Some(failure) = after_panic {
         return JobError { kind: JobErrorKind::Failed(Box::new(failure)), job };
+    }
+    if sighting.is_refusal() {
+        // The script has said why, in its last line but for what a logout prints.
+        let said = job.stderr_tail.lines().rev().find_map(|line| line.strip_prefix(NOT_STARTED));
+        job.reason = said.map(str::to_owned).or(job.reason);
     }
     let ended_by_itself = matches!(kind, JobErrorKind::Died | JobErrorKind::NotStarted);
     let kind = if ended_by_itself && tells_of_memory(&job.stderr_tail) {

@@ -57,13 +57,15 @@ fn end_process(code: u8) -> ! {
 }
 
 fn run_role(arguments: &[OsString]) -> u8 {
-    if let Some((path, first)) = slurm_runner::invocation(arguments) {
-        return slurm_runner::run(path, first);
+    if let Some(invocation) = slurm_runner::Invocation::read(arguments) {
+        return slurm_runner::run(invocation);
     }
     if let Some(code) = slurm_runner::requeue(arguments) {
         return code;
     }
     match arguments {
+        // Whoever asks knows by the answer that this program runs there.
+        [role] if role == "ready" => slurm_runner::exit::READY,
         [role, dir] if role == "supervise" => crate::backend::local::supervise(Path::new(dir)),
         _ => {
             let message = "slurm-sdk: `__slurm` is for slurm-sdk's own use; it takes `run SPEC`";

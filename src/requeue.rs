@@ -92,7 +92,7 @@ fn warning(options: &mut OptionSet, backend: &dyn Backend) -> Result<u64, String
     let Some(OptionValue::Value(text)) = options.get("signal").cloned() else {
         let seconds = limit.map_or(WARNING_TIME, |limit| WARNING_TIME.min(limit / 2)).max(1);
         // A signal for the batch script alone does not reach what srun starts, and the other way round.
-        let target = if backend.launcher(options) == Launcher::Exec { "B:" } else { "" };
+        let target = if backend.launcher(options) == Launcher::Srun { "" } else { "B:" };
         put(options, "signal", &format!("{target}{WARNING_SIGNAL}@{seconds}"))?;
         allow_requeue(options)?;
         return Ok(seconds);

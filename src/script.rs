@@ -1,21 +1,25 @@
 //! The batch script.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use slurm_core::ids::PreId;
 use slurm_core::layout::JobDir;
-use slurm_core::options::OptionSet;
-
-use crate::slurmfile::Environment;
+use slurm_core::options::{OptionSet, OptionValue};
+use slurm_core::variable::VariableName;
+use slurm_runner::exit;
 
 /// How the script starts the runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Launcher {
     /// One process: the runner is the batch step itself, so signals reach it and its exit code is the job's.
     Exec,
-    /// One process per Slurm task.
+    /// One process per Slurm task, started by srun.
     Srun,
+    /// One process per task; whoever starts the script starts it once for each.
+    Each,
 }
 
 /// What stands in a batch script.
@@ -30,12 +34,31 @@ pub(crate) struct Script<'a> {
     /// Of an array: the element that has the index 0.
     pub(crate) first: Option<u64>,
     pub(crate) launcher: Launcher,
-    /// Of the Slurmfile: variables, and lines of shell before the task.
-    pub(crate) environment: &'a Environment,
+    /// Whether `SLURM_SUBMIT_DIR` is the working directory itself, whatever `chdir` says.
+    pub(crate) starts_in_submit_dir: bool,
+    pub(crate) prologue: &'a Prologue<'a>,
+}
+
+/// What happens in the job before the task.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Prologue<'a> {
+    /// The shell that runs the lines, by name or path; bash where there is one if nothing is said.
+    pub(crate) shell: Option<&'a str>,
+    /// Whether it is a login shell.
+    pub(crate) login: bool,
+    pub(crate) env: BTreeMap<&'a VariableName, &'a str>,
+    /// Lines of shell. One that fails ends the job.
+    pub(crate) setup: Vec<&'a str>,
 }
 
 /// The variable by which a process knows that it runs inside a job; its value is the submission's id.
 pub(crate) const INSIDE_JOB: &str = "SLURM_SDK_JOB";
+
+/// The argument with which the script starts itself again, in the shell for the lines of `setup`.
+pub(crate) const AGAIN: &str = "slurm-sdk";
+
+/// How the line begins by which a script says why it did not start the task.
+pub(crate) const NOT_STARTED: &str = "slurm-sdk: not started: ";
 
 impl Script<'_> {
     /// Returns the text of the script.
@@ -49,26 +72,125 @@ impl Script<'_> {
             text.push('\n');
         }
         let comment = |text: &str| text.replace(|c: char| c.is_control(), "?");
-        let word = |path: &Path| shell_word(&path.to_string_lossy());
         let _ = writeln!(
             text,
             "\n# slurm-sdk: task {}, submission {}",
             comment(self.task),
             self.pre_id
         );
-        for (name, value) in &self.environment.env {
+        let _ = write!(
+            text,
+            "slurm_sdk_fail() {{\n\
+             \x20   slurm_sdk_line=\n\
+             \x20   printf '{NOT_STARTED}%s\\n' \"$1\" >&2\n\
+             \x20   exit {}\n\
+             }}\n",
+            exit::SETUP
+        );
+        self.change_shell(&mut text);
+        self.change_dir(&mut text);
+        for (name, value) in &self.prologue.env {
             let _ = writeln!(text, "export {name}={}", shell_word(value));
         }
         let _ = writeln!(text, "export {INSIDE_JOB}={}", self.pre_id);
         let _ = writeln!(text, "export SLURM_SDK_JOB_BASE_DIR={}", word(self.job_base_dir));
-        for line in &self.environment.setup {
-            let _ = writeln!(text, "{line}");
+        self.set_up(&mut text);
+        self.try_program(&mut text);
+        self.start(&mut text);
+        text
+    }
+
+    /// Goes on in the shell that the lines of `setup` are for.
+    fn change_shell(&self, text: &mut String) {
+        let Prologue { shell, login, setup, .. } = self.prologue;
+        if setup.is_empty() && !login && shell.is_none() {
+            return;
         }
-        let mut run = format!("{} __slurm run {}", word(self.binary), word(&self.dir.spec()));
+        let name = shell_word(shell.unwrap_or("bash"));
+        let login = if *login { " -l" } else { "" };
+        let otherwise = match shell {
+            None => String::new(),
+            Some(shell) => {
+                let message = shell_word(&format!("the shell `{shell}` is not on "));
+                format!("    slurm_sdk_fail {message}\"${{SLURMD_NODENAME:-this node}}\"\n")
+            }
+        };
+        let _ = write!(
+            text,
+            "if [ \"${{1-}}\" != {AGAIN} ]; then\n\
+             \x20   slurm_sdk_shell=$(command -v {name}) && exec \"$slurm_sdk_shell\"{login} \"$0\" {AGAIN}\n\
+             {otherwise}\
+             fi\n\
+             set --\n"
+        );
+    }
+
+    /// Goes to the working directory. slurmstepd goes to `/tmp` where it cannot be entered, and starts the
+    /// script there.
+    fn change_dir(&self, text: &mut String) {
+        let options = self.options.with_flags();
+        let dir = match options.get("chdir") {
+            Some(OptionValue::Value(dir)) if !self.starts_in_submit_dir => {
+                let within = if dir.starts_with('/') { "" } else { "\"$SLURM_SUBMIT_DIR\"/" };
+                format!("{within}{}", shell_word(dir))
+            }
+            _ => "\"$SLURM_SUBMIT_DIR\"".to_owned(),
+        };
+        let _ = write!(
+            text,
+            "[ -z \"${{SLURM_SUBMIT_DIR-}}\" ] || cd -- {dir} ||\n\
+             \x20   slurm_sdk_fail 'the working directory '{dir}\" cannot be entered on ${{SLURMD_NODENAME:-this node}}\"\n"
+        );
+    }
+
+    /// Runs the lines of `setup`, until one fails or ends the shell.
+    fn set_up(&self, text: &mut String) {
+        if self.prologue.setup.is_empty() {
+            return;
+        }
+        text.push_str(
+            "slurm_sdk_ended() {\n\
+             \x20   [ -z \"$slurm_sdk_line\" ] || slurm_sdk_fail \"$slurm_sdk_line ended with exit code $1\"\n\
+             }\n\
+             trap 'slurm_sdk_ended $?' EXIT\n",
+        );
+        for (index, line) in self.prologue.setup.iter().enumerate() {
+            let number = index + 1;
+            let _ = write!(
+                text,
+                "slurm_sdk_line={}\n\
+                 eval {} || slurm_sdk_ended $?\n",
+                shell_word(&format!("line {number} of `setup`, `{}`,", shown(line))),
+                quoted(line)
+            );
+        }
+        text.push_str("slurm_sdk_line=\n");
+    }
+
+    /// Tries whether the program runs on this node at all, and is one of this library.
+    fn try_program(&self, text: &mut String) {
+        let binary = word(self.binary);
+        let _ = write!(
+            text,
+            "slurm_sdk_code=0\n\
+             {binary} __slurm ready || slurm_sdk_code=$?\n\
+             if [ $slurm_sdk_code != {} ]; then\n\
+             \x20   printf '{NOT_STARTED}%s\\n' {binary}\" cannot run on ${{SLURMD_NODENAME:-this node}}: it ended with exit code $slurm_sdk_code\" >&2\n\
+             \x20   exit {}\n\
+             fi\n",
+            exit::READY,
+            exit::UNFIT
+        );
+    }
+
+    /// Starts the runner.
+    fn start(&self, text: &mut String) {
+        let (binary, spec) = (word(self.binary), word(&self.dir.spec()));
+        let mut run = format!("{binary} __slurm run {spec}");
         // What becomes the result once all of several processes have succeeded, and what it becomes.
         let (mut value, mut result) = (word(&self.dir.value()), word(&self.dir.result()));
         let mut requeue = word(&self.dir.requeue());
-        let mut code = "$code".to_owned();
+        let mut code = "$slurm_sdk_code".to_owned();
         if let Some(first) = self.first {
             // Elements share the directory.
             requeue += "-${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID";
@@ -80,24 +202,65 @@ impl Script<'_> {
         }
         let _ = match self.launcher {
             Launcher::Exec => writeln!(text, "exec {run}"),
-            // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun. A signal for the batch
-            // script alone must not end it. The value of the first process counts once all have succeeded. What
-            // the run before left is gone before any process of this one can leave something.
+            Launcher::Each => writeln!(text, "exec {run} several"),
+            // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun, and the variables of the
+            // script not at all if `export` named others. A signal for the batch script alone must not end it.
+            // The value of the first process counts once all have succeeded. What the run before left is gone
+            // before any process of this one can leave something.
             Launcher::Srun => write!(
                 text,
                 "trap : USR1 USR2\n\
+                 unset SLURM_EXPORT_ENV\n\
                  [ \"${{SLURM_RESTART_COUNT:-0}}\" = 0 ] || rm -f {value} {result}\n\
-                 srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} \\\n\
-                 \x20   && exec mv -f {value} {result}\n\
-                 code=$?\n\
-                 [ ! -e {requeue} ] || exec {} __slurm requeue {} {code}\n\
-                 exit $code\n",
-                word(self.binary),
-                word(&self.dir.spec()),
+                 slurm_sdk_code=0\n\
+                 srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} several ||\n\
+                 \x20   slurm_sdk_code=$?\n\
+                 if [ $slurm_sdk_code = 0 ]; then\n\
+                 \x20   [ -e {value} ] || exit {exited}\n\
+                 \x20   mv -f {value} {result} || exit {outcome}\n\
+                 \x20   exit 0\n\
+                 fi\n\
+                 [ ! -e {result} ] || exit {failed}\n\
+                 [ ! -e {requeue} ] || exec {binary} __slurm requeue {spec} {code}\n\
+                 exit $slurm_sdk_code\n",
+                exited = exit::EXITED,
+                outcome = exit::OUTCOME,
+                failed = exit::FAILED,
             ),
         };
-        text
     }
+}
+
+/// Says so if `shell` cannot be the name or the path of a shell that runs lines of `setup`.
+pub(crate) fn check_shell(shell: &str) -> Result<(), String> {
+    let name = shell.rsplit('/').next().unwrap_or(shell);
+    if name.is_empty() || shell.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err("a shell is a name or a path, such as `bash` or `/usr/bin/zsh`".to_owned());
+    }
+    if ["csh", "tcsh", "fish", "nu", "xonsh", "elvish", "pwsh"].contains(&name) {
+        return Err(format!("`{name}` does not read what sh reads; use bash, zsh, ksh or dash"));
+    }
+    Ok(())
+}
+
+fn word(path: &Path) -> String {
+    shell_word(&path.to_string_lossy())
+}
+
+/// The first line of a line of `setup`, short enough for a message.
+fn shown(line: &str) -> String {
+    let mut lines = line.trim().lines();
+    let first = lines.next().unwrap_or_default();
+    let mut shown: String = first.chars().filter(|c| !c.is_control()).take(100).collect();
+    if lines.next().is_some() || first.chars().count() > 100 {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A line as one word in single quotes, so that people find it in the script as they wrote it.
+fn quoted(line: &str) -> Cow<'_, str> {
+    Cow::Owned(format!("'{}'", line.replace('\'', r"'\''")))
 }
 
 /// Returns `text` as one word of a POSIX shell.

@@ -64,7 +64,7 @@ pub(crate) fn element(
     let asked = Mutex::default();
     let mut work = Work { spec, entry, context, reader, panics, output: None, stop, asked };
     let share = items.shares.of_element(number);
-    if work.context.world_size() > 1 {
+    if environment::is_one_of_several() {
         return together(&work, &requeueing, dir, number, &share, run);
     }
     let (writer, done) = match SegmentWriter::open(&dir.segment(number), entry.signature, &run) {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use slurm_core::layout::{self, RUN_MARKS};
@@ -14,9 +15,46 @@ pub(crate) fn now_micros() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Returns the number that Slurm has put into a variable.
+/// Whether this is one of several processes of its job; set once, before anything else.
+static SEVERAL: AtomicBool = AtomicBool::new(false);
+
+/// Says whether this is one of several processes of its job.
+pub(crate) fn set_several(several: bool) {
+    SEVERAL.store(several, Ordering::Relaxed);
+}
+
+/// Returns whether this is one of several processes of its job.
+pub(crate) fn is_one_of_several() -> bool {
+    SEVERAL.load(Ordering::Relaxed)
+}
+
+/// Returns a variable of Slurm's, as it is for the processes that were started: the only process of a job is
+/// alone, however many tasks there is room for.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    if !is_one_of_several() {
+        match name {
+            "SLURM_NTASKS"
+            | "SLURM_NPROCS"
+            | "SLURM_TASKS_PER_NODE"
+            | "SLURM_STEP_TASKS_PER_NODE" => {
+                return Some("1".to_owned());
+            }
+            "SLURM_PROCID" | "SLURM_LOCALID" => return Some("0".to_owned()),
+            _ => {}
+        }
+    }
+    std::env::var(name).ok()
+}
+
+/// Returns the number that Slurm has put into a variable; see [`variable`].
 pub(crate) fn number(name: &str) -> Option<u32> {
-    std::env::var(name).ok()?.parse().ok()
+    variable(name)?.parse().ok()
+}
+
+/// Returns for how many tasks Slurm has made room, if that is more than the one process of this job.
+pub(crate) fn idle_tasks() -> Option<u32> {
+    let tasks = std::env::var("SLURM_NTASKS").ok()?.parse().ok()?;
+    (!is_one_of_several() && tasks > 1).then_some(tasks)
 }
 
 /// Returns what is known of a run that has just begun.

@@ -8,8 +8,6 @@ use std::io;
 
 /// The function returned a value, and the value is written.
 pub const DONE: u8 = 0;
-/// The function returned an error or panicked, and that is written.
-pub const FAILED: u8 = 1;
 /// The spec could not be read.
 pub const SPEC: u8 = 110;
 /// The binary has no task of the name in the spec.
@@ -26,6 +24,18 @@ pub const DISK_FULL: u8 = 116;
 
 /// The run asks to be run again, so there is no outcome yet.
 pub const REQUEUE: u8 = 115;
+/// The function returned an error or panicked, and that is written. Programs that end by themselves, or cannot
+/// start, mostly end with 1.
+pub const FAILED: u8 = 121;
+/// The batch script could not start the runner: a line of `setup` failed, or the working directory is not
+/// there.
+pub const SETUP: u8 = 117;
+/// The program does not run on the node.
+pub const UNFIT: u8 = 118;
+/// The answer to the batch script's question whether the program runs on the node.
+pub const READY: u8 = 119;
+/// All processes ended with 0, and the first one left no value.
+pub const EXITED: u8 = 120;
 
 /// Returns the code for an outcome that could not be written because of `error`.
 pub(crate) fn unwritten(error: &io::Error) -> u8 {
@@ -39,7 +49,7 @@ pub(crate) fn unwritten(error: &io::Error) -> u8 {
 /// a runner with a sound spec ends with, and that of a Rust program after a panic.
 pub fn is_after_start(code: u8) -> bool {
     const PANIC: u8 = 101;
-    matches!(code, PANIC | OUTCOME | DISK_FULL | STOPPED | REQUEUE)
+    matches!(code, PANIC | OUTCOME | DISK_FULL | STOPPED | REQUEUE | FAILED | EXITED)
 }
 
 /// Returns what one of the runner's own codes says, for a job that left no outcome.
@@ -54,6 +64,9 @@ pub fn describe(code: u8) -> Option<&'static str> {
         }
         STOPPED => "the element was asked to stop before it had made all of its calls",
         REQUEUE => "it asked to be requeued, and Slurm has not started it again",
+        SETUP => "the batch script could not prepare the task",
+        UNFIT => "the program does not run on the node",
+        EXITED => "a process ended by itself, with exit code 0, before the task had returned",
         _ => return None,
     })
 }

@@ -52,7 +52,7 @@ impl Requeueing {
             dir,
             job_id: number("SLURM_JOB_ID").and_then(JobId::new),
             restart_count: number("SLURM_RESTART_COUNT").unwrap_or(0),
-            several: number("SLURM_NTASKS").is_some_and(|tasks| tasks > 1),
+            several: environment::is_one_of_several(),
             stop,
             decided: Mutex::new(false),
             undecided: Condvar::new(),
@@ -168,6 +168,7 @@ pub fn role(arguments: &[OsString]) -> Option<u8> {
         }
         _ => return None,
     };
+    environment::set_several(true);
     let spec = Path::new(path);
     let dir = JobDir::at(spec.parent().unwrap_or(Path::new(".")));
     let code = code.to_str()?.parse().unwrap_or(exit::FAILED);

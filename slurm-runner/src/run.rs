@@ -28,15 +28,22 @@ use crate::{environment, exit, logger, signals, stack};
 ///
 /// The task runs on a thread of its own, with a stack as large as that of the main thread or as
 /// `RUST_MIN_STACK` says. What it logs reaches standard error, unless the program has a logger already.
-pub fn run(path: &Path, first: Option<u64>) -> u8 {
+pub fn run(invocation: Invocation<'_>) -> u8 {
+    environment::set_several(invocation.is_one_of_several);
     logger::install_in_job();
-    stack::on_own_thread(|| run_here(path, first))
+    stack::on_own_thread(|| run_here(invocation.spec, invocation.first))
 }
 
 fn run_here(path: &Path, first: Option<u64>) -> u8 {
     let started_at = environment::now_micros();
     let dir = JobDir::at(path.parent().unwrap_or(Path::new(".")));
     let writer = Arc::new(Writer::new(&dir, started_at));
+    if let Some(tasks) = environment::idle_tasks() {
+        tell(&format_args!(
+            "Slurm has made room for {tasks} tasks, and this job is one process: no option that was set says so. Set \
+             `ntasks = {tasks}` to start one for each, or look for a plugin of the site"
+        ));
+    }
     let loaded = fs::read(path)
         .map_err(|error| {
             Failure::new(FailureKind::Spec, format!("cannot read {}: {error}", path.display()))
@@ -94,8 +101,8 @@ fn load(bytes: &[u8], path: &Path) -> Result<(Spec, &'static TaskEntry), Failure
 /// Returns what the task is told of its job.
 pub(crate) fn context(spec: &Spec, dir: JobDir, stop: StopFlag) -> JobContext {
     let deadline = spec.time_limit.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
-    let variable = |name: &str| std::env::var(name).ok();
-    JobContext::from_environment(variable, dir, stop).with_submission(spec.pre_id.clone(), deadline)
+    JobContext::from_environment(environment::variable, dir, stop)
+        .with_submission(spec.pre_id.clone(), deadline)
 }
 
 /// Sets `stop` when a signal asks for it, and calls `warned` when it was only a warning.
@@ -105,14 +112,31 @@ pub(crate) fn watch_signals(stop: &StopFlag, warned: impl Fn() + Send + 'static)
     }
 }
 
-/// Reads the command line behind `__slurm`, if it is the runner's: `run SPEC [FIRST]`, where `FIRST` is
-/// the number of the first element of the array.
-pub fn invocation(arguments: &[OsString]) -> Option<(&Path, Option<u64>)> {
-    match arguments {
-        [role, path] if role == "run" => Some((Path::new(path), None)),
-        [role, path, first] if role == "run" => {
-            Some((Path::new(path), Some(first.to_str()?.parse().ok()?)))
-        }
-        _ => None,
+/// The command line behind `__slurm` of a runner: `run SPEC [FIRST] [several]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invocation<'a> {
+    /// The spec.
+    pub spec: &'a Path,
+    /// Of an array: the number of its first element.
+    pub first: Option<u64>,
+    /// Whether it is one of several processes of the job. The script that starts it knows.
+    pub is_one_of_several: bool,
+}
+
+impl<'a> Invocation<'a> {
+    /// Reads the command line behind `__slurm`, if it is a runner's.
+    pub fn read(arguments: &'a [OsString]) -> Option<Self> {
+        let (role, arguments) = arguments.split_first()?;
+        let (spec, arguments) = arguments.split_first()?;
+        let (several, arguments) = match arguments.split_last() {
+            Some((last, before)) if last == "several" => (true, before),
+            _ => (false, arguments),
+        };
+        let first = match arguments {
+            [] => None,
+            [first] => Some(first.to_str()?.parse().ok()?),
+            _ => return None,
+        };
+        (role == "run").then_some(Self { spec: Path::new(spec), first, is_one_of_several: several })
     }
 }

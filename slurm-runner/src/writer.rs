@@ -22,7 +22,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(dir: &JobDir, started_at: u64) -> Self {
-        let several = environment::number("SLURM_NTASKS").is_some_and(|tasks| tasks > 1);
+        let several = environment::is_one_of_several();
         Self { dir: dir.clone(), started_at, entered_at: AtomicU64::new(0), several }
     }
 

@@ -18,6 +18,7 @@ use crate::cluster::Cluster;
 use crate::edges::Edge;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
+use crate::script::Launcher;
 use crate::submit::{self, Call, Part, Prepared};
 
 /// What a cluster allows.
@@ -107,7 +108,7 @@ pub(crate) fn prepare<T: Task>(
     let refuse = |problems| Error::Options { problems };
     let mut plain = options.merged(cluster, entry, &[]).map_err(refuse)?;
     let requeue = options.requeue_policy(cluster, entry, &mut plain)?;
-    let several = plain.size().takes_several_processes();
+    let several = cluster.backend().launcher(&plain) != Launcher::Exec;
     let count = spooled.count();
     if count == 0 {
         return Err(refuse(vec!["there are no items, so there is nothing to submit".to_owned()]));
@@ -163,7 +164,7 @@ pub(crate) fn split(
         let edges = edges(number, elements.len()).map_err(refuse)?;
         let merged = options.merged(cluster, entry, &edges);
         let mut merged = merged.map_err(|problems| Error::Options { problems })?;
-        several = merged.size().takes_several_processes();
+        several = cluster.backend().launcher(&merged) != Launcher::Exec;
         let limit = throttles.as_ref().map(|throttles| format!("%{}", throttles[number]));
         let value = format!("0-{}{}", size - 1, limit.unwrap_or_default());
         let array = options::lookup("array").map_err(|error| refuse(error.to_string()))?;

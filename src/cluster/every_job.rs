@@ -7,6 +7,7 @@ use slurm_core::variable::VariableName;
 use super::ClusterBuilder;
 use crate::callback::{Callback, OwnCallbacks};
 use crate::error::{Error, Result};
+use crate::script;
 use crate::slurmfile::{Compress, Environment};
 
 /// What the methods of the builder have set.
@@ -80,7 +81,24 @@ impl ClusterBuilder {
         self
     }
 
-    /// Adds a line of shell that every job runs before the task, after those of the Slurmfile.
+    /// Sets the shell that runs the lines of `setup`, by name or path. By default it is bash where there is one,
+    /// and sh elsewhere.
+    pub fn shell(mut self, shell: impl Into<String>) -> Self {
+        let shell = shell.into();
+        self.every_job.problems.extend(script::check_shell(&shell).err());
+        self.every_job.environment.shell = Some(shell);
+        self
+    }
+
+    /// Sets whether that shell is a login shell, which reads `/etc/profile` and so has functions such as
+    /// `module` wherever the program submits from.
+    pub fn login(mut self, login: bool) -> Self {
+        self.every_job.environment.login = Some(login);
+        self
+    }
+
+    /// Adds a line of shell that every job runs before the task, after those of the Slurmfile. A line that
+    /// fails ends the job as [`NotStarted`](crate::JobErrorKind::NotStarted), unless it ends in `|| true`.
     pub fn setup(mut self, line: impl Into<String>) -> Self {
         let line = line.into();
         if line.contains('\0') {
@@ -141,6 +159,8 @@ mod tests {
             .extra_flag("--plugin=x")
             .on_timeout("requeue")
             .max_requeues(2)
+            .shell("zsh")
+            .login(true)
             .setup("b")
             .env("A", "3")
             .compress(Compress::Never)
@@ -159,6 +179,8 @@ mod tests {
             submit,
             on_timeout,
             max_requeues,
+            shell,
+            login,
             setup,
             env,
             compress,
@@ -170,13 +192,19 @@ mod tests {
             ("a b".into(), "3", "2")
         );
         assert_eq!(*compress, Some(Compress::Never));
+        assert_eq!((shell.as_deref(), *login), (Some("zsh"), Some(true)));
     }
 
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
-        let wrong = builder().set("tiem", 1).set("time", "4 h").on_timeout("retry").env("2X", "");
+        let wrong = builder()
+            .set("tiem", 1)
+            .set("time", "4 h")
+            .on_timeout("retry")
+            .env("2X", "")
+            .shell("fish");
         let told = wrong.setup("a\0b").extra_flag("x").build().unwrap_err().to_string();
-        for part in ["did you mean `time`", "04:00:00", "`retry`", "`2X`", "NUL"] {
+        for part in ["did you mean `time`", "04:00:00", "`retry`", "`2X`", "NUL", "fish"] {
             assert!(told.contains(part), "{part} in {told}");
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::outcome::Failure;
 use slurm_core::state::JobState;
+use slurm_runner::exit;
 
 use crate::printable::Printable;
 
@@ -204,7 +205,44 @@ impl fmt::Display for JobError {
 }
 
 impl JobError {
+    /// Returns why the batch script did not start the task, in its own words.
+    fn refusal(&self) -> Option<(i32, &str)> {
+        let code = self.job.exit_code?;
+        let codes = [exit::SETUP, exit::UNFIT].map(i32::from);
+        let is_refusal = self.kind == JobErrorKind::NotStarted && codes.contains(&code);
+        let reason = self.job.reason.as_deref().filter(|reason| *reason != "NonZeroExitCode");
+        is_refusal.then_some((code, reason.unwrap_or_default()))
+    }
+
+    /// Returns what can be done where the batch script did not start the task.
+    fn hint_for_refusal(&self) -> Option<String> {
+        let (code, reason) = self.refusal()?;
+        if code == i32::from(exit::UNFIT) {
+            let machine = std::env::consts::ARCH;
+            return Some(format!(
+                "the log says what is missing there. If the program was built for another kind of machine, build one for \
+                 it: `cargo zigbuild --release --target {machine}-unknown-linux-gnu.2.28`, or `cargo build --release \
+                 --target {machine}-unknown-linux-musl`, and name it with --runner-binary. An illegal instruction \
+                 (exit code 132) comes from `-C target-cpu=native`; `constraint` chooses nodes of one kind"
+            ));
+        }
+        Some(if reason.starts_with("the working directory") {
+            "all nodes have to see it; `chdir` names another one".to_owned()
+        } else if reason.starts_with("the shell") {
+            "`shell` in the Slurmfile names another one".to_owned()
+        } else if reason.ends_with("exit code 127") {
+            "no command of that name is there; `login = true` in the Slurmfile gives the job the functions of a login \
+             shell, such as `module`"
+                .to_owned()
+        } else {
+            "write `|| true` behind a line of `setup` that may fail".to_owned()
+        })
+    }
+
     fn how_it_ended(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((_, reason)) = self.refusal().filter(|(_, reason)| !reason.is_empty()) {
+            return write!(f, ": {}", Printable(reason));
+        }
         if let Some(reason) =
             self.job.reason.as_deref().filter(|reason| *reason != "NonZeroExitCode")
         {
@@ -218,7 +256,7 @@ impl JobError {
         }
         let Some(code) = self.job.exit_code else { return Ok(()) };
         write!(f, ", with exit code {code}")?;
-        match u8::try_from(code).ok().and_then(slurm_runner::exit::describe) {
+        match u8::try_from(code).ok().and_then(exit::describe) {
             Some(meaning) => write!(f, ": {meaning}"),
             None => Ok(()),
         }
@@ -236,6 +274,10 @@ impl JobError {
             _ if self.could_not_open() => {
                 "check `output`, `error` and `chdir`: the node has to be able to open them"
                     .to_owned()
+            }
+            JobErrorKind::NotStarted if self.refusal().is_some() => {
+                let dir = format!("its script and logs are in {dir}");
+                self.hint_for_refusal().map_or(dir.clone(), |hint| format!("{hint}; {dir}"))
             }
             JobErrorKind::Failed(_) | JobErrorKind::Died | JobErrorKind::NotStarted => {
                 match &self.job.stderr_file {

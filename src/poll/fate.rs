@@ -168,6 +168,13 @@ impl Sighting {
         let exit = self.exit.filter(|exit| exit.signal == 0);
         by_itself && exit.is_some_and(|exit| codes.contains(&exit.code))
     }
+
+    /// Returns whether the batch script has said by its exit code that it did not start the runner.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let codes = [slurm_runner::exit::SETUP, slurm_runner::exit::UNFIT].map(i32::from);
+        let exit = self.exit.filter(|exit| exit.signal == 0);
+        self.state == JobState::Failed && exit.is_some_and(|exit| codes.contains(&exit.code))
+    }
 }
 
 #[cfg(test)]
@@ -265,7 +272,9 @@ mod tests {
             fate.settle(&cadence).is_some()
         };
         assert!(!is_given_up(JobState::Completed, 0, 0));
-        assert!(!is_given_up(JobState::Failed, 1, 0));
+        let failed = i32::from(slurm_runner::exit::FAILED);
+        assert!(!is_given_up(JobState::Failed, failed, 0));
+        assert!(is_given_up(JobState::Failed, 1, 0), "a code of any program");
         assert!(is_given_up(JobState::Failed, 7, 0), "no code of the runner");
         assert!(is_given_up(JobState::Failed, 0, 9), "killed");
         assert!(is_given_up(JobState::Cancelled, 0, 0), "not by itself");

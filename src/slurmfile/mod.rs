@@ -27,6 +27,7 @@ pub use ssh::SshSection;
 
 use crate::cluster::BackendKind;
 use crate::error::{Error, Result};
+use crate::script::Prologue;
 
 /// The name of the environment that is used where none is named, and that lies under all others.
 pub(crate) const DEFAULT_ENVIRONMENT: &str = "default";
@@ -98,7 +99,11 @@ pub struct Environment {
     pub on_timeout: Option<OnTimeout>,
     /// How often a job may be run again at its own request, if it is not said of it.
     pub max_requeues: Option<u32>,
-    /// Lines of shell that every job runs before the task.
+    /// The shell that runs the lines of `setup`, by name or path; bash where there is one if nothing is said.
+    pub shell: Option<String>,
+    /// Whether it is a login shell, which reads `/etc/profile` and has the functions that are made there.
+    pub login: Option<bool>,
+    /// Lines of shell that every job runs before the task. One that fails ends the job.
     pub setup: Vec<String>,
     /// Variables of every job.
     pub env: BTreeMap<VariableName, String>,
@@ -233,8 +238,20 @@ impl Environment {
         self.compress = over.compress.or(self.compress);
         self.callbacks.retain(|own| over.callbacks.iter().all(|other| other.name != own.name));
         self.callbacks.extend(over.callbacks.iter().cloned());
+        self.shell = over.shell.clone().or(self.shell);
+        self.login = over.login.or(self.login);
         self.setup.extend(over.setup.iter().cloned());
         self.env.extend(over.env.clone());
         self
+    }
+
+    /// Returns what happens in every job before the task.
+    pub(crate) fn prologue(&self) -> Prologue<'_> {
+        Prologue {
+            shell: self.shell.as_deref(),
+            login: self.login.unwrap_or(false),
+            env: self.env.iter().map(|(name, value)| (name, value.as_str())).collect(),
+            setup: self.setup.iter().map(String::as_str).collect(),
+        }
     }
 }

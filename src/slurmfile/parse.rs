@@ -10,13 +10,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Environment, Problem};
-use crate::permissions;
+use crate::{permissions, script};
 
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// The sections of an environment.
 pub(super) const SECTIONS: &[&str] =
-    &["cluster", "submit", "packaging", "callbacks", "setup", "env"];
+    &["cluster", "submit", "packaging", "callbacks", "shell", "login", "setup", "env"];
 /// The settings of `cluster`.
 pub(super) const CLUSTER_KEYS: &[&str] =
     &["backend", "job_base_dir", "script_permissions", "job_dir_permissions", "ssh"];
@@ -89,6 +89,8 @@ impl<'a> Reader<'a> {
                 "submit" => self.submit(value, &mut environment),
                 "packaging" => self.packaging(value, &mut environment),
                 "callbacks" => environment.callbacks = self.callbacks(value, own),
+                "shell" => environment.shell = self.shell(value),
+                "login" => environment.login = self.login(value),
                 "setup" => environment.setup = self.setup(value),
                 "env" => environment.env = self.env(value),
                 other => self.unknown(name.span(), "section", other, SECTIONS),
@@ -227,6 +229,25 @@ impl<'a> Reader<'a> {
                 return None;
             }
         })
+    }
+
+    fn shell(&mut self, value: &Value<'a>) -> Option<String> {
+        let text = self.text(value, "a shell")?;
+        match script::check_shell(&text) {
+            Ok(()) => Some(text),
+            Err(message) => {
+                self.problem(value.span(), message);
+                None
+            }
+        }
+    }
+
+    fn login(&mut self, value: &Value<'a>) -> Option<bool> {
+        if let DeValue::Boolean(login) = value.get_ref() {
+            return Some(*login);
+        }
+        self.problem(value.span(), "`login` is true or false");
+        None
     }
 
     fn setup(&mut self, value: &Value<'a>) -> Vec<String> {

@@ -110,6 +110,7 @@ pub(crate) fn prepare(
     add_defaults(&mut options, entry, &pre_id, &dir, part.is_some())?;
     let mut warnings = check_release(backend, &options)?;
     warnings.extend(backend.warnings(&options));
+    let prologue = cluster.environment().prologue();
     let script = Script {
         options: &options,
         task: entry.name,
@@ -119,7 +120,8 @@ pub(crate) fn prepare(
         dir: &dir,
         first: part.map(|part| part.first),
         launcher: backend.launcher(&options),
-        environment: cluster.environment(),
+        starts_in_submit_dir: backend.name() == "local",
+        prologue: &prologue,
     };
     let size = |argument: &Argument| match argument {
         Argument::Inline(bytes) => Some(bytes.len() as u64),

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     /// `on_timeout` and `max_requeues`, as far as the Slurmfile says.
     #[serde(default)]
     requeue: (Option<String>, Option<u32>),
+    shell: Option<String>,
+    login: Option<bool>,
     setup: Vec<String>,
     env: BTreeMap<VariableName, String>,
     /// Permissions of scripts and, if they are not left to the umask, of job directories.
@@ -58,7 +60,7 @@ enum Setting {
 impl Settings {
     /// Returns the settings for a workflow that `cluster` submits.
     pub(crate) fn new(cluster: &Cluster, binary: &Path, state_dir: PathBuf) -> Self {
-        let Environment { submit, on_timeout, max_requeues, setup, env, .. } =
+        let Environment { submit, on_timeout, max_requeues, shell, login, setup, env, .. } =
             cluster.environment();
         let Permissions { script, job_dir } = cluster.permissions();
         let setting = |value: &OptionValue| match value {
@@ -85,6 +87,8 @@ impl Settings {
                 .collect(),
             extra: submit.extras().to_vec(),
             requeue: (on_timeout.map(|action| action.as_ref().to_owned()), *max_requeues),
+            shell: shell.clone(),
+            login: *login,
             setup: setup.clone(),
             env: env.clone(),
             permissions: (script, job_dir),
@@ -137,6 +141,8 @@ impl Settings {
             submit,
             on_timeout,
             max_requeues: *max_requeues,
+            shell: self.shell.clone(),
+            login: self.login,
             setup,
             env,
             script_permissions,

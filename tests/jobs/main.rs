@@ -31,6 +31,7 @@ mod requests;
 mod requeue;
 mod retries;
 mod roles;
+mod script;
 mod secrecy;
 mod security;
 mod shared;
@@ -62,6 +63,7 @@ fn main() {
     roles::play();
     let mut trials = Vec::new();
     trials.extend(shared::trials());
+    trials.extend(script::trials());
     trials.extend(arrays::trials());
     trials.extend(retries::trials());
     trials.extend(items::trials());

@@ -134,6 +134,7 @@ pub(crate) fn play() {
         "array-of-twenty" | "array-of-three" | "array-of-processes" | "many-items" => {
             crate::costs::play(&role, &argument, &cluster);
         }
+        "variable" | "alone" => crate::script::play(&role, &argument, &cluster),
         "every-option" => crate::options::submit_each(&cluster),
         other => crate::security::play(other, &argument, &cluster),
     }

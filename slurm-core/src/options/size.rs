@@ -4,6 +4,8 @@
 //! neighbours in `src/common/slurm_opt.c`, `gres_job_state_validate` in `src/interfaces/gres.c`. What is
 //! written here was compared with `SLURM_NTASKS` and the number of processes of `srun` on 22.05.
 
+use std::borrow::Cow;
+
 use super::conflicts::View;
 use super::set::OptionSet;
 use super::spec::{Argument, OptionSpec};
@@ -52,12 +54,19 @@ impl OptionSet {
     /// ```
     #[must_use]
     pub fn size(&self) -> JobSize {
+        size_of(&self.with_flags())
+    }
+
+    /// Returns the set with what its raw flags set, as far as they are options of the table; the flags
+    /// themselves stay.
+    #[must_use]
+    pub fn with_flags(&self) -> Cow<'_, Self> {
         if self.extras().is_empty() {
-            return size_of(self);
+            return Cow::Borrowed(self);
         }
         let mut all = self.clone();
         read_flags(&mut all);
-        size_of(&all)
+        Cow::Owned(all)
     }
 }
 

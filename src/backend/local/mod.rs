@@ -131,9 +131,9 @@ impl Backend for Local {
         &self.job_base_dir
     }
 
-    fn launcher(&self, _options: &OptionSet) -> Launcher {
+    fn launcher(&self, options: &OptionSet) -> Launcher {
         // The supervisor starts the script once for each task.
-        Launcher::Exec
+        if options.size().tasks > 1 { Launcher::Each } else { Launcher::Exec }
     }
 
     fn warnings(&self, options: &OptionSet) -> Vec<String> {

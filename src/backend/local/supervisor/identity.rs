@@ -12,6 +12,7 @@ use slurm_core::ids::JobId;
 
 use super::process::GATE;
 use crate::init::INTERNAL;
+use crate::script::AGAIN;
 
 /// A process, told from a later one that was given the same number by when it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +150,8 @@ fn script_or_spec(pid: u32) -> Option<PathBuf> {
         [_, b"-c", gate, _, path, _] if gate == GATE.as_bytes() => path,
         // The runner of an array is told more.
         [_, internal, b"run", path, ..] if internal == INTERNAL.as_bytes() => path,
+        // The script has started itself again in another shell.
+        [_, .., path, again] if again == AGAIN.as_bytes() => path,
         [shell, ref options @ .., path]
             if shell.ends_with(b"sh") && options.iter().all(|word| word.starts_with(b"-")) =>
         {

@@ -40,6 +40,7 @@ pub(super) fn start(
     mut note: impl FnMut(u32, Identity),
 ) -> io::Result<Vec<Process>> {
     let request = &job.request;
+    enter(&request.working_dir)?;
     let stdout = open_log(&log_path(&request.stdout, job), request.append)?;
     let stderr = if request.stderr == request.stdout {
         stdout.try_clone()?
@@ -91,6 +92,13 @@ pub(super) fn start(
     // Without readers all of them have ended, which is seen as any other end.
     let _ = opener.write_all(&vec![b'\n'; processes.len()]);
     Ok(processes)
+}
+
+/// Says which directory it is that a job cannot start in; the error of starting a process does not.
+fn enter(dir: &Path) -> io::Result<()> {
+    let Err(error) = dir.join(".").metadata() else { return Ok(()) };
+    let message = format!("the working directory {} cannot be entered: {error}", dir.display());
+    Err(io::Error::new(error.kind(), message))
 }
 
 fn open_log(path: &Path, append: bool) -> io::Result<File> {
