@@ -384,6 +384,7 @@ pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> Jo
             JobErrorKind::VersionMismatch { reason: failure.message }
         }
         FailureKind::Requeue => JobErrorKind::NotRequeued { reason: failure.message },
+        FailureKind::Exited => JobErrorKind::Died,
         FailureKind::Spec => JobErrorKind::Corrupt { reason: failure.message },
         _ => JobErrorKind::Failed(Box::new(failure)),
     };

@@ -1,5 +1,6 @@
 //! What a submission consists of, for people and other tools.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -7,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use slurm_core::ids::PreId;
 use slurm_core::options::{OptionSet, OptionValue, Source};
 use slurm_core::spec::{Items, Shares};
+use slurm_core::variable::VariableName;
 
 use crate::edges::Edge;
 use crate::printable::Printable;
+use crate::script::Prologue;
 use crate::submit::Part;
 
 /// What a submission consists of: the merged options with where each came from, and the script.
@@ -42,6 +45,14 @@ pub struct Explanation {
     pub options: Vec<ExplainedOption>,
     /// Flags that are passed to sbatch as they are.
     pub extra: Vec<String>,
+    /// The shell that runs the lines of `setup`, if one was chosen.
+    pub shell: Option<String>,
+    /// Whether it is a login shell.
+    pub login: bool,
+    /// Lines of shell before the task, from all sources.
+    pub setup: Vec<String>,
+    /// Variables of the job, from all sources.
+    pub env: BTreeMap<VariableName, String>,
     /// What will not be as asked for, and why.
     pub warnings: Vec<String>,
     /// The text of the batch script.
@@ -122,6 +133,14 @@ impl ExplainedOption {
     }
 }
 
+impl Explanation {
+    /// Returns what happens in the job before the task.
+    pub(crate) fn prologue(&self) -> Prologue {
+        let Self { shell, login, setup, env, .. } = self;
+        Prologue { shell: shell.clone(), login: *login, setup: setup.clone(), env: env.clone() }
+    }
+}
+
 pub(crate) fn explained(options: &OptionSet) -> Vec<ExplainedOption> {
     let source =
         |from| SOURCES.iter().find(|(source, _)| *source == from).map_or("", |(_, word)| word);
@@ -170,6 +189,10 @@ impl fmt::Display for Lines<'_> {
             writeln!(f, "option     {key:width$} = {value}  ({source})")?;
         }
         explanation.extra.iter().try_for_each(|flag| writeln!(f, "flag       {flag}"))?;
+        for (name, value) in &explanation.env {
+            writeln!(f, "variable   {name} = {value}")?;
+        }
+        explanation.setup.iter().try_for_each(|line| writeln!(f, "setup      {line}"))?;
         explanation.warnings.iter().try_for_each(|warning| writeln!(f, "warning    {warning}"))?;
         f.write_str("script\n")?;
         explanation.script.lines().try_for_each(|line| writeln!(f, "    {line}"))

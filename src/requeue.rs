@@ -43,6 +43,23 @@ macro_rules! setters {
                 self
             }
         }
+
+        /// What happens in the job before the task.
+        impl<T: Task> $builder {
+            /// Adds a line of shell that the job runs before the task, after those of the Slurmfile and of the
+            /// attribute. A line that fails ends the job as [`NotStarted`](crate::JobErrorKind::NotStarted),
+            /// unless it ends in `|| true`.
+            pub fn setup(mut self, line: impl Into<String>) -> Self {
+                self.options.setup(line.into());
+                self
+            }
+
+            /// Sets an environment variable of the job.
+            pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+                self.options.env(name, value.into());
+                self
+            }
+        }
     )*};
 }
 

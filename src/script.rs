@@ -36,19 +36,28 @@ pub(crate) struct Script<'a> {
     pub(crate) launcher: Launcher,
     /// Whether `SLURM_SUBMIT_DIR` is the working directory itself, whatever `chdir` says.
     pub(crate) starts_in_submit_dir: bool,
-    pub(crate) prologue: &'a Prologue<'a>,
+    pub(crate) prologue: &'a Prologue,
 }
 
 /// What happens in the job before the task.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Prologue<'a> {
+pub(crate) struct Prologue {
     /// The shell that runs the lines, by name or path; bash where there is one if nothing is said.
-    pub(crate) shell: Option<&'a str>,
+    pub(crate) shell: Option<String>,
     /// Whether it is a login shell.
     pub(crate) login: bool,
-    pub(crate) env: BTreeMap<&'a VariableName, &'a str>,
+    pub(crate) env: BTreeMap<VariableName, String>,
     /// Lines of shell. One that fails ends the job.
-    pub(crate) setup: Vec<&'a str>,
+    pub(crate) setup: Vec<String>,
+}
+
+impl Prologue {
+    /// Adds what is said of one task or one call: its lines come after those that are there, and its variables
+    /// take the place of those of the same name.
+    pub(crate) fn add(&mut self, setup: &[String], env: &BTreeMap<VariableName, String>) {
+        self.setup.extend_from_slice(setup);
+        self.env.extend(env.clone());
+    }
 }
 
 /// The variable by which a process knows that it runs inside a job; its value is the submission's id.
@@ -106,7 +115,7 @@ impl Script<'_> {
         if setup.is_empty() && !login && shell.is_none() {
             return;
         }
-        let name = shell_word(shell.unwrap_or("bash"));
+        let name = shell_word(shell.as_deref().unwrap_or("bash"));
         let login = if *login { " -l" } else { "" };
         let otherwise = match shell {
             None => String::new(),
@@ -216,7 +225,7 @@ impl Script<'_> {
                  srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} several ||\n\
                  \x20   slurm_sdk_code=$?\n\
                  if [ $slurm_sdk_code = 0 ]; then\n\
-                 \x20   [ -e {value} ] || exit {exited}\n\
+                 \x20   [ -e {value} ] && [ ! -e {result} ] || exit {exited}\n\
                  \x20   mv -f {value} {result} || exit {outcome}\n\
                  \x20   exit 0\n\
                  fi\n\

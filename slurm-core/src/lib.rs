@@ -34,6 +34,7 @@
 )]
 
 pub mod options;
+pub mod variable;
 
 #[cfg(feature = "runtime")]
 pub mod codec;
@@ -69,8 +70,6 @@ pub mod spec;
 pub mod state;
 #[cfg(feature = "runtime")]
 pub mod task;
-#[cfg(feature = "runtime")]
-pub mod variable;
 #[cfg(feature = "runtime")]
 pub mod words;
 

@@ -110,6 +110,9 @@ pub enum FailureKind {
     Version,
     /// The function asked to be run again, and the job could not be requeued.
     Requeue,
+    /// The process ended before the function had returned: `std::process::exit` or C's `exit` was called. The
+    /// exit code, which tells more, is not known to the process itself.
+    Exited,
 }
 
 impl Failure {

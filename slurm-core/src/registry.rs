@@ -167,6 +167,8 @@ mod tests {
             output: "()",
             options: &[],
             extra: &[],
+            setup: &[],
+            env: &[],
             kind: crate::task::TaskKind::Task,
             requeue: crate::requeue::TaskRequeue { on_timeout: None, max_requeues: None },
             run: |_, _| Ok(Vec::new()),

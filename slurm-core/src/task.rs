@@ -49,6 +49,10 @@ pub struct TaskEntry {
     pub options: &'static [TaskOption],
     /// Raw flags from `extra = […]`.
     pub extra: &'static [&'static str],
+    /// Lines of shell before the task, from `setup = […]`.
+    pub setup: &'static [&'static str],
+    /// Variables of the task, from `env = { … }`.
+    pub env: &'static [(&'static str, &'static str)],
     /// Whether it submits jobs itself.
     pub kind: TaskKind,
     /// What the attribute says about requeueing.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
+#[cfg(feature = "runtime")]
 use serde::{Deserialize, Serialize};
 
 /// The name of an environment variable that every shell can export: letters, digits and `_`, no digit first.
@@ -16,16 +17,25 @@ use serde::{Deserialize, Serialize};
 /// assert!("A=1; rm -rf ~ #".parse::<VariableName>().is_err());
 /// # Ok::<(), slurm_core::variable::VariableNameError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "runtime", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "runtime", serde(try_from = "String", into = "String"))]
 pub struct VariableName(String);
 
 /// A text that cannot be a variable's name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` cannot be a variable's name: letters, digits and `_`, no digit first", found.escape_debug())]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VariableNameError {
     found: String,
 }
+
+impl fmt::Display for VariableNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = self.found.escape_debug();
+        write!(f, "`{found}` cannot be a variable's name: letters, digits and `_`, no digit first")
+    }
+}
+
+impl std::error::Error for VariableNameError {}
 
 impl VariableName {
     /// Returns the name as text.

@@ -32,6 +32,8 @@ pub(crate) enum ValueKind {
     Integer(String),
     Bool(bool),
     List(Vec<Item>),
+    /// Names with strings or integers, in braces.
+    Table(Vec<(Item, Item)>),
     /// A path, such as that of a constant.
     Path,
 }
@@ -112,6 +114,9 @@ fn parse_value(value: &[TokenTree]) -> Result<ValueKind> {
         [TokenTree::Group(list)] if list.delimiter() == Delimiter::Bracket => {
             parse_list(list.stream()).map(ValueKind::List)
         }
+        [TokenTree::Group(table)] if table.delimiter() == Delimiter::Brace => {
+            parse_table(table.stream()).map(ValueKind::Table)
+        }
         path if Path::parse_mod_style.parse2(collect(path)).is_ok() => Ok(ValueKind::Path),
         value => parse_literal(value, EXPECTED).map(|item| match item.is_text {
             true => ValueKind::Text(item.text),
@@ -132,6 +137,19 @@ fn parse_list(tokens: TokenStream) -> Result<Vec<Item>> {
         }
     }
     items
+}
+
+fn parse_table(tokens: TokenStream) -> Result<Vec<(Item, Item)>> {
+    let entry = |part: &[TokenTree]| match part {
+        [TokenTree::Ident(name), equals, value @ ..]
+            if is_sign(equals, '=') && !value.is_empty() =>
+        {
+            let name = Item { text: name.unraw().to_string(), is_text: true, span: name.span() };
+            Ok((name, parse_literal(value, "expected a string")?))
+        }
+        other => Err(Error::new_spanned(collect(other), "expected `NAME = \"value\"`")),
+    };
+    split(tokens).into_iter().map(|part| entry(&part?)).collect()
 }
 
 /// Reads a string or an integer.

@@ -6,6 +6,7 @@ use slurm_core::options::{
     Argument as Takes, ConflictKind, InvalidValue, OptionInput, OptionSet, OptionSpec, OptionValue,
     Source, check_extra, find, lookup,
 };
+use slurm_core::variable::VariableName;
 use syn::{Error, Result};
 
 use crate::arguments::{self, Argument, Item, Value, ValueKind};
@@ -23,6 +24,10 @@ pub(crate) struct Options {
     pub(crate) constants: Vec<(&'static str, TokenStream)>,
     /// Raw flags.
     pub(crate) extra: Vec<String>,
+    /// Lines of shell before the task.
+    pub(crate) setup: Vec<String>,
+    /// Variables of the task.
+    pub(crate) env: Vec<(String, String)>,
     /// Whether the job is requeued at its time limit, if the attribute says.
     pub(crate) on_timeout: Option<bool>,
     pub(crate) max_requeues: Option<u32>,
@@ -33,6 +38,8 @@ enum Key {
     Crate,
     Name,
     Extra,
+    Setup,
+    Env,
     OnTimeout,
     MaxRequeues,
     Option(&'static OptionSpec),
@@ -47,6 +54,8 @@ impl Options {
             options: Vec::new(),
             constants: Vec::new(),
             extra: Vec::new(),
+            setup: Vec::new(),
+            env: Vec::new(),
             on_timeout: None,
             max_requeues: None,
         };
@@ -69,6 +78,8 @@ impl Options {
                 Key::Crate => options.krate = krate(&argument, errors).unwrap_or(options.krate),
                 Key::Name => options.name = task_name(&argument, errors),
                 Key::Extra => options.extra = extra(&argument, errors),
+                Key::Setup => options.setup = setup(&argument, errors),
+                Key::Env => options.env = variables(&argument, errors),
                 Key::OnTimeout => options.on_timeout = on_timeout(&argument, errors),
                 Key::MaxRequeues => options.max_requeues = max_requeues(&argument, errors),
                 Key::Option(option) => {
@@ -105,6 +116,8 @@ impl Key {
             ("name", _) => Ok(Self::Name),
             ("on_timeout", _) => Ok(Self::OnTimeout),
             ("max_requeues", _) => Ok(Self::MaxRequeues),
+            ("setup", _) => Ok(Self::Setup),
+            ("env", _) => Ok(Self::Env),
             // A text is the value of sbatch's own `--extra`; a list holds whole flags.
             ("extra", Some(option)) if is_plain_text(&argument) => Ok(Self::Option(option)),
             ("extra", _) => Ok(Self::Extra),
@@ -127,6 +140,8 @@ impl Key {
             Self::Crate => "crate",
             Self::Name => "name",
             Self::Extra => "extra",
+            Self::Setup => "setup",
+            Self::Env => "env",
             Self::OnTimeout => "on_timeout",
             Self::MaxRequeues => "max_requeues",
             Self::Option(option) => option.key,
@@ -226,6 +241,43 @@ fn extra(argument: &Argument, errors: &mut Errors) -> Vec<String> {
     items.iter().map(|item| item.text.clone()).collect()
 }
 
+fn setup(argument: &Argument, errors: &mut Errors) -> Vec<String> {
+    let Some(Value { kind: ValueKind::List(items), .. }) = &argument.value else {
+        let message =
+            "expected a list of shell commands, such as `setup = [\"module load cuda/12.4\"]`";
+        errors.over(place(argument, argument.value.as_ref()), message);
+        return Vec::new();
+    };
+    for item in items {
+        if !item.is_text {
+            errors.at(item.span, "expected a string");
+        } else if item.text.contains('\0') {
+            errors.at(item.span, "a line of `setup` cannot hold a NUL");
+        }
+    }
+    items.iter().map(|item| item.text.clone()).collect()
+}
+
+fn variables(argument: &Argument, errors: &mut Errors) -> Vec<(String, String)> {
+    let Some(Value { kind: ValueKind::Table(variables), .. }) = &argument.value else {
+        let message = "expected variables, such as `env = { OMP_NUM_THREADS = \"8\" }`";
+        errors.over(place(argument, argument.value.as_ref()), message);
+        return Vec::new();
+    };
+    let mut found: Vec<(String, String)> = Vec::new();
+    for (name, value) in variables {
+        if let Err(error) = name.text.parse::<VariableName>() {
+            errors.at(name.span, error);
+        } else if found.iter().any(|(known, _)| *known == name.text) {
+            errors.at(name.span, format_args!("`{}` is already set", name.text));
+        } else if value.text.contains('\0') {
+            errors.at(value.span, "the value of a variable cannot hold a NUL");
+        }
+        found.push((name.text.clone(), value.text.clone()));
+    }
+    found
+}
+
 fn option_value(
     option: &OptionSpec,
     argument: &Argument,
@@ -246,6 +298,11 @@ fn option_value(
         ValueKind::Bool(set) => OptionInput::from(*set),
         ValueKind::List(items) => {
             OptionInput::from(items.iter().map(|item| item.text.clone()).collect::<Vec<_>>())
+        }
+        ValueKind::Table(_) => {
+            errors
+                .over(&value.tokens, format_args!("expected a value: only `env` takes variables"));
+            return None;
         }
         // Checked by the compiler, which knows what it stands for.
         ValueKind::Path => return None,

@@ -16,7 +16,7 @@ use crate::requeue::Requeueing;
 use crate::run::{context, watch_signals};
 use crate::tell::tell;
 use crate::writer::Writer;
-use crate::{environment, exit};
+use crate::{environment, exit, exited};
 
 /// Makes the call that `spec` describes, and returns the exit code.
 pub(crate) fn call(
@@ -62,11 +62,19 @@ pub(crate) fn call(
     let ending = resolver.resolve(arguments).and_then(|owned| {
         let slices: Vec<&[u8]> = owned.iter().map(AsRef::as_ref).collect();
         writer.enter();
+        let at_exit = Arc::clone(writer);
+        exited::watch(move || {
+            let message = "the process ended before the function had returned";
+            let failure = Failure::new(FailureKind::Exited, message);
+            // Nothing can be done about what cannot be written while the process is ending.
+            let _ = at_exit.write(Some(entry), Ending::Failure(Box::new(failure)));
+        });
         catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))))
             .unwrap_or_else(|payload| {
                 Err(panics.failure(payload.as_ref(), |failure| note(writer, failure)))
             })
     });
+    exited::is_over();
     requeueing.decide();
     let ending = match ending {
         Err(failure) if failure.kind == FailureKind::Requeue => {

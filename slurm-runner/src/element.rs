@@ -23,7 +23,7 @@ use crate::requeue::Requeueing;
 use crate::run::{context, watch_signals};
 use crate::tell::tell;
 use crate::together::together;
-use crate::{environment, exit, stack};
+use crate::{environment, exit, exited, stack};
 
 /// What is finished goes to the disk itself at least this often.
 const SYNC: Duration = Duration::from_secs(1);
@@ -86,6 +86,16 @@ pub(crate) fn element(
             let _ = CURRENT.get().map(|index| on_abort.1.item(index, Err(&failure)));
         },
     );
+    exited::watch({
+        let (output, run) = (Arc::clone(&output), run.clone());
+        move || {
+            // One of the threads may be about to write.
+            if let Ok(mut writer) = output.writer.try_lock() {
+                let run = RunReport { finished_at: environment::now_micros(), ..run };
+                let _ = writer.0.end(&run);
+            }
+        }
+    });
     let mut share: Vec<u64> =
         share.into_iter().filter(|index| !done.items.contains(index)).collect();
     let threads = items.threads.max(1) as usize;

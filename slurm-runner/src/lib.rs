@@ -23,6 +23,7 @@ mod call;
 mod element;
 mod environment;
 pub mod exit;
+mod exited;
 pub mod logger;
 mod memory;
 mod panics;

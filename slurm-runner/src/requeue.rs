@@ -24,7 +24,7 @@ use slurm_core::task::TaskEntry;
 use crate::tell::tell;
 use crate::together::publish_failure;
 use crate::writer::Writer;
-use crate::{environment, exit, scontrol};
+use crate::{environment, exit, exited, scontrol};
 
 /// How this run's job can be requeued.
 #[derive(Debug)]
@@ -225,5 +225,6 @@ impl Requeueing {
 
 #[allow(clippy::exit, reason = "the task does not return, and the time limit is near")]
 fn end_process(code: u8) -> ! {
+    exited::is_over();
     std::process::exit(code.into())
 }

@@ -18,7 +18,7 @@ use crate::call::call;
 use crate::element::element;
 use crate::tell::tell;
 use crate::writer::Writer;
-use crate::{environment, exit, logger, signals, stack};
+use crate::{environment, exit, exited, logger, signals, stack};
 
 /// Runs what the spec at `path` describes and returns the exit code of the process: one call, or those
 /// of an element of an array, which is the element `first` plus its index.
@@ -31,7 +31,9 @@ use crate::{environment, exit, logger, signals, stack};
 pub fn run(invocation: Invocation<'_>) -> u8 {
     environment::set_several(invocation.is_one_of_several);
     logger::install_in_job();
-    stack::on_own_thread(|| run_here(invocation.spec, invocation.first))
+    let code = stack::on_own_thread(|| run_here(invocation.spec, invocation.first));
+    exited::is_over();
+    code
 }
 
 fn run_here(path: &Path, first: Option<u64>) -> u8 {

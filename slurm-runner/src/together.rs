@@ -13,7 +13,7 @@ use crate::arguments::Resolver;
 use crate::element::{Work, no_output};
 use crate::requeue::Requeueing;
 use crate::tell::tell;
-use crate::{environment, exit};
+use crate::{environment, exit, exited};
 
 /// Makes the call of the element `number` in one of its processes, and returns the exit code.
 ///
@@ -31,6 +31,11 @@ pub(crate) fn together(
     let segment = dir.segment(number);
     work.panics.install(|_| {}, |_| {});
     let mut bytes = Segment::new(work.entry.signature, &run);
+    exited::watch({
+        let (segment, bytes, run) = (segment.clone(), Segment(bytes.0.clone()), run.clone());
+        // Without any item: none of the processes can publish what it has made after that.
+        move || drop(durable::write_first(&segment, &bytes.end(run)))
+    });
     let mut context = work.context.clone();
     let resolver = Resolver::new(&work.spec.upstream);
     let mut ended = Vec::new();

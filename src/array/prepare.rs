@@ -173,7 +173,8 @@ pub(crate) fn split(
         let most = limits.elements;
         let part = Some(Part { number: number as u32, first, max_running, max_attempts, most });
         let (secrets, resumed) = (Vec::new(), settings.resumed.clone());
-        let call = Call { entry, spec, dir: dir.clone(), edges, secrets, part, resumed };
+        let (dir, prologue) = (dir.clone(), options.prologue(cluster, entry));
+        let call = Call { entry, spec, dir, edges, secrets, part, resumed, prologue };
         submissions.push(submit::prepare(cluster, call, merged, &binary)?);
         first += size;
     }

@@ -108,7 +108,9 @@ impl<T> JobArray<T> {
         let explanation = self.explain()?;
         let before = self.spec()?;
         let options = same_options(explanation)?;
-        let mut options = CallOptions { options, are_all: true, ..CallOptions::default() };
+        let prologue = explanation.prologue();
+        let mut options =
+            CallOptions { options, are_all: true, prologue, ..CallOptions::default() };
         let Work::Items(items) = before.work else { return Err(self.damaged("it is no array")) };
         let most = cluster.backend().limits()?;
         let count = failed.len() as u64;

@@ -144,7 +144,8 @@ impl<T: Task> JobBuilder<T> {
         };
         let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
         let resumed = self.resumed;
-        let call = Call { entry, spec: &spec, dir, edges, secrets, part: None, resumed };
+        let prologue = self.options.prologue(cluster, entry);
+        let call = Call { entry, spec: &spec, dir, edges, secrets, part: None, resumed, prologue };
         submit::prepare(cluster, call, options, &binary)
     }
 }

@@ -3,10 +3,12 @@
 use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::requeue::{RequeuePolicy, TaskRequeue};
 use slurm_core::task::{TaskEntry, TaskValue};
+use slurm_core::variable::VariableName;
 
 use crate::cluster::{BackendKind, Cluster};
 use crate::edges::{self, Edge};
 use crate::error::{Error, Result};
+use crate::script::Prologue;
 use crate::{requeue, workflow};
 
 /// The options of a call site, what it waits for, and what is wrong with them.
@@ -17,6 +19,8 @@ pub(crate) struct CallOptions {
     pub(crate) are_all: bool,
     pub(crate) edges: Vec<Edge>,
     pub(crate) requeue: TaskRequeue,
+    /// Lines of shell and variables of this call; if `are_all`, everything that happens before the task.
+    pub(crate) prologue: Prologue,
     pub(crate) problems: Vec<String>,
 }
 
@@ -35,6 +39,39 @@ impl CallOptions {
         if let Err(error) = self.options.extra(flag) {
             self.problems.push(error.to_string());
         }
+    }
+
+    pub(crate) fn setup(&mut self, line: String) {
+        if line.contains('\0') {
+            self.problems.push("a line of `setup` cannot hold a NUL".to_owned());
+        }
+        self.prologue.setup.push(line);
+    }
+
+    pub(crate) fn env(&mut self, name: &str, value: String) {
+        match name.parse::<VariableName>() {
+            Ok(_) if value.contains('\0') => {
+                self.problems.push(format!("the value of `{name}` cannot hold a NUL"));
+            }
+            Ok(name) => drop(self.prologue.env.insert(name, value)),
+            Err(error) => self.problems.push(error.to_string()),
+        }
+    }
+
+    /// Returns what happens in the job before the task: as the cluster says, then the attribute, then the call.
+    pub(crate) fn prologue(&self, cluster: &Cluster, entry: &TaskEntry) -> Prologue {
+        if self.are_all {
+            return self.prologue.clone();
+        }
+        let mut prologue = cluster.environment().prologue();
+        let lines: Vec<String> = entry.setup.iter().map(|line| (*line).to_owned()).collect();
+        // The macro has checked the names.
+        let variables = entry.env.iter().filter_map(|(name, value)| {
+            Some((name.parse::<VariableName>().ok()?, (*value).to_owned()))
+        });
+        prologue.add(&lines, &variables.collect());
+        prologue.add(&self.prologue.setup, &self.prologue.env);
+        prologue
     }
 
     /// Returns the options that hold, from all sources, or all that is wrong with them.

@@ -23,6 +23,8 @@ pub(crate) struct Fate {
     seen_at: Option<Instant>,
     ended: Option<(Sighting, Instant)>,
     absent: Option<Absence>,
+    /// Whether everything that its run leaves is there.
+    is_complete: bool,
     /// Since when the queue does not answer, and its words.
     silence: Option<(Instant, String)>,
 }
@@ -117,6 +119,11 @@ impl Fate {
         }
     }
 
+    /// Takes in whether everything is there that its run leaves: nothing has to be waited for once it has ended.
+    pub(crate) fn is_complete(&mut self, complete: bool) {
+        self.is_complete = complete;
+    }
+
     /// Returns whether it has ended, as far as was seen.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()
@@ -141,7 +148,10 @@ impl Fate {
             let grace = cadence
                 .file_grace
                 .max(or_none(sighting.state.may_return(), cadence.return_grace))
-                .max(or_none(sighting.tells_of_result(), cadence.written_grace));
+                .max(or_none(
+                    sighting.tells_of_result() && !self.is_complete,
+                    cadence.written_grace,
+                ));
             over(*since, grace).then(|| End::Seen(sighting.clone()))
         } else {
             let Absence { since, everywhere, testimony } = self.absent.as_ref()?;

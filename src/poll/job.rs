@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
 use slurm_core::ids::JobId;
+use slurm_core::outcome::{Ending, FailureKind, Outcome};
 use slurm_core::state::JobState;
 
 use super::{End, Fate, Obstacle, Subject};
@@ -45,6 +46,8 @@ struct Notes {
     unreadable: Option<String>,
     /// How many jobs start before it.
     ahead: Option<u64>,
+    /// The outcome of a process that ended before the task had returned.
+    exited: Option<Arc<Vec<u8>>>,
 }
 
 impl JobWatch {
@@ -143,6 +146,13 @@ impl Subject for JobWatch {
 
     fn found(&self, _look: &Look, found: Result<Found, HostError>) -> bool {
         match found {
+            // How it ended, the backend tells.
+            Ok(Found::Bytes(bytes)) if has_exited(&bytes) => {
+                let mut notes = self.notes();
+                notes.fate.is_complete(true);
+                notes.exited = Some(Arc::new(bytes));
+                false
+            }
             Ok(Found::Bytes(bytes)) => self.conclude(Ok(Verdict::Outcome(Arc::new(bytes)))),
             Ok(_) => false,
             Err(error) => {
@@ -173,6 +183,13 @@ impl Subject for JobWatch {
 
     fn settle(&self, cadence: &Cadence) {
         let mut notes = self.notes();
+        if notes.fate.is_absent()
+            && let Some(bytes) = notes.exited.take()
+        {
+            // Nobody can tell the exit code any more.
+            self.conclude(Ok(Verdict::Outcome(bytes)));
+            return;
+        }
         if let Some(end) = notes.fate.settle(cadence) {
             let verdict = match (end, notes.unreadable.take()) {
                 (End::Seen(_), Some(reason)) => Verdict::Unreadable(reason),
@@ -181,6 +198,12 @@ impl Subject for JobWatch {
             self.conclude(Ok(verdict));
         }
     }
+}
+
+/// Whether the process ended before the task had returned, and could say so.
+fn has_exited(result: &[u8]) -> bool {
+    let Ok((outcome, _)) = Outcome::from_bytes(result) else { return false };
+    matches!(outcome.ending, Ending::Failure(failure) if failure.kind == FailureKind::Exited)
 }
 
 #[cfg(test)]

@@ -246,12 +246,12 @@ impl Environment {
     }
 
     /// Returns what happens in every job before the task.
-    pub(crate) fn prologue(&self) -> Prologue<'_> {
+    pub(crate) fn prologue(&self) -> Prologue {
         Prologue {
-            shell: self.shell.as_deref(),
+            shell: self.shell.clone(),
             login: self.login.unwrap_or(false),
-            env: self.env.iter().map(|(name, value)| (name, value.as_str())).collect(),
-            setup: self.setup.iter().map(String::as_str).collect(),
+            env: self.env.clone(),
+            setup: self.setup.clone(),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::error::{Error, Result, SubmitError};
 use crate::explain::{ExplainedArray, Explanation, explained};
 use crate::interrupt::Submitting;
 use crate::job::{Job, JobHandle};
-use crate::script::Script;
+use crate::script::{Prologue, Script};
 use crate::workflow;
 
 pub(crate) use files::{Files, Submitted, give_up, note};
@@ -82,6 +82,8 @@ pub(crate) struct Call<'a> {
     pub(crate) part: Option<Part>,
     /// The directory of the workflow that this one goes on with.
     pub(crate) resumed: Option<PathBuf>,
+    /// What happens in the job before the task.
+    pub(crate) prologue: Prologue,
 }
 
 /// One Slurm array of a submission.
@@ -104,13 +106,12 @@ pub(crate) fn prepare(
     mut options: OptionSet,
     binary: &Path,
 ) -> Result<Prepared> {
-    let Call { entry, spec, dir, edges: after, part, secrets, resumed } = call;
+    let Call { entry, spec, dir, edges: after, part, secrets, resumed, prologue } = call;
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
     add_defaults(&mut options, entry, &pre_id, &dir, part.is_some())?;
     let mut warnings = check_release(backend, &options)?;
     warnings.extend(backend.warnings(&options));
-    let prologue = cluster.environment().prologue();
     let script = Script {
         options: &options,
         task: entry.name,
@@ -145,6 +146,10 @@ pub(crate) fn prepare(
         after,
         options: explained(&options),
         extra: options.extras().to_vec(),
+        shell: prologue.shell.clone(),
+        login: prologue.login,
+        setup: prologue.setup.clone(),
+        env: prologue.env.clone(),
         warnings,
         script: script.render(),
     };

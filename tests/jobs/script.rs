@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
-use slurm::{BackendKind, Cluster, ClusterBuilder, Error, Job, JobContext, JobError, Requeue};
+use slurm::{
+    BackendKind, Cluster, ClusterBuilder, Error, Job, JobContext, JobError, Requeue, Workflow,
+};
 
 use crate::common::{Site, error_of, on, on_all, on_both, result_of};
 use crate::on_slurm::{with_wrappers, wrapper};
@@ -25,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("script::a_working_directory_that_is_not_there_is_told", a_working_directory)
             .into(),
         slurm("script::a_working_directory_may_vanish_before_the_start", a_directory_vanishes),
+        on_all("script::a_task_may_have_lines_and_variables", a_task_may_have_lines).into(),
         slurm("script::variables_reach_all_processes_whatever_is_exported", variables_reach_all),
         on_both("script::as_many_processes_start_as_slurm_counts", as_many_as_slurm_counts).into(),
         slurm(
@@ -209,15 +212,33 @@ fn a_program_that_cannot_run(site: &Site) {
 }
 
 fn a_process_that_exits(site: &Site) {
-    let jobs: Vec<_> =
-        [1, 7].map(|code| exit_with::job(code).submit(&site.cluster).unwrap()).into();
-    for (error, code) in soon(&jobs).iter().zip([1, 7]) {
+    let codes = [0, 1, 7];
+    let jobs = codes.map(|code| exit_with::job(code).submit(&site.cluster).unwrap());
+    for (error, code) in soon(&jobs).iter().zip(codes) {
         assert_eq!(
             (&error.kind, error.job.exit_code),
             (&JobErrorKind::Died, Some(code)),
             "{error}"
         );
     }
+    // One of several: the first, or another one after the first has returned.
+    for rank in [0, 1] {
+        let job = exit_in::job(rank).ntasks(2).submit(&site.cluster).unwrap();
+        if rank == 0 || site.kind != BackendKind::Local {
+            assert_eq!(soon(&[job])[0].kind, JobErrorKind::Died, "process {rank}");
+        }
+    }
+    // In an array the items of the element that were not made have died, and the others have their values.
+    let waits = Instant::now();
+    let array = exit_zero_at::map((0..6).map(|n| (n, 4))).chunk(3).submit(&site.cluster).unwrap();
+    let items = array.try_results().unwrap();
+    let good: Vec<_> = items.iter().filter_map(|item| item.as_ref().ok()).copied().collect();
+    assert_eq!(good, [0, 1, 2, 3]);
+    for item in items.into_iter().filter_map(Result::err) {
+        let Error::Job(error) = item else { panic!("{item:?}") };
+        assert_eq!(error.kind, JobErrorKind::Died, "{error}");
+    }
+    assert!(waits.elapsed() < SOON, "{:?}", waits.elapsed());
 }
 
 fn a_working_directory(site: &Site) {
@@ -258,6 +279,53 @@ fn a_directory_vanishes(site: &Site) {
         assert_eq!(error.kind, JobErrorKind::NotStarted, "{error}");
         assert!(error.to_string().contains(text), "{error}");
     }
+}
+
+fn a_task_may_have_lines(site: &Site) {
+    let cluster = with(site, |builder| {
+        builder.env("SHARED", "cluster").env("OF_CLUSTER", "1").setup("export LINES=cluster")
+    });
+    let text = |values: Vec<Option<String>>| {
+        values.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|")
+    };
+    let job = prepared::job().submit(&cluster).unwrap();
+    assert_eq!(text(result_of(&job)), "task|1|cluster it's the task's||");
+    let call = || {
+        prepared::job()
+            .env("SHARED", "call")
+            .env("OF_CALL", "$2")
+            .setup("export MORE=\"$LINES $OF_CALL\"")
+    };
+    for job in [call(), call().ntasks(2)] {
+        let job = job.submit(&cluster).unwrap();
+        assert_eq!(
+            text(result_of(&job)),
+            "call|1|cluster it's the task's|$2|cluster it's the task's $2"
+        );
+        let explained = job.explain().unwrap();
+        assert_eq!(explained.setup.len(), 3, "{explained}");
+        assert!(explained.to_string().contains("variable   OF_CALL = $2"), "{explained}");
+    }
+    // What is wrong is told before anything is submitted.
+    let error = prepared::job().env("2X", "").setup("a\0b").submit(&cluster).unwrap_err();
+    assert!(error.to_string().contains("`2X`") && error.to_string().contains("NUL"), "{error}");
+    let failing = prepared::job().setup("(exit 9)").submit(&cluster).unwrap();
+    let error = error_of(&failing);
+    assert!(
+        error.to_string().contains("line 3 of `setup`, `(exit 9)`, ended with exit code 9"),
+        "{error}"
+    );
+    // An array keeps them when it is tried again.
+    let marker = site.path("marker");
+    let calls = (0..2).map(|_| marker.clone());
+    let array = once_marked::map(calls).env("OF_CALL", "kept").submit(&cluster).unwrap();
+    assert!(array.try_results().unwrap().iter().all(Result::is_err));
+    fs::write(&marker, "").unwrap();
+    array.retry_failed().unwrap();
+    assert_eq!(array.results().unwrap(), ["kept cluster", "kept cluster"]);
+    // A workflow hands on what holds for every job.
+    let flow = submits_prepared::job().submit(&cluster).unwrap();
+    assert_eq!(result_of(&flow), "task|1|cluster it's the task's||");
 }
 
 fn variables_reach_all(site: &Site) {
@@ -347,6 +415,49 @@ fn run_twice(ctx: &JobContext) -> Result<u32, Requeue> {
         0 => Err(Requeue::new()),
         count => Ok(count + 1),
     }
+}
+
+/// Tells the variables that its lines and those of the cluster and the call have made.
+#[slurm::task(
+    time = "5:00",
+    setup = ["export LINES=\"${LINES-} $OF_TASK\""],
+    env = { OF_TASK = "it's the task's", SHARED = "task" }
+)]
+fn prepared() -> Vec<Option<String>> {
+    ["SHARED", "OF_CLUSTER", "LINES", "OF_CALL", "MORE"].map(|name| std::env::var(name).ok()).into()
+}
+
+/// Fails until the file is there.
+#[slurm::task(time = "5:00")]
+fn once_marked(marker: std::path::PathBuf) -> Result<String, String> {
+    if !marker.exists() {
+        return Err("not yet".to_owned());
+    }
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    Ok(format!("{} {}", variable("OF_CALL"), variable("LINES")))
+}
+
+#[slurm::workflow(time = "5:00")]
+fn submits_prepared(flow: &Workflow) -> slurm::Result<String> {
+    let values = prepared::job().submit(flow)?.result()?;
+    Ok(values.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|"))
+}
+
+/// One process ends with exit code 0, the others return.
+#[slurm::task(time = "5:00")]
+fn exit_in(ctx: &JobContext, rank: usize) {
+    if ctx.rank() == rank {
+        std::process::exit(0);
+    }
+}
+
+/// Ends the process with exit code 0 if `n` is the number to end at, else returns it.
+#[slurm::task(time = "5:00")]
+fn exit_zero_at(n: i64, end: i64) -> i64 {
+    if n == end {
+        std::process::exit(0);
+    }
+    n
 }
 
 /// What other processes do for these tests.

@@ -49,6 +49,8 @@ impl Task<'_> {
             }
         });
         let extra = &self.options.extra;
+        let setup = &self.options.setup;
+        let env = self.options.env.iter().map(|(name, value)| quote!((#name, #value)));
         let requeue = self.requeue();
         let kind = match self.kind {
             Kind::Task => quote!(Task),
@@ -67,6 +69,8 @@ impl Task<'_> {
                 output: #output,
                 options: &[#(#options,)* #(#constants,)*],
                 extra: &[#(#extra),*],
+                setup: &[#(#setup),*],
+                env: &[#(#env),*],
                 kind: #private::TaskKind::#kind,
                 requeue: #requeue,
                 run: __slurm_run,

@@ -73,7 +73,8 @@ impl State {
                     known.panicked = Some((record.index, failure));
                     continue;
                 }
-                _ => {
+                kind => {
+                    known.fate.is_complete(kind == RecordKind::RunEnds);
                     let report = bytes.get(record.payload).map(codec::decode::<RunReport>);
                     known.run = report.and_then(Result::ok).or(known.run.take());
                     continue;

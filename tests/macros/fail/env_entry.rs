@@ -1,0 +1,4 @@
+#[slurm::task(env = { A: "1" })]
+fn train() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[slurm::task(env = ["THREADS=8"])]
+fn train() {}
+
+fn main() {}

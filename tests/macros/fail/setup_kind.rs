@@ -1,0 +1,4 @@
+#[slurm::task(setup = "module load cuda")]
+fn train() {}
+
+fn main() {}
