@@ -76,7 +76,7 @@ impl ClusterArgs {
         if let Some(policy) = self.host_key_policy {
             builder = builder.host_key_policy(policy);
         }
-        builder.progress(self.progress_mode()?).dry_run(self.dry_run).build()
+        builder.progress(self.progress_mode()?).dry_run(self.dry_run).prints_dry_run().build()
     }
 }
 

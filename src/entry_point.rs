@@ -154,8 +154,12 @@ fn say(mut stream: impl Write, text: fmt::Arguments<'_>) {
 
 fn report(error: &(dyn StdError + 'static)) -> ExitCode {
     let chain = error::chain(error);
-    if let Some(Error::DryRun(explanation)) = error::ours(&chain) {
-        say(io::stdout(), format_args!("{}", Printable(explanation)));
+    if let Some(Error::DryRun { task }) = error::ours(&chain) {
+        let task = Printable(task);
+        say(
+            io::stderr(),
+            format_args!("dry run: it ends where the program needs the job of `{task}`\n"),
+        );
         return ExitCode::SUCCESS;
     }
     let texts = error::texts(&chain).join("\n  caused by: ");

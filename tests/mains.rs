@@ -92,6 +92,28 @@ mod that_waits {
     }
 }
 
+#[slurm::task(time = "5:00")]
+fn both(one: bool, other: bool) -> bool {
+    one && other
+}
+
+mod that_submits {
+    use anyhow::Context;
+
+    use super::{both, wait_for};
+
+    #[slurm::main]
+    pub(crate) fn main(cluster: slurm::Cluster) -> anyhow::Result<()> {
+        let one = wait_for::job(std::path::Path::new("/nowhere")).submit(&cluster)?;
+        let many = wait_for::map([std::path::Path::new("/a"), std::path::Path::new("/b")])
+            .submit(&cluster)?;
+        let last = both::job(&one, many.item(1)).submit(&cluster)?;
+        println!("{}", last.result().context("no result")?);
+        both::job(true, true).submit(&cluster)?;
+        Ok(())
+    }
+}
+
 /// Returns one that the attribute did not write.
 fn by_hand() -> slurm::Result<()> {
     slurm::init()?;
@@ -107,6 +129,7 @@ fn play(role: &str) -> ExitCode {
         "ours" => with_ours::main(),
         "without_ours" => without_ours::main(),
         "waits" => that_waits::main(),
+        "submits" => that_submits::main(),
         "by_hand" => std::process::Termination::report(by_hand()),
         other => panic!("there is no main `{other}`"),
     }
@@ -137,6 +160,27 @@ fn every_kind_of_error_keeps_the_hint() {
     );
     assert_eq!(stderr_of("context"), context);
     assert_eq!(stderr_of("without_ours"), "error: the disk is full\n");
+}
+
+fn a_dry_run_shows_all_that_can_be_known() {
+    let base = tempfile::tempdir().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(ROLE, "submits").args(["--dry-run", "--job-base-dir"]).arg(base.path());
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    assert!(status.success(), "{stderr}");
+    let told = "dry run: it ends where the program needs the job of `mains::both`\n";
+    assert_eq!(stderr, told);
+    let tasks: Vec<&str> =
+        stdout.lines().filter_map(|line| line.strip_prefix("task       ")).collect();
+    let names: Vec<&str> = tasks.iter().map(|task| task.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["mains::wait_for", "mains::wait_for", "mains::both"], "{stdout}");
+    assert!(
+        stdout.starts_with("submission 1\n") && stdout.contains("\nsubmission 3\n"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("waits for  afterok:1 (mains::wait_for)"), "{stdout}");
+    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
 }
 
 fn a_main_without_the_attribute_prints_words_and_hint() {
@@ -283,6 +327,7 @@ fn main() -> ExitCode {
             "a_submission_that_is_interrupted_is_brought_to_its_end",
             a_submission_that_is_interrupted_is_brought_to_its_end,
         ),
+        trial("a_dry_run_shows_all_that_can_be_known", a_dry_run_shows_all_that_can_be_known),
         trial("every_kind_of_error_keeps_the_hint", every_kind_of_error_keeps_the_hint),
         trial(
             "a_main_without_the_attribute_prints_words_and_hint",

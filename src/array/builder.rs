@@ -13,7 +13,7 @@ use super::submit::submit;
 use crate::arg::CallArguments;
 use crate::builder::CallOptions;
 use crate::cluster::{Cluster, Submitter};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::explain::Explanation;
 use crate::submit::new_pre_id;
 use crate::{graph, workflow};
@@ -127,20 +127,15 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     pub fn submit(self, cluster: &Cluster) -> Result<JobArray<T::Output>> {
         crate::init::check_may_submit(cluster)?;
         let Self { items, options, settings, .. } = self;
-        let dry = cluster.is_dry_run();
         if let Submitter::Plan { planner, .. } = cluster.submitter() {
             let spooled = spool(cluster, items, false)?;
             return graph::submit_array::<T>(planner, cluster, &spooled, options, &settings);
         }
-        let spooled = spool(cluster, items, !dry)?;
-        if dry {
-            let mut parts =
-                prepare::<T>(cluster, &spooled, options, &settings, new_pre_id(), false)?;
-            return Err(match parts.submissions.drain(..).next() {
-                Some(first) => Error::DryRun(Box::new(first.explanation)),
-                None => Error::Options { problems: vec!["there are no items".to_owned()] },
-            });
+        if let Some(planner) = cluster.rehearsal() {
+            let spooled = spool(cluster, items, false)?;
+            return graph::rehearse_array::<T>(planner, cluster, &spooled, options, &settings);
         }
+        let spooled = spool(cluster, items, true)?;
         if spooled.count() == 0 {
             return Ok(JobArray::empty(cluster, T::entry(), T::decode_output));
         }

@@ -32,7 +32,7 @@ impl<T> JobArray<T> {
     /// # Errors
     /// [`Error::Attempts`] if they were tried as often as
     /// [`max_attempts`](super::ArrayBuilder::max_attempts) allows; otherwise as
-    /// [`submit`](super::ArrayBuilder::submit), with [`Error::DryRun`] in a dry run.
+    /// [`submit`](super::ArrayBuilder::submit).
     pub fn retry_failed(&self) -> Result<usize> {
         self.retry(None)
     }
@@ -61,8 +61,10 @@ impl<T> JobArray<T> {
             }
             let count = failed.len();
             let parts = self.prepare_again(failed.clone(), inputs)?;
-            if self.cluster.is_dry_run() {
-                return Err(Error::DryRun(Box::new(parts.explanation())));
+            if let Some(planner) = self.cluster.rehearsal() {
+                let job = self.handle.parts.first().map(|part| part.job_id);
+                job.iter().for_each(|job| planner.rehearsed(*job, &parts.explanation()));
+                return Ok(count);
             }
             let note = JobDir::at(&self.handle.dir).retry(noted.next);
             if self.try_again(&parts, &note, failed)? {

@@ -60,17 +60,13 @@ impl<T: Task> JobBuilder<T> {
     /// No job exists then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
     pub fn submit(self, cluster: &Cluster) -> Result<Job<T::Output>> {
         crate::init::check_may_submit(cluster)?;
-        match cluster.submitter() {
-            Submitter::Workflow(flow) if !cluster.is_dry_run() => {
-                return workflow::submit(flow, cluster, self);
-            }
-            Submitter::Plan { planner, .. } => return graph::submit(planner, cluster, self),
-            Submitter::Client | Submitter::Workflow(_) => {}
+        match (cluster.submitter(), cluster.rehearsal()) {
+            (Submitter::Plan { planner, .. }, _) => return graph::submit(planner, cluster, self),
+            (_, Some(planner)) => return graph::rehearse(planner, cluster, self),
+            (Submitter::Workflow(flow), _) => return workflow::submit(flow, cluster, self),
+            (Submitter::Client, _) => {}
         }
-        let prepared = self.prepare(cluster, !cluster.is_dry_run(), submit::new_pre_id())?;
-        if cluster.is_dry_run() {
-            return Err(Error::DryRun(Box::new(prepared.explanation)));
-        }
+        let prepared = self.prepare(cluster, true, submit::new_pre_id())?;
         submit::submit(cluster, prepared, T::decode_output)
     }
 
@@ -79,18 +75,13 @@ impl<T: Task> JobBuilder<T> {
         builders: Vec<Self>,
         cluster: &Cluster,
     ) -> Vec<Result<Job<T::Output>>> {
-        if !matches!(cluster.submitter(), Submitter::Client) {
-            // A journal has its order.
+        if !matches!(cluster.submitter(), Submitter::Client) || cluster.is_dry_run() {
+            // A journal has its order, and so has what a dry run shows.
             return builders.into_iter().map(|builder| builder.submit(cluster)).collect();
         }
         let prepare = |builder: Self| {
             crate::init::check_may_submit(cluster)?;
-            let stage = !cluster.is_dry_run();
-            let prepared = builder.prepare(cluster, stage, submit::new_pre_id())?;
-            if cluster.is_dry_run() {
-                return Err(Error::DryRun(Box::new(prepared.explanation)));
-            }
-            Ok(prepared)
+            builder.prepare(cluster, true, submit::new_pre_id())
         };
         let mut batch = Vec::new();
         let mut refused = Vec::new();

@@ -17,6 +17,7 @@ use crate::callback::Callbacks;
 #[cfg(feature = "ssh")]
 use crate::error::HostError;
 use crate::error::{Error, Result};
+use crate::graph::Planner;
 #[cfg(feature = "ssh")]
 use crate::host::ssh::{HostKeyPolicy, Ssh};
 use crate::host::{Binary, LocalHost};
@@ -93,6 +94,8 @@ pub struct ClusterBuilder {
     job_dir_permissions: Option<u32>,
     pub(super) every_job: EveryJob,
     dry_run: bool,
+    /// Whether a dry run prints what is submitted.
+    prints_dry_run: bool,
     progress: ProgressMode,
 }
 
@@ -162,9 +165,19 @@ impl ClusterBuilder {
         self
     }
 
-    /// Makes `submit` explain what it would do instead of doing it.
+    /// Makes a dry run of the program: `submit` checks everything and submits nothing.
+    ///
+    /// What it returns is a placeholder, which later submissions can wait for and take values of.
+    /// [`Cluster::rehearsed`] tells what was submitted so far. What only a job can tell, its result before all,
+    /// is [`Error::DryRun`]. Jobs that exist can be attached to as ever.
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
+        self
+    }
+
+    /// Makes a dry run print what is submitted, because the user has asked for that.
+    pub(crate) fn prints_dry_run(mut self) -> Self {
+        self.prints_dry_run = true;
         self
     }
 
@@ -235,7 +248,7 @@ impl ClusterBuilder {
                 environment: self.environment,
                 permissions,
                 callbacks,
-                dry_run: self.dry_run,
+                dry_run: self.dry_run.then(|| Arc::new(Planner::of_dry_run(self.prints_dry_run))),
                 submitter: Submitter::default(),
                 progress: self.progress,
                 others: Mutex::default(),

@@ -50,7 +50,8 @@ struct Inner {
     environment: Environment,
     permissions: Permissions,
     callbacks: Arc<Callbacks>,
-    dry_run: bool,
+    /// Takes the notes of a dry run, if this is one.
+    dry_run: Option<Arc<Planner>>,
     progress: ProgressMode,
     submitter: Submitter,
     /// The same for other Slurm clusters that its commands reach, by their names.
@@ -80,7 +81,7 @@ impl fmt::Debug for Cluster {
         f.debug_struct("Cluster")
             .field("backend", &self.inner.backend.name())
             .field("job_base_dir", &self.job_base_dir())
-            .field("dry_run", &self.inner.dry_run)
+            .field("dry_run", &self.is_dry_run())
             .finish_non_exhaustive()
     }
 }
@@ -172,9 +173,14 @@ impl Cluster {
         self.inner.backend.name().parse().unwrap_or_default()
     }
 
-    /// Returns whether [`submit`](crate::JobBuilder::submit) only explains.
+    /// Returns whether [`submit`](crate::JobBuilder::submit) submits nothing and returns placeholders.
     pub fn is_dry_run(&self) -> bool {
-        self.inner.dry_run
+        self.inner.dry_run.is_some()
+    }
+
+    /// Returns who takes the notes of a dry run, if this is one.
+    pub(crate) fn rehearsal(&self) -> Option<&Arc<Planner>> {
+        self.inner.dry_run.as_ref()
     }
 
     /// Returns the settings of the Slurmfile that the cluster was opened with.
@@ -258,7 +264,7 @@ impl Cluster {
                 environment: environment.clone(),
                 permissions: *permissions,
                 callbacks: Arc::clone(callbacks),
-                dry_run: self.inner.dry_run,
+                dry_run: self.inner.dry_run.clone(),
                 // A log is no terminal; the workflow's own output is for what it has to say.
                 progress: self.inner.progress,
                 submitter,

@@ -178,9 +178,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// Nothing was submitted, because `--dry-run` asked for that.
-    #[error("dry run: nothing was submitted")]
-    DryRun(Box<crate::Explanation>),
+    /// In a dry run nothing is submitted, so there is no job that could tell.
+    #[error("dry run: nothing was submitted, so the job of `{task}` has no result")]
+    DryRun {
+        /// The job's task.
+        task: String,
+    },
 }
 
 impl fmt::Debug for Error {
@@ -279,7 +282,7 @@ impl Error {
             | Self::Requeue(_)
             | Self::Planned { .. }
             | Self::PlanFailed { .. }
-            | Self::DryRun(_) => {
+            | Self::DryRun { .. } => {
                 return None;
             }
         };

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `read` | the graph of a workflow that runs or has run, from its directory |
+//! | `rehearse` | what a program would submit |
 //! | `plan` | the graph of one that is only asked what it would submit |
 //! | `cost` | what a job asks for |
 //! | `draw` | DOT and Mermaid |
@@ -11,6 +12,7 @@ mod cost;
 mod draw;
 mod plan;
 mod read;
+mod rehearse;
 
 use serde::Serialize;
 use slurm_core::ids::JobId;
@@ -19,6 +21,7 @@ use slurm_core::state::JobState;
 pub use plan::Plan;
 pub use plan::plan_from_environment;
 pub(crate) use plan::{Planner, planned_cluster, submit, submit_array};
+pub(crate) use rehearse::{rehearse, rehearse_array};
 
 /// Jobs, and what they wait for.
 ///

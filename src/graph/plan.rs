@@ -91,10 +91,16 @@ pub fn plan_from_environment<T: Task>(call: JobBuilder<T>) -> Result<Plan> {
 
 /// Takes the notes of a plan.
 #[derive(Debug, Default)]
-pub(crate) struct Planner(Mutex<Notes>);
+pub(crate) struct Planner {
+    pub(super) notes: Mutex<Notes>,
+    /// Whether submissions are printed, if it takes the notes of a dry run.
+    pub(super) dry_run: Option<bool>,
+}
 
 #[derive(Debug, Default)]
-struct Notes {
+pub(super) struct Notes {
+    /// Of a dry run: what was submitted.
+    pub(super) rehearsed: Vec<Explanation>,
     graph: Graph,
     stopped_at: Option<String>,
     /// Workflows around what is being planned.
@@ -115,14 +121,18 @@ pub(crate) fn planned_cluster() -> Option<Cluster> {
 }
 
 impl Planner {
-    fn lock(&self) -> MutexGuard<'_, Notes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that the plan needs what only a job can tell.
     pub(crate) fn stop_at(&self, task: &str) -> Error {
-        self.lock().stopped_at.get_or_insert_with(|| task.to_owned());
-        Error::Planned { task: task.to_owned() }
+        let task = task.to_owned();
+        if self.dry_run.is_some() {
+            return Error::DryRun { task };
+        }
+        self.lock().stopped_at.get_or_insert_with(|| task.clone());
+        Error::Planned { task }
     }
 }
 
@@ -174,7 +184,7 @@ pub(crate) fn submit_array<T: Task>(
 }
 
 /// Adds a node, and gives the job a number within the plan.
-fn note(
+pub(super) fn note(
     planner: &Planner,
     cluster: &Cluster,
     explanation: &Explanation,
@@ -249,7 +259,12 @@ fn call_workflow(
 
 impl Cluster {
     /// Returns this cluster for a plan, with jobs of the workflow `within` below `dir`.
-    fn for_planning(&self, planner: Arc<Planner>, dir: PathBuf, within: Option<String>) -> Self {
+    pub(super) fn for_planning(
+        &self,
+        planner: Arc<Planner>,
+        dir: PathBuf,
+        within: Option<String>,
+    ) -> Self {
         // No job runs, so it does not matter which program it would run.
         let binary = Some(PathBuf::from("planned"));
         self.with_submitter(Submitter::Plan { planner, dir, within }, binary)

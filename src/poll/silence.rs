@@ -34,10 +34,16 @@ impl Source {
     }
 }
 
+impl Silence {
+    /// Returns which source does not answer, and for how long.
+    pub(crate) fn without_words(&self) -> String {
+        format!("{} has not answered for {}", self.source, Span(self.since.elapsed()))
+    }
+}
+
 impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, since, words } = self;
-        write!(f, "{source} has not answered for {}: {}", Span(since.elapsed()), Printable(words))
+        write!(f, "{}: {}", self.without_words(), Printable(&self.words))
     }
 }
 

@@ -85,13 +85,11 @@ impl View {
         self.statuses.iter().max_by_key(rank).map(|(status, _)| status)
     }
 
-    /// Returns why something of it can never start, with what to do.
+    /// Returns why it does not start, with what to do, if there is something to do.
     pub(super) fn obstacle(&self) -> Option<String> {
-        let reason = self.statuses.iter().find_map(|(status, _)| status.blocked())?;
-        Some(match reason.advice() {
-            Some(advice) => format!("{reason}; {advice}"),
-            None => reason.to_string(),
-        })
+        let status = self.main_status().filter(|status| status.state.is_pending())?;
+        let reason = status.reason.as_ref()?;
+        Some(format!("{reason}; {}", reason.advice()?))
     }
 
     /// Returns the counts of an array, or of several jobs.
@@ -112,6 +110,7 @@ impl View {
             parts.push(format!("{ended} of {items} items, {}", self.counts()));
         }
         parts.extend(self.waiting(about));
+        parts.extend(self.silences.iter().map(Silence::without_words));
         if parts.is_empty() {
             parts.push("submitted".to_owned());
         }

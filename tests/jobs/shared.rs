@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
-use slurm::{BackendKind, Error, FailureKind, JobState, Json};
+use slurm::{BackendKind, Error, FailureKind, Job, JobState, Json};
 
 use crate::common::{Site, error_of, kind_of, on_all, result_of, until};
 use crate::roles;
@@ -111,9 +111,6 @@ fn a_task_that_exits_has_died(site: &Site) {
     let error = error_of(&job);
     assert_eq!((&error.kind, error.job.exit_code), (&JobErrorKind::Died, Some(7)));
     assert_eq!(error.job.stderr_tail, "leaving with 7");
-    // Exit code 0 is no value either.
-    let job = exit_with::job(0).submit(&site.cluster).unwrap();
-    assert_eq!(kind_of(&job), JobErrorKind::Died);
 }
 
 fn a_task_that_aborts_has_died(site: &Site) {
@@ -284,8 +281,27 @@ fn options_say_where_they_come_from(site: &Site) {
 fn a_dry_run_writes_nothing(site: &Site) {
     let base = site.path("dry");
     let dry = site.builder().job_base_dir(&base).dry_run(true).build().unwrap();
-    let error = add::job(1, 2).submit(&dry).unwrap_err();
-    assert!(matches!(error, Error::DryRun(_)), "{error:?}");
+    let first = add::job(1, 2).submit(&dry).unwrap();
+    let second = add::job(&first, 3).after(&first).submit(&dry).unwrap();
+    let squares = square::map([1, 2, 3]).after(&second).submit(&dry).unwrap();
+    let last = sum::job(&squares).submit(&dry).unwrap();
+    let item = add::job(squares.item(2), 1).submit(&dry).unwrap();
+    let all = dry.submit_all([add::job(5, 6), add::job(7, 8)]);
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    let tasks: Vec<String> =
+        dry.rehearsed().into_iter().map(|explanation| explanation.task).collect();
+    let names: Vec<&str> = tasks.iter().map(|task| task.rsplit("::").next().unwrap()).collect();
+    assert_eq!(names, ["add", "add", "square", "sum", "add", "add", "add"]);
+    let edges = |job: &Job<i64>| job.explain().unwrap().after.len();
+    assert_eq!(
+        (edges(&first), edges(&second), edges(&last), edges(&item)),
+        (0, 2, 1, 1),
+        "as argument and with `after`"
+    );
+    let is_dry = |error: Error| matches!(error, Error::DryRun { .. });
+    assert!(is_dry(last.result().unwrap_err()) && is_dry(squares.results().unwrap_err()));
+    assert!(is_dry(first.state().unwrap_err()) && is_dry(second.cancel().unwrap_err()));
+    assert!(is_dry(slurm::wait_any(&[&first, &squares]).unwrap_err()));
     assert!(!base.exists());
 }
 

@@ -111,7 +111,8 @@ fn silent_queue(site: &Site) {
         text.contains(": squeue: slurm_load_jobs error: Unable to contact slurm controller"),
         "{text}"
     );
-    assert_eq!(text.matches(told).count(), 1, "once is enough: {text}");
+    let told = text.matches(": squeue: slurm_load_jobs error: ").count();
+    assert_eq!(told, 1, "its words are told once: {text}");
 }
 
 fn silent_accounting(site: &Site) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use slurm::error::JobErrorKind;
-use slurm::{BackendKind, Error, Explanation, JobArray, JobContext, Workflow};
+use slurm::{BackendKind, Explanation, JobArray, JobContext, Workflow};
 
 use crate::common::{PATIENCE, Site, error_of, kind_of, on, on_both, result_of, until};
 use crate::tasks::*;
@@ -201,8 +201,8 @@ fn a_dry_run(site: &Site) {
     let dry = site.builder().job_base_dir(site.base.path()).dry_run(true).build().unwrap();
     let attached = dry.attach_array::<root>(array.pre_id()).unwrap();
     attached.wait_within(PATIENCE).unwrap();
-    let error = attached.retry_failed().unwrap_err();
-    let Error::DryRun(explanation) = error else { panic!("{error:?}") };
+    assert_eq!(attached.retry_failed().unwrap(), 1);
+    let explanation = dry.rehearsed().pop().unwrap();
     assert_eq!(explanation.array.as_ref().unwrap().items, 1);
     assert_eq!(site.submissions().len(), 1);
     assert!(!array.job_dir().join("retry-1.json").exists());
