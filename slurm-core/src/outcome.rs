@@ -68,6 +68,8 @@ pub struct Failure {
     /// The stack at a panic.
     pub backtrace: Option<Box<str>>,
     /// The error in its `Debug` form; for `anyhow::Error` that includes its backtrace.
+    ///
+    /// For [`FailureKind::Value`], the value that could not be encoded, as JSON.
     pub debug: Option<Box<str>>,
     /// The item of an array that was to be an argument, if it is that one which has no value.
     pub missing: Option<Box<MissingItem>>,

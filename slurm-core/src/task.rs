@@ -115,6 +115,8 @@ pub struct Codec<T> {
     pub encode: fn(&T) -> Result<Vec<u8>, CodecError>,
     /// Decodes.
     pub decode: fn(&[u8]) -> Result<T, CodecError>,
+    /// Returns a value as JSON, for people.
+    pub to_json: fn(&T) -> Option<String>,
 }
 
 impl<T> Clone for Codec<T> {
@@ -136,6 +138,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> {
         encode_checked: codec::encode_checked,
         encode: codec::encode,
         decode: codec::decode,
+        to_json: codec::to_json,
     };
 }
 
@@ -229,7 +232,9 @@ pub fn encode_output<T>(codec: Codec<T>, value: &T) -> Result<Vec<u8>, Failure> 
     (codec.encode_checked)(value).map_err(|error| {
         let ty = std::any::type_name::<T>();
         let failure = Failure::new(FailureKind::Value, format!("the returned {ty} {error}"));
-        Failure { sources: [error.hint().to_owned()].into(), ..failure }
+        // Hours of work may be in it.
+        let debug = (codec.to_json)(value).map(String::into_boxed_str);
+        Failure { sources: [error.hint().to_owned()].into(), debug, ..failure }
     })
 }
 

@@ -104,6 +104,7 @@ fn a_value_that_cannot_be_encoded(site: &Site) {
     let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
     assert_eq!(failure.kind, FailureKind::Value);
     assert!(failure.to_string().contains("slurm::Json<T>"), "{failure}");
+    assert_eq!(failure.debug.as_deref(), Some(r#"{"a":1}"#), "the work is not thrown away");
 }
 
 fn a_task_that_exits_has_died(site: &Site) {

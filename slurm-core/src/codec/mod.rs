@@ -154,6 +154,11 @@ pub fn encode_checked<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<
     }
 }
 
+/// Returns a value as JSON, for people, if it has a form in that; a secret has none.
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Option<String> {
+    serde_json::to_string(&encode::Limited(value)).ok()
+}
+
 /// Carries a value as JSON inside the binary encoding.
 ///
 /// For types that need a self-describing format: those with `#[serde(flatten)]`, untagged or
