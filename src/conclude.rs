@@ -379,6 +379,12 @@ pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> Jo
         let upstream = vec![missing_item(job.cluster(), *missing)];
         return JobError { kind: JobErrorKind::DependencyFailed { upstream }, job: report };
     }
+    // Slurm may let a job run whose result it takes has never come.
+    let without_argument = failure.kind == FailureKind::Argument;
+    let upstream = if without_argument { job.upstream() } else { Vec::new() };
+    if !upstream.is_empty() {
+        return JobError { kind: JobErrorKind::DependencyFailed { upstream }, job: report };
+    }
     let kind = match failure.kind {
         FailureKind::Signature | FailureKind::UnknownTask | FailureKind::Version => {
             JobErrorKind::VersionMismatch { reason: failure.message }

@@ -1,11 +1,12 @@
 //! What a job waits for.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 use slurm_core::options::{self, DependencyKind, OptionSet, OptionValue, Source};
+use slurm_core::state::JobState;
 use slurm_core::task::Task;
 
 use crate::array::{ArrayBuilder, JobArray};
@@ -38,6 +39,15 @@ pub struct Edge {
     /// The element that is waited for, if it is not all of an array.
     #[serde(default)]
     pub element: Option<EdgeElement>,
+    /// When the queue certainly knew the job, if it is not known to have ended since.
+    #[serde(skip)]
+    pub(crate) known_at: Option<Instant>,
+    /// How it ended, if this process has seen that.
+    #[serde(skip)]
+    pub(crate) ended_as: Option<JobState>,
+    /// Which elements of the submission the Slurm array has, if it is one: the number of the first, and how many.
+    #[serde(skip)]
+    pub(crate) elements: Option<(u64, u32)>,
 }
 
 /// An element of an array that another job waits for.
@@ -120,6 +130,9 @@ impl Edge {
             items: None,
             carries_result: false,
             element: None,
+            known_at: job.known_at(),
+            ended_as: job.ended_as(),
+            elements: None,
         }
     }
 
@@ -215,16 +228,7 @@ pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> 
             edge.dir.display()
         ));
     }
-    let mut items: Vec<String> = edges
-        .iter()
-        .map(|edge| match edge.minutes {
-            Some(minutes) => format!("{}:{}+{minutes}", edge.kind, edge.target()),
-            None => format!("{}:{}", edge.kind, edge.target()),
-        })
-        .collect();
-    items.sort_unstable();
-    items.dedup();
-    let mut dependency = items.join(",");
+    let mut dependency = written(edges);
     if let Some(OptionValue::Value(given)) = set.get("dependency") {
         if given.contains('?') {
             return Err(format!(
@@ -241,9 +245,78 @@ pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> 
     Ok(())
 }
 
+/// Returns the edges as sbatch takes them.
+fn written(edges: &[Edge]) -> String {
+    let item = |edge: &Edge| match edge.minutes {
+        Some(minutes) => format!("{}:{}+{minutes}", edge.kind, edge.target()),
+        None => format!("{}:{}", edge.kind, edge.target()),
+    };
+    let mut items: Vec<String> = edges.iter().map(item).collect();
+    items.sort_unstable();
+    items.dedup();
+    items.join(",")
+}
+
+/// Makes options wait for `now` that [`add_to`] has made wait for `before`, and for what else they wait for.
+/// Returns `None` if they do not.
+pub(crate) fn replace(set: &mut OptionSet, before: &[Edge], now: &[Edge]) -> Option<()> {
+    let spec = options::lookup("dependency").ok()?;
+    let Some(OptionValue::Value(all)) = set.get("dependency") else { return None };
+    let canonical = |text: &str| match spec.parse(text).ok()? {
+        OptionValue::Value(text) => Some(text),
+        _ => None,
+    };
+    let rest = all.strip_prefix(&*canonical(&written(before))?)?;
+    let rest = if rest.is_empty() { rest } else { rest.strip_prefix(',')? };
+    let now = written(now);
+    let parts = [&*now, rest].into_iter().filter(|part| !part.is_empty());
+    let value = match parts.collect::<Vec<_>>().join(",") {
+        none if none.is_empty() => OptionValue::Unset,
+        some => spec.parse(&some).ok()?,
+    };
+    set.set(spec, value, Source::CallSite);
+    Some(())
+}
+
 fn put(set: &mut OptionSet, key: &str, value: &str, source: Source) -> Result<(), String> {
     let spec = options::lookup(key).map_err(|error| error.to_string())?;
     let value = spec.parse(value).map_err(|error| error.to_string())?;
     set.set(spec, value, source);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_need_not_be_waited_for_is_taken_out() {
+        let edge = |kind: DependencyKind, job: u32| Edge {
+            kind: kind.as_str().to_owned(),
+            job: JobId::new(job).unwrap(),
+            minutes: None,
+            task: String::new(),
+            dir: PathBuf::new(),
+            backend: String::new(),
+            items: None,
+            carries_result: false,
+            element: None,
+            known_at: None,
+            ended_as: None,
+            elements: None,
+        };
+        let both = [edge(DependencyKind::AfterOk, 7), edge(DependencyKind::AfterAny, 8)];
+        let after = |given: Option<&str>, now: &[Edge]| {
+            let mut set = OptionSet::new();
+            given.map(|given| put(&mut set, "dependency", given, Source::CallSite).unwrap());
+            add_to(&mut set, &both).unwrap();
+            replace(&mut set, &both, now).unwrap();
+            set.get("dependency").and_then(OptionValue::as_str).map(str::to_owned)
+        };
+        assert_eq!(after(None, &both[..1]).as_deref(), Some("afterok:7"));
+        assert_eq!(after(None, &[]), None);
+        assert_eq!(after(Some("singleton"), &[]).as_deref(), Some("singleton"));
+        let left = after(Some("afterany:9"), &both[1..]);
+        assert_eq!(left.as_deref(), Some("afterany:8,afterany:9"));
+    }
 }

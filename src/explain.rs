@@ -113,12 +113,13 @@ pub struct ExplainedOption {
     pub key: String,
     /// The value in canonical form; `None` for a flag.
     pub value: Option<String>,
-    /// Where it was set: `default`, `Slurmfile`, `cluster` (its builder), `attribute` or `call`.
+    /// Where it was set: `default`, `variable` (one of sbatch's in the environment), `Slurmfile`, `cluster` (its builder), `attribute` or `call`.
     pub source: String,
 }
 
-const SOURCES: [(Source, &str); 5] = [
+const SOURCES: [(Source, &str); 6] = [
     (Source::Default, "default"),
+    (Source::Variable, "variable"),
     (Source::Slurmfile, "Slurmfile"),
     (Source::Cluster, "cluster"),
     (Source::Attribute, "attribute"),

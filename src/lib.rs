@@ -111,6 +111,7 @@ mod printable;
 mod progress;
 mod requeue;
 mod script;
+mod settle;
 mod slurmfile;
 mod submit;
 mod workflow;

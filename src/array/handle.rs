@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
 use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,8 @@ pub struct JobArray<T> {
     pub(super) told: AtomicUsize,
     /// What a person was told of the waits for it.
     pub(super) tale: Tale,
+    /// When this process submitted it, if it did.
+    pub(super) submitted_at: Option<Instant>,
 }
 
 impl<T> fmt::Debug for JobArray<T> {
@@ -155,6 +158,7 @@ impl<T> JobArray<T> {
             handle,
             decode,
             watch: Arc::new(ArrayWatch::new(state)),
+            submitted_at: explanation.as_ref().map(|_| Instant::now()),
             explanation: explanation.map_or_else(OnceCell::new, OnceCell::with_value),
             upstream: OnceCell::new(),
             told: AtomicUsize::new(0),

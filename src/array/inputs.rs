@@ -44,7 +44,7 @@ impl Inputs {
         edges.extend(taken.flat_map(|(array, elements, _)| array.edges_to(elements)));
         edges.extend(call.edges.iter().cloned());
         let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
-        let merged = call.merged(cluster, entry, &[]);
+        let merged = call.merged(cluster, entry, &[], &[]);
         let merged = merged.map_err(|problems| Error::Options { problems })?;
         let mut options = OptionSet::new();
         for (spec, value, source) in merged.iter() {

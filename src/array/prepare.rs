@@ -19,6 +19,7 @@ use crate::edges::Edge;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::script::Launcher;
+use crate::settle::{self, Look};
 use crate::submit::{self, Call, Part, Prepared};
 
 /// What a cluster allows.
@@ -106,7 +107,7 @@ pub(crate) fn prepare<T: Task>(
         default_cpus(&mut options, entry, settings.threads);
     }
     let refuse = |problems| Error::Options { problems };
-    let mut plain = options.merged(cluster, entry, &[]).map_err(refuse)?;
+    let mut plain = options.merged(cluster, entry, &[], &[]).map_err(refuse)?;
     let requeue = options.requeue_policy(cluster, entry, &mut plain)?;
     let several = cluster.backend().launcher(&plain) != Launcher::Exec;
     let count = spooled.count();
@@ -153,16 +154,23 @@ pub(crate) fn split(
         return Err(Error::Options { problems: vec!["this is no array".to_owned()] });
     };
     // Problems of the options are told below, with those of each part.
-    let there = options.merged(cluster, entry, &[]).map(|merged| cluster.for_options(&merged));
+    let there = options.merged(cluster, entry, &[], &[]).map(|merged| cluster.for_options(&merged));
     let limits = there.as_ref().unwrap_or(cluster).backend().limits()?;
     let elements = sharing::parts(items.shares.elements(), limits.elements);
     let throttles = settings.max_running.map(|most| sharing::throttles(&elements, u64::from(most)));
     let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()?.to_owned() };
     let (mut submissions, mut first, mut several) = (Vec::new(), 0, false);
-    for (number, size) in elements.iter().enumerate() {
-        let refuse = |problem| Error::Options { problems: vec![problem] };
-        let edges = edges(number, elements.len()).map_err(refuse)?;
-        let merged = options.merged(cluster, entry, &edges);
+    let refuse = |problem| Error::Options { problems: vec![problem] };
+    let each = (0..elements.len()).map(|number| edges(number, elements.len()).map_err(refuse));
+    let each = each.collect::<Result<Vec<_>>>()?;
+    // All of them at once.
+    let mut open = each.concat();
+    if stage && let Ok(plain) = options.merged(cluster, entry, &[], &[]) {
+        open = settle::open(cluster, &plain, &open, Look::AtDoubtful)?;
+    }
+    for ((number, size), edges) in elements.iter().enumerate().zip(each) {
+        let waits: Vec<Edge> = edges.iter().filter(|edge| open.contains(edge)).cloned().collect();
+        let merged = options.merged(cluster, entry, &edges, &waits);
         let mut merged = merged.map_err(|problems| Error::Options { problems })?;
         several = cluster.backend().launcher(&merged) != Launcher::Exec;
         let limit = throttles.as_ref().map(|throttles| format!("%{}", throttles[number]));
@@ -174,7 +182,7 @@ pub(crate) fn split(
         let part = Some(Part { number: number as u32, first, max_running, max_attempts, most });
         let (secrets, resumed) = (Vec::new(), settings.resumed.clone());
         let (dir, prologue) = (dir.clone(), options.prologue(cluster, entry));
-        let call = Call { entry, spec, dir, edges, secrets, part, resumed, prologue };
+        let call = Call { entry, spec, dir, edges, waits, secrets, part, resumed, prologue };
         submissions.push(submit::prepare(cluster, call, merged, &binary)?);
         first += size;
     }

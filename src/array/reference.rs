@@ -5,10 +5,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::options::DependencyKind;
 use slurm_core::spec::{Attempt, Shares, Upstream};
+use slurm_core::state::JobState;
 
 use super::JobArray;
 use crate::edges::{Edge, EdgeElement};
@@ -28,6 +30,10 @@ pub(crate) struct ArrayRef {
     open: Vec<usize>,
     /// Who runs it.
     backend: String,
+    /// When the queue certainly knew the array, if it is not known to have ended since.
+    known_at: Option<Instant>,
+    /// How it ended as a whole, if this process has seen that.
+    ended_as: Option<JobState>,
 }
 
 impl<T> JobArray<T> {
@@ -45,9 +51,16 @@ impl<T> JobArray<T> {
             count: self.handle.items,
             attempts: attempts.collect(),
         };
-        let open = state.open().map(|(number, _)| number).collect();
+        let open: Vec<usize> = state.open().map(|(number, _)| number).collect();
+        let lives = !open.is_empty() && state.attempts.len() == 1;
         let backend = self.cluster.backend().place();
-        Arc::new(ArrayRef::new(self.handle.pre_id.clone(), upstream, open, backend))
+        let pre_id = self.handle.pre_id.clone();
+        let known_at = self.submitted_at.filter(|_| lives);
+        let ended_as = open.is_empty().then(|| match state.failed().is_empty() {
+            true => JobState::Completed,
+            false => JobState::Failed,
+        });
+        Arc::new(ArrayRef { known_at, ended_as, ..ArrayRef::new(pre_id, upstream, open, backend) })
     }
 }
 
@@ -58,7 +71,7 @@ impl ArrayRef {
         open: Vec<usize>,
         backend: String,
     ) -> Self {
-        Self { pre_id, upstream, open, backend }
+        Self { pre_id, upstream, open, backend, known_at: None, ended_as: None }
     }
 
     /// Returns what it is to wait for the array.
@@ -166,7 +179,8 @@ impl ArrayRef {
     }
 
     fn edge(&self, attempt: &Attempt, job: JobId, kind: DependencyKind) -> Edge {
-        edge(&self.upstream, attempt, &self.backend, job, kind)
+        let (known_at, ended_as) = (self.known_at, self.ended_as.clone());
+        Edge { known_at, ended_as, ..edge(&self.upstream, attempt, &self.backend, job, kind) }
     }
 
     /// Returns the position of `array` among `arrays`, to which it is added if it is new.
@@ -204,7 +218,22 @@ fn edge(
         items: Some(upstream.count),
         carries_result: false,
         element: None,
+        known_at: None,
+        ended_as: None,
+        elements: elements_of(attempt, job),
     }
+}
+
+/// The elements of the submission that the Slurm array `job` has: the number of the first, and how many.
+fn elements_of(attempt: &Attempt, job: JobId) -> Option<(u64, u32)> {
+    let mut first = 0;
+    for (part, count) in &attempt.parts {
+        if *part == job {
+            return Some((first, u32::try_from(*count).ok()?));
+        }
+        first += count;
+    }
+    None
 }
 
 /// One item of an array, whose value can be an argument of another job.

@@ -7,7 +7,7 @@ use super::prepare::Parts;
 use super::spool::Spooled;
 use crate::backend::Submission;
 use crate::cluster::Cluster;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::{Content, NewFile};
 use crate::interrupt::Submitting;
 use crate::submit::{self, Files};
@@ -68,7 +68,10 @@ fn hand_over(
             Some((written, others)) => written.submission(part, others, alone),
             None => Submission { prepared: part, new: None, noted: false },
         };
-        match backend.submit(&[submission]).pop().unwrap_or_else(|| Err(submit::unanswered())) {
+        let noted = submission.noted;
+        let answer = backend.submit(&[submission]).pop();
+        let answer = answer.unwrap_or_else(|| Err(submit::unanswered()));
+        match submit::accepted(cluster, part, answer, noted) {
             Ok(id) => ids.push(id),
             Err(error) => {
                 let chosen = backend.chosen_for(&first.pre_id);
@@ -78,8 +81,10 @@ fn hand_over(
                         log::warn!("array {id} of a refused submission goes on: {left}");
                     }
                 }
-                submit::give_up(backend.host(), first.dir.path(), &error);
-                return Err(error.into());
+                if let Error::Submit(error) = &error {
+                    submit::give_up(backend.host(), first.dir.path(), error);
+                }
+                return Err(error);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a backend was asked, and what its sources answered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
@@ -72,6 +72,8 @@ pub(crate) struct Survey {
     /// The elements of arrays, by the array's id. Elements that are not known are left out; of two
     /// sightings of an element the later one holds.
     pub(crate) elements: HashMap<JobId, Vec<(Indices, Sighting)>>,
+    /// The jobs, and arrays, of which the queue itself still knows something.
+    pub(crate) queued: HashSet<JobId>,
     /// What stands before jobs, and arrays by their id, that wait for resources or for their turn; only
     /// the embedded backend knows.
     pub(crate) ahead: HashMap<JobId, Ahead>,

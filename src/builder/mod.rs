@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::graph;
 use crate::job::Job;
+use crate::settle::{self, Look};
 use crate::submit::{self, Call, Prepared};
 use crate::workflow;
 
@@ -121,7 +122,13 @@ impl<T: Task> JobBuilder<T> {
         }
         edges.extend(items.iter().filter_map(|(array, index)| array.item_edge(*index)));
         edges.extend(self.options.edges.iter().cloned());
-        let merged = self.options.merged(cluster, entry, &edges);
+        let mut waits = edges.clone();
+        if stage && !edges.is_empty() {
+            let plain = self.options.merged(cluster, entry, &[], &[]);
+            let plain = plain.map_err(|problems| Error::Options { problems })?;
+            waits = settle::open(cluster, &plain, &edges, Look::AtDoubtful)?;
+        }
+        let merged = self.options.merged(cluster, entry, &edges, &waits);
         let mut options = merged.map_err(|problems| Error::Options { problems })?;
         let requeue = self.options.requeue_policy(cluster, entry, &mut options)?;
         let binary =
@@ -136,7 +143,8 @@ impl<T: Task> JobBuilder<T> {
         let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
         let resumed = self.resumed;
         let prologue = self.options.prologue(cluster, entry);
-        let call = Call { entry, spec: &spec, dir, edges, secrets, part: None, resumed, prologue };
+        let call =
+            Call { entry, spec: &spec, dir, edges, waits, secrets, part: None, resumed, prologue };
         submit::prepare(cluster, call, options, &binary)
     }
 }

@@ -74,12 +74,14 @@ impl CallOptions {
         prologue
     }
 
-    /// Returns the options that hold, from all sources, or all that is wrong with them.
+    /// Returns the options that hold, from all sources, or all that is wrong with them. Of `edges`, `waits` are
+    /// those that are still to be waited for.
     pub(crate) fn merged(
         &self,
         cluster: &Cluster,
         entry: &TaskEntry,
         edges: &[Edge],
+        waits: &[Edge],
     ) -> Result<OptionSet, Vec<String>> {
         let mut problems = self.problems.clone();
         let mut merged = self.options.clone();
@@ -92,7 +94,7 @@ impl CallOptions {
             problems.extend(add_clusters(&mut merged).err());
         }
         problems.extend(edges.iter().filter_map(|edge| edge.not_of(cluster, &merged)));
-        if let Err(problem) = edges::add_to(&mut merged, edges) {
+        if let Err(problem) = edges::add_to(&mut merged, waits) {
             problems.push(problem);
         }
         if given(&merged, "array") {

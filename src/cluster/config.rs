@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 
 use super::every_job::EveryJob;
 use super::program::Staged;
-use super::{Cluster, Inner, Submitter};
+use super::{Cluster, Inner, Submitter, variables};
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
 use crate::backend::slurm::Slurm;
@@ -212,6 +212,12 @@ impl ClusterBuilder {
         let variable = || std::env::var_os("SLURM_SDK_JOB_BASE_DIR").filter(|dir| !dir.is_empty());
         let given = self.job_base_dir.clone().or_else(|| variable().map(PathBuf::from));
         let given = given.or_else(|| self.environment.job_base_dir.clone());
+        let kind = self.backend.or(self.environment.backend).unwrap_or_default();
+        if kind == BackendKind::Slurm {
+            let variables = variables::of_this_process();
+            let submit = std::mem::replace(&mut self.environment.submit, variables);
+            self.environment.submit.overlay(&submit);
+        }
         let program = self.runner_binary.clone().or_else(|| self.environment.runner_binary.clone());
         let binary = match program {
             Some(path) => Binary::at(&expand_home(&path)?),
@@ -226,18 +232,17 @@ impl ClusterBuilder {
         )?;
         let callbacks =
             Arc::new(Callbacks::new(&self.environment.callbacks, &self.every_job.callbacks)?);
-        let backend: Arc<dyn Backend> =
-            match self.backend.or(self.environment.backend).unwrap_or_default() {
-                BackendKind::Local => {
-                    let capacity = Capacity::of_this_machine(self.local_cpus, self.local_gpus);
-                    Arc::new(Local::new(base_dir_here(given)?, capacity))
-                }
-                BackendKind::Slurm => {
-                    let base = base_dir_here(given)?;
-                    Arc::new(Slurm::new(BackendKind::Slurm, Box::new(LocalHost), base))
-                }
-                BackendKind::Ssh => self.over_ssh(given)?,
-            };
+        let backend: Arc<dyn Backend> = match kind {
+            BackendKind::Local => {
+                let capacity = Capacity::of_this_machine(self.local_cpus, self.local_gpus);
+                Arc::new(Local::new(base_dir_here(given)?, capacity))
+            }
+            BackendKind::Slurm => {
+                let base = base_dir_here(given)?;
+                Arc::new(Slurm::new(BackendKind::Slurm, Box::new(LocalHost), base))
+            }
+            BackendKind::Ssh => self.over_ssh(given)?,
+        };
         Ok(Cluster {
             inner: Arc::new(Inner {
                 poller: Poller::new(Arc::clone(&backend), Vec::new()),

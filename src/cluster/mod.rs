@@ -5,6 +5,7 @@ mod config;
 mod every_job;
 mod execute;
 mod program;
+mod variables;
 
 use std::collections::HashMap;
 use std::fmt;

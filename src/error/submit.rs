@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
+use slurm_core::ids::JobId;
+
+use super::job::UpstreamFailure;
 use crate::host::HostError;
 use crate::printable::Printable;
+
+fn list(upstream: &[UpstreamFailure]) -> String {
+    let each = upstream.iter().map(ToString::to_string);
+    each.collect::<Vec<_>>().join("; ")
+}
 
 /// Why a job could not be submitted.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +47,30 @@ pub enum SubmitError {
     NoJobId {
         /// All that it printed.
         output: String,
+    },
+    /// A job that is waited for has ended in another way than it had to, so this one can never run. There is no job
+    /// and no job directory.
+    ///
+    /// What the queue still knows of is left to it where nobody has looked yet: then the job is submitted, and ends
+    /// as [`JobErrorKind::DependencyFailed`](crate::JobErrorKind::DependencyFailed).
+    #[error("the job cannot run, because {}", list(upstream))]
+    DependencyFailed {
+        /// Those jobs, with what became of each.
+        upstream: Vec<UpstreamFailure>,
+    },
+    /// Nothing tells how a job ended that is waited for. There is no job and no job directory.
+    #[error(
+        "it cannot be known whether job {job} ({}) ended as this one needs: {}",
+        Printable(task),
+        Printable(reason)
+    )]
+    DependencyUnknown {
+        /// The job that is waited for.
+        job: JobId,
+        /// Its task.
+        task: String,
+        /// What was looked at, and what it said.
+        reason: String,
     },
     /// The supervisor of the embedded backend could not be reached.
     #[error("the embedded backend did not answer: {}", Printable(message))]
@@ -227,6 +259,13 @@ impl SubmitError {
                     .to_owned(),
             ),
             Self::Unsupported { .. } => Some("use --backend slurm for it".to_owned()),
+            Self::DependencyFailed { .. } => Some(
+                "submit that job again first, or wait with `after_any` for its end however it ended"
+                    .to_owned(),
+            ),
+            Self::DependencyUnknown { job, .. } => Some(format!(
+                "`sacct -j {job}` may tell; leave it out if it has ended as needed, or submit it again"
+            )),
         }
     }
 }

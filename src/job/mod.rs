@@ -42,6 +42,8 @@ pub struct Job<T> {
     told: Once,
     /// What a person was told of the waits for it.
     tale: Tale,
+    /// When this process submitted it, if it did.
+    submitted_at: Option<Instant>,
 }
 
 impl<T> fmt::Debug for Job<T> {
@@ -57,6 +59,7 @@ impl<T> Job<T> {
         decode: fn(&[u8]) -> Result<T, CodecError>,
         explanation: Option<Explanation>,
     ) -> Self {
+        let submitted_at = explanation.as_ref().map(|_| Instant::now());
         let explanation = explanation.map_or_else(OnceCell::new, OnceCell::with_value);
         let cluster = cluster.at(handle.cluster.as_deref());
         let result = JobDir::at(&handle.dir).result();
@@ -69,6 +72,7 @@ impl<T> Job<T> {
             watch,
             told: Once::new(),
             tale: Tale::default(),
+            submitted_at,
         }
     }
 
@@ -242,6 +246,19 @@ impl<T> Job<T> {
 
     pub(crate) fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// Returns when the queue certainly knew the job, if it is not known to have ended since.
+    pub(crate) fn known_at(&self) -> Option<Instant> {
+        self.submitted_at.filter(|_| self.watch.verdict().is_none())
+    }
+
+    /// Returns how the job ended, if this process has seen that.
+    pub(crate) fn ended_as(&self) -> Option<JobState> {
+        match self.watch.verdict()?.ok()? {
+            Verdict::Ended(End::Lost(_)) | Verdict::Unreadable(_) => None,
+            verdict => Some(conclude::state_of(verdict)),
+        }
     }
 
     pub(crate) fn subject(&self) -> Arc<dyn Subject> {

@@ -92,9 +92,8 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Removes the directory of a job that was refused.
+/// Removes the directory of a job that was refused; whatever may still become a job keeps its files.
 pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
-    // Whatever may still become a job keeps its files.
     let open = match error {
         SubmitError::Unknown { .. }
         | SubmitError::NoJobId { .. }
@@ -102,7 +101,14 @@ pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
         SubmitError::Host(error) => error.leaves_open(),
         _ => false,
     };
-    if !open && let Err(leftover) = host.withdraw(dir) {
+    if !open {
+        withdraw(host, dir);
+    }
+}
+
+/// Removes the directory of a submission that came to nothing.
+pub(crate) fn withdraw(host: &dyn Host, dir: &Path) {
+    if let Err(leftover) = host.withdraw(dir) {
         log::warn!("the directory of a refused job is left behind: {leftover}");
     }
 }

@@ -14,18 +14,19 @@ use slurm_core::task::{TaskEntry, TaskKind};
 
 use crate::backend::{Backend, Submission};
 use crate::cluster::Cluster;
-use crate::edges::Edge;
-use crate::error::{Error, Result, SubmitError};
+use crate::edges::{self, Edge};
+use crate::error::{Error, Refusal, Result, SubmitError};
 use crate::explain::{ExplainedArray, Explanation, explained};
 use crate::interrupt::Submitting;
 use crate::job::{Job, JobHandle};
 use crate::script::{Prologue, Script};
+use crate::settle::{self, Look};
 use crate::workflow;
 
-pub(crate) use files::{Files, Submitted, give_up, note};
+pub(crate) use files::{Files, Submitted, give_up, note, withdraw};
 
 /// A submission that is ready: everything is decided and nothing is written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Prepared {
     pub(crate) entry: &'static TaskEntry,
     pub(crate) pre_id: PreId,
@@ -35,6 +36,10 @@ pub(crate) struct Prepared {
     pub(crate) first: u64,
     pub(crate) dir: JobDir,
     pub(crate) options: OptionSet,
+    /// What the options make it wait for.
+    pub(crate) waits: Vec<Edge>,
+    /// How often the backend was asked before to take it.
+    pub(crate) refusals: u32,
     pub(crate) spec: Vec<u8>,
     /// The settings of the cluster inside of a workflow.
     pub(crate) workflow: Option<Vec<u8>>,
@@ -64,6 +69,13 @@ impl Prepared {
         self.explanation.warnings.extend(warnings);
     }
 
+    /// Returns whether another look at what it waits for may change this answer to its submission.
+    pub(crate) fn may_be_looked_at_again(&self, error: &SubmitError) -> bool {
+        let about_dependency =
+            matches!(error, SubmitError::Refused { refusal: Refusal::Dependency, .. });
+        about_dependency && self.refusals == 0 && !self.waits.is_empty()
+    }
+
     /// Returns the path of the batch script.
     pub(crate) fn script(&self) -> PathBuf {
         self.dir.script_of(self.part)
@@ -77,6 +89,8 @@ pub(crate) struct Call<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) dir: JobDir,
     pub(crate) edges: Vec<Edge>,
+    /// Those of them that are still to be waited for.
+    pub(crate) waits: Vec<Edge>,
     /// The parameters whose arguments hold a secret.
     pub(crate) secrets: Vec<&'static str>,
     pub(crate) part: Option<Part>,
@@ -106,7 +120,7 @@ pub(crate) fn prepare(
     mut options: OptionSet,
     binary: &Path,
 ) -> Result<Prepared> {
-    let Call { entry, spec, dir, edges: after, part, secrets, resumed, prologue } = call;
+    let Call { entry, spec, dir, edges: after, waits, part, secrets, resumed, prologue } = call;
     let backend = cluster.backend();
     let pre_id = spec.pre_id.clone();
     add_defaults(&mut options, entry, &pre_id, &dir, part.is_some())?;
@@ -176,6 +190,8 @@ pub(crate) fn prepare(
         first,
         dir,
         options,
+        waits,
+        refusals: 0,
         spec,
         workflow,
         within,
@@ -289,7 +305,8 @@ pub(crate) fn submit_all<R>(
     let files: Vec<Result<()>> = files.into_iter().map(|files| files.map(drop)).collect();
     let mut job = |(prepared, files): (Prepared, Result<()>)| {
         files?;
-        let id = ids.next().ok_or_else(unanswered)??;
+        let id =
+            accepted(cluster, &prepared, ids.next().unwrap_or_else(|| Err(unanswered())), true)?;
         let chosen = cluster.backend().chosen_for(&prepared.pre_id);
         let handle = JobHandle { cluster: chosen, ..prepared.handle(id) };
         submitting.submitted(|| handle.about(cluster));
@@ -297,6 +314,43 @@ pub(crate) fn submit_all<R>(
         Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
     };
     batch.into_iter().zip(files).map(&mut job).collect()
+}
+
+/// Returns the id of a job that the backend has taken.
+///
+/// Between the look at what it waits for and its submission the queue may have forgotten one of those jobs, and refuse
+/// it. Then it is looked at again, and what is met by now is left out. Its directory is there already.
+pub(crate) fn accepted(
+    cluster: &Cluster,
+    prepared: &Prepared,
+    answer: Result<JobId, SubmitError>,
+    noted: bool,
+) -> Result<JobId> {
+    let refused = match answer {
+        Err(error) if prepared.may_be_looked_at_again(&error) => error,
+        other => return Ok(other?),
+    };
+    let backend = cluster.backend();
+    let submit_again = || {
+        let waits = settle::open(cluster, &prepared.options, &prepared.waits, Look::AtAll)?;
+        let mut again = Prepared { refusals: 1, ..prepared.clone() };
+        let fewer = waits.len() < prepared.waits.len();
+        let changed = edges::replace(&mut again.options, &prepared.waits, &waits).is_some();
+        if !fewer || !changed {
+            return Err(refused.into());
+        }
+        again.waits = waits;
+        let submission = Submission { prepared: &again, new: None, noted };
+        let answer = backend.submit(&[submission]).pop();
+        Ok(answer.unwrap_or_else(|| Err(unanswered()))?)
+    };
+    let answer: Result<JobId> = submit_again();
+    match &answer {
+        Err(Error::Submit(error)) => give_up(backend.host(), prepared.dir.path(), error),
+        Err(_) => withdraw(backend.host(), prepared.dir.path()),
+        Ok(_) => {}
+    }
+    answer
 }
 
 pub(crate) fn unanswered() -> SubmitError {

@@ -12,6 +12,7 @@ mod common;
 mod costs;
 mod cuts;
 mod faults;
+mod forgotten;
 mod graph;
 mod items;
 mod known;
@@ -76,6 +77,7 @@ fn main() {
     trials.extend(stacks::trials());
     trials.extend(on_slurm::trials());
     trials.extend(submission::trials());
+    trials.extend(forgotten::trials());
     trials.extend(security::trials());
     trials.extend(words::trials());
     trials.extend(secrecy::trials());

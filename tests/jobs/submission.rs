@@ -1,7 +1,7 @@
 //! What sbatch's answers, and other commands that are asked around it, come to.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use libtest_mimic::Trial;
 use slurm::error::{Refusal, SubmitError};
@@ -9,6 +9,7 @@ use slurm::{BackendKind, Cluster, Error};
 
 use crate::common::{Site, login_node, on, result_of};
 use crate::on_slurm::{with_wrappers, wrapper};
+use crate::roles;
 use crate::tasks::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -25,6 +26,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         slurm("a_configuration_that_cannot_be_read_fails_no_array", no_configuration),
         slurm("an_array_keeps_within_max_array_tasks", max_array_tasks),
         slurm("common_refusals_have_a_hint", refusals_have_hints),
+        slurm("variables_of_sbatch_are_defaults_of_the_lowest_rank", variables),
+        on(BackendKind::Ssh, "variables_of_sbatch_do_not_travel", variables_stay),
     ]
 }
 
@@ -63,7 +66,7 @@ fn silent_far_away(site: &Site) {
 fn words_of_a_wrapper(site: &Site) {
     let dir = wrapper(site, "sbatch", "echo 'no jobs on Sundays' >&2; exit 1");
     let answer = with_wrappers(site, "add", &dir);
-    assert!(answer.contains("Refused") && answer.contains("no jobs on Sundays"), "{answer}");
+    assert!(answer.contains("refused") && answer.contains("no jobs on Sundays"), "{answer}");
     assert!(site.submissions().is_empty(), "no directory of a refused job is left");
     // The job is there, and its number went elsewhere.
     let script = "\"$real\" \"$@\" >/dev/null; echo 'audit: log full' >&2; exit 1";
@@ -147,4 +150,32 @@ fn refusals_have_hints(site: &Site) {
         assert_eq!(refusal, Refusal::Dependency);
         assert!(hint.contains("sacct"), "{hint}");
     }
+}
+
+/// What a program with this environment comes to.
+fn with_variable(site: &Site, name: &str, value: &str) -> String {
+    roles::run(site, "add", "", |command| {
+        command.env(name, value);
+    })
+}
+
+fn variables(site: &Site) {
+    let answer = with_variable(site, "SBATCH_PARTITION", "nosuch");
+    assert!(answer.contains("refused") && answer.contains("specified: nosuch"), "{answer}");
+    // What the task says beats it.
+    assert_eq!(with_variable(site, "SBATCH_TIMELIMIT", "1-00:00:00"), "Ok(42)");
+    let [dir] = &site.submissions()[..] else { panic!("one was submitted") };
+    let script = fs::read_to_string(dir.join("script.sh")).unwrap();
+    assert!(script.contains("--time=00:05:00"), "{script}");
+    assert_eq!(with_variable(site, "SBATCH_JOB_NAME", "of-the-environment"), "Ok(42)");
+    let told = |dir: &PathBuf| fs::read_to_string(dir.join("job.json")).unwrap();
+    let told: Vec<String> = site.submissions().iter().map(told).collect();
+    let named = told.iter().find(|text| text.contains("of-the-environment")).unwrap();
+    let explained: slurm::Explanation = serde_json::from_str(named).unwrap();
+    let name = explained.options.iter().find(|option| option.key == "job_name").unwrap();
+    assert_eq!(name.source, "variable");
+}
+
+fn variables_stay(site: &Site) {
+    assert_eq!(with_variable(site, "SBATCH_PARTITION", "nosuch"), "Ok(42)");
 }

@@ -15,6 +15,8 @@ use super::{conflicts, directives};
 pub enum Source {
     /// The library's own choice.
     Default,
+    /// A variable that sbatch takes the option from, such as `SBATCH_PARTITION`.
+    Variable,
     /// A Slurmfile.
     Slurmfile,
     /// The program, of all jobs of a cluster.

@@ -164,6 +164,7 @@ impl Backend for Local {
                 let mut survey = Survey { testimony, ..Survey::default() };
                 for mut status in statuses {
                     let id = status.id;
+                    survey.queued.insert(id);
                     survey.ahead.extend(status.ahead.map(|ahead| (id, ahead)));
                     match status.elements.take() {
                         None => drop(survey.seen.insert(id, status.into())),

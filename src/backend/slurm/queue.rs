@@ -28,6 +28,7 @@ pub(super) fn survey(slurm: &Slurm, asked: &[Asked]) -> Result<Survey, Error> {
         .map(|(job, _)| job)
         .collect();
     let mut survey = accounting::survey(slurm, &gone);
+    survey.queued = queued.seen.keys().chain(queued.elements.keys()).copied().collect();
     // squeue is believed before sacct.
     survey.seen.extend(queued.seen);
     for (job, elements) in queued.elements {

@@ -22,6 +22,9 @@ const CONFIRMATION: Duration = Duration::from_secs(5);
 /// nobody can be asked, as while a controller is replaced.
 const LONG_SEARCH: Duration = Duration::from_secs(180);
 
+/// What is added to the number of a command for a directory in which one was refused: far more than there are parts.
+const AGAIN: u32 = 1_000_000;
+
 /// Writes the directories and calls sbatch once for each. After an answer that leaves open whether the job
 /// exists, it is looked for by its submission's id and adopted if it is there; sbatch is not called again.
 pub(super) fn submit(slurm: &Slurm, batch: &[Submission<'_>]) -> Vec<Result<JobId, SubmitError>> {
@@ -30,7 +33,7 @@ pub(super) fn submit(slurm: &Slurm, batch: &[Submission<'_>]) -> Vec<Result<JobI
         .map(|submission| Order {
             dir: submission.prepared.dir.path(),
             new: submission.new.as_ref().map(|(dir, files)| (dir, files.as_slice())),
-            number: submission.prepared.part,
+            number: submission.prepared.part + submission.prepared.refusals * AGAIN,
             command: command(submission.prepared),
             note: submission.noted.then_some(Note { name: "submitted.json", around: NOTE }),
         })
@@ -237,9 +240,13 @@ fn cluster_of(stdout: &str) -> Option<String> {
 }
 
 fn command(prepared: &Prepared) -> CommandLine {
+    // The script still has the dependencies that were refused; `0` clears them.
+    let waits_for_none = prepared.options.get("dependency") == Some(&OptionValue::Unset);
+    let cleared = (prepared.refusals > 0 && waits_for_none).then_some("--dependency=0");
     CommandLine::new("sbatch")
         .arg("--parsable")
         .args(prepared.options.to_args())
+        .args(cleared)
         .arg(prepared.script().to_string_lossy())
 }
 

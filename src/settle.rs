@@ -1,0 +1,299 @@
+//! What is decided of dependencies before a job is submitted.
+//!
+//! slurmctld forgets a job some minutes after its end (`MinJobAge`). A dependency on one that it has forgotten is
+//! dropped by releases up to 22.05, so the new job runs whatever became of the other one, and refused by those from
+//! 23.02 on. So what may have ended is looked at first: a dependency that is met is left out, one that can never be
+//! met is an error, and only the others are left to Slurm. A job that was submitted moments ago, and is not known
+//! to have ended, costs no look.
+
+use std::collections::{BTreeMap, HashMap};
+use std::thread;
+use std::time::Duration;
+
+use slurm_core::ids::JobId;
+use slurm_core::layout::JobDir;
+use slurm_core::options::{DependencyKind, OptionSet};
+use slurm_core::outcome::{Ending, Outcome};
+use slurm_core::segment::{HEADER, RecordKind, Records};
+use slurm_core::state::JobState;
+
+use crate::backend::{Asked, Indices, Sighting, Survey};
+use crate::cluster::Cluster;
+use crate::conclude;
+use crate::edges::{Edge, EdgeElement};
+use crate::error::{Result, SubmitError, UpstreamFailure};
+use crate::explain::Explanation;
+use crate::host::{self, Found};
+
+/// For how long the queue certainly knows what it knew, whatever `MinJobAge` is: it looks for what it may forget
+/// less often.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// How often the backend is asked before a submission is given up because it does not answer.
+const ATTEMPTS: u32 = 3;
+
+/// Which dependencies are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Those that the queue may have forgotten by now.
+    AtDoubtful,
+    /// All, because it has just said that it does not know one.
+    AtAll,
+}
+
+/// Returns those of `edges` that are still to be waited for.
+///
+/// # Errors
+/// [`SubmitError::DependencyFailed`] if one can never be met; [`SubmitError::DependencyUnknown`] if nothing tells
+/// whether it was; and if the backend does not answer.
+pub(crate) fn open(
+    cluster: &Cluster,
+    options: &OptionSet,
+    edges: &[Edge],
+    look: Look,
+) -> Result<Vec<Edge>> {
+    // They may name another Slurm cluster.
+    let there = &cluster.for_options(options);
+    // What is of another cluster is refused elsewhere.
+    let is_doubtful = |edge: &&Edge| {
+        let is_fresh = edge.known_at.is_some_and(|known_at| known_at.elapsed() < FRESH);
+        edge.not_of(cluster, options).is_none() && (look == Look::AtAll || !is_fresh)
+    };
+    let doubtful: Vec<&Edge> = edges.iter().filter(is_doubtful).collect();
+    if doubtful.is_empty() {
+        return Ok(edges.to_vec());
+    }
+    let survey = ask(there, &doubtful)?;
+    let (mut open, mut failed) = (Vec::new(), Vec::new());
+    for edge in edges {
+        if !is_doubtful(&edge) {
+            open.push(edge.clone());
+            continue;
+        }
+        match decide(there, edge, &survey) {
+            Decision::Open => open.push(edge.clone()),
+            Decision::Met => {}
+            Decision::Failed(failure) if !failed.contains(&failure) => failed.push(failure),
+            Decision::Failed(_) => {}
+            Decision::Unknown(reason) => {
+                let (job, task) = (edge.job, edge.task.clone());
+                return Err(SubmitError::DependencyUnknown { job, task, reason }.into());
+            }
+        }
+    }
+    if failed.is_empty() {
+        Ok(open)
+    } else {
+        Err(SubmitError::DependencyFailed { upstream: failed }.into())
+    }
+}
+
+/// Asks about all of them at once.
+fn ask(cluster: &Cluster, edges: &[&Edge]) -> Result<Survey> {
+    let mut asked: HashMap<JobId, Asked> = HashMap::new();
+    for edge in edges {
+        let elements = elements_of(edge);
+        let known = asked.entry(edge.job).or_insert_with(|| match &elements {
+            Some(_) => Asked { job: edge.job, elements: Some(Vec::new()) },
+            None => Asked::job(edge.job),
+        });
+        if let Some(known) = &mut known.elements {
+            known.extend(elements.unwrap_or_default());
+            known.sort_unstable();
+            known.dedup();
+        }
+    }
+    let asked: Vec<Asked> = asked.into_values().collect();
+    for attempt in 1.. {
+        match cluster.backend().survey(&asked) {
+            Err(error) if attempt < ATTEMPTS => {
+                log::warn!("will ask again what became of the jobs that are waited for: {error}");
+                thread::sleep(Duration::from_millis(500) * attempt);
+            }
+            other => return other,
+        }
+    }
+    Ok(Survey::default())
+}
+
+/// The elements that matter, if it is an array.
+fn elements_of(edge: &Edge) -> Option<Indices> {
+    match (edge.element, edge.elements) {
+        (Some(EdgeElement { index, .. }), _) => Some(vec![(index, index)]),
+        (None, Some((_, count @ 1..))) => Some(vec![(0, count - 1)]),
+        _ => None,
+    }
+}
+
+enum Decision {
+    /// It lives, so Slurm will decide.
+    Open,
+    Met,
+    Failed(UpstreamFailure),
+    /// Nothing tells, and why.
+    Unknown(String),
+}
+
+fn decide(cluster: &Cluster, edge: &Edge, survey: &Survey) -> Decision {
+    let is = |kind: DependencyKind| edge.kind == kind.as_str();
+    let end = match elements_of(edge) {
+        None => of_job(cluster, edge, survey),
+        Some(elements) => of_elements(cluster, edge, &elements, survey),
+    };
+    let needs_failure = is(DependencyKind::AfterNotOk);
+    let needs_success = is(DependencyKind::AfterOk) || is(DependencyKind::AfterCorr);
+    // Where values are taken element by element, the runner decides for each; and the queue, while it knows.
+    let by_element = is(DependencyKind::AfterCorr);
+    let each_decides = by_element && edge.carries_result;
+    match end {
+        End::Lives => Decision::Open,
+        End::Badly(_) if by_element && survey.queued.contains(&edge.job) => Decision::Open,
+        _ if !needs_failure && !needs_success || each_decides => Decision::Met,
+        End::Well if needs_success => Decision::Met,
+        End::Well => failed(edge, "succeeded".to_owned()),
+        End::Badly(_) if needs_failure => Decision::Met,
+        End::Badly(message) => {
+            told(cluster, edge).map_or_else(|| failed(edge, message), Decision::Failed)
+        }
+        End::Unknown => Decision::Unknown(format!("it left no result; {}", survey.testimony)),
+    }
+}
+
+fn failed(edge: &Edge, message: String) -> Decision {
+    Decision::Failed(UpstreamFailure { job: edge.job, task: edge.task.clone(), message })
+}
+
+/// What became of it, in the words that a job which could never start is told with.
+fn told(cluster: &Cluster, edge: &Edge) -> Option<UpstreamFailure> {
+    conclude::upstream(cluster, std::slice::from_ref(edge)).pop()
+}
+
+/// How that which is waited for has ended.
+enum End {
+    Lives,
+    Well,
+    /// In what way, in words.
+    Badly(String),
+    Unknown,
+}
+
+impl End {
+    fn of(seen: &Sighting) -> Self {
+        match seen.state {
+            _ if !seen.is_end() => Self::Lives,
+            _ => Self::as_state(&seen.state),
+        }
+    }
+
+    fn as_state(state: &JobState) -> Self {
+        match state {
+            JobState::Completed => Self::Well,
+            state => Self::Badly(format!("ended as {state}")),
+        }
+    }
+}
+
+fn of_job(cluster: &Cluster, edge: &Edge, survey: &Survey) -> End {
+    // The accounting may lag behind what this process has seen.
+    if let Some(state) = &edge.ended_as {
+        return End::as_state(state);
+    }
+    if let Some(seen) = survey.seen.get(&edge.job) {
+        return End::of(seen);
+    }
+    // The runner of a job that nobody knows any more may have left how it ended.
+    let result = cluster.backend().host().read(&JobDir::at(&edge.dir).result(), 0);
+    let outcome = result.ok().flatten().and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0));
+    match outcome.map(|outcome| outcome.ending) {
+        Some(Ending::Value(_)) => End::Well,
+        Some(Ending::Failure(failure)) => End::Badly(format!("failed: {failure}")),
+        None => End::Unknown,
+    }
+}
+
+fn of_elements(cluster: &Cluster, edge: &Edge, elements: &Indices, survey: &Survey) -> End {
+    let (mut lives, mut missing) = (false, Vec::new());
+    // A line about the array stands for what has none of its own if none has run. Of one that ran, the accounting
+    // may for a moment print the record of a single element like this.
+    let none_ran = |seen: &&Sighting| seen.state.is_pending() || seen.state == JobState::Cancelled;
+    let whole = survey.seen.get(&edge.job).filter(none_ran);
+    for (first, last) in elements {
+        let mut seen = vec![whole; (last - first) as usize + 1];
+        let known = survey.elements.get(&edge.job).into_iter().flatten();
+        for (indices, sighting) in known {
+            for (from, to) in indices {
+                // Of two sightings the later one holds.
+                for index in (*from).max(*first)..=(*to).min(*last) {
+                    seen[(index - first) as usize] = Some(sighting);
+                }
+            }
+        }
+        for (index, seen) in (*first..).zip(seen) {
+            match seen.map(End::of) {
+                Some(End::Badly(message)) => return End::Badly(message),
+                // The accounting may lag behind what this process has seen.
+                Some(End::Lives) if edge.ended_as.is_none() => lives = true,
+                Some(End::Well) => {}
+                _ => missing.push(index),
+            }
+        }
+    }
+    if lives {
+        return End::Lives;
+    }
+    // Slurm forgets elements that were cancelled before they ran, and some clusters keep no accounting.
+    left_by(cluster, edge, &missing)
+}
+
+/// How many segments are read at once.
+const SEGMENTS: usize = 16;
+
+/// How elements have ended that only their segments tell of.
+fn left_by(cluster: &Cluster, edge: &Edge, missing: &[u32]) -> End {
+    if missing.is_empty() || edge.element.is_none() && edge.ended_as == Some(JobState::Completed) {
+        return End::Well;
+    }
+    let (host, dir) = (cluster.backend().host(), JobDir::at(&edge.dir));
+    let text = host.read(&dir.job_json(), 0).ok().flatten().unwrap_or_default();
+    let array = serde_json::from_slice::<Explanation>(&text).ok().and_then(|told| told.array);
+    let (Some(array), Some((first, _))) = (array, edge.elements) else { return End::Unknown };
+    for batch in missing.chunks(SEGMENTS) {
+        let numbers: Vec<u64> = batch.iter().map(|index| first + u64::from(*index)).collect();
+        let look = |number: &u64| host::Look::File { path: dir.segment(*number), offset: 0 };
+        let looks: Vec<host::Look> = numbers.iter().map(look).collect();
+        let Ok(found) = host.look(&looks, u64::MAX) else { return End::Unknown };
+        for (number, found) in numbers.iter().zip(found) {
+            let bytes = found.ok().and_then(Found::into_bytes).unwrap_or_default();
+            let has_value = has_values(&bytes);
+            let wanted = edge.element.and_then(|element| element.item);
+            let share = array.items_per_element;
+            let expected = share.min(array.items.saturating_sub(number.saturating_mul(share)));
+            let bad = |item: u64| End::Badly(format!("failed: item {item}"));
+            match wanted.map(|item| (item, has_value.get(&item))) {
+                Some((_, Some(true))) => {}
+                Some((item, Some(false))) => return bad(item),
+                Some((item, None)) => return End::Badly(format!("left no value of item {item}")),
+                None => {
+                    if let Some((item, _)) = has_value.iter().find(|(_, well)| !**well) {
+                        return bad(*item);
+                    }
+                    if (has_value.len() as u64) < expected {
+                        return End::Badly("left no value of some items".to_owned());
+                    }
+                }
+            }
+        }
+    }
+    End::Well
+}
+
+/// Returns the items that have ended, by what a segment says, and which of them have a value.
+fn has_values(segment: &[u8]) -> BTreeMap<u64, bool> {
+    // A later run of the element may have tried an item again.
+    let records = Records::new(segment, HEADER).filter_map(|record| match record.kind {
+        RecordKind::Value => Some((record.index, true)),
+        RecordKind::Failure => Some((record.index, false)),
+        _ => None,
+    });
+    records.collect()
+}
