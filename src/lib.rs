@@ -153,7 +153,7 @@ pub use slurm_core::task::Task;
 pub use slurm_core::variable::VariableName;
 #[cfg(feature = "ssh")]
 pub use slurmfile::SshSection;
-pub use slurmfile::{CallbackSettings, Compress, Environment, Slurmfile};
+pub use slurmfile::{CallbackSettings, Compress, Environment, ProgramCheck, Slurmfile};
 pub use workflow::Workflow;
 
 #[doc = include_str!("task_attribute.md")]

@@ -21,7 +21,7 @@ pub(crate) fn submit(
     let mut submitting = Submitting::begin();
     let first = &parts.submissions[0];
     let written = Files::of(cluster, &parts.submissions)?;
-    submit::tell_of_secrets(first);
+    submit::tell_warnings(first);
     let mut files = Vec::new();
     let dir = |name| NewFile { name, content: Content::Dir, mode: None, synced: false };
     files.extend([dir("results"), dir("stdout"), dir("stderr")]);

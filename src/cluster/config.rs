@@ -28,7 +28,7 @@ use crate::poll::Poller;
 use crate::progress::ProgressMode;
 #[cfg(feature = "ssh")]
 use crate::slurmfile::Compress;
-use crate::slurmfile::{self, Environment};
+use crate::slurmfile::{self, Environment, ProgramCheck};
 
 /// Who runs the jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -272,6 +272,7 @@ impl ClusterBuilder {
             settings = settings.host_key_policy(policy);
         }
         let manner = Manner {
+            check: self.environment.check != Some(ProgramCheck::Off),
             compress: self.environment.compress != Some(Compress::Never),
             bar: self.progress.is_a_bar(),
         };

@@ -8,7 +8,7 @@ use super::ClusterBuilder;
 use crate::callback::{Callback, OwnCallbacks};
 use crate::error::{Error, Result};
 use crate::script;
-use crate::slurmfile::{Compress, Environment};
+use crate::slurmfile::{Compress, Environment, ProgramCheck};
 
 /// What the methods of the builder have set.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +133,12 @@ impl ClusterBuilder {
         self.every_job.environment.compress = Some(compress);
         self
     }
+
+    /// Sets whether the program has to fit the machine from which jobs are submitted; by default it does.
+    pub fn check_program(mut self, check: ProgramCheck) -> Self {
+        self.every_job.environment.check = Some(check);
+        self
+    }
 }
 
 #[cfg(test)]
@@ -164,6 +170,7 @@ mod tests {
             .setup("b")
             .env("A", "3")
             .compress(Compress::Never)
+            .check_program(ProgramCheck::Off)
             .build()
             .unwrap();
         // Whoever adds a setting to the Slurmfile adds a method to the builder.
@@ -184,6 +191,7 @@ mod tests {
             setup,
             env,
             compress,
+            check,
         } = cluster.environment();
         assert_eq!(submit.to_args(), ["--account=two", "--mem=2G", "--plugin=x"]);
         assert_eq!((*on_timeout, *max_requeues), (Some(OnTimeout::Requeue), Some(2)));
@@ -191,7 +199,7 @@ mod tests {
             (setup.join(" "), env["A"].as_str(), env["B"].as_str()),
             ("a b".into(), "3", "2")
         );
-        assert_eq!(*compress, Some(Compress::Never));
+        assert_eq!((*compress, *check), (Some(Compress::Never), Some(ProgramCheck::Off)));
         assert_eq!((shell.as_deref(), *login), (Some("zsh"), Some(true)));
     }
 

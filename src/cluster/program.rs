@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Cluster;
 use crate::error::Result;
+use crate::host::fit;
+use crate::slurmfile::ProgramCheck;
 
 /// The program of a cluster, once it is staged.
 #[derive(Debug, Default)]
@@ -57,6 +59,10 @@ impl Cluster {
                 }
                 return Ok(path.clone());
             }
+        }
+        // Over SSH the host itself is asked.
+        if host.name().is_none() && self.environment().check != Some(ProgramCheck::Off) {
+            fit::check_here(&self.inner.binary)?;
         }
         let path = host.stage(&self.inner.binary, self.job_base_dir())?;
         *staged = Some(Place { path: path.clone(), marked: Some(SystemTime::now()) });

@@ -4,6 +4,7 @@
 //! connection (`SshHost`). The drivers above it are written against the trait alone.
 
 mod command;
+pub(crate) mod fit;
 mod folder;
 mod local;
 #[cfg(feature = "ssh")]

@@ -84,6 +84,8 @@ pub struct Environment {
     pub runner_binary: Option<PathBuf>,
     /// Whether the program is compressed on its way to a remote cluster.
     pub compress: Option<Compress>,
+    /// Whether the program has to fit the login node.
+    pub check: Option<ProgramCheck>,
     /// What this program does when its jobs are submitted and end.
     pub callbacks: Vec<CallbackSettings>,
     /// The permission bits of batch scripts.
@@ -125,6 +127,28 @@ impl Compress {
         match name {
             "auto" => Some(Self::Auto),
             "never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the program that runs inside the jobs has to fit the machine from which jobs are submitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProgramCheck {
+    /// The compute nodes are like the login node: a program for another processor, system or C library than that
+    /// has is refused before anything is submitted.
+    #[default]
+    Login,
+    /// The nodes are of another kind, so nothing is refused.
+    Off,
+}
+
+impl ProgramCheck {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "login" => Some(Self::Login),
+            "off" => Some(Self::Off),
             _ => None,
         }
     }
@@ -236,6 +260,7 @@ impl Environment {
         self.on_timeout = over.on_timeout.or(self.on_timeout);
         self.max_requeues = over.max_requeues.or(self.max_requeues);
         self.compress = over.compress.or(self.compress);
+        self.check = over.check.or(self.check);
         self.callbacks.retain(|own| over.callbacks.iter().all(|other| other.name != own.name));
         self.callbacks.extend(over.callbacks.iter().cloned());
         self.shell = over.shell.clone().or(self.shell);

@@ -6,12 +6,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::parse::{Reader, Value, place};
-use super::{Compress, Environment, Problem, SlurmfileError};
+use super::{Compress, Environment, Problem, ProgramCheck, SlurmfileError};
 use crate::error::{Error, Result};
 use crate::permissions;
 
 /// The settings of `packaging`.
-const PACKAGING_KEYS: &[&str] = &["runner_binary", "compress"];
+const PACKAGING_KEYS: &[&str] = &["runner_binary", "compress", "check"];
 /// The settings of a callback.
 const CALLBACK_KEYS: &[&str] = &["name", "args"];
 
@@ -89,6 +89,13 @@ impl<'a> Reader<'a> {
                     match Compress::from_name(&text) {
                         Some(compress) => environment.compress = Some(compress),
                         None => self.unknown(value.span(), "value", &text, &["auto", "never"]),
+                    }
+                }
+                "check" => {
+                    let Some(text) = self.text(value, "`check`") else { continue };
+                    match ProgramCheck::from_name(&text) {
+                        Some(check) => environment.check = Some(check),
+                        None => self.unknown(value.span(), "value", &text, &["login", "off"]),
                     }
                 }
                 other => self.unknown(name.span(), "setting", other, PACKAGING_KEYS),

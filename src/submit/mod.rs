@@ -291,7 +291,7 @@ pub(crate) fn submit_all<R>(
     let files: Vec<Result<Files<'_>>> = batch
         .iter()
         .map(|prepared| {
-            tell_of_secrets(prepared);
+            tell_warnings(prepared);
             Files::of(cluster, std::slice::from_ref(prepared))
         })
         .collect();
@@ -358,8 +358,8 @@ pub(crate) fn unanswered() -> SubmitError {
 }
 
 /// Logs what `explain` warns of.
-pub(crate) fn tell_of_secrets(prepared: &Prepared) {
-    for warning in prepared.explanation.warnings.iter().filter(|_| prepared.holds_secrets) {
+pub(crate) fn tell_warnings(prepared: &Prepared) {
+    for warning in &prepared.explanation.warnings {
         log::warn!("{warning}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use libtest_mimic::Trial;
 use slurm::error::{Refusal, SubmitError};
-use slurm::{BackendKind, Cluster, Error};
+use slurm::{BackendKind, Cluster, Error, ProgramCheck};
 
 use crate::common::{Site, login_node, on, result_of};
 use crate::on_slurm::{with_wrappers, wrapper};
@@ -26,6 +26,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         slurm("a_configuration_that_cannot_be_read_fails_no_array", no_configuration),
         slurm("an_array_keeps_within_max_array_tasks", max_array_tasks),
         slurm("common_refusals_have_a_hint", refusals_have_hints),
+        on(BackendKind::Local, "flags_for_sbatch_are_warned_about", flags_for_sbatch),
+        on(BackendKind::Local, "what_travels_of_the_environment", what_travels),
+        slurm("what_travels_of_the_environment", what_travels),
+        on(BackendKind::Ssh, "what_travels_of_the_environment", nothing_travels),
+        on(BackendKind::Ssh, "a_program_for_nodes_of_another_kind_is_let_through", other_nodes),
+        slurm("a_program_for_another_processor_is_refused", another_processor),
         slurm("variables_of_sbatch_are_defaults_of_the_lowest_rank", variables),
         on(BackendKind::Ssh, "variables_of_sbatch_do_not_travel", variables_stay),
     ]
@@ -178,4 +184,79 @@ fn variables(site: &Site) {
 
 fn variables_stay(site: &Site) {
     assert_eq!(with_variable(site, "SBATCH_PARTITION", "nosuch"), "Ok(42)");
+}
+
+/// A login node with another processor than the nodes have.
+fn other_nodes(site: &Site) {
+    let script = "case \"$*\" in *m*) echo sparc128; exit;; esac\nexec \"$real\" \"$@\"";
+    let dir = wrapper(site, "uname", script);
+    for program in ["sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo"] {
+        wrapper(site, program, "exec \"$real\" \"$@\"");
+    }
+    let login = || login_node().slurm_bin_dir(dir.to_str().unwrap());
+    let open = |check| {
+        let builder = Cluster::builder().ssh(login()).job_base_dir(site.base.path());
+        builder.check_program(check).build().unwrap()
+    };
+    let refused = || {
+        let error = add::job(20, 22).submit(&open(ProgramCheck::Login)).unwrap_err();
+        assert!(error.to_string().contains("sparc128"), "{error}");
+        assert!(error.hint().unwrap().contains("check = \"off\""), "{error}");
+    };
+    refused();
+    let job = add::job(20, 22).submit(&open(ProgramCheck::Off)).unwrap();
+    assert_eq!(result_of(&job), 42);
+    // It is there by now, and does not fit any better.
+    refused();
+}
+
+fn another_processor(site: &Site) {
+    let program = site.path("program");
+    let mut bytes = vec![0x7f, b'E', b'L', b'F', 2, 1];
+    bytes.resize(18, 0);
+    bytes.extend([22, 0]);
+    fs::write(&program, bytes).unwrap();
+    let cluster = || site.builder().job_base_dir(site.base.path()).runner_binary(&program);
+    let error = add::job(1, 2).submit(&cluster().build().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("s390x"), "{error}");
+    assert!(site.submissions().is_empty());
+    let off = cluster().check_program(ProgramCheck::Off).build().unwrap();
+    let job = add::job(1, 2).submit(&off).unwrap();
+    job.cancel().unwrap();
+}
+
+fn flags_for_sbatch(site: &Site) {
+    let job = add::job(20, 22).extra_flag("--my-plugin=x").submit(&site.cluster).unwrap();
+    let warnings = &job.explain().unwrap().warnings;
+    assert!(warnings.iter().any(|warning| warning.contains("--my-plugin=x")), "{warnings:?}");
+    assert_eq!(result_of(&job), 42);
+}
+
+#[slurm::task(time = "5:00")]
+fn where_am_i() -> PathBuf {
+    std::env::current_dir().unwrap()
+}
+
+/// A variable that cargo gives to tests.
+const OF_CARGO: &str = "CARGO_MANIFEST_DIR";
+
+fn what_travels(site: &Site) {
+    let seen = variable::job(OF_CARGO).submit(&site.cluster).unwrap();
+    let dir = where_am_i::job().submit(&site.cluster).unwrap();
+    let elsewhere =
+        where_am_i::job().set("chdir", site.base.path().to_str().unwrap()).submit(&site.cluster);
+    assert_eq!(result_of(&seen), Some(std::env::var(OF_CARGO).unwrap()));
+    assert_eq!(result_of(&dir), std::env::current_dir().unwrap());
+    assert_eq!(result_of(&elsewhere.unwrap()), site.base.path());
+}
+
+fn nothing_travels(site: &Site) {
+    assert!(std::env::var(OF_CARGO).is_ok(), "it is there on this side");
+    let seen = variable::job(OF_CARGO).submit(&site.cluster).unwrap();
+    let builder = site.builder().job_base_dir(site.base.path()).env(OF_CARGO, "named");
+    let named = variable::job(OF_CARGO).submit(&builder.build().unwrap()).unwrap();
+    let dir = where_am_i::job().submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&seen), None);
+    assert_eq!(result_of(&named).as_deref(), Some("named"));
+    assert_eq!(result_of(&dir), std::env::home_dir().unwrap());
 }

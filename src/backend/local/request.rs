@@ -103,7 +103,15 @@ pub(super) fn warnings(options: &OptionSet, machine: Capacity) -> Vec<String> {
             )
         })
     };
+    let extras = options.extras();
+    let flags = (!extras.is_empty()).then(|| {
+        format!(
+            "the flags {} are for sbatch: here they count for nothing but the number of tasks, nodes and GPUs",
+            extras.join(" ")
+        )
+    });
     [
+        flags,
         warning("CPUs", needs.cpus.into(), machine.cpus.into()),
         warning("MiB of memory", needs.memory_mib, machine.memory_mib),
         warning("GPUs", needs.gpus.into(), machine.gpus.into()),

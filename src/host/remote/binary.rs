@@ -115,7 +115,8 @@ fn fixes(machine: &str, glibc: Option<(u32, u32)>) -> String {
     format!(
         "build one for it: `cargo zigbuild --release --target {machine}-unknown-linux-gnu{zig}`, or `cargo build --release --target \
          {machine}-unknown-linux-musl`, or `RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target \
-         {machine}-unknown-linux-gnu`, and name it with --runner-binary"
+         {machine}-unknown-linux-gnu`, and name it with --runner-binary; {}",
+        crate::host::fit::OTHER_NODES
     )
 }
 

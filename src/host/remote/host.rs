@@ -57,6 +57,8 @@ struct Spare {
 /// How files are brought to the host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Manner {
+    /// Whether programs have to fit this host.
+    pub(crate) check: bool,
     /// Whether they are compressed where that helps.
     pub(crate) compress: bool,
     /// Whether a bar on standard error shows how far that is.

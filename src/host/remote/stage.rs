@@ -79,10 +79,13 @@ impl SshHost {
         }
         let answer = self.ask("check the binary", &script)?;
         let says = |kind| answer.parts().iter().any(|part| part.kind == kind);
+        // Always or never, and not only of what was not there yet.
+        if self.manner.check {
+            needs.check(&binary.path, self.settings.host(), self.facts(), says(b'l'))?;
+        }
         if says(b'y') {
             return Ok(staged);
         }
-        needs.check(&binary.path, self.settings.host(), self.facts(), says(b'l'))?;
         let program = slim(&program).unwrap_or(program);
         let bar = self.bar(program.len() as u64, &binary.name);
         let folder = staged.parent().and_then(Path::file_name).unwrap_or_default();

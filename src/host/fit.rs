@@ -1,0 +1,116 @@
+//! Whether a program can run on this machine, by what the head of its file says.
+
+use std::env::consts::ARCH;
+use std::fs::File;
+use std::io::Read;
+
+use super::{Binary, HostError, Unfit};
+
+/// How much of a file tells for which system and processor it is.
+const HEAD: u64 = 20;
+
+/// Refuses a program for another system or another processor than this machine has. What is no program by its head,
+/// such as a script, is let through.
+pub(crate) fn check_here(binary: &Binary) -> Result<(), HostError> {
+    let reading = |error| HostError::file("read", &binary.path, error);
+    let (mut head, file) = (Vec::new(), File::open(&binary.path).map_err(reading)?);
+    file.take(HEAD).read_to_end(&mut head).map_err(reading)?;
+    let (needs, has) = match made_for(&head) {
+        None => return Ok(()),
+        Some(MadeFor::System(system)) => (format!("the system {system}"), "Linux".to_owned()),
+        Some(MadeFor::Processor(processor)) if runs_on(processor, ARCH) => return Ok(()),
+        Some(MadeFor::Processor(processor)) => {
+            (format!("a processor of the kind {processor}"), format!("one of the kind {ARCH}"))
+        }
+    };
+    let program = binary.path.clone();
+    let fixes = format!(
+        "build it for the nodes: `cargo build --release --target {}-unknown-linux-musl`; {OTHER_NODES}",
+        std::env::consts::ARCH
+    );
+    let host = "this machine".to_owned();
+    Err(HostError::Unfit(Box::new(Unfit { program, needs, host, has, fixes })))
+}
+
+/// What to do where the machine that was looked at is not like those that run the jobs.
+pub(super) const OTHER_NODES: &str = "if the compute nodes are of another kind than the login node, set `check = \"off\"` in \
+     [default.packaging], or `check_program(ProgramCheck::Off)`";
+
+#[derive(Debug, PartialEq, Eq)]
+enum MadeFor {
+    Processor(&'static str),
+    System(&'static str),
+}
+
+/// Reads the head of a program: ELF, Mach-O or PE.
+fn made_for(head: &[u8]) -> Option<MadeFor> {
+    match head {
+        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xfe, 0xed, 0xfa, 0xcf | 0xce, ..] => {
+            Some(MadeFor::System("macOS"))
+        }
+        [b'M', b'Z', ..] => Some(MadeFor::System("Windows")),
+        [0x7f, b'E', b'L', b'F', ..] => {
+            let number: [u8; 2] = head.get(18..20)?.try_into().ok()?;
+            let is_little = head.get(5) == Some(&1);
+            let number = match is_little {
+                true => u16::from_le_bytes(number),
+                false => u16::from_be_bytes(number),
+            };
+            // As Rust names them. Source: `elf.h`.
+            Some(MadeFor::Processor(match number {
+                3 => "x86",
+                21 => "powerpc64",
+                22 => "s390x",
+                62 => "x86_64",
+                183 => "aarch64",
+                243 => "riscv64",
+                _ => return None,
+            }))
+        }
+        _ => None,
+    }
+}
+
+fn runs_on(processor: &str, here: &str) -> bool {
+    // A kernel of 64 bits runs programs of 32; whether one of 32 bits stands on such a kernel is not known.
+    processor == here || processor == "x86" && here == "x86_64" || here == "x86"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_tells_for_what_a_program_is_made() {
+        let elf = |order: u8, number: [u8; 2]| {
+            let mut head = vec![0x7f, b'E', b'L', b'F', 2, order];
+            head.resize(18, 0);
+            head.extend(number);
+            made_for(&head)
+        };
+        assert_eq!(elf(1, [183, 0]), Some(MadeFor::Processor("aarch64")));
+        assert_eq!(elf(2, [0, 22]), Some(MadeFor::Processor("s390x")));
+        assert_eq!(made_for(&[0xcf, 0xfa, 0xed, 0xfe, 7]), Some(MadeFor::System("macOS")));
+        assert_eq!(made_for(b"#!/bin/sh"), None);
+        assert_eq!(made_for(&[0x7f, b'E', b'L', b'F', 0, 0]), None);
+    }
+
+    #[test]
+    fn this_program_runs_here() {
+        check_here(&Binary::running().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_program_for_another_processor_is_refused_with_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("program");
+        let mut head = vec![0x7f, b'E', b'L', b'F', 2, 1];
+        head.resize(18, 0);
+        // That of a mainframe.
+        head.extend([22, 0]);
+        std::fs::write(&path, head).unwrap();
+        let error = check_here(&Binary::at(&path)).unwrap_err();
+        assert!(error.to_string().contains("s390x"), "{error}");
+        assert!(error.hint().unwrap().contains("check = \"off\""), "{error}");
+    }
+}
