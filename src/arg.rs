@@ -37,7 +37,7 @@ pub struct Arg<T>(pub(crate) Form<T>);
 #[derive(Debug)]
 pub(crate) enum Form<T> {
     Value(T),
-    ResultOf(Edge),
+    ResultOf(Box<Edge>),
     AllOf(Arc<ArrayRef>),
     ItemOf(Arc<ArrayRef>, u64),
 }
@@ -74,7 +74,7 @@ impl<T: Clone> IntoArg<T> for &T {
 
 impl<T> IntoArg<T> for &Job<T> {
     fn into_arg(self) -> Arg<T> {
-        Arg(Form::ResultOf(Edge::new(DependencyKind::AfterOk, self).carrying()))
+        Arg(Form::ResultOf(Box::new(Edge::new(DependencyKind::AfterOk, self).carrying())))
     }
 }
 
@@ -163,7 +163,7 @@ impl CallArguments {
             },
             Form::ResultOf(edge) => {
                 let result = JobDir::at(&edge.dir).result();
-                self.edges.push(edge);
+                self.edges.push(*edge);
                 Argument::ResultOf(result)
             }
             Form::AllOf(array) => {

@@ -308,7 +308,9 @@ mod tests {
         let both = [edge(DependencyKind::AfterOk, 7), edge(DependencyKind::AfterAny, 8)];
         let after = |given: Option<&str>, now: &[Edge]| {
             let mut set = OptionSet::new();
-            given.map(|given| put(&mut set, "dependency", given, Source::CallSite).unwrap());
+            if let Some(given) = given {
+                put(&mut set, "dependency", given, Source::CallSite).unwrap();
+            }
             add_to(&mut set, &both).unwrap();
             replace(&mut set, &both, now).unwrap();
             set.get("dependency").and_then(OptionValue::as_str).map(str::to_owned)

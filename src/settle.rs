@@ -72,9 +72,8 @@ pub(crate) fn open(
         }
         match decide(there, edge, &survey) {
             Decision::Open => open.push(edge.clone()),
-            Decision::Met => {}
             Decision::Failed(failure) if !failed.contains(&failure) => failed.push(failure),
-            Decision::Failed(_) => {}
+            Decision::Met | Decision::Failed(_) => {}
             Decision::Unknown(reason) => {
                 let (job, task) = (edge.job, edge.task.clone());
                 return Err(SubmitError::DependencyUnknown { job, task, reason }.into());
@@ -212,7 +211,7 @@ fn of_job(cluster: &Cluster, edge: &Edge, survey: &Survey) -> End {
 }
 
 fn of_elements(cluster: &Cluster, edge: &Edge, elements: &Indices, survey: &Survey) -> End {
-    let (mut lives, mut missing) = (false, Vec::new());
+    let (mut lives, mut bad, mut missing) = (false, None, Vec::new());
     // A line about the array stands for what has none of its own if none has run. Of one that ran, the accounting
     // may for a moment print the record of a single element like this.
     let none_ran = |seen: &&Sighting| seen.state.is_pending() || seen.state == JobState::Cancelled;
@@ -230,7 +229,7 @@ fn of_elements(cluster: &Cluster, edge: &Edge, elements: &Indices, survey: &Surv
         }
         for (index, seen) in (*first..).zip(seen) {
             match seen.map(End::of) {
-                Some(End::Badly(message)) => return End::Badly(message),
+                Some(End::Badly(message)) => bad = Some(message),
                 // The accounting may lag behind what this process has seen.
                 Some(End::Lives) if edge.ended_as.is_none() => lives = true,
                 Some(End::Well) => {}
@@ -238,8 +237,12 @@ fn of_elements(cluster: &Cluster, edge: &Edge, elements: &Indices, survey: &Surv
             }
         }
     }
-    if lives {
-        return End::Lives;
+    // One that has failed decides at once whether all succeed, and only the last one whether all have ended.
+    let needs_success = edge.kind == DependencyKind::AfterOk.as_str();
+    match bad {
+        Some(message) if needs_success || !lives => return End::Badly(message),
+        _ if lives => return End::Lives,
+        _ => {}
     }
     // Slurm forgets elements that were cancelled before they ran, and some clusters keep no accounting.
     left_by(cluster, edge, &missing)
