@@ -100,7 +100,7 @@ fn what_has_ended(site: &Site) {
 
         let upstream = in_vain(call().after(&bad).submit(cluster));
         assert_eq!(upstream[0].job, bad.id());
-        assert!(upstream[0].message.contains("FAILED"), "{upstream:?}");
+        assert!(upstream[0].message.contains("failed: the process ended"), "{upstream:?}");
         let upstream = in_vain(call().after_not_ok(&good).submit(cluster));
         assert_eq!((upstream[0].job, upstream[0].message.as_str()), (good.id(), "succeeded"));
         let upstream = in_vain(add::job(&cancelled, 1).submit(cluster));
@@ -164,7 +164,7 @@ fn arrays_and_items(site: &Site) {
 
 fn an_unknown_end(site: &Site) {
     let cluster = &forgetful(site, Release::Drops);
-    let bad = exit_with::job(3).submit(cluster).unwrap();
+    let bad = abort::job().submit(cluster).unwrap();
     let good = add::job(1, 2).submit(cluster).unwrap();
     let array = exit_at::map([(1, 1), (2, 1)]).submit(cluster).unwrap();
     error_of(&bad);
@@ -173,7 +173,7 @@ fn an_unknown_end(site: &Site) {
     [bad.id(), good.id()].into_iter().chain(array.job_ids()).for_each(|id| forget(site, id));
     // No accounting; the job's own directory tells of one that has left a result.
     wrapper(site, "sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1");
-    let attached: Job<()> = cluster.attach::<exit_with>(bad.handle()).unwrap();
+    let attached: Job<()> = cluster.attach::<abort>(bad.handle()).unwrap();
     let error = add::job(1, 2).after(&attached).submit(cluster).unwrap_err();
     let Error::Submit(SubmitError::DependencyUnknown { job, reason, .. }) = &error else {
         panic!("{error:?}")
