@@ -154,7 +154,9 @@ fn a_foreign_spec(site: &Site) {
 }
 
 fn without_init(site: &Site) {
-    assert_eq!(roles::run(site, "submit-without-init", "", |_| {}), "Err(NotInitialized)");
+    let answer = roles::run(site, "submit-without-init", "", |_| {});
+    assert!(answer.starts_with("Err(slurm::init() was not called"), "{answer}");
+    assert!(answer.contains("hint: put #[slurm::main] on main"), "{answer}");
 }
 
 fn a_missing_sbatch(site: &Site) {

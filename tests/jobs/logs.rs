@@ -186,7 +186,13 @@ fn a_job_on_a_full_disk(site: &Site) {
         let _disk = SmallDisk::below(site, "jobs::logs::end_on_full_disk");
         let job = end_on_full_disk::job(how).submit(&site.cluster).unwrap();
         let error = error_of(&job);
-        assert_eq!((&error.kind, error.job.exit_code), (&JobErrorKind::Died, Some(116)), "{how}");
+        assert_eq!(error.job.exit_code, Some(116), "{how}: {error}");
+        if how == "panic" {
+            // The note that is made before anything else is small enough for what is left.
+            failed_with(&error.kind, "this is lost");
+            continue;
+        }
+        assert_eq!(error.kind, JobErrorKind::Died, "{how}");
         assert!(error.to_string().contains("disk is full"), "{error}");
     }
     // The disk is full before the runner begins, so that not even a line of its diary is there.

@@ -252,7 +252,7 @@ fn a_job_is_found_by_each_of_its_names(site: &Site) {
 
 fn a_job_may_not_submit(site: &Site) {
     let answer = result_of(&submit_another::job().submit(&site.cluster).unwrap());
-    assert!(answer.starts_with("InsideJob"), "{answer}");
+    assert!(answer.starts_with("this process runs inside the job"), "{answer}");
 }
 
 fn a_job_has_the_environment(site: &Site) {
