@@ -122,7 +122,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// Without items nothing is submitted, and the array has no results.
     ///
     /// # Errors
-    /// [`Error::Item`] if an item cannot be sent; otherwise as [`JobBuilder::submit`](crate::JobBuilder::submit).
+    /// [`Error::Item`](crate::Error::Item) if an item cannot be sent; otherwise as [`JobBuilder::submit`](crate::JobBuilder::submit).
     /// Nothing is submitted then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
     pub fn submit(self, cluster: &Cluster) -> Result<JobArray<T::Output>> {
         crate::init::check_may_submit(cluster)?;

@@ -28,7 +28,9 @@ use crate::poll::Poller;
 use crate::progress::ProgressMode;
 #[cfg(feature = "ssh")]
 use crate::slurmfile::Compress;
-use crate::slurmfile::{self, Environment, ProgramCheck};
+#[cfg(feature = "ssh")]
+use crate::slurmfile::ProgramCheck;
+use crate::slurmfile::{self, Environment};
 
 /// Who runs the jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
