@@ -36,6 +36,8 @@ pub(crate) struct Script<'a> {
     pub(crate) launcher: Launcher,
     /// Whether `SLURM_SUBMIT_DIR` is the working directory itself, whatever `chdir` says.
     pub(crate) starts_in_submit_dir: bool,
+    /// Whether it is not certain that the program runs where the job does. A trial takes some milliseconds.
+    pub(crate) tries_program: bool,
     pub(crate) prologue: &'a Prologue,
 }
 
@@ -104,7 +106,9 @@ impl Script<'_> {
         let _ = writeln!(text, "export {INSIDE_JOB}={}", self.pre_id);
         let _ = writeln!(text, "export SLURM_SDK_JOB_BASE_DIR={}", word(self.job_base_dir));
         self.set_up(&mut text);
-        self.try_program(&mut text);
+        if self.tries_program {
+            self.try_program(&mut text);
+        }
         self.start(&mut text);
         text
     }

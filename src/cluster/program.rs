@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::Cluster;
+use super::{BackendKind, Cluster};
 use crate::error::Result;
 use crate::host::fit;
 use crate::slurmfile::ProgramCheck;
@@ -43,6 +43,11 @@ impl Cluster {
             self.backend().host().staging_path(&self.inner.binary, self.job_base_dir())
         })?;
         Ok(path)
+    }
+
+    /// Returns whether jobs run on this machine and run the very program that runs now.
+    pub(crate) fn runs_this_program_here(&self) -> bool {
+        self.backend().name() == BackendKind::Local.as_str() && self.inner.binary.is_running()
     }
 
     /// Puts the binary where jobs find it, and returns where that is: once per process, and again if it was not used

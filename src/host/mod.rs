@@ -158,6 +158,11 @@ impl Binary {
             ..Self::at(&known)
         })
     }
+
+    /// Returns whether it is the running program for certain.
+    pub(crate) fn is_running(&self) -> bool {
+        self.path == Path::new("/proc/self/exe")
+    }
 }
 
 /// Something to look at.

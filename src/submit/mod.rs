@@ -136,6 +136,7 @@ pub(crate) fn prepare(
         first: part.map(|part| part.first),
         launcher: backend.launcher(&options),
         starts_in_submit_dir: backend.name() == "local",
+        tries_program: !cluster.runs_this_program_here(),
         prologue: &prologue,
     };
     let size = |argument: &Argument| match argument {
