@@ -171,6 +171,7 @@ mod tests {
             env: &[],
             kind: crate::task::TaskKind::Task,
             requeue: crate::requeue::TaskRequeue { on_timeout: None, max_requeues: None },
+            check_output: || Ok(()),
             run: |_, _| Ok(Vec::new()),
         }
     }

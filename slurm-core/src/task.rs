@@ -57,6 +57,8 @@ pub struct TaskEntry {
     pub kind: TaskKind,
     /// What the attribute says about requeueing.
     pub requeue: TaskRequeue,
+    /// Checks whether what the function returns can travel, without a value.
+    pub check_output: fn() -> Result<(), CodecError>,
     /// Decodes the arguments, calls the function and encodes what it returned.
     pub run: fn(&JobContext, Arguments<'_>) -> Result<Vec<u8>, Failure>,
 }
@@ -115,6 +117,8 @@ pub struct Codec<T> {
     pub encode: fn(&T) -> Result<Vec<u8>, CodecError>,
     /// Decodes.
     pub decode: fn(&[u8]) -> Result<T, CodecError>,
+    /// Checks whether values of the type can travel, without one.
+    pub check: fn() -> Result<(), CodecError>,
     /// Returns a value as JSON, for people.
     pub to_json: fn(&T) -> Option<String>,
 }
@@ -138,6 +142,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> {
         encode_checked: codec::encode_checked,
         encode: codec::encode,
         decode: codec::decode,
+        check: codec::check_type::<T>,
         to_json: codec::to_json,
     };
 }

@@ -103,6 +103,7 @@ pub(crate) fn prepare<T: Task>(
     stage: bool,
 ) -> Result<Parts> {
     let entry = T::entry();
+    submit::check_output(entry)?;
     if settings.threads > 1 {
         default_cpus(&mut options, entry, settings.threads);
     }

@@ -116,6 +116,7 @@ impl<T: Task> JobBuilder<T> {
     /// Decides everything; with `stage`, also puts the binary in its place.
     pub(crate) fn prepare(self, cluster: &Cluster, stage: bool, pre_id: PreId) -> Result<Prepared> {
         let entry = T::entry();
+        submit::check_output(entry)?;
         let CallArguments { arguments, mut edges, arrays, items, error, secrets } = self.call;
         if let Some(error) = error {
             return Err(error);

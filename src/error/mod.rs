@@ -61,6 +61,16 @@ pub enum Error {
         /// Why not.
         source: CodecError,
     },
+    /// What the task returns cannot travel back, whatever its value. Nothing was submitted.
+    #[error("the result of `{task}`, `{ty}`, {source}")]
+    Output {
+        /// The task.
+        task: &'static str,
+        /// The type that it returns.
+        ty: &'static str,
+        /// Why not.
+        source: CodecError,
+    },
     /// An item of an array cannot travel to the job. Nothing was submitted.
     #[error("item {index}: {source}")]
     Item {
@@ -257,7 +267,7 @@ impl Error {
                 "make the task a workflow with #[slurm::workflow], or submit from the program that waits for it"
             }
             Self::Registry(error) => error.hint(),
-            Self::Argument { source, .. } => source.hint(),
+            Self::Argument { source, .. } | Self::Output { source, .. } => source.hint(),
             Self::Config { hint, .. } | Self::OtherKind { hint, .. } => hint,
             Self::Submit(error) => return error.hint(),
             Self::Job(error) => return error.hint(),

@@ -100,11 +100,21 @@ fn a_panic_comes_back_with_its_place(site: &Site) {
 }
 
 fn a_value_that_cannot_be_encoded(site: &Site) {
-    let job = unencodable::job().submit(&site.cluster).unwrap();
+    // Its type shows it, so nothing is submitted.
+    let error = unencodable::job().submit(&site.cluster).unwrap_err();
+    assert!(matches!(error, Error::Output { task: "unencodable", .. }), "{error}");
+    assert!(error.hint().unwrap().contains("slurm::Json<T>"), "{error}");
+    let error = unencodable::map([()]).submit(&site.cluster).unwrap_err();
+    assert!(matches!(error, Error::Output { .. }), "{error}");
+    assert!(site.submissions().is_empty());
+
+    // Only this one value shows it.
+    let job = return_seven::job().submit(&site.cluster).unwrap();
     let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
     assert_eq!(failure.kind, FailureKind::Value);
     assert!(failure.to_string().contains("slurm::Json<T>"), "{failure}");
-    assert_eq!(failure.debug.as_deref(), Some(r#"{"a":1}"#), "the work is not thrown away");
+    let value = failure.debug.as_deref();
+    assert_eq!(value, Some(r#"{"precious":[1.5,2.5]}"#), "the work is not thrown away");
 }
 
 fn a_task_that_exits_has_died(site: &Site) {

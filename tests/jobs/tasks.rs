@@ -81,6 +81,23 @@ pub(crate) fn unencodable() -> serde_json::Value {
     serde_json::json!({ "a": 1 })
 }
 
+/// Leaves a field out of some values, so that those cannot be read back.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Leaving {
+    #[serde(skip_serializing_if = "is_seven")]
+    n: u32,
+    precious: Vec<f64>,
+}
+
+fn is_seven(n: &u32) -> bool {
+    *n == 7
+}
+
+#[slurm::task(time = "5:00")]
+pub(crate) fn return_seven() -> Leaving {
+    Leaving { n: 7, precious: vec![1.5, 2.5] }
+}
+
 #[slurm::task(time = "5:00")]
 pub(crate) fn as_json(value: Json<serde_json::Value>) -> Json<BTreeMap<String, u64>> {
     Json(serde_json::from_value(value.into_inner()).unwrap_or_default())

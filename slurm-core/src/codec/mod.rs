@@ -11,6 +11,7 @@
 
 mod decode;
 mod encode;
+mod trace;
 
 use std::ops::{Deref, DerefMut};
 
@@ -21,6 +22,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::frame::MAX_PAYLOAD;
 use crate::secret;
+
+pub use trace::check_type;
 
 /// With integers of fixed width every claim that the decoder makes is for bytes that must be there,
 /// so this one limit keeps it from reserving more memory than a frame can hold.
@@ -34,6 +37,8 @@ const CONFIG: bincode::config::Configuration<
 ///
 /// A level of a small type takes some 1.5 KiB of stack where nothing is optimised, and threads have 2 MiB.
 pub const MAX_DEPTH: u16 = 256;
+
+const SELF_DESCRIBING: &str = "its type can only be read from a self-describing format";
 
 const TOO_DEEP: &str = "it is nested deeper than 256 levels";
 
@@ -125,7 +130,7 @@ fn describe(error: &DecodeError) -> String {
             SerdeError::AnyNotSupported
             | SerdeError::IdentifierNotSupported
             | SerdeError::IgnoredAnyNotSupported,
-        ) => "its type can only be read from a self-describing format".to_owned(),
+        ) => SELF_DESCRIBING.to_owned(),
         DecodeError::UnexpectedEnd { additional } => format!("{additional} bytes are missing"),
         DecodeError::LimitExceeded => format!("it claims to be longer than {MAX_PAYLOAD} bytes"),
         DecodeError::OtherString(message) => message.clone(),

@@ -73,6 +73,7 @@ impl Task<'_> {
                 env: &[#(#env),*],
                 kind: #private::TaskKind::#kind,
                 requeue: #requeue,
+                check_output: __SLURM_OUTPUT.check,
                 run: __slurm_run,
             };
         }
