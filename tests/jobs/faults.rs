@@ -163,7 +163,8 @@ fn a_missing_sbatch(site: &Site) {
     let answer = roles::run(site, "add", "", |command| {
         command.env("PATH", "/nonexistent");
     });
-    assert!(answer.contains("CommandMissing") && answer.contains("sbatch"), "{answer}");
+    assert!(answer.starts_with("Err(cannot run `sbatch "), "{answer}");
+    assert!(answer.contains("sbatch was not found") && answer.contains("hint: "), "{answer}");
     assert!(site.submissions().is_empty());
 }
 
