@@ -355,7 +355,7 @@ pub(crate) fn accepted(
 }
 
 pub(crate) fn unanswered() -> SubmitError {
-    SubmitError::Supervisor { message: "it says nothing about the job".to_owned() }
+    SubmitError::SupervisorSilent { message: "it says nothing about the job".to_owned() }
 }
 
 /// Refuses a task whose result cannot travel, before hours of work are spent on it.
