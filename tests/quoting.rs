@@ -96,6 +96,9 @@ fn one_function_quotes_and_one_place_asks_for_a_shell() {
         "\"-c\"",
         &[
             "src/cluster/execute.rs",
+            // A fixed line that waits until it may begin; the script and its mark are arguments of it.
+            "src/backend/local/supervisor/identity.rs",
+            "src/backend/local/supervisor/process.rs",
             // The ProxyCommand of the user's own configuration, which OpenSSH gives to a shell as well.
             "src/host/ssh/stream/proxy.rs",
             // The option of a program that compresses.
@@ -110,6 +113,8 @@ fn one_function_quotes_and_one_place_asks_for_a_shell() {
             "src/backend/local/supervisor/process.rs",
             "src/host/command.rs",
             "src/host/remote/stage.rs",
+            // The `ssh` whose connection is shared.
+            "src/host/ssh/master.rs",
             "src/host/ssh/stream/proxy.rs",
             // `scontrol requeue` and squeue, from within a job.
             "slurm-runner/src/scontrol.rs",

@@ -87,7 +87,7 @@ fn parse_argument(part: &[TokenTree]) -> Result<Argument> {
     if let Some([_, second]) = key.windows(2).find(|pair| pair.iter().all(is_word)) {
         return Err(Error::new(second.span(), "expected `,` before this"));
     }
-    let key = key.iter().map(plain).collect();
+    let key: String = key.iter().map(plain).collect();
     let value = match rest {
         [] => None,
         [equals] if is_sign(equals, '=') => {
@@ -97,7 +97,7 @@ fn parse_argument(part: &[TokenTree]) -> Result<Argument> {
             ));
         }
         [equals, value @ ..] if is_sign(equals, '=') => {
-            Some(Value { kind: parse_value(value)?, tokens: collect(value) })
+            Some(Value { kind: parse_value(&key, value)?, tokens: collect(value) })
         }
         [other, ..] => {
             let message = format_args!("expected `=`: write `{key} = …`");
@@ -107,14 +107,14 @@ fn parse_argument(part: &[TokenTree]) -> Result<Argument> {
     Ok(Argument { key, key_tokens, value })
 }
 
-fn parse_value(value: &[TokenTree]) -> Result<ValueKind> {
+fn parse_value(key: &str, value: &[TokenTree]) -> Result<ValueKind> {
     match value {
         [TokenTree::Ident(word)] if word == "true" => Ok(ValueKind::Bool(true)),
         [TokenTree::Ident(word)] if word == "false" => Ok(ValueKind::Bool(false)),
         [TokenTree::Group(list)] if list.delimiter() == Delimiter::Bracket => {
             parse_list(list.stream()).map(ValueKind::List)
         }
-        [TokenTree::Group(table)] if table.delimiter() == Delimiter::Brace => {
+        [TokenTree::Group(table)] if key == "env" && table.delimiter() == Delimiter::Brace => {
             parse_table(table.stream()).map(ValueKind::Table)
         }
         path if Path::parse_mod_style.parse2(collect(path)).is_ok() => Ok(ValueKind::Path),
