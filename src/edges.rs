@@ -165,7 +165,7 @@ impl Edge {
                 || self.dir.starts_with(cluster.jobs_dir()));
         let Self { job, task, dir, .. } = self;
         let dir = dir.display();
-        (!fits).then(|| format!("job {job} ({task}) in {dir} is not one of this cluster, so no job here can wait for it"))
+        (!fits).then(|| format!("job {job} ({task}) in {dir} belongs to another cluster, so no job here can wait for it"))
     }
 }
 
@@ -224,7 +224,7 @@ pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> 
         failing.clone().find(|edge| failing.clone().any(|other| edge.is_beside(other)))
     {
         return Err(format!(
-            "the array in {} is several Slurm arrays, and Slurm can wait for the failure of all of them, but not of any: wait with `after_any`, and let the job look",
+            "the array in {} consists of several Slurm arrays, and Slurm can wait until all of them have failed, but not until any has: use `after_any`, and let the job check the results",
             edge.dir.display()
         ));
     }

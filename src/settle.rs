@@ -106,7 +106,7 @@ fn ask(cluster: &Cluster, edges: &[&Edge]) -> Result<Survey> {
     for attempt in 1.. {
         match cluster.backend().survey(&asked) {
             Err(error) if attempt < ATTEMPTS => {
-                log::warn!("will ask again what became of the jobs that are waited for: {error}");
+                log::warn!("cannot ask about the jobs of the dependency, trying again: {error}");
                 thread::sleep(Duration::from_millis(500) * attempt);
             }
             other => return other,

@@ -77,7 +77,7 @@ fn install(default: &str, timed: bool) {
     if log::set_boxed_logger(Box::new(Logger { filter, timed })).is_ok() {
         log::set_max_level(level);
         if let Some(problem) = problem {
-            log::warn!(target: "slurm", "{VARIABLE} is `{text}`, which is not used: {problem}");
+            log::warn!(target: "slurm", "ignoring `{text}` in {VARIABLE}: {problem}");
         }
     }
 }

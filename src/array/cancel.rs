@@ -78,7 +78,7 @@ impl<T> JobArray<T> {
         let host = self.cluster.backend().host();
         let written = written.and_then(|note| host.write(&path, &note).map_err(|e| e.to_string()));
         if let Err(error) = written {
-            log::warn!("what was cancelled could not be noted in {}: {error}", path.display());
+            log::warn!("the cancelled items could not be noted in {}: {error}", path.display());
         }
     }
 

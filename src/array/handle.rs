@@ -107,13 +107,13 @@ impl ArrayHandle {
         }
         Err(Error::Config {
             message: format!(
-                "what describes the array {} is damaged: {} items, {} in each of its elements, {} Slurm arrays",
+                "the description of the array {} is damaged: {} items, {} in each of its elements, {} Slurm arrays",
                 self.pre_id,
                 self.items,
                 self.items_per_element,
                 self.parts.len()
             ),
-            hint: "submit the items anew".to_owned(),
+            hint: "submit the items again".to_owned(),
         })
     }
 

@@ -78,7 +78,9 @@ fn hand_over(
                 let there = cluster.at(chosen.as_deref());
                 for id in ids {
                     if let Err(left) = there.backend().cancel(id, None) {
-                        log::warn!("array {id} of a refused submission goes on: {left}");
+                        log::warn!(
+                            "array {id} of a refused submission could not be cancelled: {left}"
+                        );
                     }
                 }
                 if let Error::Submit(error) = &error {

@@ -71,8 +71,8 @@ impl FromStr for BackendKind {
     fn from_str(text: &str) -> Result<Self> {
         let known = Self::ALL.iter().find(|kind| kind.as_str() == text);
         known.copied().ok_or_else(|| Error::Config {
-            message: format!("`{text}` is no backend"),
-            hint: "the backends are `local` (embedded), `slurm` (of this host) and `ssh` (of another one)"
+            message: format!("unknown backend `{text}`"),
+            hint: "choose `local` (embedded), `slurm` (Slurm on this host) or `ssh` (Slurm on another host)"
                 .to_owned(),
         })
     }
@@ -267,7 +267,7 @@ impl ClusterBuilder {
     fn over_ssh(&self, job_base_dir: Option<PathBuf>) -> Result<Arc<dyn Backend>> {
         let settings = self.ssh.clone().or_else(|| self.environment.ssh.settings());
         let mut settings = settings.ok_or_else(|| Error::Config {
-            message: "nobody has said at which host the cluster is reached".to_owned(),
+            message: "no SSH host is configured".to_owned(),
             hint: "set `host` in the section [default.cluster.ssh] of the Slurmfile".to_owned(),
         })?;
         if let Some(policy) = self.host_key_policy {
@@ -352,7 +352,7 @@ fn permissions_of(script: Option<u32>, job_dir: Option<u32>) -> Result<Permissio
 pub(crate) fn backend_variable() -> Result<Option<BackendKind>> {
     let Ok(name) = std::env::var("SLURM_SDK_BACKEND") else { return Ok(None) };
     let wrong = |_| Error::Config {
-        message: format!("SLURM_SDK_BACKEND is `{name}`, which is no backend"),
+        message: format!("unknown backend `{name}` in SLURM_SDK_BACKEND"),
         hint: "set it to `local`, `slurm` or `ssh`, or unset it".to_owned(),
     };
     name.parse().map(Some).map_err(wrong)

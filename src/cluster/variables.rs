@@ -95,7 +95,7 @@ fn options(variable: impl Fn(&str) -> Option<String>) -> (OptionSet, Vec<String>
         };
         match spec.parse_input(input) {
             Ok(value) => set.set(spec, value, Source::Variable),
-            Err(error) => problems.push(format!("{name} is not used: {error}")),
+            Err(error) => problems.push(format!("ignoring {name}: {error}")),
         }
     }
     (set, problems)

@@ -30,7 +30,7 @@ impl LastKnown {
 impl fmt::Display for LastKnown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.status, &self.doubt) {
-            (None, None) => f.write_str("nothing has been heard of it yet"),
+            (None, None) => f.write_str("no source has reported on it yet"),
             (None, Some(doubt)) => Printable(doubt).fmt(f),
             (Some(status), None) => write!(f, "it is {status}"),
             (Some(status), Some(doubt)) => {

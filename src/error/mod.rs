@@ -70,7 +70,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// Items of an array were tried as often as they may be.
-    #[error("{items} items have failed in {attempts} attempts, and may not be tried again")]
+    #[error("{items} items failed in {attempts} attempts, which is the limit")]
     Attempts {
         /// How many items.
         items: usize,
@@ -119,7 +119,7 @@ pub enum Error {
         said: String,
     },
     /// A source that may know the job could not answer, and the others do not know it.
-    #[error("it is not known what became of job {id}: {}", Printable(said))]
+    #[error("cannot tell what became of job {id}: {}", Printable(said))]
     Unclear {
         /// The job.
         id: JobId,
@@ -243,7 +243,7 @@ impl Error {
         let text = match self {
             Self::Item { source, .. } => return source.hint(),
             Self::Attempts { .. } => {
-                "look at the failures with `try_results`; `max_attempts` allows more"
+                "look at the failures with `try_results`, or raise `max_attempts`"
             }
             Self::NotInitialized => {
                 "put #[slurm::main] on main, or call slurm::init() as its first statement"

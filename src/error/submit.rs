@@ -60,7 +60,7 @@ pub enum SubmitError {
     },
     /// Nothing tells how a job ended that is waited for. There is no job and no job directory.
     #[error(
-        "it cannot be known whether job {job} ({}) ended as this one needs: {}",
+        "cannot tell whether job {job} ({}) ended as this job requires: {}",
         Printable(task),
         Printable(reason)
     )]
@@ -207,13 +207,13 @@ impl Refusal {
                 "wait for some of your jobs to end, or ask for less; `sacctmgr show assoc user=$USER` and `sacctmgr show qos` list the limits"
             }
             Self::Dependency => {
-                "Slurm no longer knows a job that is waited for, or never did; `sacct -j ID` tells what became of it, and without `dependency` the job can be submitted"
+                "Slurm does not know a job that this one depends on; `sacct -j ID` shows how that job ended; without `dependency` this one can be submitted"
             }
             Self::Array => {
-                "`scontrol show config | grep -iE 'MaxArraySize|max_array_tasks'` tells how many elements an array may have; share items out among fewer with `chunk_auto()` or `chunk(n)`"
+                "`scontrol show config | grep -iE 'MaxArraySize|max_array_tasks'` shows how many elements an array may have; use fewer elements with `chunk_auto()` or `chunk(n)`"
             }
             Self::Option => {
-                "`man sbatch` has the options of this cluster's release; what is passed with `extra_flag` is not checked before"
+                "`man sbatch` lists the options of this cluster's release; flags from `extra_flag` are not checked before submission"
             }
             Self::Other => return None,
         })
@@ -260,11 +260,11 @@ impl SubmitError {
             ),
             Self::Unsupported { .. } => Some("use --backend slurm for it".to_owned()),
             Self::DependencyFailed { .. } => Some(
-                "submit that job again first, or wait with `after_any` for its end however it ended"
+                "submit that job again first, or depend on it with `after_any`, which accepts any end"
                     .to_owned(),
             ),
             Self::DependencyUnknown { job, .. } => Some(format!(
-                "`sacct -j {job}` may tell; leave it out if it has ended as needed, or submit it again"
+                "`sacct -j {job}` may show how it ended; leave out the dependency if it ended as required, or submit that job again"
             )),
         }
     }

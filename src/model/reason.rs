@@ -91,7 +91,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     (
         "badconstraints",
         blocks(
-            "no node of the partition has what it asks for",
+            "no node of the partition has the resources that it asks for",
             "ask for less, or for features that `sinfo -o '%N %f %G %c %m'` shows",
         ),
     ),
@@ -163,10 +163,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         "reservationdeleted",
         blocks("its reservation was deleted", "cancel it and submit it without `reservation`"),
     ),
-    (
-        "reservationinvalid",
-        blocks("its reservation is not one that it may use", "use another `reservation`"),
-    ),
+    ("reservationinvalid", blocks("it may not use its reservation", "use another `reservation`")),
     ("reservation", waits("its reservation has not begun, or is full")),
     ("licenses", waits("the licenses that it asks for are taken")),
     (

@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn what_is_told_of_a_job_that_goes_on_is_what_the_sources_say() {
         let mut fate = Fate::default();
-        assert_eq!(fate.last_known().to_string(), "nothing has been heard of it yet");
+        assert_eq!(fate.last_known().to_string(), "no source has reported on it yet");
         let held =
             Sighting { reason: Some("JobHeldUser".to_owned()), ..Sighting::of(JobState::Pending) };
         fate.take_in(Some(&held), &not_listed());

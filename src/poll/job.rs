@@ -159,7 +159,7 @@ impl Subject for JobWatch {
                 let message = error.to_string();
                 let mut notes = self.notes();
                 if notes.unreadable.as_ref() != Some(&message) {
-                    log::warn!("will look again: {message}");
+                    log::warn!("cannot read the result, trying again: {message}");
                     notes.unreadable = Some(message);
                 }
                 false

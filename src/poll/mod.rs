@@ -275,7 +275,7 @@ impl Shared {
                 {
                     return Err(obstacle);
                 }
-                log::warn!("will ask again: {error}");
+                log::warn!("the backend did not answer, asking again: {error}");
                 self.silences.note(Source::Queue, Some(silence::words(&error)));
                 let why = error.to_string();
                 open.iter().for_each(|subject| subject.unanswered(&why));
@@ -284,7 +284,7 @@ impl Shared {
         };
         self.silences.note(Source::Queue, None);
         if let Some(words) = survey.testimony.failure() {
-            log::warn!("will ask again: {words}");
+            log::warn!("the accounting did not answer, asking again: {words}");
         }
         self.silences.note(Source::Accounting, survey.testimony.failure().map(str::to_owned));
         let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);

@@ -71,7 +71,7 @@ impl ProgressMode {
     pub(crate) fn of_variable() -> Result<Option<Self>, Error> {
         let Ok(name) = std::env::var("SLURM_SDK_PROGRESS") else { return Ok(None) };
         name.parse().map(Some).map_err(|_| Error::Config {
-            message: format!("SLURM_SDK_PROGRESS is `{name}`, which is no way to show progress"),
+            message: format!("unknown progress mode `{name}` in SLURM_SDK_PROGRESS"),
             hint: "set it to `auto`, `bar`, `plain`, `log` or `off`, or unset it".to_owned(),
         })
     }
@@ -100,7 +100,7 @@ impl FromStr for ProgressMode {
     fn from_str(text: &str) -> Result<Self, Error> {
         let known = Self::ALL.iter().find(|mode| mode.as_str() == text);
         known.copied().ok_or_else(|| Error::Config {
-            message: format!("`{text}` is no way to show progress"),
+            message: format!("unknown progress mode `{text}`"),
             hint: "choose `auto`, `bar`, `plain`, `log` or `off`".to_owned(),
         })
     }

@@ -47,7 +47,7 @@ impl State {
         *is_read = true;
         match serde_json::from_slice::<Vec<Asked>>(content) {
             Ok(cancelled) => self.cancelled(&cancelled),
-            Err(error) => log::warn!("the note {name} of what was cancelled is damaged: {error}"),
+            Err(error) => log::warn!("the note {name} of cancelled items is damaged: {error}"),
         }
     }
 }

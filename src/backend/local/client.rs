@@ -82,7 +82,7 @@ impl Client {
             };
             starter.ensure(|| start::start(&self.place, self.capacity))?;
             if Instant::now() >= deadline {
-                return Err(starter.explain(&format!("it does not come up: {problem}")));
+                return Err(starter.explain(&format!("it does not start: {problem}")));
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
@@ -99,7 +99,7 @@ impl Client {
         })?;
         if address.protocol != PROTOCOL {
             return Err(Unreachable::OtherProtocol(format!(
-                "process {} is one of another version of slurm-sdk; it ends by itself once its jobs have",
+                "the supervisor, process {}, is of another version of slurm-sdk; it ends by itself once its jobs have ended",
                 address.pid
             )));
         }

@@ -109,7 +109,7 @@ fn id_of(
                     Sought::Absent => Err(refused(message, command)),
                     Sought::Unanswered(why) => {
                         let message =
-                            format!("{message}; and the job was looked for in vain: {why}");
+                            format!("{message}; the search for the job had no answer: {why}");
                         Err(unknown(message, LONG_SEARCH))
                     }
                 };
@@ -119,7 +119,7 @@ fn id_of(
         Err(error) if error.leaves_open() => error.to_string(),
         Err(error) => return Err(error.into()),
     };
-    log::warn!("looking for the job, as sbatch left open whether it exists: {}", Printable(&doubt));
+    log::warn!("sbatch left open whether the job exists, searching for it: {}", Printable(&doubt));
     match search(look, searched, searched) {
         Sought::Found(id) => Ok(id),
         Sought::Absent | Sought::Unanswered(_) => Err(unknown(doubt, searched)),
@@ -180,7 +180,10 @@ fn search(look: impl Fn() -> Sought, patience: Duration, longest: Duration) -> S
             Sought::Found(_) => return sought,
             Sought::Absent => patience,
             Sought::Unanswered(why) => {
-                log::warn!("will look again: {}", Printable(why));
+                log::warn!(
+                    "the search for the job had no answer, trying again: {}",
+                    Printable(why)
+                );
                 longest
             }
         };

@@ -53,7 +53,7 @@ impl ArrayLimits {
 fn ask(slurm: &Slurm) -> Result<Limits, Error> {
     let [first, second] = TRIES;
     ask_within(slurm, first).or_else(|error| {
-        log::warn!("will ask again: {error}");
+        log::warn!("scontrol did not answer, asking again: {error}");
         thread::sleep(Duration::from_millis(500));
         ask_within(slurm, second)
     })

@@ -134,7 +134,10 @@ impl SshHost {
             match open(&self.settings.clone().no_prompts().control_master(false)) {
                 Ok((link, _)) => spare.link = Some(Arc::new(link)),
                 Err(error) => {
-                    log::info!("there is one connection to {}: {error}", self.settings.host());
+                    log::info!(
+                        "going on with one connection to {}, as a second one failed: {error}",
+                        self.settings.host()
+                    );
                     let failed = !may_pass(&error);
                     // Nobody is to wait for this again and again.
                     *spare = Spare { link: None, failed, tried: Some(Instant::now()) };
@@ -200,7 +203,11 @@ impl SshHost {
                     if attempts == ATTEMPTS {
                         return Err(self.lost(&lost.reason));
                     }
-                    log::warn!("will ask {} again: {}", self.settings.host(), lost.reason);
+                    log::warn!(
+                        "no answer from {}, asking again: {}",
+                        self.settings.host(),
+                        lost.reason
+                    );
                 }
             }
         }

@@ -187,7 +187,9 @@ impl SshHost {
             return Err(HostError::file(
                 "write",
                 part,
-                std::io::Error::other("what arrived has another SHA-256 than what was sent"),
+                std::io::Error::other(
+                    "the SHA-256 of the uploaded file differs from the original's",
+                ),
             ));
         }
         verdict(&parts, |_| ("write", part.to_owned()))?;

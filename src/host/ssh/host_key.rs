@@ -32,7 +32,7 @@ pub(super) fn check(
     let incomplete = || SshError::Protocol {
         host: target.name(),
         step: "the key exchange",
-        message: "the server has shown no key".to_owned(),
+        message: "the server showed no host key".to_owned(),
     };
     let (blob, _) = session.host_key().ok_or_else(incomplete)?;
     let hash = session.host_key_hash(HashType::Sha256).ok_or_else(incomplete)?;

@@ -81,7 +81,7 @@ pub(super) fn lend(agent: &Path, lent: Vec<Lent>) -> io::Result<Door> {
         if let Err(error) = serve(client, &agent, &lent)
             && error.kind() != io::ErrorKind::UnexpectedEof
         {
-            log::debug!("the agent at {} is not asked any more: {error}", agent.display());
+            log::debug!("the agent at {} is no longer asked: {error}", agent.display());
         }
     })?;
     Ok(door)
