@@ -79,7 +79,7 @@ pub(crate) mod sealed {
     use crate::poll::Subject;
 
     pub trait Sealed {
-        /// Returns what it is to wait for this.
+        /// Returns the dependency edges for this.
         #[doc(hidden)]
         fn edges(&self, kind: DependencyKind) -> Vec<Edge>;
 

@@ -75,9 +75,9 @@ pub struct JobArray<T> {
     pub(super) watch: Arc<ArrayWatch>,
     explanation: OnceCell<Explanation>,
     pub(super) upstream: OnceCell<Vec<UpstreamFailure>>,
-    /// The number of attempts whose end the callbacks were told of.
+    /// Attempts for which end callbacks have run.
     pub(super) told: AtomicUsize,
-    /// What a person was told of the waits for it.
+    /// Progress output of the waits for this array.
     pub(super) tale: Tale,
     /// When this process submitted it, if it did.
     pub(super) submitted_at: Option<Instant>,

@@ -118,7 +118,7 @@ impl<T> JobArray<T> {
         };
         let most = cluster.backend().limits()?;
         let count = failed.len() as u64;
-        // No more than before, for the time limit is that of before.
+        // The time limit is unchanged, so an element must not get more items than before.
         let per_element = Chunk::Each.per_element(count, &most, || 1).min(items.shares.per_element);
         let shares = Shares { selected: Some(failed), count, per_element };
         let pre_id = new_pre_id();

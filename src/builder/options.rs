@@ -102,7 +102,7 @@ impl CallOptions {
                 "`array` cannot be set: a job is one call; `map` makes an array of many".to_owned(),
             );
         }
-        // It may add options, of which the others then have to be friends.
+        // `policy` may add options, so check for conflicts afterwards.
         if !self.are_all {
             let policy = requeue::policy(entry, self.requeue, &mut merged, cluster);
             problems.extend(policy.err());

@@ -266,7 +266,7 @@ impl Cluster {
                 permissions: *permissions,
                 callbacks: Arc::clone(callbacks),
                 dry_run: self.inner.dry_run.clone(),
-                // A log is no terminal; the workflow's own output is for what it has to say.
+                // The workflow's job sets the progress mode for its log (`log`, or `SLURM_SDK_PROGRESS`).
                 progress: self.inner.progress,
                 submitter,
                 others: Mutex::default(),

@@ -65,7 +65,7 @@ pub(super) fn asks_for_another_run(job: &LocalJob) -> bool {
         && !has_outcome
 }
 
-/// Returns how a job ended whose processes have all ended, nobody knows how.
+/// Returns the end state of a job whose exit codes were lost.
 pub(super) fn state_by_files(job: &LocalJob) -> Option<JobState> {
     let (result, value) = outcome_files(job);
     let Ok(bytes) = std::fs::read(result) else {

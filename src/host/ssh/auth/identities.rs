@@ -82,7 +82,7 @@ pub(super) fn certificates(login: &mut Login<'_>) -> Vec<(PathBuf, Vec<u8>)> {
             }
             Some(_) => login.failed(what(file), "is not a certificate of a user"),
             None if file.exists() => login.failed(what(file), "is not a certificate"),
-            // Those that are missing are as good as not configured.
+            // Missing certificate files are ignored.
             None => {}
         }
     }
