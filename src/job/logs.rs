@@ -8,7 +8,7 @@ use slurm_core::ids::JobId;
 use super::Job;
 use crate::error::{Error, Result};
 
-/// The most of a log that is returned, in bytes: what a program can hold in memory at ease.
+/// The limit on the returned part of a log, in bytes, so that it fits into memory.
 pub(crate) const LONGEST_LOG: u64 = 64 << 20;
 
 impl<T> Job<T> {
