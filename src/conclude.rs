@@ -41,9 +41,9 @@ pub(crate) trait Case {
     fn has_started(&self) -> bool;
     /// Returns the panic that the runner noted before it could write the outcome.
     fn panic(&self) -> Option<Failure>;
-    /// Returns the file with what was written to standard error, if it is known, and the end of it.
+    /// Returns the path of standard error, if it is known, and the end of its content.
     fn stderr_end(&self) -> (Option<PathBuf>, String);
-    /// Returns the jobs that it waited for in vain, with what became of each; see [`upstream`].
+    /// Returns the failed dependencies, with the end of each; see [`upstream`].
     fn upstream(&self) -> Vec<UpstreamFailure>;
     /// Returns the cluster that ran it.
     fn cluster(&self) -> &Cluster;

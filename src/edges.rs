@@ -154,7 +154,7 @@ impl Edge {
         Self { carries_result: true, ..self }
     }
 
-    /// Says so if the job is not one that jobs of `cluster` with these options can wait for.
+    /// Returns a problem if jobs of `cluster` with these options cannot depend on the job.
     pub(crate) fn not_of(&self, cluster: &Cluster, options: &OptionSet) -> Option<String> {
         let cluster = &cluster.for_options(options);
         let backend = cluster.backend();

@@ -52,8 +52,8 @@ pub(crate) struct Prologue {
 }
 
 impl Prologue {
-    /// Adds what is said of one task or one call: its lines come after those that are there, and its variables
-    /// take the place of those of the same name.
+    /// Adds the lines and variables of a task or a call: lines are appended, and variables replace earlier ones of
+    /// the same name.
     pub(crate) fn add(&mut self, setup: &[String], env: &BTreeMap<VariableName, String>) {
         self.setup.extend_from_slice(setup);
         self.env.extend(env.clone());

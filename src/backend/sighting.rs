@@ -72,7 +72,7 @@ pub(crate) struct Exit {
 }
 
 impl Sighting {
-    /// Returns the sighting in the queue of a job of which nothing but the state is known.
+    /// Returns a sighting in the queue with only a state.
     pub(crate) fn of(state: JobState) -> Self {
         Self {
             source: Source::Queue,
@@ -107,7 +107,7 @@ impl Sighting {
         self.state.is_terminal() || self.waits_in_vain()
     }
 
-    /// Returns whether the job waits for a job that did not end as it should have.
+    /// Returns whether a dependency of the job did not end as required.
     pub(crate) fn waits_in_vain(&self) -> bool {
         self.state.is_pending() && self.reason.as_deref() == Some("DependencyNeverSatisfied")
     }

@@ -1,4 +1,4 @@
-//! What a job leaves in its submission's directory once it runs.
+//! Traces that a job leaves in its submission's directory once it runs.
 //!
 //! The names of its logs and the lines of its diary hold its id, so the directory proves that a job has started
 //! even where neither the queue nor the accounting can tell.
@@ -9,7 +9,7 @@ use slurm_core::layout::JobDir;
 
 use crate::host::{Found, Host, HostError, Look};
 
-/// The diary of a job is short; what is longer is looked at no further than this.
+/// How much of a diary is read. A real one is shorter.
 const MOST: u64 = 1 << 20;
 
 /// Returns the id of the job that has run in `dir`; of the Slurm array `part`, if the submission takes several.

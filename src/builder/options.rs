@@ -74,8 +74,8 @@ impl CallOptions {
         prologue
     }
 
-    /// Returns the options that hold, from all sources, or all that is wrong with them. Of `edges`, `waits` are
-    /// those that are still to be waited for.
+    /// Returns the options merged from all sources, or every problem with them. `waits` are the edges that are still
+    /// open.
     pub(crate) fn merged(
         &self,
         cluster: &Cluster,

@@ -99,7 +99,7 @@ pub(crate) struct Planner {
 
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// Of a dry run: what was submitted.
+    /// In a dry run: the submissions so far.
     pub(super) rehearsed: Vec<Explanation>,
     graph: Graph,
     stopped_at: Option<String>,

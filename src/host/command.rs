@@ -59,7 +59,7 @@ impl CommandLine {
         self
     }
 
-    /// Puts arguments before those that there are.
+    /// Prepends arguments.
     pub(crate) fn args_first<const N: usize>(mut self, arguments: [&str; N]) -> Self {
         self.arguments.splice(0..0, arguments.map(str::to_owned));
         self

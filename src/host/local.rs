@@ -127,8 +127,8 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Reads a regular file, or returns `None` if there is no file. A device may have no end, and to open a pipe
-/// may take as long as nobody writes to it.
+/// Reads a regular file, or returns `None` if there is no file. Other files are refused: a device may have no end, and
+/// opening a pipe blocks until another process writes to it.
 fn read_regular(
     path: &Path,
     read: impl FnOnce(&mut File) -> io::Result<Vec<u8>>,

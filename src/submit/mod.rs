@@ -89,7 +89,7 @@ pub(crate) struct Call<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) dir: JobDir,
     pub(crate) edges: Vec<Edge>,
-    /// Those of them that are still to be waited for.
+    /// The edges that are still open.
     pub(crate) waits: Vec<Edge>,
     /// The parameters whose arguments hold a secret.
     pub(crate) secrets: Vec<&'static str>,
@@ -318,8 +318,9 @@ pub(crate) fn submit_all<R>(
 
 /// Returns the id of a job that the backend has taken.
 ///
-/// Between the look at what it waits for and its submission the queue may have forgotten one of those jobs, and refuse
-/// it. Then it is looked at again, and what is met by now is left out. Its directory is there already.
+/// Between the look at the dependencies and sbatch, the queue may have forgotten one of them, so that sbatch refuses the
+/// job. Then the dependencies are looked at again, and sbatch is called without those that are met by now. The job's
+/// directory exists already.
 pub(crate) fn accepted(
     cluster: &Cluster,
     prepared: &Prepared,

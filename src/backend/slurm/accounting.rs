@@ -43,7 +43,7 @@ pub(super) fn survey(slurm: &Slurm, gone: &[JobId]) -> Survey {
     survey
 }
 
-/// Asks about ids one by one, of which a list has failed, and returns whether all were answered.
+/// Asks about ids one by one after the command for the whole list failed, and returns whether all were answered.
 fn alone(slurm: &Slurm, ids: &[JobId], survey: &mut Survey) -> bool {
     if ids.len() < 2 {
         return false;
@@ -59,7 +59,7 @@ fn alone(slurm: &Slurm, ids: &[JobId], survey: &mut Survey) -> bool {
                 failures += 1;
             }
         }
-        // An outage, and no fault of the list: more questions only add to the load.
+        // The list is not the cause: this is an outage, and more commands would only add to the load.
         if failures > 1 {
             return false;
         }

@@ -14,12 +14,12 @@ use crate::host::{CommandLine, Note, Order, Output, Submitted};
 use crate::printable::Printable;
 use crate::submit::Prepared;
 
-/// How long a job is looked for whose sbatch left open whether it exists.
+/// How long to search for a job if sbatch left open whether it exists.
 const SEARCH: Duration = Duration::from_secs(30);
-/// How long the queue has to say that it knows no job, before the words of whoever ended sbatch badly are believed.
+/// How long all sources have to deny the job before the error of a failed sbatch is believed.
 const CONFIRMATION: Duration = Duration::from_secs(5);
-/// How long a job is looked for where sbatch may still be trying, which it does for about two minutes, or where
-/// nobody can be asked, as while a controller is replaced.
+/// How long to search if sbatch may still be retrying, which it does for about two minutes, or if no source answers,
+/// as while a controller is replaced.
 const LONG_SEARCH: Duration = Duration::from_secs(180);
 
 /// What is added to the number of a command for a directory in which one was refused: far more than there are parts.
@@ -169,8 +169,8 @@ enum Sought {
     Unanswered(String),
 }
 
-/// Looks for the job of a submission for as long as `patience`; if there is no answer by then, until there is one,
-/// for as long as `longest`. No answer is never taken for an absence.
+/// Searches for the job of a submission for `patience`. If no source has answered by then, the search goes on until
+/// one does, for at most `longest`. A missing answer never counts as a denial.
 fn search(look: impl Fn() -> Sought, patience: Duration, longest: Duration) -> Sought {
     let began = Instant::now();
     let mut pause = Duration::from_millis(250);

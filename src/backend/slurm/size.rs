@@ -27,7 +27,7 @@ pub(super) struct ArrayLimits {
 }
 
 impl ArrayLimits {
-    /// Returns what the configuration says; Slurm's default while nobody can be asked for it.
+    /// Returns the configured limits, or Slurm's defaults while the configuration cannot be read.
     pub(super) fn get(&self, slurm: &Slurm) -> Limits {
         const DEFAULT: Limits = Limits { elements: DEFAULT_ARRAY_SIZE };
         if let Some(known) = self.known.get() {

@@ -63,8 +63,8 @@ impl Master {
         Ok(MasterChannel { child, streams: ours, errors: Some(errors), eof: false })
     }
 
-    /// The command without what is to be run. Nothing of the configuration counts, and if there is no master after
-    /// all, `ssh` must not connect by itself.
+    /// The `ssh` command without the remote command. It ignores the configuration, and if the master has gone, it must
+    /// not connect by itself.
     fn command(&self) -> Command {
         let mut command = Command::new("ssh");
         let socket = self.socket.to_string_lossy().replace('%', "%%");

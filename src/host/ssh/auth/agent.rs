@@ -31,8 +31,8 @@ pub(super) struct Key {
 
 /// Asks the agent at `socket` for its keys.
 ///
-/// libssh2 would do it without a time limit and keep the session locked meanwhile, and a dead agent (one that was
-/// forwarded over a connection that hangs, say) is not rare.
+/// libssh2 would ask without a time limit and keep the session locked meanwhile, and dead agents are not rare (an
+/// agent forwarded over a connection that hangs, for example).
 pub(super) fn keys(socket: &Path, limit: Duration) -> io::Result<Vec<Key>> {
     let limit = limit.min(MOST);
     let socket = socket.to_owned();

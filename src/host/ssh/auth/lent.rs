@@ -1,8 +1,8 @@
 //! Certificates whose keys are in the agent.
 //!
-//! libssh2 offers the server what the agent lists, and asks the agent to sign under the same name. An agent that has
-//! the plain key knows nothing of a certificate on the disk. So libssh2 is connected to a socket of our own, which
-//! lists the certificate, and passes on what is to be signed under the name of the key.
+//! libssh2 offers the identities that the agent lists, and asks the agent to sign under the same name. An agent with
+//! the plain key does not know a certificate on the disk. So libssh2 is connected to a socket of our own, which lists
+//! the certificate and passes each request to sign on under the name of the key.
 
 use std::fs::{self, DirBuilder};
 use std::io;

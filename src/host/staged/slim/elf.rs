@@ -93,7 +93,7 @@ impl<'a> Layout<'a> {
                 Some(self.bytes(header)?.to_vec())
             });
         }
-        // A section that was not there takes the place of one that is dropped.
+        // A new section takes the place of a dropped one.
         for (name, content) in debug {
             if self.section(name).is_some() {
                 continue;
