@@ -6,8 +6,9 @@
 //!
 //! A program that handles SIGINT itself, or ignores it, keeps doing so: the handler is installed when the program
 //! first submits or waits, and only where the signal still has its default action. A program that wants to
-//! handle it has to install its handler before that. Afterwards the signal stays with this module, because the default action cannot be put
-//! back without `unsafe`: a signal outside of any wait ends the process at once, as the default does.
+//! handle it has to install its handler before that. Afterwards the signal stays with this module, because the
+//! default action cannot be restored without `unsafe`: a signal outside of any wait ends the process at once, as the
+//! default does.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,7 @@ use signal_hook::low_level::emulate_default_handler;
 
 use crate::progress::{self, About};
 
-/// Whether the program has asked for it.
+/// Whether the program allows it.
 static ALLOWED: AtomicBool = AtomicBool::new(false);
 
 static SUBMISSIONS: Mutex<Submissions> = Mutex::new(Submissions { open: 0, interrupted: false });
@@ -33,12 +34,12 @@ struct Submissions {
     interrupted: bool,
 }
 
-/// Says that the program's main function is ours, so that we may speak and take signals.
+/// Allows messages and signal handling, because the program's main function is under `#[slurm::main]`.
 pub(crate) fn allow() {
     ALLOWED.store(true, Ordering::Relaxed);
 }
 
-/// Takes SIGINT from now on, if the program lets us.
+/// Handles SIGINT from now on, if the program allows it.
 pub(crate) fn listen() {
     static ONCE: Once = Once::new();
     if ALLOWED.load(Ordering::Relaxed) {
@@ -47,9 +48,9 @@ pub(crate) fn listen() {
                 && let Ok(mut signals) = Signals::new([SIGINT])
             {
                 let listen = move || signals.forever().for_each(|_| interrupted());
-                // Without a thread nobody would take the signal; without us it would end the process.
+                // If the thread cannot start, nothing handles the signal although the default action is gone.
                 if thread::Builder::new().name("slurm-sigint".to_owned()).spawn(listen).is_err() {
-                    log::warn!("there is no thread to take SIGINT");
+                    log::warn!("the thread that handles SIGINT could not be started");
                 }
             }
         });
@@ -114,7 +115,7 @@ fn interrupted() {
 
 /// Prints which jobs go on, and ends the process.
 fn end(submitted: Vec<About>) {
-    /// Of more, the rest is counted.
+    /// Above this many, only the number of the rest is shown.
     const NAMED: usize = 5;
 
     let mut all: Vec<About> =

@@ -24,8 +24,8 @@ pub const DISK_FULL: u8 = 116;
 
 /// The run asks to be run again, so there is no outcome yet.
 pub const REQUEUE: u8 = 115;
-/// The function returned an error or panicked, and that is written. Programs that end by themselves, or cannot
-/// start, mostly end with 1.
+/// The function returned an error or panicked, and the failure is written. It is not 1, because programs that exit by
+/// themselves or cannot start mostly end with that.
 pub const FAILED: u8 = 121;
 /// The batch script could not start the runner: a line of `setup` failed, or the working directory is not
 /// there.

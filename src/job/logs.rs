@@ -17,7 +17,8 @@ impl<T> Job<T> {
     /// Bytes that are not UTF-8 are replaced. Of a log with more than 64 MiB, the last 64 MiB are returned.
     ///
     /// # Errors
-    /// If the file cannot be read or is not a regular file, or `output` names it by a pattern that only Slurm can resolve and
+    /// If the file cannot be read or is not a regular file, or `output` names it by a pattern that only Slurm can
+    /// resolve and
     /// the job has not started.
     pub fn stdout(&self) -> Result<String> {
         self.log(false)

@@ -318,8 +318,8 @@ pub(crate) fn submit_all<R>(
 
 /// Returns the id of a job that the backend has taken.
 ///
-/// Between the look at the dependencies and sbatch, the queue may have forgotten one of them, so that sbatch refuses the
-/// job. Then the dependencies are looked at again, and sbatch is called without those that are met by now. The job's
+/// Between the look at the dependencies and sbatch, the queue may have forgotten one of them, so that sbatch refuses
+/// the job. Then the dependencies are looked at again, and sbatch is called without those that are met by now. The job's
 /// directory exists already.
 pub(crate) fn accepted(
     cluster: &Cluster,

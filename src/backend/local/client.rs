@@ -28,11 +28,11 @@ const ANSWER: Duration = Duration::from_secs(30);
 const ATTEMPTS: u32 = 4;
 const DYING: Duration = Duration::from_secs(30);
 
-/// Why a request has no answer.
+/// Why a request was not answered.
 #[derive(Debug)]
 pub(super) struct NoAnswer {
     pub(super) message: String,
-    /// It may have been done all the same.
+    /// The request may have been carried out nevertheless.
     pub(super) may_be_done: bool,
 }
 

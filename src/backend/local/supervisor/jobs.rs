@@ -28,7 +28,7 @@ impl Jobs {
         self.jobs.get_mut(&id)
     }
 
-    /// Refuses ids of which one is taken.
+    /// Refuses a list of ids if any of them is taken.
     pub(super) fn check_free(&self, ids: RangeInclusive<JobId>) -> Result<(), String> {
         let is_element = self.element(*ids.end()).is_some();
         let array = self.arrays.range(ids.clone()).next().is_some();
