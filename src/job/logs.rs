@@ -18,8 +18,7 @@ impl<T> Job<T> {
     ///
     /// # Errors
     /// If the file cannot be read or is not a regular file, or `output` names it by a pattern that only Slurm can
-    /// resolve and
-    /// the job has not started.
+    /// resolve and the job has not started.
     pub fn stdout(&self) -> Result<String> {
         self.log(false)
     }

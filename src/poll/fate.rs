@@ -5,9 +5,9 @@
 //! after a longer grace period.
 //!
 //! The queue decides which jobs are alive: a job that it lists is never given up, and a job that it does not list
-//! cannot run. While the accounting does not answer, or has a record of the job without an end, such a job is given up after
-//! the longest grace period, because either may last as long as the cluster. Nothing is decided while the queue does
-//! not answer.
+//! cannot run. While the accounting does not answer, or has a record of the job without an end, such a job is given
+//! up after the longest grace period, because either may last as long as the cluster. Nothing is decided while the
+//! queue does not answer.
 
 use std::time::{Duration, Instant};
 
