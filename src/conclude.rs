@@ -123,7 +123,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
     JobError { kind, job }
 }
 
-/// Whether the exit code alone proves that the runner had begun; on a full disk nothing else may.
+/// Whether the exit code alone proves that the runner had begun. On a full disk there may be no other proof.
 fn ended_after_start(sighting: &Sighting) -> bool {
     let exit = sighting.exit.filter(|exit| exit.signal == 0);
     let code = exit.and_then(|exit| u8::try_from(exit.code).ok());

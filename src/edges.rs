@@ -39,7 +39,7 @@ pub struct Edge {
     /// The element that is waited for, if it is not all of an array.
     #[serde(default)]
     pub element: Option<EdgeElement>,
-    /// When the queue certainly knew the job, if it is not known to have ended since.
+    /// When the queue last certainly knew the job, unless it has been seen to end since.
     #[serde(skip)]
     pub(crate) known_at: Option<Instant>,
     /// How it ended, if this process has seen that.
@@ -257,7 +257,7 @@ fn written(edges: &[Edge]) -> String {
     items.join(",")
 }
 
-/// Makes options wait for `now` that [`add_to`] has made wait for `before`, and for what else they wait for.
+/// Replaces the edges `before`, which [`add_to`] has added to the options, by `now`. Other dependencies stay.
 /// Returns `None` if they do not.
 pub(crate) fn replace(set: &mut OptionSet, before: &[Edge], now: &[Edge]) -> Option<()> {
     let spec = options::lookup("dependency").ok()?;

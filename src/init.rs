@@ -63,7 +63,7 @@ fn run_role(arguments: &[OsString]) -> u8 {
         return code;
     }
     match arguments {
-        // Whoever asks knows by the answer that this program runs there.
+        // The answer proves that this program runs on the node.
         [role] if role == "ready" => slurm_runner::exit::READY,
         [role, dir] if role == "supervise" => crate::backend::local::supervise(Path::new(dir)),
         _ => {

@@ -44,7 +44,7 @@ macro_rules! setters {
             }
         }
 
-        /// What happens in the job before the task.
+        /// Shell lines and variables of the job before the task.
         impl<T: Task> $builder {
             /// Adds a line of shell that the job runs before the task, after the lines of the Slurmfile and of the
             /// attribute. A line that fails ends the job as [`NotStarted`](crate::JobErrorKind::NotStarted),

@@ -18,7 +18,7 @@ pub(crate) enum Launcher {
     Exec,
     /// One process per Slurm task, started by srun.
     Srun,
-    /// One process per task; whoever starts the script starts it once for each.
+    /// One process per task; the supervisor starts the script once for each.
     Each,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Script<'a> {
     pub(crate) prologue: &'a Prologue,
 }
 
-/// What happens in the job before the task.
+/// The shell lines and variables of the job before the task.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Prologue {
     /// The shell that runs the lines, by name or path; bash where there is one if nothing is said.

@@ -193,7 +193,7 @@ impl Output {
         Ok(())
     }
 
-    /// Notes how an item fails whose failure is not complete yet.
+    /// Notes the failure of an item before it is complete.
     fn panicked(&self, index: u64, failure: &Failure) -> io::Result<()> {
         let (writer, _) = &mut *self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.panicked(index, failure)

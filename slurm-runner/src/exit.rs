@@ -45,8 +45,8 @@ pub(crate) fn unwritten(error: &io::Error) -> u8 {
     }
 }
 
-/// Returns whether a process that ended with `code` had called the task, or would have: the codes that only
-/// a runner with a sound spec ends with, and that of a Rust program after a panic.
+/// Returns whether `code` proves that the runner had started: only a runner with a valid spec ends with these codes, or
+/// a Rust program after a panic.
 pub fn is_after_start(code: u8) -> bool {
     const PANIC: u8 = 101;
     matches!(code, PANIC | OUTCOME | DISK_FULL | STOPPED | REQUEUE | FAILED | EXITED)

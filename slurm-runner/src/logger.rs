@@ -11,7 +11,7 @@ use crate::tell;
 /// The variable with the filter, in the form of `RUST_LOG`.
 const VARIABLE: &str = "SLURM_SDK_LOG";
 
-/// What is logged where the variable is not set.
+/// The filter if the variable is not set.
 const IN_JOBS: &str = "info";
 const ELSEWHERE: &str = "slurm=warn";
 

@@ -30,7 +30,7 @@ pub(crate) struct ArrayRef {
     open: Vec<usize>,
     /// Who runs it.
     backend: String,
-    /// When the queue certainly knew the array, if it is not known to have ended since.
+    /// When the queue last certainly knew the array, unless it has been seen to end since.
     known_at: Option<Instant>,
     /// How it ended as a whole, if this process has seen that.
     ended_as: Option<JobState>,

@@ -136,7 +136,7 @@ impl Submission<'_> {
                 let cluster = backend.chosen_for(&self.prepared.pre_id);
                 submit::note(host, &self.prepared.dir, &[*id], cluster);
             }
-            // Whoever looks again needs the directory.
+            // A later search needs the directory.
             Err(error) if self.prepared.may_be_looked_at_again(error) => {}
             Err(error) if self.new.is_some() => {
                 submit::give_up(host, self.prepared.dir.path(), error);

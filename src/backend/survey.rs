@@ -1,4 +1,4 @@
-//! What a backend was asked, and what its sources answered.
+//! Questions to a backend, and the answers of its sources.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use slurm_core::ids::JobId;
 
 use super::{Sighting, Testimony};
 
-/// What a backend is asked about.
+/// A question to a backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
     pub(crate) job: JobId,
@@ -44,7 +44,7 @@ impl Asked {
         let mut ranges: Indices =
             seen.into_iter().flatten().flat_map(|(indices, _)| indices).copied().collect();
         ranges.sort_unstable();
-        // Both ascend, so one pass over both tells.
+        // Both ascend, so one pass over both is enough.
         let mut ranges = ranges.into_iter().peekable();
         elements.iter().any(|(first, last)| {
             let mut next = *first;
@@ -76,7 +76,7 @@ pub(crate) struct Survey {
     /// For jobs, and arrays by their id, that wait for resources or for their turn: the jobs before them. Only the
     /// embedded backend knows this.
     pub(crate) ahead: HashMap<JobId, Ahead>,
-    /// What the sources said of the jobs that they did not list.
+    /// The answers of the sources about jobs that they did not list.
     pub(crate) testimony: Testimony,
 }
 

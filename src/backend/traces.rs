@@ -38,7 +38,7 @@ pub(crate) fn id_in(host: &dyn Host, dir: &JobDir, part: u32) -> Result<Option<J
     ids.extend(of_elements);
     ids.sort_unstable();
     ids.dedup();
-    // The arrays of a submission are submitted one after the other, and only the last one is ever looked for.
+    // The arrays of a submission are submitted one after the other, so only the last one is ever searched for.
     let all = ids.len() == part as usize + 1;
     Ok(ids.pop().filter(|_| all))
 }

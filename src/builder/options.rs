@@ -58,7 +58,7 @@ impl CallOptions {
         }
     }
 
-    /// Returns what happens in the job before the task: as the cluster says, then the attribute, then the call.
+    /// Returns the shell lines and variables of the cluster, then of the attribute, then of the call.
     pub(crate) fn prologue(&self, cluster: &Cluster, entry: &TaskEntry) -> Prologue {
         if self.are_all {
             return self.prologue.clone();

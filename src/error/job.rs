@@ -105,7 +105,7 @@ pub struct JobReport {
     pub stderr_file: Option<PathBuf>,
     /// The directory of the job.
     pub dir: PathBuf,
-    /// The machine on which these files are, if it is not this one: as it was named.
+    /// The host that has these files, as the user named it, if it is not this machine.
     pub host: Option<String>,
 }
 
@@ -214,7 +214,7 @@ impl JobError {
         is_refusal.then_some((code, reason.unwrap_or_default()))
     }
 
-    /// Returns what can be done where the batch script did not start the task.
+    /// Returns advice for a batch script that did not start the task.
     fn hint_for_refusal(&self) -> Option<String> {
         let (code, reason) = self.refusal()?;
         if code == i32::from(exit::UNFIT) {

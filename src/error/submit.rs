@@ -55,7 +55,7 @@ pub enum SubmitError {
     /// [`JobErrorKind::DependencyFailed`](crate::JobErrorKind::DependencyFailed).
     #[error("the job cannot run, because {}", list(upstream))]
     DependencyFailed {
-        /// Those jobs, with what became of each.
+        /// The failed dependencies, with the end of each.
         upstream: Vec<UpstreamFailure>,
     },
     /// No source tells how a dependency ended. There is no job and no job directory.

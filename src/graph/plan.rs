@@ -93,7 +93,7 @@ pub fn plan_from_environment<T: Task>(call: JobBuilder<T>) -> Result<Plan> {
 #[derive(Debug, Default)]
 pub(crate) struct Planner {
     pub(super) notes: Mutex<Notes>,
-    /// Whether submissions are printed, if it takes the notes of a dry run.
+    /// In a dry run: whether submissions are printed.
     pub(super) dry_run: Option<bool>,
 }
 

@@ -72,7 +72,7 @@ fn made_for(head: &[u8]) -> Option<MadeFor> {
 }
 
 fn runs_on(processor: &str, here: &str) -> bool {
-    // A kernel of 64 bits runs programs of 32; whether one of 32 bits stands on such a kernel is not known.
+    // A 64-bit kernel runs 32-bit programs; whether a 32-bit program runs on such a kernel is unknown.
     processor == here || processor == "x86" && here == "x86_64" || here == "x86"
 }
 

@@ -120,7 +120,7 @@ impl Host for LocalHost {
     }
 }
 
-/// Why a device or a pipe is not read.
+/// The error for a device or a pipe.
 pub(super) const NOT_REGULAR: &str = "it is not a regular file";
 
 fn is_absence(error: &io::Error) -> bool {

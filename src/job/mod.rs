@@ -248,7 +248,7 @@ impl<T> Job<T> {
         &self.cluster
     }
 
-    /// Returns when the queue certainly knew the job, if it is not known to have ended since.
+    /// Returns when the queue last certainly knew the job, unless it has been seen to end since.
     pub(crate) fn known_at(&self) -> Option<Instant> {
         self.submitted_at.filter(|_| self.watch.verdict().is_none())
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::printable::Printable;
 
-/// Why a job is in its state: Slurm's word, what it means, and what can be done.
+/// Why a job is in its state: Slurm's word, its meaning, and advice.
 ///
 /// Slurm has about a hundred of these words, and sites add sentences of their own. A word that this version of the
 /// library does not know has no explanation, and never counts as [blocking](Self::is_blocking).

@@ -52,7 +52,7 @@ impl Installed {
         gpus
     }
 
-    /// Returns what tells the GPU with this name from others, if there is one.
+    /// Returns the identity of the GPU with this name, if there is one.
     fn id_of(&self, name: &str, any_index: bool) -> Option<String> {
         if let Ok(index) = name.parse::<u32>() {
             return (any_index || index < self.count).then(|| index.to_string());

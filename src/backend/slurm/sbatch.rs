@@ -22,7 +22,7 @@ const CONFIRMATION: Duration = Duration::from_secs(5);
 /// as while a controller is replaced.
 const LONG_SEARCH: Duration = Duration::from_secs(180);
 
-/// What is added to the number of a command for a directory in which one was refused: far more than there are parts.
+/// The offset of a command's number in a directory in which a command was refused. It is far above the number of parts.
 const AGAIN: u32 = 1_000_000;
 
 /// Writes the directories and calls sbatch once for each. After an answer that leaves open whether the job
@@ -64,7 +64,7 @@ fn conclude(
     };
     let pre_id = &submission.prepared.pre_id;
     let named = answer.as_ref().ok().and_then(|output| cluster_of(&output.stdout));
-    // It alone was asked, and only what a site has put around sbatch would hide its name.
+    // Only this cluster was asked; only a site's wrapper of sbatch would hide its name.
     let only = clusters(submission.prepared).filter(|names| !names.contains(','));
     if let Some(name) = named.or(only.map(str::to_owned)) {
         slurm.chosen().insert(pre_id.clone(), name);
@@ -102,7 +102,7 @@ fn id_of(
                 };
             }
             (Said::Refused(message), []) => return Err(refused(message, command)),
-            // What a site has put around sbatch may have failed after sbatch had made the job.
+            // A site's wrapper of sbatch may have failed after sbatch had made the job.
             (Said::Refused(message) | Said::Other(message), _) => {
                 return match search(look, CONFIRMATION, LONG_SEARCH) {
                     Sought::Found(id) => Ok(id),
@@ -133,9 +133,9 @@ enum Said {
     Done,
     /// It failed, and says itself why.
     Refused(String),
-    /// It failed with words that are not sbatch's own, so they may be about something else.
+    /// It failed with a message that is not sbatch's own, so the cause may be something else.
     Other(String),
-    /// It failed in a way that tells nothing of the job.
+    /// It failed in a way that says nothing about the job.
     Nothing(String),
 }
 
@@ -159,7 +159,7 @@ fn refused(message: String, command: &CommandLine) -> SubmitError {
     SubmitError::Refused { refusal, limit, message, command: command.to_string() }
 }
 
-/// What a look for a job came to.
+/// The result of a search for a job.
 #[derive(Debug, PartialEq, Eq)]
 enum Sought {
     Found(JobId),

@@ -289,7 +289,7 @@ fn open(settings: &Ssh) -> Result<(Link, Facts), HostError> {
         .map_err(|lost| HostError::Lost { host: settings.host().to_owned(), reason: lost.reason })
 }
 
-/// Starts the first shell, which says what the host is like.
+/// Starts the first shell, which reports the facts about the host.
 fn start(settings: &Ssh, way: Way, limit: Duration) -> Result<(Link, Facts), Lost> {
     let marker = Marker::new();
     let hello = prelude(&marker, settings.slurm_bin_dir.as_deref());

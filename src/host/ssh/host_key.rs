@@ -68,8 +68,8 @@ pub(super) fn check(
     Ok(HostKey { key_type, fingerprint })
 }
 
-/// Warns a person also where the program has no logger, or one that drops warnings: whether to trust the
-/// host is theirs to decide.
+/// Warns the user even if the program has no logger or drops warnings, because the user has to decide whether to trust
+/// the host.
 fn warn_always(message: &str) {
     if log::log_enabled!(log::Level::Warn) {
         log::warn!("{message}");

@@ -96,7 +96,7 @@ fn is_whole(staged: &Path, size: u64) -> bool {
     })
 }
 
-/// What is noted of a file: under which hash it is staged, and how many bytes that are.
+/// A note about a file: the hash under which it is staged, and its size.
 struct Entry {
     folder: String,
     size: u64,
@@ -111,7 +111,7 @@ impl Entry {
     }
 }
 
-/// Where that is noted, under what tells a changed file from the same one.
+/// The path of the note, whose name changes whenever the file changes.
 fn index_entry(job_base_dir: &Path, metadata: &fs::Metadata) -> PathBuf {
     let changed = (metadata.mtime(), metadata.mtime_nsec());
     job_base_dir.join(".bin/index").join(format!(

@@ -22,7 +22,7 @@ pub(in crate::host) const UNUSED: u64 = 1;
 /// For how many days the directory of a submission without a result has to be untouched to count as given up.
 pub(in crate::host) const SILENT: u64 = 30;
 
-/// What a folder is called while it is removed.
+/// The name of a folder while it is removed.
 const GOING: &str = ".going-";
 
 /// Removes unneeded programs below a job base directory. Programs stay if a directory cannot be read.
@@ -84,7 +84,7 @@ fn keep_needed(dir: &Path, now: SystemTime, unused: &mut BTreeSet<String>) -> io
     Ok(())
 }
 
-/// The directories in `dir` that are none of ours. One that is gone meanwhile holds nothing.
+/// The directories in `dir` that do not belong to the library. A directory that is gone by now counts as empty.
 fn directories(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -145,7 +145,7 @@ fn remove(bin: &Path, name: &str, now: SystemTime) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Forgets under which hash files are staged that are not.
+/// Removes the notes about programs that are no longer staged.
 fn forget(bin: &Path, removed: &BTreeSet<String>) {
     let Ok(index) = fs::read_dir(bin.join("index")) else { return };
     for entry in index.flatten() {
@@ -163,7 +163,7 @@ mod tests {
 
     const DAY: u64 = 24 * 3600;
 
-    /// A job base directory whose programs were used so many days ago, and the days as names.
+    /// A job base directory with programs that were used this many days ago. Each is named by its days.
     fn base(days: &[u64]) -> (tempfile::TempDir, SystemTime) {
         let base = tempfile::tempdir().unwrap();
         let now = SystemTime::now();
@@ -185,7 +185,7 @@ mod tests {
         fs::File::open(path).unwrap().set_modified(then).unwrap();
     }
 
-    /// A submission with one of them that was last touched so many days ago.
+    /// A submission with one of the programs that was last touched this many days ago.
     fn submission(dir: &Path, now: SystemTime, program: u64, touched: u64) {
         fs::create_dir_all(dir).unwrap();
         let text = format!("#!/bin/sh\nexec /base/.bin/{}/program run\n", hash(program));

@@ -73,7 +73,7 @@ fn by_clock() -> u32 {
     u32::try_from(quarters).unwrap_or(0)
 }
 
-/// Whether anything was ever submitted in a job base directory.
+/// Whether any job was ever submitted in a job base directory.
 fn has_submissions(job_base_dir: &Path) -> bool {
     let list = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
     let tasks =

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `ready` | the run was prepared, and marks what it does from now on |
 //! | `begun` | the supervisor has noted all processes and released them |
-//! | one for each rank | the runner of this process has done its part |
+//! | one for each rank | the runner of this process has succeeded |
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -66,17 +66,17 @@ impl Marks {
         fs::metadata(self.ready()).and_then(|metadata| metadata.modified()).ok()
     }
 
-    /// Whether the marks tell of a run that is prepared or has begun.
+    /// Whether there are marks of a run that is prepared or has begun.
     pub(super) fn are_there(&self) -> bool {
         self.ready().exists()
     }
 
-    /// Whether the process `rank` has done its part.
+    /// Whether the process `rank` has succeeded.
     pub(super) fn has_ended_well(&self, rank: u32) -> bool {
         layout::good_end(&self.prefix, rank).exists()
     }
 
-    /// Whether all processes have.
+    /// Whether all processes have succeeded.
     pub(super) fn have_all_ended_well(&self) -> bool {
         (0..self.tasks).all(|rank| self.has_ended_well(rank))
     }

@@ -16,7 +16,7 @@ use super::wire::{number, string};
 /// An agent that answers has done so by then.
 const MOST: Duration = Duration::from_secs(5);
 
-/// What OpenSSH takes of an agent.
+/// OpenSSH's limit on the answer of an agent.
 const MOST_BYTES: u32 = 256 * 1024;
 
 pub(super) const REQUEST_IDENTITIES: u8 = 11;

@@ -30,7 +30,7 @@ const CONNECTS: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 /// A signature may need a person, who confirms it or touches a token.
 const SIGNS: Duration = Duration::from_secs(300);
 
-/// What the server is asked about, and the agent's key that signs for it.
+/// The certificate that the server sees, and the agent's key that signs for it.
 #[derive(Clone, Debug)]
 pub(super) struct Lent {
     pub(super) public: Vec<u8>,
