@@ -113,8 +113,8 @@ pub struct ExplainedOption {
     pub key: String,
     /// The value in canonical form; `None` for a flag.
     pub value: Option<String>,
-    /// Where it was set: `default`, `variable` (an environment variable of sbatch), `Slurmfile`, `cluster` (its builder),
-    /// `attribute` or `call`.
+    /// Where it was set: `default`, `variable` (an environment variable of sbatch), `Slurmfile`, `cluster` (its
+    /// builder), `attribute` or `call`.
     pub source: String,
 }
 
