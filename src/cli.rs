@@ -25,8 +25,8 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     pub slurmfile: Option<PathBuf>,
 
-    /// Who runs the jobs: `local` (embedded), `slurm` (of this host) or `ssh` (of the host that the
-    /// Slurmfile names) [default: $SLURM_SDK_BACKEND, or the Slurmfile's, or local]
+    /// What runs the jobs: `local` (embedded), `slurm` (Slurm on this host) or `ssh` (Slurm on the host that
+    /// the Slurmfile names) [default: $SLURM_SDK_BACKEND, or the Slurmfile's, or local]
     #[arg(long, value_name = "BACKEND", value_parser = backend, help_heading = "Cluster")]
     pub backend: Option<BackendKind>,
 
@@ -39,7 +39,7 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     pub runner_binary: Option<PathBuf>,
 
-    /// How waiting shows what it is for: `auto` (a bar on a terminal, lines elsewhere), `bar`, `plain`, `log`
+    /// How waits show progress: `auto` (a bar on a terminal, lines elsewhere), `bar`, `plain`, `log`
     /// (few lines) or `off` [default: $SLURM_SDK_PROGRESS, or auto]
     #[arg(long, value_name = "MODE", value_parser = progress, help_heading = "Cluster")]
     pub progress: Option<ProgressMode>,

@@ -85,7 +85,7 @@ impl<'a> AsCompleted<'a> {
     }
 }
 
-/// Returns what a person is told of all of them.
+/// Returns the description of all of them for progress output.
 fn about(first: &Watched<'_>, watched: &[Watched<'_>]) -> About {
     let mut asked = Vec::new();
     watched.iter().for_each(|watched| watched.subject.jobs(&mut asked));

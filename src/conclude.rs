@@ -1,4 +1,4 @@
-//! From what was found to what is told.
+//! Turns an observed end into a `JobError`.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -41,9 +41,9 @@ pub(crate) trait Case {
     fn has_started(&self) -> bool;
     /// Returns the panic that the runner noted before it could write the outcome.
     fn panic(&self) -> Option<Failure>;
-    /// Returns the file with what was written to standard error, if it is known, and the end of it.
+    /// Returns the path of standard error, if it is known, and the end of its content.
     fn stderr_end(&self) -> (Option<PathBuf>, String);
-    /// Returns the jobs that it waited for in vain, with what became of each; see [`upstream`].
+    /// Returns the failed dependencies, with the end of each; see [`upstream`].
     fn upstream(&self) -> Vec<UpstreamFailure>;
     /// Returns the cluster that ran it.
     fn cluster(&self) -> &Cluster;
@@ -100,7 +100,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         _ if job.has_started() || ended_after_start(sighting) => JobErrorKind::Died,
         _ => JobErrorKind::NotStarted,
     };
-    // Whatever ended the process afterwards, what the function came to was decided.
+    // The panic decides, whatever ended the process afterwards.
     let after_panic = match kind {
         JobErrorKind::Died | JobErrorKind::OutOfMemory | JobErrorKind::TimedOut => job.panic(),
         _ => None,
@@ -110,7 +110,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         return JobError { kind: JobErrorKind::Failed(Box::new(failure)), job };
     }
     if sighting.is_refusal() {
-        // The script has said why, in its last line but for what a logout prints.
+        // The script says why in its last line; a logout may print more after it.
         let said = job.stderr_tail.lines().rev().find_map(|line| line.strip_prefix(NOT_STARTED));
         job.reason = said.map(str::to_owned).or(job.reason);
     }
@@ -123,15 +123,15 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
     JobError { kind, job }
 }
 
-/// Whether the exit code alone proves that the runner had begun; on a full disk nothing else may.
+/// Whether the exit code alone proves that the runner had begun. On a full disk there may be no other proof.
 fn ended_after_start(sighting: &Sighting) -> bool {
     let exit = sighting.exit.filter(|exit| exit.signal == 0);
     let code = exit.and_then(|exit| u8::try_from(exit.code).ok());
     code.is_some_and(slurm_runner::exit::is_after_start)
 }
 
-/// Returns the jobs that a job waited for in vain, if that is how it ended. Where the accounting alone knows it,
-/// nothing but the jobs before it tells that from a cancellation.
+/// Returns the failed dependencies if the job ended because of them. In the accounting such an end looks like a
+/// cancellation, so the jobs that it depends on decide.
 fn waited_in_vain(job: &dyn Case, sighting: &Sighting) -> Option<Vec<UpstreamFailure>> {
     let reason = sighting.reason.as_deref();
     let is_certain = matches!(reason, Some("DependencyNeverSatisfied" | "Dependency"));
@@ -142,8 +142,8 @@ fn waited_in_vain(job: &dyn Case, sighting: &Sighting) -> Option<Vec<UpstreamFai
     (is_certain || !upstream.is_empty()).then_some(upstream)
 }
 
-/// The jobs behind `edges` that did not end as they should have, with what became of each. Of one that never
-/// ran because of another job, that is told which was the first to fail.
+/// Returns the jobs behind `edges` that did not end as required, with the end of each. For a job that never ran
+/// because of a dependency, reports the root failure.
 pub(crate) fn upstream(cluster: &Cluster, edges: &[Edge]) -> Vec<UpstreamFailure> {
     let mut looks = Looks { cluster, left: MOST_LOOKS, seen: HashSet::new() };
     let told = |Failing { mut failure, first }: Failing| {
@@ -155,22 +155,22 @@ pub(crate) fn upstream(cluster: &Cluster, edges: &[Edge]) -> Vec<UpstreamFailure
     edges.iter().filter_map(|edge| looks.at(edge).map(told)).collect()
 }
 
-/// At how many jobs behind those that were waited for is looked, for one error.
+/// How many upstream jobs are looked at for one error.
 const MOST_LOOKS: usize = 32;
 
 /// Looks for the reason why jobs have failed.
 struct Looks<'a> {
     cluster: &'a Cluster,
-    /// How many are left.
+    /// How many more jobs may be looked at.
     left: usize,
-    /// What was looked at for another one's sake: jobs or elements, and what was needed of them.
+    /// Jobs or elements that were looked at already, each with the required end.
     seen: HashSet<(JobId, Option<u32>, String)>,
 }
 
 /// What became of a job.
 struct Failing {
     failure: UpstreamFailure,
-    /// The job that was the first to fail, if it is another one.
+    /// The root failure, if it is another job.
     first: Option<UpstreamFailure>,
 }
 

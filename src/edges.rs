@@ -39,7 +39,7 @@ pub struct Edge {
     /// The element that is waited for, if it is not all of an array.
     #[serde(default)]
     pub element: Option<EdgeElement>,
-    /// When the queue certainly knew the job, if it is not known to have ended since.
+    /// When the queue last certainly knew the job, unless it has been seen to end since.
     #[serde(skip)]
     pub(crate) known_at: Option<Instant>,
     /// How it ended, if this process has seen that.
@@ -82,7 +82,7 @@ pub(crate) mod sealed {
     use crate::poll::Subject;
 
     pub trait Sealed {
-        /// Returns what it is to wait for this.
+        /// Returns the dependency edges for this.
         #[doc(hidden)]
         fn edges(&self, kind: DependencyKind) -> Vec<Edge>;
 
@@ -158,7 +158,7 @@ impl Edge {
         Self { carries_result: true, ..self }
     }
 
-    /// Says so if the job is not one that jobs of `cluster` with these options can wait for.
+    /// Returns a problem if jobs of `cluster` with these options cannot depend on the job.
     pub(crate) fn not_of(&self, cluster: &Cluster, options: &OptionSet) -> Option<String> {
         let Self { job, task, dir, .. } = self;
         if self.is_planned && !cluster.is_planned() && !cluster.is_dry_run() {
@@ -174,7 +174,7 @@ impl Edge {
                 || self.dir.starts_with(backend.job_base_dir())
                 || self.dir.starts_with(cluster.jobs_dir()));
         let dir = dir.display();
-        (!fits).then(|| format!("job {job} ({task}) in {dir} is not one of this cluster, so no job here can wait for it"))
+        (!fits).then(|| format!("job {job} ({task}) in {dir} belongs to another cluster, so no job here can wait for it"))
     }
 }
 
@@ -233,7 +233,7 @@ pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> 
         failing.clone().find(|edge| failing.clone().any(|other| edge.is_beside(other)))
     {
         return Err(format!(
-            "the array in {} is several Slurm arrays, and Slurm can wait for the failure of all of them, but not of any: wait with `after_any`, and let the job look",
+            "the array in {} consists of several Slurm arrays, and Slurm can wait until all of them have failed, but not until any has: use `after_any`, and let the job check the results",
             edge.dir.display()
         ));
     }
@@ -266,7 +266,7 @@ fn written(edges: &[Edge]) -> String {
     items.join(",")
 }
 
-/// Makes options wait for `now` that [`add_to`] has made wait for `before`, and for what else they wait for.
+/// Replaces the edges `before`, which [`add_to`] has added to the options, by `now`. Other dependencies stay.
 /// Returns `None` if they do not.
 pub(crate) fn replace(set: &mut OptionSet, before: &[Edge], now: &[Edge]) -> Option<()> {
     let spec = options::lookup("dependency").ok()?;

@@ -55,9 +55,9 @@ impl<E> MainError<E> {
     }
 }
 
-/// Reports what can be looked at as a standard error: `anyhow::Error`, the reports of eyre, a boxed error.
+/// Reports values that can be viewed as a standard error: `anyhow::Error`, the reports of eyre, a boxed error.
 ///
-/// What they become when they are boxed hides the error that they hold, and with it our hint.
+/// Boxing them would hide the inner error, and with it our hint.
 pub trait ReportHeld {
     /// Prints the error and returns the exit code for it.
     fn report(&self) -> ExitCode;
@@ -147,7 +147,7 @@ pub trait ReportableError: fmt::Debug {}
 #[diagnostic::do_not_recommend]
 impl<E: fmt::Debug> ReportableError for E {}
 
-/// Writes to a stream, which may be full or closed: the exit code tells the same.
+/// Writes to a stream. Errors are ignored, because the exit code reports the failure as well.
 fn say(mut stream: impl Write, text: fmt::Arguments<'_>) {
     let _ = stream.write_fmt(text);
 }

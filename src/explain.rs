@@ -113,7 +113,8 @@ pub struct ExplainedOption {
     pub key: String,
     /// The value in canonical form; `None` for a flag.
     pub value: Option<String>,
-    /// Where it was set: `default`, `variable` (one of sbatch's in the environment), `Slurmfile`, `cluster` (its builder), `attribute` or `call`.
+    /// Where it was set: `default`, `variable` (an environment variable of sbatch), `Slurmfile`, `cluster` (its
+    /// builder), `attribute` or `call`.
     pub source: String,
 }
 
@@ -135,7 +136,7 @@ impl ExplainedOption {
 }
 
 impl Explanation {
-    /// Returns what happens in the job before the task.
+    /// Returns the shell lines and variables of the job before the task.
     pub(crate) fn prologue(&self) -> Prologue {
         let Self { shell, login, setup, env, .. } = self;
         Prologue { shell: shell.clone(), login: *login, setup: setup.clone(), env: env.clone() }

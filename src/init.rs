@@ -15,7 +15,7 @@ mod test_harness;
 
 static INITIALIZED: AtomicBool = AtomicBool::new(false);
 
-/// The first argument of a process that is no submitter.
+/// The first argument of processes that run inside jobs.
 pub(crate) const INTERNAL: &str = "__slurm";
 
 /// Makes this binary able to run its own tasks. Call it first thing in `main`, before anything
@@ -25,21 +25,20 @@ pub(crate) const INTERNAL: &str = "__slurm";
 /// the process. In any other process it checks the tasks of the binary and returns.
 ///
 /// A task runs on a thread of its own, so `main` may be asynchronous (`#[tokio::main]`) and tasks may make
-/// runtimes. Its stack is as large as that of the main thread (`ulimit -s`), or as the variable
-/// `RUST_MIN_STACK` says. What it logs (crate `log`, and `tracing` with its feature `log`) reaches the job's
-/// standard error from the level `info` on, or as `SLURM_SDK_LOG` says in the form of `RUST_LOG`. That needs
-/// no logger; one that `main` installs before it calls this stays. A task that installs one itself calls
-/// `try_init`, or runs with `SLURM_SDK_LOG=off`.
+/// runtimes. Its stack has the size of the main thread's stack (`ulimit -s`), or `RUST_MIN_STACK` bytes. Log messages
+/// of the task (crate `log`, and `tracing` with its feature `log`) reach the job's standard error from the level
+/// `info` on, or as the filter in `SLURM_SDK_LOG` says, which has the form of `RUST_LOG`. The program needs no logger
+/// for that; if `main` installs a logger before this call, that logger stays. A task that installs a logger itself
+/// calls `try_init`, or runs with `SLURM_SDK_LOG=off`.
 ///
-/// In a job, panics are told and kept by a hook of the runner. It takes the place of one that `main` has set
-/// before.
+/// In a job, a hook of the runner prints and saves panics. It replaces any hook that `main` has set before.
 ///
 /// A program that is a test harness (`#[test]` functions) cannot run its own tasks: the harness has the
 /// `main`. Submitting from there is [`Error::TestHarness`], unless `runner_binary` names another program.
 ///
 /// # Errors
-/// [`Error::Registry`] if two tasks have one name, the linker dropped one, or a constant that an attribute names is
-/// no value of its option.
+/// [`Error::Registry`] if two tasks have the same name, the linker dropped a task, or a constant that an attribute
+/// names is not a valid value of its option.
 pub fn init() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == INTERNAL) {
@@ -64,7 +63,7 @@ fn run_role(arguments: &[OsString]) -> u8 {
         return code;
     }
     match arguments {
-        // Whoever asks knows by the answer that this program runs there.
+        // The answer proves that this program runs on the node.
         [role] if role == "ready" => slurm_runner::exit::READY,
         [role, dir] if role == "supervise" => crate::backend::local::supervise(Path::new(dir)),
         _ => {

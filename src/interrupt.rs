@@ -1,13 +1,14 @@
-//! What Ctrl-C says.
+//! Output on Ctrl-C.
 //!
-//! A program under `#[slurm::main]` that is interrupted while it waits tells what goes on and how to find it
-//! again, and then ends as it would have: by SIGINT. While a submission is under way the end is put off until
-//! that is over, because a job without its directory, or the other way round, is of no use to anybody.
+//! If a program under `#[slurm::main]` is interrupted while it waits, this module prints which jobs go on and how to
+//! find them again, and then lets SIGINT end the process. A submission that is under way is finished first, because a
+//! job without its directory, or a directory without its job, is useless.
 //!
 //! A program that handles SIGINT itself, or ignores it, keeps doing so: the handler is installed when the program
-//! first submits or waits, and only where the signal still has its default action. Whoever wants to handle it has
-//! to say so before. After that it belongs to this module for good, because the default action cannot be put
-//! back without `unsafe`: a signal outside of any wait ends the process at once, as the default does.
+//! first submits or waits, and only where the signal still has its default action. A program that wants to
+//! handle it has to install its handler before that. Afterwards the signal stays with this module, because the
+//! default action cannot be restored without `unsafe`: a signal outside of any wait ends the process at once, as the
+//! default does.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,7 @@ use signal_hook::low_level::emulate_default_handler;
 
 use crate::progress::{self, About};
 
-/// Whether the program has asked for it.
+/// Whether the program allows it.
 static ALLOWED: AtomicBool = AtomicBool::new(false);
 
 static SUBMISSIONS: Mutex<Submissions> = Mutex::new(Submissions { open: 0, interrupted: false });
@@ -33,12 +34,12 @@ struct Submissions {
     interrupted: bool,
 }
 
-/// Says that the program's main function is ours, so that we may speak and take signals.
+/// Allows messages and signal handling, because the program's main function is under `#[slurm::main]`.
 pub(crate) fn allow() {
     ALLOWED.store(true, Ordering::Relaxed);
 }
 
-/// Takes SIGINT from now on, if the program lets us.
+/// Handles SIGINT from now on, if the program allows it.
 pub(crate) fn listen() {
     static ONCE: Once = Once::new();
     if ALLOWED.load(Ordering::Relaxed) {
@@ -47,9 +48,9 @@ pub(crate) fn listen() {
                 && let Ok(mut signals) = Signals::new([SIGINT])
             {
                 let listen = move || signals.forever().for_each(|_| interrupted());
-                // Without a thread nobody would take the signal; without us it would end the process.
+                // If the thread cannot start, nothing handles the signal although the default action is gone.
                 if thread::Builder::new().name("slurm-sigint".to_owned()).spawn(listen).is_err() {
-                    log::warn!("there is no thread to take SIGINT");
+                    log::warn!("the thread that handles SIGINT could not be started");
                 }
             }
         });
@@ -71,7 +72,7 @@ fn submissions() -> MutexGuard<'static, Submissions> {
     SUBMISSIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The process is not interrupted while one of these is there.
+/// Puts off an interruption for as long as it exists.
 #[derive(Debug)]
 pub(crate) struct Submitting(Vec<About>);
 
@@ -82,7 +83,7 @@ impl Submitting {
         Self(Vec::new())
     }
 
-    /// Notes what was submitted, for the last words.
+    /// Notes a submission, to be named when the process is interrupted.
     pub(crate) fn submitted(&mut self, about: impl FnOnce() -> About) {
         if submissions().interrupted {
             self.0.push(about());
@@ -112,9 +113,9 @@ fn interrupted() {
     end(Vec::new());
 }
 
-/// Says what goes on, and ends the process.
+/// Prints which jobs go on, and ends the process.
 fn end(submitted: Vec<About>) {
-    /// Of more, the rest is counted.
+    /// Above this many, only the number of the rest is shown.
     const NAMED: usize = 5;
 
     let mut all: Vec<About> =

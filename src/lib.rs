@@ -42,7 +42,7 @@
 //! | see what would be submitted | `--dry-run`, [`JobBuilder::explain`], [`Plan`], [`Graph`] |
 //! | understand a failure | [`Error`], [`Error::hint`]; a job's own end is a [`JobError`] |
 //! | do something whenever a job was submitted or has ended | [`Callback`] |
-//! | pass a value that the binary encoding cannot carry, or that nobody else may see | [`Json`], [`Secret`] |
+//! | pass a value that the binary encoding cannot carry, or that must stay secret | [`Json`], [`Secret`] |
 //! | look up an option of sbatch | [`options::OPTIONS`] |
 //!
 //! # Many calls
@@ -71,7 +71,7 @@
 //! The README of the repository is the guide. Its folder `examples` has `hello`, `custom_cli` (your own flags),
 //! `pipeline` (jobs that feed jobs), `sweep` and `monte_carlo` (arrays), `million` (a million calls), `workflow`,
 //! `graph` (pictures of workflows) and `errors` (every kind of failure);
-//! `docs/options.md` lists all options, `docs/security.md` says what is trusted, and `docs/architecture.md` how it
+//! `docs/options.md` lists all options, `docs/security.md` is the security model, and `docs/architecture.md` how it
 //! all works.
 
 // A library neither prints nor ends the process, and nothing from outside may make it panic.

@@ -1,22 +1,21 @@
-//! Warnings for people, in programs that have no logger.
+//! A logger for programs that have none.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use slurm_runner::logger;
 
-/// Whether a logger is to be installed once the library has something to do.
+/// Whether to install a logger when the library is first used.
 static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Shows the warnings of this library on standard error, unless the program has a logger already.
 ///
 /// [`#[slurm::main]`](crate::main) does the same. A program with a logger of its own installs that first.
-/// The variable `SLURM_SDK_LOG` says what is shown, in the form of `RUST_LOG`: `slurm=debug`, or `off`.
+/// The variable `SLURM_SDK_LOG` sets the filter, in the form of `RUST_LOG`: `slurm=debug`, or `off`.
 pub fn init_logging() {
     logger::install_in_program();
 }
 
-/// Does what [`init_logging`] does, when the library is used for the first time: until then, `main` may
-/// install a logger of its own.
+/// Puts [`init_logging`] off until the library is first used, so that `main` can install a logger of its own.
 pub(crate) fn init_later() {
     WANTED.store(true, Ordering::SeqCst);
 }

@@ -33,7 +33,7 @@ pub(crate) fn job_dir(mode: u32) -> Result<u32, String> {
 
 fn check(mode: u32, needed: u32, why: &str) -> Result<u32, String> {
     if mode & !0o777 != 0 {
-        Err(format!("{mode:04o} has more than the bits of 0777"))
+        Err(format!("{mode:04o} has bits outside of 0777"))
     } else if mode & needed != needed {
         Err(format!("{mode:04o} is too tight: {why}"))
     } else if mode & 0o002 != 0 {
@@ -52,7 +52,7 @@ pub(crate) fn octal(text: &str) -> Result<u32, String> {
     let is_octal =
         matches!(digits.len(), 3 | 4) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     let read = u32::from_str_radix(digits, 8).ok().filter(|_| is_octal);
-    read.ok_or_else(|| format!("`{text}` is no permissions; write them in octal, such as \"0750\""))
+    read.ok_or_else(|| format!("`{text}` is not a file mode: write it in octal, such as \"0750\""))
 }
 
 #[cfg(test)]

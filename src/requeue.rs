@@ -44,9 +44,9 @@ macro_rules! setters {
             }
         }
 
-        /// What happens in the job before the task.
+        /// Shell lines and variables of the job before the task.
         impl<T: Task> $builder {
-            /// Adds a line of shell that the job runs before the task, after those of the Slurmfile and of the
+            /// Adds a line of shell that the job runs before the task, after the lines of the Slurmfile and of the
             /// attribute. A line that fails ends the job as [`NotStarted`](crate::JobErrorKind::NotStarted),
             /// unless it ends in `|| true`.
             pub fn setup(mut self, line: impl Into<String>) -> Self {

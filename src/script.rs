@@ -18,7 +18,7 @@ pub(crate) enum Launcher {
     Exec,
     /// One process per Slurm task, started by srun.
     Srun,
-    /// One process per task; whoever starts the script starts it once for each.
+    /// One process per task; the supervisor starts the script once for each.
     Each,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Script<'a> {
     pub(crate) prologue: &'a Prologue,
 }
 
-/// What happens in the job before the task.
+/// The shell lines and variables of the job before the task.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Prologue {
     /// The shell that runs the lines, by name or path; bash where there is one if nothing is said.
@@ -54,8 +54,8 @@ pub(crate) struct Prologue {
 }
 
 impl Prologue {
-    /// Adds what is said of one task or one call: its lines come after those that are there, and its variables
-    /// take the place of those of the same name.
+    /// Adds the lines and variables of a task or a call: lines are appended, and variables replace earlier ones of
+    /// the same name.
     pub(crate) fn add(&mut self, setup: &[String], env: &BTreeMap<VariableName, String>) {
         self.setup.extend_from_slice(setup);
         self.env.extend(env.clone());

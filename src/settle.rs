@@ -1,10 +1,10 @@
-//! What is decided of dependencies before a job is submitted.
+//! Decides dependencies on jobs that may have ended, before a job is submitted.
 //!
-//! slurmctld forgets a job some minutes after its end (`MinJobAge`). A dependency on one that it has forgotten is
-//! dropped by releases up to 22.05, so the new job runs whatever became of the other one, and refused by those from
-//! 23.02 on. So what may have ended is looked at first: a dependency that is met is left out, one that can never be
-//! met is an error, and only the others are left to Slurm. A job that was submitted moments ago, and is not known
-//! to have ended, costs no look.
+//! slurmctld forgets a job some minutes after its end (`MinJobAge`). If a new job depends on a forgotten one, Slurm up
+//! to 22.05 drops the dependency, so the new job runs even if the other one failed; Slurm from 23.02 on refuses the
+//! submission. So this module looks at those jobs first: a dependency that is met is left out, a dependency that can
+//! never be met is an error, and only the others are left to Slurm. No look is made at a job that was submitted moments
+//! ago and has not been seen to end.
 
 use std::collections::{BTreeMap, HashMap};
 use std::thread;
@@ -25,8 +25,8 @@ use crate::error::{Result, SubmitError, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::host::{self, Found};
 
-/// For how long the queue certainly knows what it knew, whatever `MinJobAge` is: it looks for what it may forget
-/// less often.
+/// For how long the queue certainly still knows a job, whatever `MinJobAge` is: slurmctld removes old jobs less often
+/// than this.
 const FRESH: Duration = Duration::from_secs(10);
 
 /// How often the backend is asked before a submission is given up because it does not answer.
@@ -35,17 +35,17 @@ const ATTEMPTS: u32 = 3;
 /// Which dependencies are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// Those that the queue may have forgotten by now.
+    /// At jobs that the queue may have forgotten by now.
     AtDoubtful,
-    /// All, because it has just said that it does not know one.
+    /// At all jobs, because the queue has just denied one of them.
     AtAll,
 }
 
-/// Returns those of `edges` that are still to be waited for.
+/// Returns the edges that are still open.
 ///
 /// # Errors
-/// [`SubmitError::DependencyFailed`] if one can never be met; [`SubmitError::DependencyUnknown`] if nothing tells
-/// whether it was; and if the backend does not answer.
+/// [`SubmitError::DependencyFailed`] if one can never be met; [`SubmitError::DependencyUnknown`] if no source
+/// tells whether it was met; and any error of the backend.
 pub(crate) fn open(
     cluster: &Cluster,
     options: &OptionSet,
@@ -54,7 +54,7 @@ pub(crate) fn open(
 ) -> Result<Vec<Edge>> {
     // They may name another Slurm cluster.
     let there = &cluster.for_options(options);
-    // What is of another cluster is refused elsewhere.
+    // Jobs of another cluster are refused elsewhere.
     let is_doubtful = |edge: &&Edge| {
         let is_fresh = edge.known_at.is_some_and(|known_at| known_at.elapsed() < FRESH);
         edge.not_of(cluster, options).is_none() && (look == Look::AtAll || !is_fresh)
@@ -106,7 +106,7 @@ fn ask(cluster: &Cluster, edges: &[&Edge]) -> Result<Survey> {
     for attempt in 1.. {
         match cluster.backend().survey(&asked) {
             Err(error) if attempt < ATTEMPTS => {
-                log::warn!("will ask again what became of the jobs that are waited for: {error}");
+                log::warn!("cannot ask about the jobs of the dependency, trying again: {error}");
                 thread::sleep(Duration::from_millis(500) * attempt);
             }
             other => return other,
@@ -162,12 +162,12 @@ fn failed(edge: &Edge, message: String) -> Decision {
     Decision::Failed(UpstreamFailure { job: edge.job, task: edge.task.clone(), message })
 }
 
-/// What became of it, in the words that a job which could never start is told with.
+/// Returns the failure of the dependency, with its root failure.
 fn told(cluster: &Cluster, edge: &Edge) -> Option<UpstreamFailure> {
     conclude::upstream(cluster, std::slice::from_ref(edge)).pop()
 }
 
-/// How that which is waited for has ended.
+/// How a dependency has ended.
 enum End {
     Lives,
     Well,
@@ -202,7 +202,7 @@ fn of_job(cluster: &Cluster, edge: &Edge, survey: &Survey) -> End {
     if let Some(seen) = survey.seen.get(&edge.job) {
         return End::of(seen);
     }
-    // The runner of a job that nobody knows any more may have left how it ended.
+    // No source knows the job any more, but its runner may have left a result.
     let result = cluster.backend().host().read(&JobDir::at(&edge.dir).result(), 0);
     let outcome = result.ok().flatten().and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0));
     match outcome.map(|outcome| outcome.ending) {
@@ -214,8 +214,8 @@ fn of_job(cluster: &Cluster, edge: &Edge, survey: &Survey) -> End {
 
 fn of_elements(cluster: &Cluster, edge: &Edge, elements: &Indices, survey: &Survey) -> End {
     let (mut lives, mut bad, mut missing) = (false, None, Vec::new());
-    // A line about the array stands for what has none of its own if none has run. Of one that ran, the accounting
-    // may for a moment print the record of a single element like this.
+    // A line about the whole array holds for elements without a line of their own, if no element has run. If one has
+    // run, such a line may be the record of a single element, which the accounting prints like this for a moment.
     let none_ran = |seen: &&Sighting| seen.state.is_pending() || seen.state == JobState::Cancelled;
     let whole = survey.seen.get(&edge.job).filter(none_ran);
     for (first, last) in elements {
@@ -292,7 +292,7 @@ fn left_by(cluster: &Cluster, edge: &Edge, missing: &[u32]) -> End {
     End::Well
 }
 
-/// Returns the items that have ended, by what a segment says, and which of them have a value.
+/// Returns the items that have ended according to a segment, and whether each has a value.
 fn has_values(segment: &[u8]) -> BTreeMap<u64, bool> {
     // A later run of the element may have tried an item again.
     let records = Records::new(segment, HEADER).filter_map(|record| match record.kind {

@@ -92,7 +92,7 @@ fn a_custom_command_line_reaches_the_task() {
     let wrong = Command::new(&program).args(["--backend", "slrum"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
     assert!(
-        String::from_utf8_lossy(&wrong.stderr).contains("the backends are `local`"),
+        String::from_utf8_lossy(&wrong.stderr).contains("unknown backend `slrum`"),
         "{wrong:?}"
     );
 }

@@ -146,7 +146,7 @@ fn stderr_of(role: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-const WORDS: &str = "`none` is no way to show progress";
+const WORDS: &str = "unknown progress mode `none`";
 const HINT: &str = "\nhint: choose `auto`, `bar`, `plain`, `log` or `off`\n";
 
 fn every_kind_of_error_keeps_the_hint() {

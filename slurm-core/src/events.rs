@@ -47,7 +47,7 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
-    /// The task has panicked. The outcome says the same once the stack was looked at.
+    /// The task has panicked. The outcome follows after the stack is resolved.
     Panicked {
         /// The message.
         message: String,

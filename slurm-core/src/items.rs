@@ -136,7 +136,7 @@ impl ItemReader {
         let mut header = [0; HEADER as usize];
         file.read_exact(&mut header)?;
         if header[..8] != MAGIC {
-            return Err(damaged("it is no item file"));
+            return Err(damaged("it is not an item file"));
         }
         let version = u16::from_le_bytes([header[8], header[9]]);
         if version != FORMAT_VERSION {
@@ -167,7 +167,7 @@ impl ItemReader {
         let end = offset.saturating_add(length);
         let limit = self.table.offset.min(self.size);
         if length > MAX_PAYLOAD as u64 || offset < HEADER || end > limit {
-            return Err(damaged(&format!("the place of item {index} makes no sense")));
+            return Err(damaged(&format!("the position of item {index} is outside of the data")));
         }
         let mut bytes = vec![0; length as usize];
         self.file.read_exact_at(&mut bytes, offset)?;

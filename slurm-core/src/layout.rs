@@ -122,10 +122,10 @@ impl JobDir {
         self.0.join(format!("retry-{attempt}.json"))
     }
 
-    /// How the names of notes begin that tell which elements of an array were cancelled.
+    /// The prefix of the names of notes about cancelled elements of an array.
     pub const CANCELLED: &str = "cancelled-";
 
-    /// Returns the path of the note of one cancellation, which `random` tells from others.
+    /// Returns the path of the note of one cancellation; `random` makes it unique.
     pub fn cancelled(&self, random: u64) -> PathBuf {
         self.0.join(format!("{}{random:016x}", Self::CANCELLED))
     }

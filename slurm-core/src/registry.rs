@@ -49,7 +49,7 @@ pub enum RegistryError {
         /// The names of the tasks.
         names: Vec<&'static str>,
     },
-    /// The constant that an attribute names is no value of its option.
+    /// The constant that an attribute names is not a valid value of its option.
     #[error("{place}: option `{option}` of the task `{task}`: {reason}")]
     Constant {
         /// `file:line` of the attribute.
@@ -58,7 +58,7 @@ pub enum RegistryError {
         task: &'static str,
         /// The key of the option.
         option: &'static str,
-        /// What is wrong with the value.
+        /// The problem of the value.
         reason: String,
     },
 }
@@ -126,7 +126,7 @@ impl Registry {
     }
 }
 
-/// Checks what the compiler could not: it knows the grammars of integers and durations alone.
+/// Checks the values that the compiler could not check: it knows only the grammars of integers and durations.
 fn check_constants(entry: &'static TaskEntry) -> Result<(), RegistryError> {
     let wrong = |option: &TaskOption| {
         let TaskValue::Constant(value) = option.value else { return None };

@@ -146,8 +146,8 @@ impl<'a> Records<'a> {
         Self { bytes, position }
     }
 
-    /// Returns what is wrong with the bytes behind the last whole record, if no process can have been about
-    /// to write the rest of them: what is torn lacks its end, and all that is there of it is sound.
+    /// Returns the damage of the bytes behind the last whole record. There is none if a process may still have been
+    /// writing them: a torn record only lacks its end, and its existing bytes are valid.
     pub fn damage(&self) -> Option<&'static str> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let head = rest.get(..RECORD)?;
@@ -389,7 +389,7 @@ mod tests {
             flipped[at] ^= 4;
             let mut records = Records::new(&flipped, HEADER);
             assert_eq!(records.by_ref().count(), 1, "byte {at}");
-            // A length that grew cannot be told from one of a record whose end is still to come.
+            // A length that became larger looks like a record whose end is still missing.
             assert!(
                 records.damage().is_some() || (at < first + 4 && records.is_torn()),
                 "byte {at}"

@@ -32,7 +32,7 @@ pub(crate) fn call(
     watch_signals(&stop, move || {
         at_timeout.0.requeue_in_time(Some((Arc::clone(&at_timeout.1), entry)));
     });
-    // Whatever ends the process from here on, the panic is known.
+    // From here on the panic is known, even if the process is killed.
     let note = |writer: &Writer, failure: &Failure| {
         writer.append(&Event::now(EventKind::Panicked {
             message: failure.message.clone(),
@@ -44,7 +44,7 @@ pub(crate) fn call(
     panics.install(
         move |failure| note(&on_abort.0, failure),
         move |failure| {
-            // Nothing can be done about an outcome that cannot be written while the process is dying.
+            // An outcome that cannot be written while the process is dying is lost.
             let _ = on_abort.1.write(Some(entry), Ending::Failure(Box::new(failure)));
         },
     );
@@ -66,7 +66,7 @@ pub(crate) fn call(
         exited::watch(move || {
             let message = "the process ended before the function had returned";
             let failure = Failure::new(FailureKind::Exited, message);
-            // Nothing can be done about what cannot be written while the process is ending.
+            // A note that cannot be written while the process is ending is lost.
             let _ = at_exit.write(Some(entry), Ending::Failure(Box::new(failure)));
         });
         catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))))
@@ -86,7 +86,7 @@ pub(crate) fn call(
         ending => ending,
     };
     let code = if ending.is_ok() { exit::DONE } else { exit::FAILED };
-    // The outcome is written before anything is told: a log that cannot be written changes nothing then.
+    // The outcome is written before any message, so that a log that cannot be written does not affect it.
     let mut to_tell = None;
     let ending = match ending {
         Ok(value) => Ending::Value(value),

@@ -77,7 +77,7 @@ pub(crate) fn element(
     });
     work.output = Some(Arc::clone(&output));
     let on_abort = (Arc::clone(&output), Arc::clone(&output));
-    // Nothing can be done about what cannot be written while the process is dying.
+    // A record that cannot be written while the process is dying is lost.
     work.panics.install(
         move |failure| {
             let _ = CURRENT.get().map(|index| on_abort.0.panicked(index, failure));
@@ -193,14 +193,14 @@ impl Output {
         Ok(())
     }
 
-    /// Notes how an item fails whose failure is not complete yet.
+    /// Notes the failure of an item before it is complete.
     fn panicked(&self, index: u64, failure: &Failure) -> io::Result<()> {
         let (writer, _) = &mut *self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.panicked(index, failure)
     }
 
-    /// Does what [`item`](Self::item) does. A value that cannot be written is replaced by a failure that says
-    /// why: it is small, and so may fit where the value did not.
+    /// As [`item`](Self::item), but replaces a value that cannot be written by a failure with the reason. A failure is
+    /// small, so it may fit where the value did not.
     fn item_or_why_not(&self, index: u64, ending: Result<&[u8], &Failure>) -> io::Result<()> {
         let written = self.item(index, ending);
         if let (Err(error), Ok(_)) = (&written, ending) {
@@ -293,7 +293,7 @@ impl Work<'_> {
         let ending =
             catch_unwind(AssertUnwindSafe(|| (self.entry.run)(context, Arguments::new(&slices))))
                 .unwrap_or_else(|payload| {
-                    // Whatever ends the process from here on, the panic is known.
+                    // From here on the panic is known, even if the process is killed.
                     let note = |failure: &Failure| {
                         let _ = self.output.as_ref().map(|output| output.panicked(index, failure));
                     };

@@ -15,21 +15,21 @@ pub(crate) fn now_micros() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Whether this is one of several processes of its job; set once, before anything else.
+/// Whether the job has several processes; set once, before anything else.
 static SEVERAL: AtomicBool = AtomicBool::new(false);
 
-/// Says whether this is one of several processes of its job.
+/// Sets whether the job has several processes.
 pub(crate) fn set_several(several: bool) {
     SEVERAL.store(several, Ordering::Relaxed);
 }
 
-/// Returns whether this is one of several processes of its job.
+/// Returns whether the job has several processes.
 pub(crate) fn is_one_of_several() -> bool {
     SEVERAL.load(Ordering::Relaxed)
 }
 
-/// Returns a variable of Slurm's, as it is for the processes that were started: the only process of a job is
-/// alone, however many tasks there is room for.
+/// Returns a variable of Slurm, corrected for the number of processes that were started: a job with one process may
+/// have an allocation for more tasks.
 pub(crate) fn variable(name: &str) -> Option<String> {
     if !is_one_of_several() {
         match name {
@@ -51,7 +51,7 @@ pub(crate) fn number(name: &str) -> Option<u32> {
     variable(name)?.parse().ok()
 }
 
-/// Returns for how many tasks Slurm has made room, if that is more than the one process of this job.
+/// Returns the number of tasks in the allocation, if it is more than the one process of this job.
 pub(crate) fn idle_tasks() -> Option<u32> {
     let tasks = std::env::var("SLURM_NTASKS").ok()?.parse().ok()?;
     (!is_one_of_several() && tasks > 1).then_some(tasks)
@@ -76,12 +76,12 @@ pub(crate) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Tells the embedded supervisor, if it asks for that, that this process of a job has ended well: the
-/// supervisor may die before the process does, and the next one cannot ask for the exit code.
+/// Leaves a mark for the embedded supervisor, if it asks for one, that this process has succeeded. The supervisor may
+/// die before this process ends, and the next supervisor cannot get the exit code.
 pub(crate) fn mark_good_end() {
     let asked = std::env::var_os(RUN_MARKS).zip(number("SLURM_PROCID"));
     if let Some((marks, rank)) = asked {
-        // While the supervisor lives, the exit code tells it.
+        // A supervisor that lives uses the exit code.
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let _ = options.open(layout::good_end(Path::new(&marks), rank));

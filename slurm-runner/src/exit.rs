@@ -24,8 +24,8 @@ pub const DISK_FULL: u8 = 116;
 
 /// The run asks to be run again, so there is no outcome yet.
 pub const REQUEUE: u8 = 115;
-/// The function returned an error or panicked, and that is written. Programs that end by themselves, or cannot
-/// start, mostly end with 1.
+/// The function returned an error or panicked, and the failure is written. It is not 1, because programs that exit by
+/// themselves or cannot start mostly end with that.
 pub const FAILED: u8 = 121;
 /// The batch script could not start the runner: a line of `setup` failed, or the working directory is not
 /// there.
@@ -45,8 +45,8 @@ pub(crate) fn unwritten(error: &io::Error) -> u8 {
     }
 }
 
-/// Returns whether a process that ended with `code` had called the task, or would have: the codes that only
-/// a runner with a sound spec ends with, and that of a Rust program after a panic.
+/// Returns whether `code` proves that the runner had started: only a runner with a valid spec ends with these codes, or
+/// a Rust program after a panic.
 pub fn is_after_start(code: u8) -> bool {
     const PANIC: u8 = 101;
     matches!(code, PANIC | OUTCOME | DISK_FULL | STOPPED | REQUEUE | FAILED | EXITED)

@@ -1,13 +1,12 @@
-//! The end of a process that the runner does not bring about: the task calls [`std::process::exit`], or a library
-//! calls C's `exit`.
+//! Exits that bypass the runner: the task calls [`std::process::exit`], or a library calls C's `exit`.
 //!
-//! Its exit code may be that of a runner that has written a value. So it leaves something that says that nothing
-//! will come; otherwise the client would have to wait as long as a file server may hide a new file.
+//! The exit code may be the same as after a written value. So a handler leaves a note that no value will come;
+//! otherwise the client would have to wait for as long as a file server may hide a new file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, Once, PoisonError};
 
-/// What is left behind, by the process with this number: one that the task forks leaves nothing.
+/// The handler that leaves the note, and the id of the process that may run it: a fork of the task must not.
 struct Watched {
     pid: u32,
     leave: Box<dyn FnOnce() + Send>,
@@ -21,12 +20,12 @@ pub(crate) fn watch(leave: impl FnOnce() + Send + 'static) {
     let watched = Watched { pid: std::process::id(), leave: Box::new(leave) };
     *WATCHED.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);
     HOOK.call_once(|| {
-        // Without it, the client waits longer.
+        // A failure only makes the client wait longer.
         let _ = shutdown_hooks::add_shutdown_hook(at_exit);
     });
 }
 
-/// Says that the runner has done its work, and ends the process itself.
+/// Turns the handler off, because the runner ends the process itself.
 pub(crate) fn is_over() {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner).take();
 }

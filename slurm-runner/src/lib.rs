@@ -1,9 +1,9 @@
 //! The side of slurm-sdk that runs inside the job.
 //!
 //! The batch script ends in `exec BINARY __slurm run SPEC`, so this is the batch step itself: signals
-//! reach it and its exit code is the job's. Whether it is one of several processes the script says: Slurm's
-//! variables tell what there is room for, not what was started. [`run`] loads the spec, finds the task, calls it and writes
-//! the outcome; the process then ends with one of the codes in [`exit`].
+//! reach it and its exit code is the job's. The script tells whether the job has several processes: Slurm's
+//! variables describe the allocation, not the processes that were started. [`run`] loads the spec, finds the task,
+//! calls it and writes the outcome; the process then ends with one of the codes in [`exit`].
 //!
 //! Files per run: one read (the spec), one written (the outcome, through a temporary file, synced
 //! twice), two lines appended to the diary. No Slurm command is called, except to requeue the job.

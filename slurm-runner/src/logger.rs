@@ -8,10 +8,10 @@ use slurm_core::ids::timestamp;
 
 use crate::tell;
 
-/// The variable that says what is logged, in the form of `RUST_LOG`.
+/// The variable with the filter, in the form of `RUST_LOG`.
 const VARIABLE: &str = "SLURM_SDK_LOG";
 
-/// What is logged where the variable is not set.
+/// The filter if the variable is not set.
 const IN_JOBS: &str = "info";
 const ELSEWHERE: &str = "slurm=warn";
 
@@ -19,7 +19,7 @@ const ELSEWHERE: &str = "slurm=warn";
 #[derive(Debug)]
 struct Logger {
     filter: Filter,
-    /// A log file is read later, so its lines have a time.
+    /// Log files are read later, so their lines have a time.
     timed: bool,
 }
 
@@ -43,14 +43,14 @@ impl Log for Logger {
             };
             format!("{level}: {}\n", record.args())
         };
-        // Control characters of foreign text would reach a terminal.
+        // Control characters in foreign text must not reach a terminal.
         tell::line(&line.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "?"));
     }
 
     fn flush(&self) {}
 }
 
-/// Shows what a task logs, unless the program has a logger already.
+/// Shows the log messages of a task, unless the program has a logger already.
 pub(crate) fn install_in_job() {
     install(IN_JOBS, true);
 }
@@ -70,14 +70,14 @@ fn install(default: &str, timed: bool) {
     }
     let filter = builder.build();
     let level = filter.filter();
-    // Without a logger of ours, a program or a task is free to install its own.
+    // Install nothing, so that a program or a task can install its own logger.
     if level == LevelFilter::Off {
         return;
     }
     if log::set_boxed_logger(Box::new(Logger { filter, timed })).is_ok() {
         log::set_max_level(level);
         if let Some(problem) = problem {
-            log::warn!(target: "slurm", "{VARIABLE} is `{text}`, which is not used: {problem}");
+            log::warn!(target: "slurm", "ignoring `{text}` in {VARIABLE}: {problem}");
         }
     }
 }

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
-/// Returns how many bytes this process can still take before one of its limits ends it, as far as they are
-/// known: those of its control groups and of the process. What Slurm or the supervisor only watches from time
-/// to time is not among them: nothing tells here whether they do.
+/// Returns how many bytes this process can still take before it exceeds a limit of its control groups or of the
+/// process. Limits that Slurm or the supervisor enforce by polling are not visible here.
 pub(crate) fn left() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let used = |name: &str| {
@@ -29,7 +28,7 @@ pub(crate) fn left() -> Option<u64> {
     .min()
 }
 
-/// Returns the least that is left in a control group of this process or in one above it. `groups` is the text
+/// Returns the smallest remainder among the control groups of this process and their parents. `groups` is the text
 /// of `/proc/self/cgroup`.
 fn in_groups(root: &Path, groups: &str) -> Option<u64> {
     let mut dirs: Vec<(PathBuf, [&str; 2], &str)> = Vec::new();
@@ -49,7 +48,7 @@ fn in_groups(root: &Path, groups: &str) -> Option<u64> {
             let [limit, usage] = files
                 .map(|name| fs::read_to_string(dir.join(name)).ok()?.trim().parse::<u64>().ok());
             let stat = fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
-            // The cache of files is given back before the limit ends anything.
+            // The kernel frees the file cache before it enforces the limit.
             let cache: u64 = ["inactive_file", "active_file"]
                 .iter()
                 .filter_map(|name| {

@@ -1,9 +1,8 @@
 //! What is kept of a panic.
 //!
-//! To name the functions on a stack takes tens of megabytes, more with much debug information. A job may not
-//! have that much left, and would then end as out of memory instead of with its panic. So the hook only
-//! takes the addresses, the failure is noted on the disk, and only then the stack is looked at, if there is
-//! room for that.
+//! Resolving the function names of a stack takes tens of megabytes, more with much debug information. A job may not
+//! have that much left, and would then end as out of memory instead of with its panic. So the hook only takes the
+//! addresses, the failure is noted on the disk, and the names are resolved afterwards, if there is enough memory.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
@@ -30,15 +29,15 @@ struct Noted {
 /// A task may catch panics in a loop; only the latest can be the one that gets through.
 const KEPT: usize = 16;
 
-/// What naming the functions of a small program takes.
+/// The memory that resolving names takes in a small program.
 const LEAST_ROOM: u64 = 64 << 20;
 
 impl PanicLog {
-    /// Makes every panic be told and noted. A hook that was there is not called: the usual one looks at the
-    /// stack before anything is written.
+    /// Installs a hook that prints and notes every panic. It does not call the previous hook, because the default one
+    /// resolves the stack before anything is written.
     ///
-    /// Where panics abort, nothing runs after the hook. It then calls `first` with the failure before its stack
-    /// is looked at, and `last` with all of it.
+    /// Where panics abort, nothing runs after the hook. So the hook itself calls `first` with the failure before its
+    /// stack is resolved, and `last` with the complete failure.
     pub(crate) fn install(
         &self,
         first: impl Fn(&Failure) + Send + Sync + 'static,
@@ -103,11 +102,11 @@ impl PanicLog {
 fn describe(info: &PanicHookInfo<'_>) -> (Failure, Arc<Backtrace>) {
     let mut failure = Failure::new(FailureKind::Panic, message_of(info.payload()));
     failure.location = info.location().map(|location| location.to_string().into());
-    // Only the addresses: they get names when it is written as text.
+    // Takes only the addresses; they are resolved when the stack is printed.
     (failure, Arc::new(Backtrace::force_capture()))
 }
 
-/// Tells of a panic as the usual hook does.
+/// Prints a panic as the default hook does.
 fn tell_of(failure: &Failure) {
     let thread = thread::current();
     let (name, message) = (thread.name().unwrap_or("<unnamed>"), &failure.message);
@@ -115,7 +114,7 @@ fn tell_of(failure: &Failure) {
     tell::line(&format!("\nthread '{name}' panicked at {place}:\n{message}\n"));
 }
 
-/// Tells a stack where `RUST_BACKTRACE` asks for that.
+/// Prints a stack if `RUST_BACKTRACE` asks for that.
 fn tell_stack(stack: &str) {
     if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
         tell::line(&format!("stack backtrace:\n{stack}"));

@@ -205,7 +205,7 @@ impl Requeueing {
                 Ok(code) => code,
                 Err(failure) => {
                     let Some((writer, entry)) = writer else {
-                        // The work goes on, whatever becomes of the message.
+                        // The work goes on even if the message cannot be written.
                         requeueing.undecide();
                         return tell(&failure);
                     };

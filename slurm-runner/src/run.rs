@@ -26,8 +26,8 @@ use crate::{environment, exit, exited, logger, signals, stack};
 /// Whatever goes wrong is told on standard error and, for a single call, written as the outcome if that is
 /// possible.
 ///
-/// The task runs on a thread of its own, with a stack as large as that of the main thread or as
-/// `RUST_MIN_STACK` says. What it logs reaches standard error, unless the program has a logger already.
+/// The task runs on a thread of its own, with a stack of the size of the main thread's stack or of
+/// `RUST_MIN_STACK`. Its log messages reach standard error, unless the program has a logger already.
 pub fn run(invocation: Invocation<'_>) -> u8 {
     environment::set_several(invocation.is_one_of_several);
     logger::install_in_job();
@@ -119,9 +119,9 @@ pub(crate) fn watch_signals(stop: &StopFlag, warned: impl Fn() + Send + 'static)
 pub struct Invocation<'a> {
     /// The spec.
     pub spec: &'a Path,
-    /// Of an array: the number of its first element.
+    /// In an array: the number of the first element.
     pub first: Option<u64>,
-    /// Whether it is one of several processes of the job. The script that starts it knows.
+    /// Whether the job has several processes, as the script that starts them says.
     pub is_one_of_several: bool,
 }
 

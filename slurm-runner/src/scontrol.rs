@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 ///
 /// After an answer that leaves open whether the job was requeued, also after none because scontrol was
 /// killed, squeue tells; a job that it still shows as running is requeued once more, which does no harm. If
-/// squeue cannot tell either, that counts as done: what Slurm makes of the job is its end.
+/// squeue does not answer either, the request counts as done, and Slurm decides how the job goes on.
 ///
 /// # Errors
 /// The refusal, if the job stays as it is.
@@ -58,7 +58,7 @@ pub(crate) fn requeue() -> Result<(), Failure> {
     }
 }
 
-/// What came of a call of scontrol.
+/// The result of a call of scontrol.
 enum Answer {
     Done,
     Failed(String),

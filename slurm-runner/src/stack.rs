@@ -6,7 +6,7 @@ use rustix::process::{Resource, getrlimit};
 
 /// The stack that the main thread of a program usually has.
 const USUAL: usize = 8 << 20;
-/// In place of no limit, which a thread cannot have: only what is used of it takes memory.
+/// The size for `unlimited`, which a thread cannot have. Only the used part of a stack takes memory.
 const UNLIMITED: usize = 1 << 30;
 
 /// Returns the size of the stack of a thread that runs a task: `RUST_MIN_STACK` if that is set, otherwise
@@ -19,8 +19,8 @@ pub(crate) fn size() -> usize {
     })
 }
 
-/// Runs `work` on a thread of its own, in which nothing of the program's `main` is under way: that may be
-/// an asynchronous runtime, within which no other can be started.
+/// Runs `work` on a thread of its own. `main` may be inside an asynchronous runtime, and no other runtime can be
+/// started within it.
 pub(crate) fn on_own_thread<R: Send>(work: impl Fn() -> R + Sync) -> R {
     for size in [size(), USUAL] {
         let panicked = thread::scope(|scope| {
@@ -30,7 +30,7 @@ pub(crate) fn on_own_thread<R: Send>(work: impl Fn() -> R + Sync) -> R {
         match panicked {
             Some(Ok(result)) => return result,
             Some(Err(payload)) => std::panic::resume_unwind(payload),
-            // A limit of memory may leave no room for it.
+            // A memory limit may be too low for the stack.
             None => {}
         }
     }

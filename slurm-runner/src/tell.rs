@@ -17,8 +17,8 @@ const PIECE: usize = 4096;
 
 /// Writes a line to standard error, as far as that is possible.
 ///
-/// The log may be full, closed, or a pipe that nobody reads. None of that fails the work or holds it up for
-/// longer than [`PATIENCE`], and after the first wait in vain no further message waits.
+/// The log may be full, closed, or a pipe without a reader. None of that fails the work or delays it for longer than
+/// [`PATIENCE`], and after the first timeout no further message waits.
 pub(crate) fn tell(message: &dyn Display) {
     // The lock of `std::io::stderr` is not taken: a thread of the task may hold it while it is blocked.
     line(&format!("slurm-sdk: {message}\n"));
@@ -52,7 +52,7 @@ fn write_bounded(stream: &impl AsFd, bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Returns whether a write goes on at once; waits for that until `deadline`.
+/// Returns whether a write would not block; waits for that until `deadline`.
 fn is_ready(stream: &impl AsFd, deadline: Instant) -> Result<bool, Errno> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -30,8 +30,8 @@ impl Writer {
         self.entered_at.store(environment::now_micros(), Ordering::Relaxed);
     }
 
-    /// Writes the outcome. A value that cannot be written is replaced by a failure that says why: it is
-    /// small, and so may fit where the value did not.
+    /// Writes the outcome. A value that cannot be written is replaced by a failure with the reason, which is small and
+    /// so may fit where the value did not.
     ///
     /// # Errors
     /// The failure, and the exit code that stands for it.
@@ -43,7 +43,7 @@ impl Writer {
         let is_value = matches!(ending, Ending::Value(_));
         let written = self.write_once(entry, ending);
         if let (Err((failure, _)), true) = (&written, is_value) {
-            // The first error is the one to tell, also if the reason for it does not fit either.
+            // Report the first error, even if the failure does not fit either.
             let _ = self.write_once(entry, Ending::Failure(failure.clone()));
         }
         written

@@ -169,7 +169,7 @@ impl Cluster {
     }
 
     /// Makes the attempts known to a submission that takes values of `upstream` which came after those that it
-    /// knows, and returns what it is to wait for them: they may still run.
+    /// knows, and returns the edges to them, because they may still run.
     pub(super) fn catch_up(&self, upstream: &mut Upstream) -> Result<Vec<Edge>> {
         let Some(first) = upstream.attempts.first() else { return Ok(Vec::new()) };
         let known: Vec<PathBuf> =

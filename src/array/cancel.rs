@@ -70,7 +70,7 @@ impl<T> JobArray<T> {
         Ok(cancelled)
     }
 
-    /// Writes down what was cancelled: Slurm forgets elements that were cancelled before they ran.
+    /// Writes a note about a cancellation, because Slurm forgets elements that were cancelled before they ran.
     fn note_cancelled(&self, cancelled: &[Asked]) {
         self.watch.state().cancelled(cancelled);
         let path = JobDir::at(&self.handle.dir).cancelled(fastrand::u64(..));
@@ -78,11 +78,11 @@ impl<T> JobArray<T> {
         let host = self.cluster.backend().host();
         let written = written.and_then(|note| host.write(&path, &note).map_err(|e| e.to_string()));
         if let Err(error) = written {
-            log::warn!("what was cancelled could not be noted in {}: {error}", path.display());
+            log::warn!("the cancelled items could not be noted in {}: {error}", path.display());
         }
     }
 
-    /// Says so if nothing tells that Slurm arrays, which could not be cancelled, have ended.
+    /// Refuses a cancellation of Slurm arrays that failed, unless they are known to have ended.
     fn check_are_over(&self, unknown: &[JobId]) -> Result<()> {
         let is_open = |job: &&JobId| {
             let state = self.watch.state();
@@ -177,7 +177,7 @@ impl Cluster {
             let parts = noted.submitted.iter().flat_map(|attempt| &attempt.parts);
             for id in parts.map(|part| part.job_id) {
                 if !cancelled.contains(&id) {
-                    // One that is not known any more has ended.
+                    // A job that is no longer known has ended.
                     let _ = self.backend().cancel(id, None)?;
                     cancelled.push(id);
                 }

@@ -12,7 +12,7 @@ use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::UpstreamFailure;
 
-/// The id of what has none: an item that no attempt has, which no array gives.
+/// Placeholder id for items that were never submitted.
 const NOBODY: JobId = match JobId::new(u32::MAX) {
     Some(id) => id,
     None => unreachable!(),

@@ -75,9 +75,9 @@ pub struct JobArray<T> {
     pub(super) watch: Arc<ArrayWatch>,
     explanation: OnceCell<Explanation>,
     pub(super) upstream: OnceCell<Vec<UpstreamFailure>>,
-    /// The number of attempts whose end the callbacks were told of.
+    /// Attempts for which end callbacks have run.
     pub(super) told: AtomicUsize,
-    /// What a person was told of the waits for it.
+    /// Progress output of the waits for this array.
     pub(super) tale: Tale,
     /// When this process submitted it, if it did.
     pub(super) submitted_at: Option<Instant>,
@@ -107,17 +107,17 @@ impl ArrayHandle {
         }
         Err(Error::Config {
             message: format!(
-                "what describes the array {} is damaged: {} items, {} in each of its elements, {} Slurm arrays",
+                "the description of the array {} is damaged: {} items, {} in each of its elements, {} Slurm arrays",
                 self.pre_id,
                 self.items,
                 self.items_per_element,
                 self.parts.len()
             ),
-            hint: "submit the items anew".to_owned(),
+            hint: "submit the items again".to_owned(),
         })
     }
 
-    /// Returns what a person is told of the array.
+    /// Returns the description of the array for progress output.
     pub(crate) fn about(&self, cluster: &Cluster) -> About {
         About {
             name: progress::short_name(&self.task),
@@ -283,8 +283,8 @@ impl<T> JobArray<T> {
         }
     }
 
-    /// Returns what is known of the item `index` without looking: its state, as [`state`](Self::state) says it, and
-    /// why, where and since when, as far as its element tells. [`refresh`](Self::refresh) looks.
+    /// Returns the last known status of the item `index`: its [`state`](Self::state), with the reason, nodes and
+    /// start of its element. It asks nothing; [`refresh`](Self::refresh) does.
     pub fn status(&self, index: usize) -> Status {
         let state = self.state(index);
         let seen = self.watch.state().last_seen(index as u64).map(Sighting::status);
@@ -294,9 +294,8 @@ impl<T> JobArray<T> {
         }
     }
 
-    /// Returns what is known, without looking, of the elements that have not ended: each status with how many
-    /// elements are in it, without nodes and times of start. [`Status::blocked`] tells those that can never
-    /// start.
+    /// Returns the last known statuses of the elements that have not ended, each with the number of such elements,
+    /// and without nodes and start times. It asks nothing. [`Status::blocked`] finds those that can never start.
     pub fn statuses(&self) -> Vec<(Status, usize)> {
         self.watch.state().statuses()
     }
@@ -371,7 +370,7 @@ impl<T> JobArray<T> {
         &self.cluster
     }
 
-    /// Returns what a person is told of it.
+    /// Returns the description of the array for progress output.
     pub(crate) fn about(&self) -> About {
         self.handle.about(&self.cluster)
     }

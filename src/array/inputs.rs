@@ -1,4 +1,4 @@
-//! What calls take and wait for that are made again.
+//! Inputs and dependencies of retried calls.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::explain::Explanation;
 /// The options that say what a job waits for, beside its edges.
 const OF_WAITING: [&str; 2] = ["dependency", "kill_on_invalid_dep"];
 
-/// What calls take and wait for that are made again.
+/// Inputs and dependencies of retried calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
     edges: Vec<Edge>,

@@ -152,9 +152,9 @@ pub(crate) fn split(
     stage: bool,
 ) -> Result<Parts> {
     let Work::Items(items) = &spec.work else {
-        return Err(Error::Options { problems: vec!["this is no array".to_owned()] });
+        return Err(Error::Options { problems: vec!["the submission is not an array".to_owned()] });
     };
-    // Problems of the options are told below, with those of each part.
+    // Problems of the options are reported below, together with those of each part.
     let there = options.merged(cluster, entry, &[], &[]).map(|merged| cluster.for_options(&merged));
     let limits = there.as_ref().unwrap_or(cluster).backend().limits()?;
     let elements = sharing::parts(items.shares.elements(), limits.elements);

@@ -15,10 +15,10 @@ use slurm_core::state::JobState;
 use super::JobArray;
 use crate::edges::{Edge, EdgeElement};
 
-/// More elements than these are no list of dependencies any more: the array is waited for as a whole.
+/// Above this many elements, a submission depends on the whole array instead of listing them.
 const MOST_ELEMENTS: usize = 50;
 
-/// Elements, each by the number of its attempt and its own there.
+/// Elements as (attempt, index in that attempt).
 pub(crate) type ElementSet = BTreeSet<(usize, u64)>;
 
 /// What another submission has to know of an array to wait for it and to use its results.
@@ -30,7 +30,7 @@ pub(crate) struct ArrayRef {
     open: Vec<usize>,
     /// Who runs it.
     backend: String,
-    /// When the queue certainly knew the array, if it is not known to have ended since.
+    /// When the queue last certainly knew the array, unless it has been seen to end since.
     known_at: Option<Instant>,
     /// How it ended as a whole, if this process has seen that.
     ended_as: Option<JobState>,
@@ -79,10 +79,10 @@ impl ArrayRef {
         Self { pre_id, upstream, open, backend, known_at, ended_as, is_planned }
     }
 
-    /// Returns what it is to wait for the array.
+    /// Returns the dependency edges for the array.
     pub(crate) fn edges(&self, kind: DependencyKind) -> Vec<Edge> {
         let Some((latest, before)) = self.upstream.attempts.split_last() else { return Vec::new() };
-        // What failed there is in the latest one.
+        // Items that failed in an earlier attempt are in the latest one.
         let kind_before = match kind {
             DependencyKind::After => kind,
             _ => DependencyKind::AfterAny,
@@ -92,13 +92,13 @@ impl ArrayRef {
         self.whole(latest, kind).chain(before).collect()
     }
 
-    /// Returns what it is to wait for one item: for the element that makes it in its latest attempt.
+    /// Returns the dependency edge for one item, to the element that makes it in its latest attempt.
     ///
     /// Slurm 22.05 knows elements that have not started, but takes one that was cancelled by then for an
     /// unknown job and lets the new one run; its runner finds no value then.
     pub(crate) fn item_edge(&self, index: u64) -> Option<Edge> {
         let (attempt, number) = self.upstream.latest(index)?;
-        // One that makes several calls may fail although this item has a value. The runner will see.
+        // An element of several calls may fail although this item has a value. The runner checks the item.
         let kind = match attempt.shares.of_element_count(number) {
             1 => DependencyKind::AfterOk,
             _ => DependencyKind::AfterAny,
@@ -117,7 +117,7 @@ impl ArrayRef {
         }
     }
 
-    /// Returns what it is to wait for elements however they end, so that the runner can decide item by item.
+    /// Returns edges to elements that accept any end, so that the runner can decide item by item.
     pub(super) fn edges_to(&self, elements: &ElementSet) -> Vec<Edge> {
         if elements.len() > MOST_ELEMENTS {
             return self.edges(DependencyKind::AfterAny);
@@ -154,8 +154,8 @@ impl ArrayRef {
         elements.iter().filter_map(edge).collect()
     }
 
-    /// Returns how the success of an element is waited for: one has failed if a later attempt makes some of its
-    /// items, but not with the others.
+    /// Returns the dependency kind that means "element succeeded". If a later attempt re-ran some of its items,
+    /// the element itself failed, so `afterok` cannot be used.
     fn success_of(&self, attempt: &Attempt, number: u64) -> DependencyKind {
         let is_latest = |item: &u64| {
             self.upstream.latest(*item).is_some_and(|(latest, _)| latest.dir == attempt.dir)
@@ -170,7 +170,7 @@ impl ArrayRef {
         attempt.parts.iter().map(move |(job, _)| self.edge(attempt, *job, kind))
     }
 
-    /// Returns what it is to wait for an element; nothing if it was never submitted.
+    /// Returns the dependency edge for an element, or `None` if it was never submitted.
     fn element_edge(
         &self,
         attempt: &Attempt,
@@ -201,7 +201,7 @@ impl ArrayRef {
     }
 }
 
-/// Returns what it is to wait for a whole attempt however it ends, so that the runner can decide item by item.
+/// Returns edges to a whole attempt that accept any end, so that the runner can decide item by item.
 pub(super) fn whole(upstream: &Upstream, attempt: &Attempt, backend: &str) -> Vec<Edge> {
     let kind = DependencyKind::AfterAny;
     let of_part = |(job, _): &(JobId, u64)| edge(upstream, attempt, backend, *job, kind).carrying();

@@ -114,7 +114,7 @@ impl<T> JobArray<T> {
     pub(crate) fn settle(&self) -> Result<()> {
         let _watch = self.watched()?;
         if let Err(error) = self.cluster.poller().refresh(&self.subject()) {
-            log::warn!("will ask again: {error}");
+            log::warn!("the backend did not answer, asking again: {error}");
         }
         let deadline = Instant::now().checked_add(self.cluster.backend().cadence().longest_end());
         let settled = || self.watch.check(|state| state.open_elements_live().then_some(()));

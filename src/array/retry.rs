@@ -104,7 +104,7 @@ impl<T> JobArray<T> {
         let Some(entry) = registry.find(&self.handle.task) else {
             return Err(Error::Config {
                 message: format!("this program has no task `{}`", self.handle.task),
-                hint: "let the program try again that has submitted the array".to_owned(),
+                hint: "retry the items with the program that submitted the array".to_owned(),
             });
         };
         let explanation = self.explain()?;
@@ -113,10 +113,12 @@ impl<T> JobArray<T> {
         let prologue = explanation.prologue();
         let mut options =
             CallOptions { options, are_all: true, prologue, ..CallOptions::default() };
-        let Work::Items(items) = before.work else { return Err(self.damaged("it is no array")) };
+        let Work::Items(items) = before.work else {
+            return Err(self.damaged("it is not the spec of an array"));
+        };
         let most = cluster.backend().limits()?;
         let count = failed.len() as u64;
-        // No more than before, for the time limit is that of before.
+        // The time limit is unchanged, so an element must not get more items than before.
         let per_element = Chunk::Each.per_element(count, &most, || 1).min(items.shares.per_element);
         let shares = Shares { selected: Some(failed), count, per_element };
         let pre_id = new_pre_id();
@@ -145,7 +147,9 @@ impl<T> JobArray<T> {
         let (spec, frame) =
             Spec::from_bytes(&bytes).map_err(|error| self.damaged(&error.to_string()))?;
         if frame.signature != self.handle.signature {
-            return Err(self.damaged("it is of a program with other parameter or return types"));
+            return Err(
+                self.damaged("it was written by a program with other parameter or return types")
+            );
         }
         Ok(spec)
     }
@@ -158,7 +162,7 @@ impl<T> JobArray<T> {
 pub(super) fn damaged(path: &Path, reason: &str) -> Error {
     Error::Config {
         message: format!("{} cannot be used: {reason}", path.display()),
-        hint: "submit the items anew".to_owned(),
+        hint: "submit the items again".to_owned(),
     }
 }
 

@@ -108,7 +108,7 @@ impl Subject for ArrayWatch {
             }
             (_, Ok(_)) => false,
             (_, Err(error)) => {
-                log::warn!("will look again: {}: {error}", path.display());
+                log::warn!("cannot read {}, trying again: {error}", path.display());
                 false
             }
         }

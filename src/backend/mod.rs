@@ -1,10 +1,10 @@
-//! Who runs the jobs.
+//! Backends: the systems that run jobs.
 //!
-//! A [`Backend`] takes prepared submissions and says what became of jobs. It does not wait: one
+//! A [`Backend`] takes prepared submissions and reports the state of jobs. It does not wait: one
 //! [poller](crate::poll) does that for all jobs of a cluster.
 //!
-//! A [`Survey`] has what the sources of a backend said of jobs (`sighting`), and which of them could not say
-//! anything (`testimony`).
+//! A [`Survey`] has the answers of the sources of a backend about jobs (`sighting`), and names the sources that gave
+//! none (`testimony`).
 
 pub(crate) mod local;
 mod sighting;
@@ -136,7 +136,7 @@ impl Submission<'_> {
                 let cluster = backend.chosen_for(&self.prepared.pre_id);
                 submit::note(host, &self.prepared.dir, &[*id], cluster);
             }
-            // Whoever looks again needs the directory.
+            // A later search needs the directory.
             Err(error) if self.prepared.may_be_looked_at_again(error) => {}
             Err(error) if self.new.is_some() => {
                 submit::give_up(host, self.prepared.dir.path(), error);
@@ -146,13 +146,13 @@ impl Submission<'_> {
     }
 }
 
-/// What became of an order to cancel.
+/// The result of a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a job that is not known may live all the same"]
 pub(crate) enum Cancelled {
     /// The job was told to end, or has ended.
     Done,
-    /// There is no such job here: it ended long ago, or it is somewhere else.
+    /// The backend does not know the job: it ended long ago, or belongs to another cluster.
     Unknown,
 }
 

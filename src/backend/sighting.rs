@@ -1,4 +1,4 @@
-//! One statement of one source about a job.
+//! The answer of one source about a job.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use slurm_core::state::JobState;
 
 use crate::model::{Reason, Status};
 
-/// What a source says of a job, or of elements of an array.
+/// The answer of a source about a job, or about elements of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sighting {
     pub(crate) source: Source,
@@ -23,10 +23,10 @@ pub(crate) struct Sighting {
     pub(crate) cancelled_by: Option<u32>,
 }
 
-/// Who made a statement about a job.
+/// The source of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The controller, through squeue: what it lists is there.
+    /// The controller, through squeue: a listed job exists.
     Queue,
     /// The accounting, through sacct: it may lag behind, and keeps records of jobs that no controller has any
     /// more.
@@ -55,12 +55,12 @@ impl Times {
     }
 }
 
-/// Returns the moment that lies so many seconds after the Unix epoch, if the clock can express it.
+/// Returns the time that is this many seconds after the Unix epoch, if the clock can express it.
 pub(crate) fn since_epoch(seconds: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// How the reason of a job begins that was given up because workflows hold what it needs.
+/// The prefix of the reason of a job that was given up because workflows hold the resources that it needs.
 pub(crate) const NO_ROOM: &str = "no room";
 
 /// How the process of a job ended.
@@ -72,7 +72,7 @@ pub(crate) struct Exit {
 }
 
 impl Sighting {
-    /// Returns the sighting in the queue of a job of which nothing but the state is known.
+    /// Returns a sighting in the queue with only a state.
     pub(crate) fn of(state: JobState) -> Self {
         Self {
             source: Source::Queue,
@@ -86,7 +86,7 @@ impl Sighting {
         }
     }
 
-    /// Returns what it tells a person.
+    /// Returns the status for people.
     pub(crate) fn status(&self) -> Status {
         let waits = self.state.is_pending();
         let (started, expected_start) =
@@ -102,7 +102,7 @@ impl Sighting {
         }
     }
 
-    /// Returns whether the job will not run on: it has ended, or waits for what cannot happen.
+    /// Returns whether the job will not run any more: it has ended, or its dependency can never be met.
     pub(crate) fn is_end(&self) -> bool {
         self.state.is_terminal() || self.waits_in_vain()
     }
@@ -120,8 +120,8 @@ impl Sighting {
         self.state.is_pending() && self.reason.as_deref() == Some("DependencyNeverSatisfied")
     }
 
-    /// Returns whether Slurm itself may have cancelled the job because of one that it depends on: only the
-    /// accounting tells who cancelled a job, and the job must not have started.
+    /// Returns whether Slurm itself may have cancelled the job because of a failed dependency: the job has not started,
+    /// and the accounting, which alone knows who cancelled a job, does not rule it out.
     pub(crate) fn may_have_waited_in_vain(&self) -> bool {
         let cancelled = self.state == JobState::Cancelled && self.cancelled_by.is_none();
         self.waits_in_vain()

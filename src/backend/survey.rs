@@ -1,4 +1,4 @@
-//! What a backend was asked, and what its sources answered.
+//! Questions to a backend, and the answers of its sources.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use slurm_core::ids::JobId;
 
 use super::{Sighting, Testimony};
 
-/// What a backend is asked about.
+/// A question to a backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
     pub(crate) job: JobId,
@@ -28,14 +28,14 @@ pub(crate) fn written(indices: &Indices) -> String {
 }
 
 impl Asked {
-    /// Returns the question about a job, or about an array of which anything may matter.
+    /// Returns the question about a job, or about a whole array.
     pub(crate) fn job(job: JobId) -> Self {
         Self { job, elements: None }
     }
 
     /// Returns whether `survey` leaves something open that matters.
     pub(crate) fn is_missing_in(&self, survey: &Survey) -> bool {
-        // A line about the array as a whole tells of every element without one of its own.
+        // A line about the whole array holds for every element without a line of its own.
         if survey.seen.contains_key(&self.job) {
             return false;
         }
@@ -44,7 +44,7 @@ impl Asked {
         let mut ranges: Indices =
             seen.into_iter().flatten().flat_map(|(indices, _)| indices).copied().collect();
         ranges.sort_unstable();
-        // Both ascend, so one pass over both tells.
+        // Both ascend, so one pass over both is enough.
         let mut ranges = ranges.into_iter().peekable();
         elements.iter().any(|(first, last)| {
             let mut next = *first;
@@ -63,25 +63,24 @@ impl Asked {
     }
 }
 
-/// What a backend knows of some jobs.
+/// The answers of a backend about some jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
-    /// The jobs that are known, and the arrays that a source tells of as a whole. One that is not known at all
-    /// is left out.
+    /// The known jobs, and the arrays that a source lists as a whole. Unknown ones are left out.
     pub(crate) seen: HashMap<JobId, Sighting>,
     /// The elements of arrays, by the array's id. Elements that are not known are left out; of two
     /// sightings of an element the later one holds.
     pub(crate) elements: HashMap<JobId, Vec<(Indices, Sighting)>>,
-    /// The jobs, and arrays, of which the queue itself still knows something.
+    /// The jobs and arrays that the queue itself still lists.
     pub(crate) queued: HashSet<JobId>,
-    /// What stands before jobs, and arrays by their id, that wait for resources or for their turn; only
-    /// the embedded backend knows.
+    /// For jobs, and arrays by their id, that wait for resources or for their turn: the jobs before them. Only the
+    /// embedded backend knows this.
     pub(crate) ahead: HashMap<JobId, Ahead>,
-    /// What the sources said of the jobs that they did not list.
+    /// The answers of the sources about jobs that they did not list.
     pub(crate) testimony: Testimony,
 }
 
-/// What stands before a job in the queue.
+/// The jobs before a job in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ahead {
     /// How many jobs, and elements of arrays, start before it.
@@ -91,8 +90,8 @@ pub(crate) struct Ahead {
 }
 
 impl Survey {
-    /// Returns what is known of the element `index` of an array: by a line of its own, else by one of the
-    /// array's.
+    /// Returns the sighting of the element `index` of an array: from its own line, or else from a line about the
+    /// array.
     pub(crate) fn element(&self, array: JobId, index: u32) -> Option<&Sighting> {
         let of_array = self.elements.get(&array).into_iter().flatten();
         let has = |(indices, _): &&(Indices, Sighting)| {

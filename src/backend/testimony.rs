@@ -1,4 +1,4 @@
-//! What the sources said of jobs that they did not list.
+//! The answers of the sources about jobs that they did not list.
 //!
 //! Absence is a fact only where every source that there is has answered. A source that could not answer leaves
 //! open what it would have said.
@@ -10,11 +10,11 @@ use slurm_core::ids::JobId;
 
 use crate::error::Error;
 
-/// What each source that was asked said about jobs that none of them lists.
+/// The answer of each source about jobs that none of them lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Testimony(Arc<Vec<Statement>>);
 
-/// What a source said.
+/// The answer of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statement {
     /// Its name for people: the command.
@@ -22,7 +22,7 @@ pub(crate) struct Statement {
     pub(crate) said: Said,
 }
 
-/// What a source said about jobs that it did not list.
+/// The answer of a source about jobs that it did not list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     /// It does not know them.
@@ -31,12 +31,12 @@ pub(crate) enum Said {
     NotThere(String),
     /// It could not answer; its words.
     Failed(String),
-    /// It keeps a record of a job that has not ended, which the queue does not have.
+    /// It has a record without an end, of a job that the queue does not list.
     OpenRecord(String),
 }
 
 impl Testimony {
-    /// Returns the testimony with what another source said.
+    /// Returns the testimony with the answer of another source.
     pub(crate) fn with(&self, source: &'static str, said: Said) -> Self {
         let mut statements = self.0.as_ref().clone();
         statements.push(Statement { source, said });
@@ -51,7 +51,7 @@ impl Testimony {
         })
     }
 
-    /// Returns the error of whoever asked for the job `id`, which no source lists.
+    /// Returns the error for a question about the job `id`, which no source lists.
     pub(crate) fn absence_of(&self, id: JobId) -> Error {
         let said = self.to_string();
         match self.is_complete() {

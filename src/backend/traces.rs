@@ -1,4 +1,4 @@
-//! What a job leaves in its submission's directory once it runs.
+//! Traces that a job leaves in its submission's directory once it runs.
 //!
 //! The names of its logs and the lines of its diary hold its id, so the directory proves that a job has started
 //! even where neither the queue nor the accounting can tell.
@@ -9,7 +9,7 @@ use slurm_core::layout::JobDir;
 
 use crate::host::{Found, Host, HostError, Look};
 
-/// The diary of a job is short; what is longer is looked at no further than this.
+/// How much of a diary is read. A real one is shorter.
 const MOST: u64 = 1 << 20;
 
 /// Returns the id of the job that has run in `dir`; of the Slurm array `part`, if the submission takes several.
@@ -38,7 +38,7 @@ pub(crate) fn id_in(host: &dyn Host, dir: &JobDir, part: u32) -> Result<Option<J
     ids.extend(of_elements);
     ids.sort_unstable();
     ids.dedup();
-    // The arrays of a submission are submitted one after the other, and only the last one is ever looked for.
+    // The arrays of a submission are submitted one after the other, so only the last one is ever searched for.
     let all = ids.len() == part as usize + 1;
     Ok(ids.pop().filter(|_| all))
 }

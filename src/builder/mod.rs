@@ -78,7 +78,7 @@ impl<T: Task> JobBuilder<T> {
         cluster: &Cluster,
     ) -> Vec<Result<Job<T::Output>>> {
         if !matches!(cluster.submitter(), Submitter::Client) || cluster.is_dry_run() {
-            // A journal has its order, and so has what a dry run shows.
+            // Journal entries and the output of a dry run must be in submission order, so submit one by one.
             return builders.into_iter().map(|builder| builder.submit(cluster)).collect();
         }
         let prepare = |builder: Self| {

@@ -58,7 +58,7 @@ impl CallOptions {
         }
     }
 
-    /// Returns what happens in the job before the task: as the cluster says, then the attribute, then the call.
+    /// Returns the shell lines and variables of the cluster, then of the attribute, then of the call.
     pub(crate) fn prologue(&self, cluster: &Cluster, entry: &TaskEntry) -> Prologue {
         if self.are_all {
             return self.prologue.clone();
@@ -74,8 +74,8 @@ impl CallOptions {
         prologue
     }
 
-    /// Returns the options that hold, from all sources, or all that is wrong with them. Of `edges`, `waits` are
-    /// those that are still to be waited for.
+    /// Returns the options merged from all sources, or every problem with them. `waits` are the edges that are still
+    /// open.
     pub(crate) fn merged(
         &self,
         cluster: &Cluster,
@@ -102,7 +102,7 @@ impl CallOptions {
                 "`array` cannot be set: a job is one call; `map` makes an array of many".to_owned(),
             );
         }
-        // It may add options, of which the others then have to be friends.
+        // `policy` may add options, so check for conflicts afterwards.
         if !self.are_all {
             let policy = requeue::policy(entry, self.requeue, &mut merged, cluster);
             problems.extend(policy.err());

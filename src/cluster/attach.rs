@@ -216,7 +216,7 @@ impl Cluster {
     }
 }
 
-/// Returns whether what was found is a note with this id.
+/// Returns whether the finding is a note with this id.
 fn has_id(found: &Result<Found, HostError>, id: JobId) -> bool {
     let Ok(Found::Bytes(bytes)) = found else { return false };
     let note = serde_json::from_slice::<Submitted>(bytes);

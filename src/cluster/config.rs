@@ -71,8 +71,8 @@ impl FromStr for BackendKind {
     fn from_str(text: &str) -> Result<Self> {
         let known = Self::ALL.iter().find(|kind| kind.as_str() == text);
         known.copied().ok_or_else(|| Error::Config {
-            message: format!("`{text}` is no backend"),
-            hint: "the backends are `local` (embedded), `slurm` (of this host) and `ssh` (of another one)"
+            message: format!("unknown backend `{text}`"),
+            hint: "choose `local` (embedded), `slurm` (Slurm on this host) or `ssh` (Slurm on another host)"
                 .to_owned(),
         })
     }
@@ -96,7 +96,7 @@ pub struct ClusterBuilder {
     job_dir_permissions: Option<u32>,
     pub(super) every_job: EveryJob,
     dry_run: bool,
-    /// Whether a dry run prints what is submitted.
+    /// Whether a dry run prints each submission.
     prints_dry_run: bool,
     progress: ProgressMode,
 }
@@ -105,7 +105,7 @@ impl ClusterBuilder {
     /// Returns a builder with what the environment says: see [`Cluster::from_env`].
     ///
     /// # Errors
-    /// If a variable has a value that makes no sense, or the Slurmfile is wrong.
+    /// If a variable has an invalid value, or the Slurmfile is wrong.
     pub fn from_env() -> Result<Self> {
         let mut builder = Self::default().environment(slurmfile::chosen(None, None)?);
         builder.progress = ProgressMode::of_variable()?.unwrap_or_default();
@@ -169,34 +169,34 @@ impl ClusterBuilder {
 
     /// Makes a dry run of the program: `submit` checks everything and submits nothing.
     ///
-    /// What it returns is a placeholder, which later submissions can wait for and take values of.
-    /// [`Cluster::rehearsed`] tells what was submitted so far. What only a job can tell, its result before all,
-    /// is [`Error::DryRun`]. Jobs that exist can be attached to as ever.
+    /// `submit` returns a placeholder, which later submissions can depend on and take as an argument.
+    /// [`Cluster::rehearsed`] returns the submissions so far. The result and the state of a placeholder are
+    /// [`Error::DryRun`]. Existing jobs can still be attached to.
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
     }
 
-    /// Makes a dry run print what is submitted, because the user has asked for that.
+    /// Makes a dry run print each submission, because the user asked for it on the command line.
     pub(crate) fn prints_dry_run(mut self) -> Self {
         self.prints_dry_run = true;
         self
     }
 
-    /// Makes waiting tell on standard error what it is for; by default it does not.
+    /// Sets how waits report their progress on standard error; by default they are silent.
     pub fn progress(mut self, mode: ProgressMode) -> Self {
         self.progress = mode;
         self
     }
 
-    /// Sets where the cluster is and how it is reached, and that it is reached over SSH.
+    /// Selects the SSH backend and sets its host and login.
     #[cfg(feature = "ssh")]
     pub fn ssh(mut self, settings: impl Into<Ssh>) -> Self {
         self.ssh = Some(settings.into());
         self.backend(BackendKind::Ssh)
     }
 
-    /// Sets what happens with a host key that is not known, whatever the other settings say.
+    /// Sets the policy for unknown host keys. It overrides all other settings.
     #[cfg(feature = "ssh")]
     pub fn host_key_policy(mut self, policy: HostKeyPolicy) -> Self {
         self.host_key_policy = Some(policy);
@@ -267,7 +267,7 @@ impl ClusterBuilder {
     fn over_ssh(&self, job_base_dir: Option<PathBuf>) -> Result<Arc<dyn Backend>> {
         let settings = self.ssh.clone().or_else(|| self.environment.ssh.settings());
         let mut settings = settings.ok_or_else(|| Error::Config {
-            message: "nobody has said at which host the cluster is reached".to_owned(),
+            message: "no SSH host is configured".to_owned(),
             hint: "set `host` in the section [default.cluster.ssh] of the Slurmfile".to_owned(),
         })?;
         if let Some(policy) = self.host_key_policy {
@@ -352,7 +352,7 @@ fn permissions_of(script: Option<u32>, job_dir: Option<u32>) -> Result<Permissio
 pub(crate) fn backend_variable() -> Result<Option<BackendKind>> {
     let Ok(name) = std::env::var("SLURM_SDK_BACKEND") else { return Ok(None) };
     let wrong = |_| Error::Config {
-        message: format!("SLURM_SDK_BACKEND is `{name}`, which is no backend"),
+        message: format!("unknown backend `{name}` in SLURM_SDK_BACKEND"),
         hint: "set it to `local`, `slurm` or `ssh`, or unset it".to_owned(),
     };
     name.parse().map(Some).map_err(wrong)

@@ -97,7 +97,7 @@ impl ClusterBuilder {
         self
     }
 
-    /// Adds a line of shell that every job runs before the task, after those of the Slurmfile. A line that
+    /// Adds a line of shell that every job runs before the task, after the lines of the Slurmfile. A line that
     /// fails ends the job as [`NotStarted`](crate::JobErrorKind::NotStarted), unless it ends in `|| true`.
     pub fn setup(mut self, line: impl Into<String>) -> Self {
         let line = line.into();

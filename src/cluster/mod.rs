@@ -51,7 +51,7 @@ struct Inner {
     environment: Environment,
     permissions: Permissions,
     callbacks: Arc<Callbacks>,
-    /// Takes the notes of a dry run, if this is one.
+    /// Records submissions, if this is a dry run.
     dry_run: Option<Arc<Planner>>,
     progress: ProgressMode,
     submitter: Submitter,
@@ -130,7 +130,7 @@ impl Cluster {
     /// `SLURM_SDK_BACKEND` (`local`, `slurm` or `ssh`) and `SLURM_SDK_JOB_BASE_DIR`.
     ///
     /// # Errors
-    /// If a variable has a value that makes no sense, or the Slurmfile is wrong.
+    /// If a variable has an invalid value, or the Slurmfile is wrong.
     pub fn from_env() -> Result<Self> {
         ClusterBuilder::from_env()?.build()
     }
@@ -194,13 +194,13 @@ impl Cluster {
         &self.inner.environment
     }
 
-    /// Returns whether waiting tells what it is for.
+    /// Returns how waits report their progress.
     pub fn progress(&self) -> ProgressMode {
         self.inner.progress
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
-        // Whatever is done with a cluster begins here.
+        // Every use of a cluster comes through here.
         crate::logging::init_now();
         self.inner.backend.as_ref()
     }
@@ -253,7 +253,7 @@ impl Cluster {
         let Inner { binary: program, environment, permissions, callbacks, .. } =
             self.inner.as_ref();
         let workflows = match &submitter {
-            // On another cluster their ids are those of other jobs.
+            // On another cluster, the same ids belong to other jobs.
             Submitter::Workflow(flow) if backend.cluster().is_none() => flow.jobs(),
             _ => Vec::new(),
         };
@@ -271,7 +271,7 @@ impl Cluster {
                 permissions: *permissions,
                 callbacks: Arc::clone(callbacks),
                 dry_run: self.inner.dry_run.clone(),
-                // A log is no terminal; the workflow's own output is for what it has to say.
+                // The workflow's job sets the progress mode for its log (`log`, or `SLURM_SDK_PROGRESS`).
                 progress: self.inner.progress,
                 submitter,
                 others: Mutex::default(),

@@ -1,4 +1,4 @@
-//! Where the program lies that jobs run.
+//! The path of the program that jobs run.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -16,12 +16,12 @@ pub(super) struct Staged(Mutex<Option<Place>>);
 #[derive(Clone, Debug)]
 struct Place {
     path: PathBuf,
-    /// When it was last marked as used; `None` if somebody else sees to that.
+    /// When it was last marked as used; `None` if another process marks it.
     marked: Option<SystemTime>,
 }
 
-/// A program that was not used for a day may be removed. A process may submit again after any time, on a machine that
-/// slept meanwhile, so the clock of the wall counts.
+/// A program that was not used for a day may be removed. The machine may have slept between two submissions, so the
+/// wall clock counts.
 const MARKED: Duration = Duration::from_secs(3600);
 
 impl Staged {

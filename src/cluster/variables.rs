@@ -65,18 +65,18 @@ const VARIABLES: &[(&str, &str)] = &[
     ("SBATCH_WCKEY", "wckey"),
 ];
 
-/// Variables that sbatch takes too, but that Slurm also sets in jobs: of one's own job they would say nothing of
-/// another.
+/// Variables that sbatch reads too, but that Slurm also sets in jobs: inside a job they describe that job, not the one
+/// to submit.
 const OUTSIDE_OF_JOBS: &[(&str, &str)] = &[("SLURM_CLUSTERS", "clusters"), ("SLURM_HINT", "hint")];
 
-/// Returns what the environment of this process gives, with a warning for what sbatch would not take.
+/// Returns the options in the environment of this process. Logs a warning for values that sbatch would refuse.
 pub(super) fn of_this_process() -> OptionSet {
     let (set, problems) = options(|name| std::env::var(name).ok());
     problems.iter().for_each(|problem| log::warn!("{problem}"));
     set
 }
 
-/// Returns the options that `variable` gives as sbatch would take them, and what is wrong with the others.
+/// Returns the options that `variable` gives, as sbatch reads them, and the problems of the others.
 fn options(variable: impl Fn(&str) -> Option<String>) -> (OptionSet, Vec<String>) {
     let (mut set, mut problems) = (OptionSet::new(), Vec::new());
     let outside = variable("SLURM_JOB_ID").is_none();
@@ -95,7 +95,7 @@ fn options(variable: impl Fn(&str) -> Option<String>) -> (OptionSet, Vec<String>
         };
         match spec.parse_input(input) {
             Ok(value) => set.set(spec, value, Source::Variable),
-            Err(error) => problems.push(format!("{name} is not used: {error}")),
+            Err(error) => problems.push(format!("ignoring {name}: {error}")),
         }
     }
     (set, problems)

@@ -105,7 +105,7 @@ pub struct JobReport {
     pub stderr_file: Option<PathBuf>,
     /// The directory of the job.
     pub dir: PathBuf,
-    /// The machine on which these files are, if it is not this one: as it was named.
+    /// The host that has these files, as the user named it, if it is not this machine.
     pub host: Option<String>,
 }
 
@@ -214,7 +214,7 @@ impl JobError {
         is_refusal.then_some((code, reason.unwrap_or_default()))
     }
 
-    /// Returns what can be done where the batch script did not start the task.
+    /// Returns advice for a batch script that did not start the task.
     fn hint_for_refusal(&self) -> Option<String> {
         let (code, reason) = self.refusal()?;
         if code == i32::from(exit::UNFIT) {
@@ -291,7 +291,7 @@ impl JobError {
             JobErrorKind::OutOfMemory => "ask for more with `mem` or `mem_per_cpu`".to_owned(),
             JobErrorKind::TimedOut => "ask for more with `time`".to_owned(),
             JobErrorKind::NotRequeued { .. } => {
-                format!("raise `max_requeues` if it makes progress; what it has left is in {dir}")
+                format!("raise `max_requeues` if the job makes progress; its files are in {dir}")
             }
             JobErrorKind::NoRoom { .. } => {
                 "ask for less, or run the workflow in another partition".to_owned()
@@ -302,11 +302,11 @@ impl JobError {
             }
             JobErrorKind::Lost { .. } => {
                 format!(
-                    "what it wrote is in {dir}; a controller that lost its state, or a node that lost its file system, leaves jobs like this"
+                    "its files are in {dir}; jobs get lost like this if a controller loses its state or a node its file system"
                 )
             }
             JobErrorKind::Corrupt { .. } => {
-                format!("was {dir} written by something else, or is the disk full?")
+                format!("see whether another program wrote to {dir}, or its disk ran full")
             }
             JobErrorKind::VersionMismatch { .. } => {
                 "build the program that submits and the one that runs from the same source"

@@ -1,4 +1,4 @@
-//! What is known of a job that goes on.
+//! The last known status of a job that has not ended.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use crate::model::{Span, Status};
 use crate::printable::Printable;
 
-/// What is known of a job that has not ended, as far as its sources tell.
+/// The last known status of a job that has not ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastKnown {
-    /// What was seen last: its state, why it waits, where it runs.
+    /// The last status that a source reported: state, reason, nodes.
     pub status: Option<Status>,
-    /// How long ago it was seen.
+    /// How long ago it was reported.
     pub seen: Option<Duration>,
-    /// Why the state may not hold any more: the queue does not answer or does not list the job. It says what
-    /// each source said.
+    /// Why the status may be out of date: the queue does not answer or does not list the job. The text names
+    /// each source and its answer.
     pub doubt: Option<String>,
 }
 
 impl LastKnown {
-    /// Returns what can be done about what it waits for, if there is something.
+    /// Returns advice on the reason for which the job is pending, if there is any.
     pub(super) fn advice(&self) -> Option<&'static str> {
         let status = self.status.as_ref().filter(|status| status.state.is_pending());
         status?.reason.as_ref()?.advice().filter(|_| self.doubt.is_none())
@@ -30,7 +30,7 @@ impl LastKnown {
 impl fmt::Display for LastKnown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.status, &self.doubt) {
-            (None, None) => f.write_str("nothing has been heard of it yet"),
+            (None, None) => f.write_str("no source has reported on it yet"),
             (None, Some(doubt)) => Printable(doubt).fmt(f),
             (Some(status), None) => write!(f, "it is {status}"),
             (Some(status), Some(doubt)) => {

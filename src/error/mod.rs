@@ -79,8 +79,8 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<Error>,
     },
-    /// Items of an array were tried as often as they may be.
-    #[error("{items} items have failed in {attempts} attempts, and may not be tried again")]
+    /// Items of an array failed in as many attempts as `max_attempts` allows.
+    #[error("{items} items failed in {attempts} attempts, which is the limit")]
     Attempts {
         /// How many items.
         items: usize,
@@ -117,26 +117,26 @@ pub enum Error {
         id: JobId,
         /// How long it was waited for.
         waited: Duration,
-        /// What is known of it: it may run, wait, or be out of sight.
+        /// Its last known status, and what each source said if none confirms it.
         known: Box<LastKnown>,
     },
     /// No job is known by the id that was given.
     #[error("no job `{}` is known: {}", Printable(wanted), Printable(said))]
     NoSuchJob {
-        /// What was looked for.
+        /// The id or name that was looked for.
         wanted: String,
         /// Which sources were asked, and what each said.
         said: String,
     },
-    /// A source that may know the job could not answer, and the others do not know it.
-    #[error("it is not known what became of job {id}: {}", Printable(said))]
+    /// The job may exist: one source could not answer, and the others do not know the job.
+    #[error("cannot tell what became of job {id}: {}", Printable(said))]
     Unclear {
         /// The job.
         id: JobId,
         /// Which sources were asked, and what each said.
         said: String,
     },
-    /// The job is one of another task than the one asked for.
+    /// The job runs another task than the expected one.
     #[error("{} runs the task `{}`, not `{expected}`", id.map_or_else(|| "it".to_owned(), |id| format!("job {id}")), Printable(found))]
     OtherTask {
         /// The job.
@@ -149,7 +149,7 @@ pub enum Error {
     /// The job is an array where a single job was asked for, or a single job where an array was.
     #[error("`{}` is {}", Printable(wanted), Printable(found))]
     OtherKind {
-        /// What was looked for.
+        /// The id or name that was looked for.
         wanted: String,
         /// What it is.
         found: String,
@@ -163,7 +163,7 @@ pub enum Error {
     #[cfg(feature = "ssh")]
     #[error(transparent)]
     Ssh(Arc<SshError>),
-    /// A command ran and said no.
+    /// A command ran and failed.
     #[error("`{}` failed: {}", Printable(command), Printable(message))]
     Command {
         /// The whole command line.
@@ -174,7 +174,7 @@ pub enum Error {
     /// A task asks for its job to be requeued; `?` makes it of a [`Requeue`](crate::Requeue).
     #[error(transparent)]
     Requeue(#[from] slurm_core::requeue::Requeue),
-    /// The job is only planned, so there is nothing that it could tell.
+    /// The job is only planned, so it has no state and no result.
     #[error("the job of `{task}` is only planned and has no result")]
     Planned {
         /// The job's task.
@@ -188,7 +188,7 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// In a dry run nothing is submitted, so there is no job that could tell.
+    /// A dry run submits nothing, so the job has no state and no result.
     #[error("dry run: nothing was submitted, so the job of `{task}` has no result")]
     DryRun {
         /// The job's task.
@@ -209,8 +209,7 @@ pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn Std
         .collect()
 }
 
-/// Returns what the errors of a chain say, fit for a terminal. An error that only passes on what its source
-/// says is left out.
+/// Returns the texts of a chain of errors, made safe for a terminal. Repeated texts are left out.
 pub(crate) fn texts(chain: &[&(dyn StdError + 'static)]) -> Vec<String> {
     let mut texts: Vec<String> =
         chain.iter().map(|error| Printable(error.to_string()).to_string()).collect();
@@ -248,12 +247,12 @@ impl Error {
         matches!(self, Self::Submit(error) if error.leaves_open())
     }
 
-    /// Returns what can be done about it, if anything is known.
+    /// Returns advice on how to resolve the error, if there is any.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Item { source, .. } => return source.hint(),
             Self::Attempts { .. } => {
-                "look at the failures with `try_results`; `max_attempts` allows more"
+                "look at the failures with `try_results`, or raise `max_attempts`"
             }
             Self::NotInitialized => {
                 "put #[slurm::main] on main, or call slurm::init() as its first statement"

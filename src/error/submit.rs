@@ -20,10 +20,10 @@ pub enum SubmitError {
     /// A file could not be written or a command not be run. There is no job and no job directory.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// sbatch, or the controller through it, said no. There is no job and no job directory.
+    /// sbatch or the controller refused the job. There is no job and no job directory.
     #[error("sbatch refused the job: {}", Printable(message))]
     Refused {
-        /// What was objected to.
+        /// The kind of objection.
         refusal: Refusal,
         /// The limit that was reached, in Slurm's word, such as `QOSMaxSubmitJobPerUserLimit`.
         limit: Option<String>,
@@ -35,7 +35,7 @@ pub enum SubmitError {
     /// The answer was lost and the job was not found afterwards; it may still appear.
     #[error("it is not known whether the job was submitted: {}", Printable(message))]
     Unknown {
-        /// What was said instead of an answer.
+        /// The error that came instead of an answer.
         message: String,
         /// The id to look for: it is in the job's comment and in the path of its script.
         pre_id: String,
@@ -48,28 +48,28 @@ pub enum SubmitError {
         /// All that it printed.
         output: String,
     },
-    /// A job that is waited for has ended in another way than it had to, so this one can never run. There is no job
-    /// and no job directory.
+    /// A dependency has ended in another way than required, so the job can never run. There is no job and no job
+    /// directory.
     ///
-    /// What the queue still knows of is left to it where nobody has looked yet: then the job is submitted, and ends
-    /// as [`JobErrorKind::DependencyFailed`](crate::JobErrorKind::DependencyFailed).
+    /// While the queue still knows the dependency, Slurm may decide instead: then the job is submitted, and ends as
+    /// [`JobErrorKind::DependencyFailed`](crate::JobErrorKind::DependencyFailed).
     #[error("the job cannot run, because {}", list(upstream))]
     DependencyFailed {
-        /// Those jobs, with what became of each.
+        /// The failed dependencies, with the end of each.
         upstream: Vec<UpstreamFailure>,
     },
-    /// Nothing tells how a job ended that is waited for. There is no job and no job directory.
+    /// No source tells how a dependency ended. There is no job and no job directory.
     #[error(
-        "it cannot be known whether job {job} ({}) ended as this one needs: {}",
+        "cannot tell whether job {job} ({}) ended as this job requires: {}",
         Printable(task),
         Printable(reason)
     )]
     DependencyUnknown {
-        /// The job that is waited for.
+        /// The dependency.
         job: JobId,
         /// Its task.
         task: String,
-        /// What was looked at, and what it said.
+        /// The sources that were asked, and what each said.
         reason: String,
     },
     /// The supervisor of the embedded backend could not be reached.
@@ -78,8 +78,8 @@ pub enum SubmitError {
         /// What happened.
         message: String,
     },
-    /// The supervisor of the embedded backend was asked to take the job and did not answer, nor did those
-    /// that followed it.
+    /// The supervisor of the embedded backend was asked to take the job and did not answer, and neither did its
+    /// successors.
     #[error(
         "the embedded backend did not answer, so it is not known whether the job was submitted: {}",
         Printable(message)
@@ -88,7 +88,7 @@ pub enum SubmitError {
         /// What happened.
         message: String,
     },
-    /// The job could only run once the workflow that submits it has ended.
+    /// The job could only start after the end of the workflow that submits it.
     #[error("there is no room for the job beside the workflow that submits it: {message}")]
     NoRoom {
         /// What is lacking.
@@ -207,13 +207,13 @@ impl Refusal {
                 "wait for some of your jobs to end, or ask for less; `sacctmgr show assoc user=$USER` and `sacctmgr show qos` list the limits"
             }
             Self::Dependency => {
-                "Slurm no longer knows a job that is waited for, or never did; `sacct -j ID` tells what became of it, and without `dependency` the job can be submitted"
+                "Slurm does not know a job that this one depends on; `sacct -j ID` shows how that job ended; without `dependency` this one can be submitted"
             }
             Self::Array => {
-                "`scontrol show config | grep -iE 'MaxArraySize|max_array_tasks'` tells how many elements an array may have; share items out among fewer with `chunk_auto()` or `chunk(n)`"
+                "`scontrol show config | grep -iE 'MaxArraySize|max_array_tasks'` shows how many elements an array may have; use fewer elements with `chunk_auto()` or `chunk(n)`"
             }
             Self::Option => {
-                "`man sbatch` has the options of this cluster's release; what is passed with `extra_flag` is not checked before"
+                "`man sbatch` lists the options of this cluster's release; flags from `extra_flag` are not checked before submission"
             }
             Self::Other => return None,
         })
@@ -228,7 +228,7 @@ pub(crate) fn limit_in(message: &str) -> Option<String> {
 }
 
 impl SubmitError {
-    /// Returns whether the job may exist all the same.
+    /// Returns whether the job may exist despite the error.
     pub(crate) fn leaves_open(&self) -> bool {
         match self {
             Self::Unknown { .. } | Self::NoJobId { .. } | Self::SupervisorSilent { .. } => true,
@@ -237,7 +237,7 @@ impl SubmitError {
         }
     }
 
-    /// Returns what can be done about it, if anything is known.
+    /// Returns advice on how to resolve the error, if there is any.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Host(error) => error.hint(),
@@ -257,11 +257,11 @@ impl SubmitError {
             ),
             Self::Unsupported { .. } => Some("use --backend slurm for it".to_owned()),
             Self::DependencyFailed { .. } => Some(
-                "submit that job again first, or wait with `after_any` for its end however it ended"
+                "submit that job again first, or depend on it with `after_any`, which accepts any end"
                     .to_owned(),
             ),
             Self::DependencyUnknown { job, .. } => Some(format!(
-                "`sacct -j {job}` may tell; leave it out if it has ended as needed, or submit it again"
+                "`sacct -j {job}` may show how it ended; leave out the dependency if it ended as required, or submit that job again"
             )),
         }
     }

@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `read` | the graph of a workflow that runs or has run, from its directory |
-//! | `rehearse` | what a program would submit |
+//! | `rehearse` | dry runs |
 //! | `plan` | the graph of one that is only asked what it would submit |
 //! | `cost` | what a job asks for |
 //! | `draw` | DOT and Mermaid |

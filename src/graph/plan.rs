@@ -93,13 +93,13 @@ pub fn plan_from_environment<T: Task>(call: JobBuilder<T>) -> Result<Plan> {
 #[derive(Debug, Default)]
 pub(crate) struct Planner {
     pub(super) notes: Mutex<Notes>,
-    /// Whether submissions are printed, if it takes the notes of a dry run.
+    /// In a dry run: whether submissions are printed.
     pub(super) dry_run: Option<bool>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// Of a dry run: what was submitted.
+    /// In a dry run: the submissions so far.
     pub(super) rehearsed: Vec<Explanation>,
     graph: Graph,
     stopped_at: Option<String>,

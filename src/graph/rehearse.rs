@@ -1,8 +1,8 @@
-//! Dry runs: what a program submits, as far as that can be known without results.
+//! Dry runs: the submissions of a program up to the point where it needs a result.
 //!
-//! A dry run is planned as a workflow is: what is submitted is noted, and what comes back is a placeholder that
-//! later submissions can wait for and take values of. Where the program asks for what only a job can tell, it
-//! gets [`Error::DryRun`](crate::Error::DryRun).
+//! A dry run uses the mechanism of plans: each submission is recorded, and `submit` returns a placeholder, which later
+//! submissions can depend on and take as an argument. The state and the result of a placeholder are
+//! [`Error::DryRun`](crate::Error::DryRun).
 
 use std::io::Write;
 use std::sync::Arc;
@@ -73,10 +73,10 @@ impl Planner {
         Self { dry_run: Some(prints), ..Self::default() }
     }
 
-    /// Notes what would be submitted, and prints it if the user has asked for that.
+    /// Records a submission, and prints it if the user asked for that.
     pub(crate) fn rehearsed(&self, job: JobId, explanation: &Explanation) {
         if self.dry_run == Some(true) {
-            // Without standard output there is nobody to show it to.
+            // A failure to print is ignored: the program may have closed its standard output.
             let _ = writeln!(std::io::stdout(), "submission {job}\n{explanation}");
         }
         self.lock().rehearsed.push(explanation.clone());
@@ -84,7 +84,7 @@ impl Planner {
 }
 
 impl Cluster {
-    /// Returns what was submitted so far, if this is a [dry run](crate::ClusterBuilder::dry_run).
+    /// Returns the submissions so far, if this is a [dry run](crate::ClusterBuilder::dry_run).
     pub fn rehearsed(&self) -> Vec<Explanation> {
         self.rehearsal().map(|planner| planner.lock().rehearsed.clone()).unwrap_or_default()
     }

@@ -59,7 +59,7 @@ impl CommandLine {
         self
     }
 
-    /// Puts arguments before those that there are.
+    /// Prepends arguments.
     pub(crate) fn args_first<const N: usize>(mut self, arguments: [&str; N]) -> Self {
         self.arguments.splice(0..0, arguments.map(str::to_owned));
         self
@@ -261,7 +261,7 @@ pub(super) const SCRUBBED_PREFIXES: &[&str] = &[
 
 /// Returns whether a variable must not reach Slurm's commands or a job.
 pub(crate) fn is_scrubbed(name: &str) -> bool {
-    // What one job is told of its marks would be wrong for the jobs that it submits.
+    // The path of a job's marks would be wrong for the jobs that it submits.
     name == RUN_MARKS
         || name != "SLURM_CONF"
             && !name.starts_with("SLURM_SDK_")

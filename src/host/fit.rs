@@ -1,4 +1,4 @@
-//! Whether a program can run on this machine, by what the head of its file says.
+//! Checks by the head of its file whether a program can run on this machine.
 
 use std::env::consts::ARCH;
 use std::fs::File;
@@ -6,11 +6,11 @@ use std::io::Read;
 
 use super::{Binary, HostError, Unfit};
 
-/// How much of a file tells for which system and processor it is.
+/// The size of the head that names the system and the processor.
 const HEAD: u64 = 20;
 
-/// Refuses a program for another system or another processor than this machine has. What is no program by its head,
-/// such as a script, is let through.
+/// Refuses a program for another system or processor than this machine's. A file without the head of a program, such
+/// as a script, is accepted.
 pub(crate) fn check_here(binary: &Binary) -> Result<(), HostError> {
     let reading = |error| HostError::file("read", &binary.path, error);
     let (mut head, file) = (Vec::new(), File::open(&binary.path).map_err(reading)?);
@@ -32,7 +32,7 @@ pub(crate) fn check_here(binary: &Binary) -> Result<(), HostError> {
     Err(HostError::Unfit(Box::new(Unfit { program, needs, host, has, fixes })))
 }
 
-/// What to do where the machine that was looked at is not like those that run the jobs.
+/// Advice for clusters whose nodes differ from the machine that was checked.
 pub(super) const OTHER_NODES: &str = "if the compute nodes are of another kind than the login node, set `check = \"off\"` in \
      [default.packaging], or `check_program(ProgramCheck::Off)`";
 
@@ -72,7 +72,7 @@ fn made_for(head: &[u8]) -> Option<MadeFor> {
 }
 
 fn runs_on(processor: &str, here: &str) -> bool {
-    // A kernel of 64 bits runs programs of 32; whether one of 32 bits stands on such a kernel is not known.
+    // A 64-bit kernel runs 32-bit programs; whether a 32-bit program runs on such a kernel is unknown.
     processor == here || processor == "x86" && here == "x86_64" || here == "x86"
 }
 
@@ -106,7 +106,7 @@ mod tests {
         let path = dir.path().join("program");
         let mut head = vec![0x7f, b'E', b'L', b'F', 2, 1];
         head.resize(18, 0);
-        // That of a mainframe.
+        // IBM Z.
         head.extend([22, 0]);
         std::fs::write(&path, head).unwrap();
         let error = check_here(&Binary::at(&path)).unwrap_err();

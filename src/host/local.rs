@@ -120,15 +120,15 @@ impl Host for LocalHost {
     }
 }
 
-/// Why a device or a pipe is not read.
+/// The error for a device or a pipe.
 pub(super) const NOT_REGULAR: &str = "it is not a regular file";
 
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Reads a regular file, or returns `None` if there is no file. A device may have no end, and to open a pipe
-/// may take as long as nobody writes to it.
+/// Reads a regular file, or returns `None` if there is no file. Other files are refused: a device may have no end, and
+/// opening a pipe blocks until another process writes to it.
 fn read_regular(
     path: &Path,
     read: impl FnOnce(&mut File) -> io::Result<Vec<u8>>,

@@ -107,7 +107,7 @@ pub(crate) struct Order<'a> {
     pub(crate) dir: &'a Path,
     /// The same directory with its files, if it is not there yet.
     pub(crate) new: Option<(&'a NewDir<'a>, &'a [NewFile<'a>])>,
-    /// Which of the commands it is that are run for this directory.
+    /// Sequence number among the commands run for this directory.
     pub(crate) number: u32,
     pub(crate) command: CommandLine,
     /// Where the job's id should be noted, if that costs nothing.
@@ -234,10 +234,10 @@ pub(crate) struct NewFile<'a> {
 pub(crate) enum Content<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
-    /// Those of a file of this machine, which is used up: what is too large to be held in memory. It
-    /// lies in the directory that [`Host::spool_dir`] gave.
+    /// Contents moved from a local file (consumed), for data too large for memory. The file lies in the
+    /// directory that [`Host::spool_dir`] returned.
     Spooled(&'a Path),
-    /// None: it is a directory.
+    /// No content: a directory.
     Dir,
 }
 

@@ -1,4 +1,4 @@
-//! Whether the program is one of `#[test]` functions.
+//! Recognises programs that run `#[test]` functions.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use once_cell::sync::OnceCell;
 pub(super) fn is_one() -> bool {
     static KNOWN: OnceCell<bool> = OnceCell::new();
     *KNOWN.get_or_init(|| {
-        // Only what looks like one is read: that takes milliseconds, which other programs shall not pay.
+        // Read the file only if it looks like a test, because reading takes milliseconds.
         let program = std::env::current_exe().unwrap_or_default();
         looks_like_one(&program)
             && File::open("/proc/self/exe").is_ok_and(|file| holds_one(file).unwrap_or(false))

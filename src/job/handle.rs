@@ -118,7 +118,7 @@ impl FromStr for JobRef {
 }
 
 impl JobHandle {
-    /// Returns what a person is told of the job.
+    /// Returns the description of the job for progress output.
     pub(crate) fn about(&self, cluster: &Cluster) -> About {
         About {
             name: progress::short_name(&self.task),

@@ -8,7 +8,7 @@ use slurm_core::ids::JobId;
 use super::Job;
 use crate::error::{Error, Result};
 
-/// The most of a log that is returned, in bytes: what a program can hold in memory at ease.
+/// The limit on the returned part of a log, in bytes, so that it fits into memory.
 pub(crate) const LONGEST_LOG: u64 = 64 << 20;
 
 impl<T> Job<T> {
@@ -17,8 +17,8 @@ impl<T> Job<T> {
     /// Bytes that are not UTF-8 are replaced. Of a log with more than 64 MiB, the last 64 MiB are returned.
     ///
     /// # Errors
-    /// If the file cannot be read or is not a regular file, or `output` names it by a pattern that only Slurm can resolve and
-    /// the job has not started.
+    /// If the file cannot be read or is not a regular file, or `output` names it by a pattern that only Slurm can
+    /// resolve and the job has not started.
     pub fn stdout(&self) -> Result<String> {
         self.log(false)
     }

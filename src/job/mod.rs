@@ -40,7 +40,7 @@ pub struct Job<T> {
     watch: Arc<JobWatch>,
     /// That the callbacks know of its end.
     told: Once,
-    /// What a person was told of the waits for it.
+    /// Progress output of the waits for this job.
     tale: Tale,
     /// When this process submitted it, if it did.
     submitted_at: Option<Instant>,
@@ -104,14 +104,14 @@ impl<T> Job<T> {
     ///
     /// # Errors
     /// If the backend cannot be asked. [`Error::NoSuchJob`] if every source has answered and none knows the job, or
-    /// if it was out of sight for so long that it is lost; [`Error::Unclear`] if a source that may know it did not
-    /// answer.
+    /// if the job is lost because no source has listed it for too long; [`Error::Unclear`] if a source that may know
+    /// the job did not answer.
     pub fn state(&self) -> Result<JobState> {
         self.status().map(|status| status.state)
     }
 
-    /// Returns what is known of the job as of now: its state, why it waits and what that means, where it runs and
-    /// since when, when it is expected to start. It costs as much as [`state`](Self::state).
+    /// Returns the current status of the job: its state, the reason with its meaning, nodes, start, and the expected
+    /// start. It costs as much as [`state`](Self::state).
     ///
     /// # Errors
     /// As [`state`](Self::state).
@@ -132,7 +132,7 @@ impl<T> Job<T> {
             return Ok(status_of(&Verdict::Outcome(Arc::new(bytes))));
         }
         let mut survey = backend.survey(&[Asked::job(id)])?;
-        // Whoever asks again and again is told, as whoever waits is.
+        // Repeated calls count as a wait, so they report progress as well.
         if let Some(testimony) = self.watch.is_lost_by(&survey, &backend.cadence()) {
             return Err(lost(&testimony));
         }
@@ -146,9 +146,9 @@ impl<T> Job<T> {
         }
     }
 
-    /// Returns whether the job is over: it has ended, or every source says that there is no such job.
+    /// Returns whether the job has ended, or every source denies that it exists.
     pub(crate) fn has_ended(&self) -> Result<bool> {
-        // A job that was given up is over, although no source has seen its end.
+        // A lost job counts as ended, although no source has seen its end.
         if let Some(verdict) = self.watch.verdict() {
             return verdict.map(|_| true);
         }
@@ -201,8 +201,8 @@ impl<T> Job<T> {
     /// submitted and that have not ended, also if the workflow itself has.
     ///
     /// # Errors
-    /// If the backend cannot be asked. [`Error::NoSuchJob`] if it does not know the job, and nothing says that
-    /// the job has ended.
+    /// If the backend cannot be asked. [`Error::NoSuchJob`] if the backend does not know the job, and the job has
+    /// not been seen to end.
     pub fn cancel(&self) -> Result<()> {
         self.check_is_real()?;
         let cancelled = match self.cluster.backend().cancel(self.id(), None)? {
@@ -212,7 +212,7 @@ impl<T> Job<T> {
             }
             Cancelled::Unknown => self.check_is_over(),
         };
-        // Its jobs may live, whatever became of itself.
+        // The jobs of a workflow may still run after the workflow has ended.
         if !workflow::is_plain(&self.handle.task) {
             let (asked, dir) = (Asked::job(self.id()), &self.handle.dir);
             workflow::cancel_children(&self.cluster, &[asked], dir, None)?;
@@ -220,7 +220,7 @@ impl<T> Job<T> {
         cancelled
     }
 
-    /// Says so if nothing tells that the job, which could not be cancelled, has ended.
+    /// Refuses a cancellation that failed, unless the job is known to have ended.
     fn check_is_over(&self) -> Result<()> {
         if self.watch.verdict().is_some() {
             return Ok(());
@@ -252,7 +252,7 @@ impl<T> Job<T> {
         &self.cluster
     }
 
-    /// Returns when the queue certainly knew the job, if it is not known to have ended since.
+    /// Returns when the queue last certainly knew the job, unless it has been seen to end since.
     pub(crate) fn known_at(&self) -> Option<Instant> {
         self.submitted_at.filter(|_| self.watch.verdict().is_none())
     }
@@ -291,7 +291,7 @@ impl<T> Job<T> {
                 break verdict;
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                // Whoever waits in portions wants no line for each.
+                // Short waits in a loop must not print a line each.
                 reporter.pause(|| self.view());
                 let waited = limit.unwrap_or_default();
                 let known = Box::new(self.watch.last_known());
@@ -335,7 +335,7 @@ impl<T> Job<T> {
     }
 }
 
-/// Returns what is known of a job that has ended.
+/// Returns the report of a job that has ended.
 fn status_of(verdict: &Verdict) -> Status {
     let state = conclude::state_of(verdict);
     match verdict {
@@ -367,7 +367,7 @@ impl<T> Case for Job<T> {
     }
 
     fn has_started(&self) -> bool {
-        // On a full disk the file is there and empty.
+        // On a full disk the file exists and is empty.
         self.cluster.backend().host().read(&self.dir().events(), 0).is_ok_and(|file| file.is_some())
     }
 
@@ -377,7 +377,7 @@ impl<T> Case for Job<T> {
                 let location = location.map(String::into_boxed_str);
                 Some(Some(Failure { location, ..Failure::new(FailureKind::Panic, message) }))
             }
-            // What an earlier run came to does not count.
+            // The result of an earlier run does not count.
             EventKind::Started { .. } | EventKind::Requeued { .. } => Some(None),
             _ => None,
         })?

@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::printable::Printable;
 
-/// Why a job is in its state: Slurm's word, what it means, and what can be done.
+/// Why a job is in its state: Slurm's word, its meaning, and advice.
 ///
-/// Slurm has some hundred of these words, and sites add sentences of their own. What this version of the library
-/// does not know has no explanation, and never counts as [blocking](Self::is_blocking).
+/// Slurm has about a hundred of these words, and sites add sentences of their own. A word that this version of the
+/// library does not know has no explanation, and never counts as [blocking](Self::is_blocking).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reason(String);
 
-/// What is known of some of Slurm's words.
+/// The explanation of one of Slurm's words.
 #[derive(Clone, Copy, Debug)]
 struct Meaning {
     /// Whether the job can never start unless somebody changes something.
@@ -91,7 +91,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     (
         "badconstraints",
         blocks(
-            "no node of the partition has what it asks for",
+            "no node of the partition has the resources that it asks for",
             "ask for less, or for features that `sinfo -o '%N %f %G %c %m'` shows",
         ),
     ),
@@ -163,10 +163,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         "reservationdeleted",
         blocks("its reservation was deleted", "cancel it and submit it without `reservation`"),
     ),
-    (
-        "reservationinvalid",
-        blocks("its reservation is not one that it may use", "use another `reservation`"),
-    ),
+    ("reservationinvalid", blocks("it may not use its reservation", "use another `reservation`")),
     ("reservation", waits("its reservation has not begun, or is full")),
     ("licenses", waits("the licenses that it asks for are taken")),
     (
@@ -204,12 +201,12 @@ impl Reason {
         &self.0
     }
 
-    /// Returns what it means, if this version of the library knows.
+    /// Returns the meaning, if this version of the library knows the word.
     pub fn explanation(&self) -> Option<&'static str> {
         self.meaning().map(|meaning| meaning.explanation)
     }
 
-    /// Returns what can be done about it, if there is something.
+    /// Returns advice, if there is any.
     pub fn advice(&self) -> Option<&'static str> {
         self.meaning()?.advice
     }
@@ -228,7 +225,7 @@ impl Reason {
     }
 }
 
-/// Returns what a limit of a QOS or an association means: `QOSMaxCpuPerUserLimit`, `AssocGrpCpuMinutesLimit`.
+/// Returns the meaning of a limit of a QOS or an association: `QOSMaxCpuPerUserLimit`, `AssocGrpCpuMinutesLimit`.
 fn limit(plain: &str) -> Option<Meaning> {
     let rest = plain.strip_prefix("qos").or_else(|| plain.strip_prefix("assoc"))?;
     Some(if rest.contains("perjob") || rest.contains("pernode") || rest.starts_with("maxwall") {

@@ -1,4 +1,4 @@
-//! What is known of a job.
+//! The status of a job.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use slurm_core::state::JobState;
 use super::{Reason, Span};
 use crate::printable::Printable;
 
-/// What is known of a job or of an item of an array: its state, why, where and since when.
+/// The status of a job or of an item of an array: its state, reason, nodes and times.
 ///
 /// Everything but the state is left out where Slurm does not say it. `Display` is one line for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Returns the status of which nothing but the state is known.
+    /// Returns a status with only a state.
     pub(crate) fn of(state: JobState) -> Self {
         Self {
             state,
@@ -47,7 +47,7 @@ impl Status {
     /// Returns why it can never start unless somebody changes the job or the cluster; `None` if it may start,
     /// as far as is known.
     ///
-    /// Such a job is no end of a wait: once it is released, or the limit is raised, it runs.
+    /// A blocked job does not end a wait: once it is released, or the limit is raised, it runs.
     ///
     /// ```no_run
     /// # #[slurm::task]

@@ -1,13 +1,13 @@
-//! What the backend has said of a job over time.
+//! Decides over time, from the answers of the backend, whether a job has ended or is lost.
 //!
 //! A terminal state in the queue or the accounting ends a wait once it has lasted for a grace period, in
-//! which the result may still become visible or the job return to the queue. Absence everywhere does after a
-//! longer one.
+//! which the result may still become visible or the job return to the queue. If no source lists the job, the wait ends
+//! after a longer grace period.
 //!
-//! The queue is the source that knows what lives: a job that it lists is never given up, and one that it does
-//! not list cannot run. While the accounting does not answer, or keeps a record of it that has no end, the job
-//! is given up after the longest grace period, because either may last as long as the cluster. A queue that does
-//! not answer decides nothing.
+//! The queue decides which jobs are alive: a job that it lists is never given up, and a job that it does not list
+//! cannot run. While the accounting does not answer, or has a record of the job without an end, such a job is given
+//! up after the longest grace period, because either may last as long as the cluster. Nothing is decided while the
+//! queue does not answer.
 
 use std::time::{Duration, Instant};
 
@@ -16,24 +16,24 @@ use slurm_core::state::JobState;
 use crate::backend::{Cadence, Said, Sighting, Source, Testimony};
 use crate::error::LastKnown;
 
-/// What has been seen of a job, or of an element of an array.
+/// The sightings of a job, or of an element of an array.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fate {
     last: Option<Sighting>,
     seen_at: Option<Instant>,
     ended: Option<(Sighting, Instant)>,
     absent: Option<Absence>,
-    /// Whether everything that its run leaves is there.
+    /// Whether all files of its run are there.
     is_complete: bool,
-    /// Since when the queue does not answer, and its words.
+    /// Since when the queue does not answer, and its error.
     silence: Option<(Instant, String)>,
 }
 
-/// That the queue, which has answered, does not list the job.
+/// The queue has answered and does not list the job.
 #[derive(Clone, Debug)]
 struct Absence {
     since: Instant,
-    /// Since when all sources have answered and none knows the job.
+    /// Since when all sources have answered without knowing the job.
     everywhere: Option<Instant>,
     testimony: Testimony,
 }
@@ -43,7 +43,7 @@ struct Absence {
 pub(crate) enum End {
     /// It ended, or can never start.
     Seen(Sighting),
-    /// No source knows where it is; what each has said.
+    /// No source lists it; the answer of each.
     Lost(Testimony),
 }
 
@@ -56,12 +56,12 @@ impl End {
 }
 
 impl Fate {
-    /// Returns what was seen last.
+    /// Returns the last sighting.
     pub(crate) fn last(&self) -> Option<&Sighting> {
         self.last.as_ref()
     }
 
-    /// Takes in what was seen, if anything was, and what the sources said of jobs that they did not list.
+    /// Takes in a sighting, if there is one, and the answers of the sources that did not list the job.
     /// Returns whether it is news.
     pub(crate) fn take_in(&mut self, sighting: Option<&Sighting>, testimony: &Testimony) -> bool {
         let now = Instant::now();
@@ -103,7 +103,7 @@ impl Fate {
         self.silence = Some((since, why.to_owned()));
     }
 
-    /// Returns what is known of a job that is still waited for.
+    /// Returns the last known status of a job that has not ended.
     pub(crate) fn last_known(&self) -> LastKnown {
         let doubt = match (&self.silence, &self.absent) {
             (Some((since, why)), _) => {
@@ -119,7 +119,7 @@ impl Fate {
         }
     }
 
-    /// Takes in whether everything is there that its run leaves: nothing has to be waited for once it has ended.
+    /// Takes in whether all files of its run are there: then an end needs no grace period.
     pub(crate) fn is_complete(&mut self, complete: bool) {
         self.is_complete = complete;
     }
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn what_is_told_of_a_job_that_goes_on_is_what_the_sources_say() {
         let mut fate = Fate::default();
-        assert_eq!(fate.last_known().to_string(), "nothing has been heard of it yet");
+        assert_eq!(fate.last_known().to_string(), "no source has reported on it yet");
         let held =
             Sighting { reason: Some("JobHeldUser".to_owned()), ..Sighting::of(JobState::Pending) };
         fate.take_in(Some(&held), &not_listed());

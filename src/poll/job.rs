@@ -83,12 +83,12 @@ impl JobWatch {
         Some(known.as_ref().map_err(|obstacle| obstacle.clone().into()))
     }
 
-    /// Returns what is known of the job while it is waited for.
+    /// Returns the last known status while the job has not ended.
     pub(crate) fn last_known(&self) -> LastKnown {
         LastKnown { status: self.status(), ..self.notes().fate.last_known() }
     }
 
-    /// Returns what was seen last, if anything was.
+    /// Returns the last sighting, if there is one.
     fn status(&self) -> Option<Status> {
         let notes = self.notes();
         let status = notes.fate.last()?.status();
@@ -96,8 +96,8 @@ impl JobWatch {
         Some(Status { jobs_ahead, ..status })
     }
 
-    /// Takes in a survey that was not made for whoever waits, and returns what the sources said if the job is lost
-    /// by it.
+    /// Takes in a survey from outside of the poller. If the job is lost according to it, returns the answers of the
+    /// sources.
     pub(crate) fn is_lost_by(&self, survey: &Survey, cadence: &Cadence) -> Option<Testimony> {
         let mut notes = self.notes();
         notes.take_in(self.job, survey);
@@ -173,7 +173,7 @@ impl Subject for JobWatch {
 
     fn found(&self, _look: &Look, found: Result<Found, HostError>) -> bool {
         match found {
-            // How it ended, the backend tells.
+            // The backend reports how it ended.
             Ok(Found::Bytes(bytes)) if has_exited(&bytes) => {
                 let mut notes = self.notes();
                 notes.fate.is_complete(true);
@@ -186,7 +186,7 @@ impl Subject for JobWatch {
                 let message = error.to_string();
                 let mut notes = self.notes();
                 if notes.unreadable.as_ref() != Some(&message) {
-                    log::warn!("will look again: {message}");
+                    log::warn!("cannot read the result, trying again: {message}");
                     notes.unreadable = Some(message);
                 }
                 false
@@ -213,7 +213,7 @@ impl Subject for JobWatch {
         if notes.fate.is_absent()
             && let Some(bytes) = notes.exited.take()
         {
-            // Nobody can tell the exit code any more.
+            // The exit code can no longer be found out.
             self.conclude(Ok(Verdict::Outcome(bytes)));
             return;
         }

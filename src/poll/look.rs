@@ -36,7 +36,7 @@ impl Shared {
                 if let Some(obstacle) = Obstacle::of(&error) {
                     return Err(obstacle);
                 }
-                log::warn!("will look again: {error}");
+                log::warn!("cannot look at job directories, trying again: {error}");
                 self.silences.note(Source::Files, Some(error.to_string()));
                 return Ok((0..open.len()).collect());
             }
@@ -92,7 +92,7 @@ impl Shared {
             Err(error) => match Obstacle::of(&error) {
                 Some(obstacle) => Err(obstacle),
                 None => {
-                    log::warn!("will look again: {error}");
+                    log::warn!("cannot look at job directories, trying again: {error}");
                     Ok(None)
                 }
             },

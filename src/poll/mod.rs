@@ -45,10 +45,10 @@ pub(crate) trait Subject: fmt::Debug + Send + Sync {
     /// Returns whether nothing is left to be found out.
     fn is_settled(&self) -> bool;
 
-    /// Returns how far it has come, as far as is known.
+    /// Returns the known progress.
     fn progress(&self) -> Progress;
 
-    /// Returns what is known of what has not ended: each status, with how many are in it.
+    /// Returns the statuses of the jobs or elements that have not ended, with the number of each.
     fn statuses(&self) -> Vec<(Status, usize)>;
 
     /// Adds what the backend has to be asked about.
@@ -57,13 +57,14 @@ pub(crate) trait Subject: fmt::Debug + Send + Sync {
     /// Adds what there is to look at.
     fn looks(&self, looks: &mut Vec<Look>);
 
-    /// Takes in what was found at a place of [`Subject::looks`], and returns whether that is news.
+    /// Takes in the finding at a place of [`Subject::looks`], and returns whether it is news.
     fn found(&self, look: &Look, found: Result<Found, HostError>) -> bool;
 
-    /// Takes in what the backend said, and returns whether that is news.
+    /// Takes in the answer of the backend, and returns whether it is news.
     fn seen(&self, survey: &Survey) -> bool;
 
-    /// Takes in that the backend did not answer, and why: that time is no time of absence.
+    /// Called when the backend did not answer, with the reason. Time without an answer does not count towards
+    /// `lost_after`.
     fn unanswered(&self, why: &str);
 
     /// Takes in that the backend can never be asked.
@@ -275,7 +276,7 @@ impl Shared {
                 {
                     return Err(obstacle);
                 }
-                log::warn!("will ask again: {error}");
+                log::warn!("the backend did not answer, asking again: {error}");
                 self.silences.note(Source::Queue, Some(silence::words(&error)));
                 let why = error.to_string();
                 open.iter().for_each(|subject| subject.unanswered(&why));
@@ -284,7 +285,7 @@ impl Shared {
         };
         self.silences.note(Source::Queue, None);
         if let Some(words) = survey.testimony.failure() {
-            log::warn!("will ask again: {words}");
+            log::warn!("the accounting did not answer, asking again: {words}");
         }
         self.silences.note(Source::Accounting, survey.testimony.failure().map(str::to_owned));
         let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);

@@ -1,8 +1,8 @@
-//! How often is looked.
+//! Polling intervals.
 
 use std::time::{Duration, Instant};
 
-/// How long to wait until the next look: slower and slower while nothing happens.
+/// The time until the next look, which grows while nothing happens.
 #[derive(Debug)]
 pub(super) struct Pace {
     range: (Duration, Duration),

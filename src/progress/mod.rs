@@ -1,4 +1,4 @@
-//! Telling a person what the program waits for.
+//! Progress output of waits.
 //!
 //! | file | holds |
 //! |---|---|
@@ -21,16 +21,16 @@ pub(crate) use reporter::{Reporter, Tale};
 pub(crate) use stage::interrupted;
 pub(crate) use view::{About, View};
 
-/// Whether a wait that lasts longer than a few seconds tells on standard error what it is for: what was submitted
-/// and where, why it does not run yet and what can be done about that, where it runs, how far an array has come,
-/// and which source does not answer.
+/// How a wait that lasts longer than a few seconds reports its progress on standard error: the submission and its
+/// place, why a job is pending and how to resolve that, the nodes, the progress of an array, and the sources that do
+/// not answer.
 ///
 /// The library itself is silent. A program that opens its cluster through
 /// [`ClusterArgs`](crate::ClusterArgs) or `#[slurm::main]` has `--progress`, which is `auto`
-/// unless the variable `SLURM_SDK_PROGRESS` says otherwise; [`Cluster::from_env`](crate::Cluster::from_env) heeds the
-/// variable too, and is silent without it. In the job of a workflow it is `log`, or what the variable says there.
+/// unless the variable `SLURM_SDK_PROGRESS` is set; [`Cluster::from_env`](crate::Cluster::from_env) reads the variable
+/// too, and is silent without it. In the job of a workflow the mode is `log`, unless the variable is set there.
 ///
-/// Of several threads that wait, the first to wait long enough tells, and counts the others.
+/// If several threads wait, the first to wait long enough reports, and gives the number of the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProgressMode {
@@ -52,13 +52,13 @@ impl ProgressMode {
     /// Every mode.
     pub const ALL: &'static [Self] = &[Self::Auto, Self::Bar, Self::Plain, Self::Log, Self::Off];
 
-    /// Returns whether what takes long is shown as a bar.
+    /// Returns whether long operations are shown as a bar.
     #[cfg(feature = "ssh")]
     pub(crate) fn is_a_bar(self) -> bool {
         self.resolved() == Self::Bar
     }
 
-    /// Returns what it comes to on this standard error.
+    /// Returns the mode to use on this standard error.
     fn resolved(self) -> Self {
         match self {
             Self::Auto if std::io::stderr().is_terminal() => Self::Bar,
@@ -67,11 +67,11 @@ impl ProgressMode {
         }
     }
 
-    /// Returns what `SLURM_SDK_PROGRESS` says, if it is set.
+    /// Returns the mode that `SLURM_SDK_PROGRESS` names, if it is set.
     pub(crate) fn of_variable() -> Result<Option<Self>, Error> {
         let Ok(name) = std::env::var("SLURM_SDK_PROGRESS") else { return Ok(None) };
         name.parse().map(Some).map_err(|_| Error::Config {
-            message: format!("SLURM_SDK_PROGRESS is `{name}`, which is no way to show progress"),
+            message: format!("unknown progress mode `{name}` in SLURM_SDK_PROGRESS"),
             hint: "set it to `auto`, `bar`, `plain`, `log` or `off`, or unset it".to_owned(),
         })
     }
@@ -100,7 +100,7 @@ impl FromStr for ProgressMode {
     fn from_str(text: &str) -> Result<Self, Error> {
         let known = Self::ALL.iter().find(|mode| mode.as_str() == text);
         known.copied().ok_or_else(|| Error::Config {
-            message: format!("`{text}` is no way to show progress"),
+            message: format!("unknown progress mode `{text}`"),
             hint: "choose `auto`, `bar`, `plain`, `log` or `off`".to_owned(),
         })
     }

@@ -1,4 +1,4 @@
-//! Telling what one wait is for.
+//! Progress output of one wait.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,14 +16,14 @@ use crate::model::Span;
 const BAR_AFTER: Duration = Duration::from_millis(500);
 /// A wait that is over sooner needs no words.
 const WORDS_AFTER: Duration = Duration::from_secs(3);
-/// Between two pictures of the bar.
+/// How often the bar is redrawn.
 const TICK: Duration = Duration::from_millis(200);
-/// How often lines look whether there is something to tell.
+/// How often the mode with lines checks whether a line is due.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between a line and one that tells of a change.
+/// The least time between a line and the next one about a change.
 const AFTER_CHANGE: Duration = Duration::from_secs(5);
 
-/// What has been told of a wait so far. Waits in portions for the same job share it, so that they add up.
+/// The progress output of a wait so far. Repeated short waits for the same job share it, so that they add up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tale(Arc<Mutex<Told>>);
 
@@ -31,13 +31,13 @@ pub(crate) struct Tale(Arc<Mutex<Told>>);
 struct Told {
     /// When the first of the waits began.
     began: Option<Instant>,
-    /// Whether the submission was told.
+    /// Whether the submission was shown.
     submission: bool,
     /// When the last line was written, and how long until the next one without a change.
     line: Option<(Instant, Duration)>,
     /// What the last line was about.
     key: String,
-    /// The obstacles and silences that were told on the terminal.
+    /// The obstacles and silences that were shown on the terminal.
     news: Vec<String>,
 }
 
@@ -215,7 +215,7 @@ impl Told {
     }
 }
 
-/// Writes a line to standard error; without one there is nobody to tell.
+/// Writes a line to standard error. A failure is ignored: there is no other place to report it.
 fn write_line(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

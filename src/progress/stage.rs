@@ -1,7 +1,7 @@
-//! Who of those that wait may draw, and what is waited for at the moment.
+//! All waits of the process, and the one that may draw.
 //!
-//! There is one terminal: the first wait that lasts long enough has it until it pauses or ends, the others are
-//! counted.
+//! There is one terminal: the first wait that lasts long enough has it until it pauses or ends; of the others only the
+//! number is shown.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use super::view::About;
 struct Stage {
     last: u64,
     waits: Vec<(u64, Arc<About>)>,
-    /// Who draws, and the bar if there is one.
+    /// The wait that draws, and its bar if there is one.
     holder: Option<(u64, Option<ProgressBar>)>,
 }
 
@@ -23,7 +23,7 @@ fn stage() -> MutexGuard<'static, Stage> {
     STAGE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One of those that wait, for as long as this is there.
+/// Registers a wait for as long as it exists.
 #[derive(Debug)]
 pub(super) struct Waiting(u64);
 
@@ -66,7 +66,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Clears the terminal of any bar, and returns what is waited for.
+/// Removes any bar from the terminal, and returns the subjects of all waits.
 pub(crate) fn interrupted() -> Vec<Arc<About>> {
     let mut stage = stage();
     if let Some((_, Some(bar))) = stage.holder.take() {

@@ -1,4 +1,4 @@
-//! What there is to tell of a wait.
+//! The texts of progress output.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,23 +10,23 @@ use crate::model::Status;
 use crate::poll::Silence;
 use crate::printable::Printable;
 
-/// What is waited for.
+/// The subject of a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct About {
-    /// What a person calls it: the task's name without its path.
+    /// The task's name without its path.
     pub(crate) name: String,
     /// The jobs or arrays.
     pub(crate) jobs: Vec<JobId>,
-    /// Who runs them, and the host if that is another one.
+    /// The backend, and the host if it is a remote one.
     pub(crate) place: String,
     /// The directory, if it is one submission.
     pub(crate) dir: Option<PathBuf>,
-    /// Whether it is a single job, of which there is nothing to count.
+    /// Whether it is a single job, which has no items to count.
     pub(crate) is_job: bool,
 }
 
 impl About {
-    /// Returns what becomes of it without this process, and how to find it again.
+    /// Returns a text that says how to find the submission again from another process.
     pub(crate) fn goes_on(&self) -> String {
         let submission = self.dir.as_ref().and_then(|dir| Some(dir.file_name()?.to_string_lossy()));
         let attach = if self.is_job { "attach" } else { "attach_array" };
@@ -43,21 +43,21 @@ impl About {
     }
 }
 
-/// What is known of it now.
+/// The current state of the subject.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     pub(crate) progress: Progress,
-    /// Of what has not ended, each status with how many are in it.
+    /// The statuses of jobs or elements that have not ended, with the number of each.
     pub(crate) statuses: Vec<(Status, usize)>,
     /// The sources that do not answer.
     pub(crate) silences: Vec<Silence>,
 }
 
-/// More ids than these are counted.
+/// Above this many ids, only their number is shown.
 const NAMED: usize = 5;
 
 impl fmt::Display for About {
-    /// Writes what was submitted, and where it is found again.
+    /// Writes the ids of the submission and its place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", Printable(&self.name))?;
         let what = if self.is_job { "job" } else { "array" };
@@ -117,13 +117,13 @@ impl View {
         parts.join("; ")
     }
 
-    /// Returns why it is not ready yet: of an array, what its elements that do not run wait for.
+    /// Returns why it is not ready yet. For an array, this is the reason of its pending elements.
     pub(super) fn waiting(&self, about: &About) -> Option<String> {
         let status = self.main_status()?;
         (about.is_job || status.state.is_pending()).then(|| status.to_string())
     }
 
-    /// Returns what is different when something happened that a person wants to know: not how long or how many.
+    /// Returns a key that changes with every event worth a line. Times and counts are not part of it.
     pub(super) fn key(&self) -> String {
         let of = |(status, _): &(Status, usize)| {
             let reason = status.reason.as_ref().map_or("", |reason| reason.as_str());

@@ -26,7 +26,7 @@ pub(crate) fn chosen(file: Option<&Path>, environment: Option<&str>) -> Result<E
     match (file, named) {
         (Some(file), name) => file.environment(name.as_deref().unwrap_or(DEFAULT_ENVIRONMENT)),
         (None, Some(name)) if name != DEFAULT_ENVIRONMENT => Err(Error::Config {
-            message: format!("there is no Slurmfile that could have an environment `{name}`"),
+            message: format!("no Slurmfile was found, so there is no environment `{name}`"),
             hint:
                 "run from the project's directory, or name the file with --slurmfile or SLURMFILE"
                     .to_owned(),
@@ -40,7 +40,7 @@ pub(super) fn open(path: &Path) -> Result<Slurmfile> {
         let found = in_dir(path)?.map(|(file, _)| file);
         return found.ok_or_else(|| Error::Config {
             message: format!("there is no Slurmfile in {}", path.display()),
-            hint: format!("it would be named {}", NAMES.join(", ")),
+            hint: format!("its name has to be one of {}", NAMES.join(", ")),
         });
     }
     let text =
@@ -68,8 +68,8 @@ fn trusted(path: &Path) -> Result<()> {
         (true, true) => "can be changed by everybody",
     };
     Err(Error::Config {
-        message: format!("the Slurmfile {} {reason}, so it is not used unasked", path.display()),
-        hint: "what stands in it is run in your name; if you trust it, name it with --slurmfile or SLURMFILE"
+        message: format!("the Slurmfile {} {reason}, so it is not used unless you name it", path.display()),
+        hint: "its commands would run under your account; if you trust it, name it with --slurmfile or SLURMFILE"
             .to_owned(),
     })
 }

@@ -103,7 +103,7 @@ pub struct Environment {
     pub max_requeues: Option<u32>,
     /// The shell that runs the lines of `setup`, by name or path; bash where there is one if nothing is said.
     pub shell: Option<String>,
-    /// Whether it is a login shell, which reads `/etc/profile` and has the functions that are made there.
+    /// Whether it is a login shell, which reads `/etc/profile` and has the functions that it defines.
     pub login: Option<bool>,
     /// Lines of shell that every job runs before the task. One that fails ends the job.
     pub setup: Vec<String>,
@@ -270,7 +270,7 @@ impl Environment {
         self
     }
 
-    /// Returns what happens in every job before the task.
+    /// Returns the shell lines and variables of every job before the task.
     pub(crate) fn prologue(&self) -> Prologue {
         Prologue {
             shell: self.shell.clone(),

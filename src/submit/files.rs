@@ -102,7 +102,7 @@ pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
 /// Removes the directory of a submission that came to nothing.
 pub(crate) fn withdraw(host: &dyn Host, dir: &Path) {
     if let Err(leftover) = host.withdraw(dir) {
-        log::warn!("the directory of a refused job is left behind: {leftover}");
+        log::warn!("the directory of a refused job could not be removed: {leftover}");
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Prepared {
     pub(crate) first: u64,
     pub(crate) dir: JobDir,
     pub(crate) options: OptionSet,
-    /// What the options make it wait for.
+    /// The dependencies from the options.
     pub(crate) waits: Vec<Edge>,
     /// How often the backend was asked before to take it.
     pub(crate) refusals: u32,
@@ -69,7 +69,7 @@ impl Prepared {
         self.explanation.warnings.extend(warnings);
     }
 
-    /// Returns whether another look at what it waits for may change this answer to its submission.
+    /// Returns whether another look at the dependencies may change this answer.
     pub(crate) fn may_be_looked_at_again(&self, error: &SubmitError) -> bool {
         let about_dependency =
             matches!(error, SubmitError::Refused { refusal: Refusal::Dependency, .. });
@@ -89,14 +89,14 @@ pub(crate) struct Call<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) dir: JobDir,
     pub(crate) edges: Vec<Edge>,
-    /// Those of them that are still to be waited for.
+    /// The edges that are still open.
     pub(crate) waits: Vec<Edge>,
     /// The parameters whose arguments hold a secret.
     pub(crate) secrets: Vec<&'static str>,
     pub(crate) part: Option<Part>,
     /// The directory of the workflow that this one goes on with.
     pub(crate) resumed: Option<PathBuf>,
-    /// What happens in the job before the task.
+    /// The shell lines and variables of the job before the task.
     pub(crate) prologue: Prologue,
 }
 
@@ -319,8 +319,9 @@ pub(crate) fn submit_all<R>(
 
 /// Returns the id of a job that the backend has taken.
 ///
-/// Between the look at what it waits for and its submission the queue may have forgotten one of those jobs, and refuse
-/// it. Then it is looked at again, and what is met by now is left out. Its directory is there already.
+/// Between the look at the dependencies and sbatch, the queue may have forgotten one of them, so that sbatch refuses
+/// the job. Then the dependencies are looked at again, and sbatch is called without those that are met by now. The
+/// job's directory exists already.
 pub(crate) fn accepted(
     cluster: &Cluster,
     prepared: &Prepared,

@@ -98,9 +98,7 @@ fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<
     if backend.host().read(&dir.result(), 0)?.is_none() {
         for id in ids {
             if backend.cancel(*id, None)? == Cancelled::Unknown {
-                log::warn!(
-                    "job {id} of the workflow is not known any more, so it was not cancelled"
-                );
+                log::warn!("job {id} of the workflow is unknown by now, so it was not cancelled");
             }
         }
         // What of an array was tried again.

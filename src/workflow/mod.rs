@@ -71,7 +71,7 @@ impl Flow {
         let claim = self.journal.claim(key, shape);
         if let Some(pre_id) = &claim.twin {
             log::warn!(
-                "a call of `{}` is submitted anew, though submission {pre_id} of an earlier run has the same arguments in another order: is there a `HashMap` or `HashSet` in them? A `BTreeMap` or `BTreeSet` comes out the same in each run",
+                "a call of `{}` is submitted again, though submission {pre_id} of an earlier run has the same arguments in another order: is there a `HashMap` or `HashSet` in them? A `BTreeMap` or `BTreeSet` comes out the same in each run",
                 key.task()
             );
         }

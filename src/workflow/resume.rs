@@ -34,10 +34,10 @@ impl<T: Task> JobBuilder<T> {
     pub fn resume(mut self, job: &Job<T::Output>) -> Result<Self> {
         let name = T::entry().name;
         match state_dir_of(job.cluster(), job.job_dir())? {
-            None => self
-                .options
-                .problems
-                .push(format!("job {} ({name}) is no workflow to resume", job.id())),
+            None => self.options.problems.push(format!(
+                "job {} ({name}) is not a workflow, so it cannot be resumed",
+                job.id()
+            )),
             Some(_) if !job.has_ended()? => {
                 let problem =
                     format!("job {} ({name}) has not ended, so it cannot be resumed", job.id());

@@ -135,7 +135,7 @@ pub(super) fn search<F>(
                 if failures < 20 =>
             {
                 failures += 1;
-                log::warn!("will look again: {error}");
+                log::warn!("cannot look for the job, trying again: {error}");
                 thread::sleep(PAUSE * failures);
             }
             Err(error) => return Err(error),

@@ -155,7 +155,7 @@ fn a_job_of_another_host(site: &Site) {
         .no_prompts();
     let job = double::job(vec![1]).submit(&open(other, site)).unwrap();
     let error = double::job(&job).submit(&site.cluster).unwrap_err();
-    assert!(error.to_string().contains("is not one of this cluster"), "{error}");
+    assert!(error.to_string().contains("belongs to another cluster"), "{error}");
     assert_eq!(result_of(&job), [2]);
 }
 

@@ -1,4 +1,4 @@
-//! A TCP proxy before a server, with a long way to it and a knife.
+//! A TCP proxy that can add latency and cut connections.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

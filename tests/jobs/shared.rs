@@ -400,7 +400,7 @@ fn a_job_of_another_cluster(site: &Site) {
     let other = Site::new(BackendKind::Local);
     let job = double::job(vec![1]).submit(&other.cluster).unwrap();
     let error = double::job(&job).submit(&site.cluster).unwrap_err();
-    assert!(error.to_string().contains("is not one of this cluster"), "{error}");
+    assert!(error.to_string().contains("belongs to another cluster"), "{error}");
     assert!(double::job(vec![1]).after(&job).submit(&site.cluster).is_err());
     result_of(&job);
 }

@@ -132,7 +132,10 @@ fn what_failed_runs_again(site: &Site) {
     assert_eq!(runs(&folder), [1], "what had succeeded was not run again");
     let plain = add::job(1, 2).submit(&site.cluster).unwrap();
     let refused = add::job(1, 2).resume(&plain).unwrap().submit(&site.cluster).unwrap_err();
-    assert!(refused.to_string().contains("is no workflow to resume"), "{refused}");
+    assert!(
+        refused.to_string().contains("is not a workflow, so it cannot be resumed"),
+        "{refused}"
+    );
     result_of(&plain);
 }
 

@@ -367,7 +367,7 @@ fn another_order_in_a_job(site: &Site) {
     let job = counts::job().submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 40);
     let told = job.stderr().unwrap();
-    assert!(told.contains("workflow::count` is submitted anew"), "{told}");
+    assert!(told.contains("workflow::count` is submitted again"), "{told}");
 }
 
 fn another_order(site: &Site) {

@@ -69,7 +69,7 @@ fn no_ssh(site: &Site) {
     let key = site.copy_of_key("id_ed25519");
     let printed = roles::check(site, &key, "/nonexistent");
     assert!(printed.contains("logged in as"), "{printed}");
-    assert!(printed.contains("there is no ssh program to ask"), "{printed}");
+    assert!(printed.contains("`ssh` was not found"), "{printed}");
 }
 
 fn no_terminal(site: &Site) {

@@ -159,7 +159,7 @@ pub fn encode_checked<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<
     }
 }
 
-/// Returns a value as JSON, for people, if it has a form in that; a secret has none.
+/// Returns a value as JSON for people, or `None` if JSON cannot hold it or it is a secret.
 pub(crate) fn to_json<T: Serialize>(value: &T) -> Option<String> {
     serde_json::to_string(&encode::Limited(value)).ok()
 }

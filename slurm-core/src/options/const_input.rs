@@ -44,7 +44,7 @@ const NOT_LIST: &str = "this option takes one value, not a list";
 macro_rules! checked {
     ($type:ty $(, const $length:ident)?, |$value:ident, $spec:ident| $check:expr) => {
         impl$(<const $length: usize>)? ConstInput<$type> {
-            /// Returns what is certainly wrong with the value.
+            /// Returns a problem if the value is certainly invalid.
             ///
             /// # Errors
             ///
@@ -58,7 +58,7 @@ macro_rules! checked {
             ///
             /// # Panics
             ///
-            /// Panics with what is wrong; meant for a const context.
+            /// Panics with the problem; meant for a const context.
             #[allow(clippy::panic, reason = "a panic is how a const context reports an error")]
             pub const fn assert(&self, key: &str) {
                 if let Some(spec) = find(key)
@@ -122,7 +122,7 @@ const fn check_integer(number: i128, kind: ValueKind) -> Check {
     }
 }
 
-/// What depends on several items is found when the program starts.
+/// Problems that depend on several items are found when the program starts.
 const fn check_items(items: &[&str], kind: ValueKind) -> Check {
     match items {
         [item] => check_text(item, kind),

@@ -1,4 +1,4 @@
-//! What is wrong with a value.
+//! Problems of a value.
 
 use std::ops::Range;
 

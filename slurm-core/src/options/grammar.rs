@@ -1,4 +1,4 @@
-//! What makes up the grammar of one kind of value.
+//! The grammar of one kind of value.
 
 use std::fmt::{self, Display};
 
@@ -8,17 +8,17 @@ use super::text::Text;
 
 /// One grammar: how a value is read, and how it is explained. The file of each kind has its own.
 pub(crate) struct Grammar {
-    /// What a value looks like and in which unit, to follow "expected".
+    /// The form and unit of a value, to follow "expected".
     pub(crate) expected: &'static str,
     /// A valid value; empty for a flag.
     pub(crate) example: &'static str,
-    /// What else there is to know: units, limits, and differences between releases.
+    /// Details: units, limits, and differences between releases.
     pub(crate) details: &'static str,
     /// Reads a value that is not empty, and returns it in canonical form.
     pub(crate) canonical: fn(Text<'_>) -> Result<String, Fault>,
     /// How many bytes the controller takes, and the reason that is given beyond.
     pub(crate) longest: (usize, &'static str),
-    /// What joins several values, if the value is a list.
+    /// The separator, if the value is a list.
     pub(crate) separator: Option<&'static str>,
     /// The words that a boolean stands for, if the values are a yes and a no.
     pub(crate) booleans: Option<(&'static str, &'static str)>,
@@ -30,7 +30,7 @@ pub(crate) struct Grammar {
     pub(crate) until: fn(&str) -> Option<Release>,
     /// The words that values are made of, to find the nearest one.
     pub(crate) words: &'static [&'static str],
-    /// The word for what people say instead, given in lower case.
+    /// The right word for a common mistake, which is given in lower case.
     pub(crate) instead: fn(&str) -> Option<&'static str>,
     /// Changes of a refused value that may make it valid.
     pub(crate) nearby: fn(&str, &Fault) -> Vec<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Grammar {
     pub(crate) forgiving: bool,
 }
 
-/// What the controller takes of a text (`_test_job_desc_fields` of `src/slurmctld/job_mgr.c`).
+/// The limit of the controller on the length of a text (`_test_job_desc_fields` of `src/slurmctld/job_mgr.c`).
 pub(crate) const TEXT: (usize, &str) = (1024, "too long: the controller takes at most 1024 bytes");
 pub(crate) const PATH: (usize, &str) = (4096, "too long: the controller takes at most 4096 bytes");
 pub(crate) const BURST_BUFFER: (usize, &str) =
@@ -50,7 +50,7 @@ pub(crate) const LINE: (usize, &str) =
     (1_048_576, "too long: the controller takes at most 1048576 bytes");
 
 impl Grammar {
-    /// A grammar of texts that takes whatever is not too long.
+    /// A grammar that accepts any text that is not too long.
     pub(crate) const ANY: Self = Self {
         expected: "text of at most 1024 bytes",
         example: "training",
@@ -68,7 +68,7 @@ impl Grammar {
         forgiving: true,
     };
 
-    /// A grammar of texts that nobody can guess better than they are written.
+    /// A grammar of texts for which corrections would be guesses.
     pub(crate) const VERBATIM: Self = Self {
         nearby: |value, _| vec![value.replace(char::is_control, " ").trim().to_owned()],
         forgiving: false,

@@ -11,7 +11,7 @@ use super::types::{
     words,
 };
 
-/// What an option's value looks like. Each kind is one grammar.
+/// The form of an option's value. Each kind has one grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueKind {
@@ -253,7 +253,7 @@ impl ValueKind {
         }
     }
 
-    /// Returns what a value looks like and in which unit, to follow "expected".
+    /// Returns the form and unit of a value, to follow "expected".
     #[must_use]
     pub const fn expected(self) -> &'static str {
         self.grammar().expected
@@ -265,7 +265,7 @@ impl ValueKind {
         self.grammar().example
     }
 
-    /// Returns what there is to know about values of this kind: units, limits, and differences
+    /// Returns the details of values of this kind: units, limits, and differences
     /// between releases. Empty where [`expected`](Self::expected) says it all.
     #[must_use]
     pub const fn details(self) -> &'static str {
@@ -276,7 +276,7 @@ impl ValueKind {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the value.
+    /// Returns the problem of the value.
     pub fn check(self, value: &str) -> Result<(), Fault> {
         self.canonical(value).map(drop)
     }
@@ -319,7 +319,7 @@ impl ValueKind {
         self.grammar().booleans
     }
 
-    /// What joins several values, if the value is a list.
+    /// Returns the separator, if the value is a list.
     pub(crate) const fn list_separator(self) -> Option<&'static str> {
         self.grammar().separator
     }

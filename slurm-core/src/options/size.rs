@@ -83,7 +83,7 @@ fn size_of(set: &OptionSet) -> JobSize {
         Some((min, max)) => (min.max(listed).max(1), max),
         None => (listed.max(1), 1),
     };
-    // GPUs of the job and of each node tell the number of nodes.
+    // The GPUs of the job divided by the GPUs of each node give the number of nodes.
     let (per_job, per_node) = (gpus(&view, "gpus"), gpus_per_node(&view));
     if let (None, Some(job), Some(node)) = (asked, per_job, per_node) {
         let nodes = u32::try_from(job / node).unwrap_or(u32::MAX);
@@ -216,6 +216,6 @@ fn option_of(flag: &str) -> Option<(&'static OptionSpec, Option<&str>)> {
     let letter = flag.strip_prefix('-')?.chars().next()?;
     let spec = OPTIONS.iter().find(|spec| spec.short == Some(letter))?;
     let value = flag.get(1 + letter.len_utf8()..).filter(|value| !value.is_empty());
-    // getopt takes `-n=2` for the value `=2`, which is no number.
+    // getopt reads `-n=2` as the value `=2`, which is not a number.
     Some((spec, value.filter(|_| spec.kind != ValueKind::Flag)))
 }

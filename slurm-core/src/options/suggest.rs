@@ -1,7 +1,7 @@
 //! Valid values near a refused one.
 //!
 //! Every grammar proposes changes, and the first one that it takes is offered: a suggestion is never wrong,
-//! only sometimes missing. This file has what several grammars need for that.
+//! only sometimes missing. This file has the parts that several grammars share.
 
 use super::fault::Fault;
 use super::grammar::Grammar;
@@ -73,7 +73,7 @@ fn nearest(words: &'static [&'static str], part: &str) -> Option<&'static str> {
         .map(|(_, word)| word)
 }
 
-/// What people mean by a word for yes or no.
+/// The meaning of a word for yes or no.
 pub(crate) fn boolean(part: &str) -> Option<bool> {
     match part {
         "true" | "yes" | "on" | "1" | "y" => Some(true),

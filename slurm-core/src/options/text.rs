@@ -86,7 +86,7 @@ impl<'a> Text<'a> {
         self.position(|other| other == byte)
     }
 
-    /// Whether `byte` stands in this.
+    /// Whether the text contains `byte`.
     pub(crate) fn has(self, byte: u8) -> bool {
         self.bytes.contains(&byte)
     }
@@ -114,7 +114,7 @@ impl<'a> Text<'a> {
         self.find(separator).map(|index| (self.take(index), self.skip(index + 1)))
     }
 
-    /// What stands before the first `separator`, and what follows it (`None` without one).
+    /// The text before the first `separator`, and the text after it (`None` without one).
     pub(crate) fn head(self, separator: u8) -> (Self, Option<Self>) {
         self.split_once(separator).map_or((self, None), |(head, tail)| (head, Some(tail)))
     }

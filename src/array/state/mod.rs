@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `attempt` | one submission of items, and its elements |
 //! | `news` | what is found and said of it |
-//! | `notes` | what was cancelled |
+//! | `notes` | cancelled elements |
 
 mod attempt;
 mod news;
@@ -59,9 +59,9 @@ pub(super) struct State {
     slots: Vec<Slot>,
     /// The items in the order in which they ended.
     pub(super) ended: Vec<u64>,
-    /// What was cancelled, by this process or by the notes of others.
+    /// The cancelled elements, from this process or from notes of others.
     cancelled: Vec<Asked>,
-    /// The notes in the array's directory that tell of it, and whether each was read.
+    /// The notes about them in the array's directory, and whether each was read.
     notes: BTreeMap<String, bool>,
     succeeded: usize,
     failed: usize,
@@ -232,8 +232,8 @@ impl State {
         Progress { items, succeeded, failed, running: elements.filter(runs).count() }
     }
 
-    /// Returns what is known of the elements that have not ended: each status, with how many are in it. Of those
-    /// that run, the nodes and times differ, so they are left out.
+    /// Returns the statuses of the elements that have not ended, with the number of each. Nodes and times of running
+    /// elements differ, so they are left out.
     pub(super) fn statuses(&self) -> Vec<(Status, usize)> {
         let mut groups: Vec<(&Sighting, usize)> = Vec::new();
         let elements = self.attempts.iter().flat_map(|attempt| &attempt.elements);

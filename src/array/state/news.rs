@@ -102,7 +102,7 @@ impl State {
                 *place = slot;
             }
         }
-        // A later run of the element cuts off what is damaged or torn, and writes it anew.
+        // A later run of the element cuts off damaged or torn records, and writes them again.
         known.damaged = records.damage().map(str::to_owned);
         known.torn = records.is_torn();
         let whole = offset + records.position() as u64;
@@ -135,7 +135,7 @@ impl State {
                 let elements = attempt.elements.iter_mut().skip(part.first as usize);
                 let open = (0..).zip(elements.zip(seen)).filter(|(_, (of, _))| of.open > 0);
                 for (index, (element, seen)) in open {
-                    // An order of ours explains why a source has forgotten the element, or has no end of it.
+                    // A cancellation of ours explains why a source has forgotten the element or reports no end.
                     let noted = match seen {
                         Some(seen) if seen.source != Source::Accounting || seen.is_end() => None,
                         _ => sighting_of(&self.cancelled, part.job, index),

@@ -1,7 +1,7 @@
-//! What was cancelled of an array.
+//! Notes about cancelled elements of an array.
 //!
-//! Slurm forgets elements that were cancelled before they ran, so whoever cancels some writes that down in the
-//! array's directory. The notes are looked for only while an element is out of sight.
+//! Slurm forgets elements that were cancelled before they ran, so each cancellation leaves a note in the array's
+//! directory. Other handles read the notes only while no source lists an element.
 
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ impl State {
         *is_read = true;
         match serde_json::from_slice::<Vec<Asked>>(content) {
             Ok(cancelled) => self.cancelled(&cancelled),
-            Err(error) => log::warn!("the note {name} of what was cancelled is damaged: {error}"),
+            Err(error) => log::warn!("the note {name} of cancelled items is damaged: {error}"),
         }
     }
 }

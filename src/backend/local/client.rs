@@ -28,11 +28,11 @@ const ANSWER: Duration = Duration::from_secs(30);
 const ATTEMPTS: u32 = 4;
 const DYING: Duration = Duration::from_secs(30);
 
-/// Why a request has no answer.
+/// Why a request was not answered.
 #[derive(Debug)]
 pub(super) struct NoAnswer {
     pub(super) message: String,
-    /// It may have been done all the same.
+    /// The request may have been carried out nevertheless.
     pub(super) may_be_done: bool,
 }
 
@@ -82,7 +82,7 @@ impl Client {
             };
             starter.ensure(|| start::start(&self.place, self.capacity))?;
             if Instant::now() >= deadline {
-                return Err(starter.explain(&format!("it does not come up: {problem}")));
+                return Err(starter.explain(&format!("it does not start: {problem}")));
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
@@ -99,7 +99,7 @@ impl Client {
         })?;
         if address.protocol != PROTOCOL {
             return Err(Unreachable::OtherProtocol(format!(
-                "process {} is one of another version of slurm-sdk; it ends by itself once its jobs have",
+                "the supervisor, process {}, is of another version of slurm-sdk; it ends by itself once its jobs have ended",
                 address.pid
             )));
         }

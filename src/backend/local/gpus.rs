@@ -1,4 +1,4 @@
-//! Which GPUs jobs may have: those of the machine, within the submitter's `CUDA_VISIBLE_DEVICES`.
+//! The GPUs that jobs may have: the machine's GPUs, within the submitter's `CUDA_VISIBLE_DEVICES`.
 //!
 //! The variable is read as CUDA does: indices or UUIDs, and whatever follows an entry that names no GPU is
 //! left out, so `-1` and an empty value name none. Source: the CUDA C++ Programming Guide, "CUDA
@@ -14,9 +14,9 @@ pub(super) const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 /// A GPU that may be given to a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Gpu {
-    /// As the submitter calls it, which is how the job gets it.
+    /// Its name in the submitter's variable, which the job gets as well.
     pub(super) name: String,
-    /// What tells it from others, however they are called.
+    /// Its identity, whatever name the submitter uses.
     pub(super) id: String,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Gpu {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Installed {
     count: u32,
-    /// Those with a known UUID, with their indices.
+    /// GPUs with a known UUID, with their indices.
     uuids: Vec<(String, u32)>,
 }
 
@@ -52,7 +52,7 @@ impl Installed {
         gpus
     }
 
-    /// Returns what tells the GPU with this name from others, if there is one.
+    /// Returns the identity of the GPU with this name, if there is one.
     fn id_of(&self, name: &str, any_index: bool) -> Option<String> {
         if let Ok(index) = name.parse::<u32>() {
             return (any_index || index < self.count).then(|| index.to_string());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// Returns the memory of the machine, or that of the control group if it is less, in MiB.
+/// Returns the memory of the machine, or the limit of the control group if it is lower, in MiB.
 pub(super) fn memory_mib() -> Option<u64> {
     let of_machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
     let read = |name: &str| fs::read_to_string(Path::new("/proc/self").join(name)).ok();

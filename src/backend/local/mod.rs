@@ -92,7 +92,7 @@ fn unexpected(reply: &Reply) -> Error {
 }
 
 impl Local {
-    /// Warns before a submission of what the machine lacks.
+    /// Warns before a submission if the machine has too few resources.
     fn tell_of_lacks(&self, options: &OptionSet) {
         for warning in request::warnings(options, self.capacity) {
             let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);

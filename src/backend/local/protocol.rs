@@ -67,7 +67,7 @@ pub(super) struct JobRequest {
     pub(super) stderr: String,
     pub(super) append: bool,
     pub(super) needs: Capacity,
-    /// Those of which it may get some; of a workflow's job, the workflow's.
+    /// The GPUs that the submission may use; a job of a workflow has the list of the workflow.
     pub(super) gpus: Vec<Gpu>,
     /// Whether it asks for its memory itself, so that it may not use more.
     pub(super) memory_is_limited: bool,

@@ -106,7 +106,7 @@ pub(super) fn warnings(options: &OptionSet, machine: Capacity) -> Vec<String> {
     let extras = options.extras();
     let flags = (!extras.is_empty()).then(|| {
         format!(
-            "the flags {} are for sbatch: here they count for nothing but the number of tasks, nodes and GPUs",
+            "the flags {} are for sbatch: the embedded backend takes only the number of tasks, nodes and GPUs from them",
             extras.join(" ")
         )
     });

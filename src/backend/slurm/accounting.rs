@@ -1,4 +1,4 @@
-//! What sacct says.
+//! The answers of sacct.
 //!
 //! Its answer can fail for reasons that concern a part of the question only: a list of ids, one of the ids, a
 //! field that the release does not have. It is then asked in the form that works.
@@ -11,13 +11,13 @@ use crate::backend::{Said, Survey, Testimony};
 use crate::error::{Error, HostError};
 use crate::host::CommandLine;
 
-/// So that the command line stays far below what the system takes.
+/// Keeps the command line far below the limit of the system.
 const IDS_AT_ONCE: usize = 2000;
 
 /// How many ids are asked about one by one at a time, where a list of them fails.
 const ALONE_AT_ONCE: usize = 20;
 
-/// What sacct printed, or why this cluster has no accounting.
+/// The output of sacct, or the reason for which this cluster has no accounting.
 pub(super) type Answer = Result<String, String>;
 
 /// Asks about jobs that squeue, which has answered, does not list.
@@ -29,7 +29,7 @@ pub(super) fn survey(slurm: &Slurm, gone: &[JobId]) -> Survey {
         match records(slurm, ids) {
             Ok(Ok(lines)) => lines.into_iter().for_each(|line| line.add_to(&mut survey)),
             Ok(Err(why)) => said = Said::NotThere(why),
-            // What squeue said holds all the same.
+            // The answer of squeue still holds.
             Err(error) => {
                 if !alone(slurm, ids, &mut survey) {
                     said = Said::Failed(error.to_string());
@@ -43,7 +43,7 @@ pub(super) fn survey(slurm: &Slurm, gone: &[JobId]) -> Survey {
     survey
 }
 
-/// Asks about ids one by one, of which a list has failed, and returns whether all were answered.
+/// Asks about ids one by one after the command for the whole list failed, and returns whether all were answered.
 fn alone(slurm: &Slurm, ids: &[JobId], survey: &mut Survey) -> bool {
     if ids.len() < 2 {
         return false;
@@ -59,7 +59,7 @@ fn alone(slurm: &Slurm, ids: &[JobId], survey: &mut Survey) -> bool {
                 failures += 1;
             }
         }
-        // An outage, and no fault of the list: more questions only add to the load.
+        // The list is not the cause: this is an outage, and more commands would only add to the load.
         if failures > 1 {
             return false;
         }

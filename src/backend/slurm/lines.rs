@@ -12,14 +12,14 @@ pub(super) const QUEUE_FIELDS: &str = "ArrayJobID:|,ArrayTaskID:|,State:|,Reason
 pub(super) const ACCOUNT_FIELDS: &str =
     "JobID,State,ExitCode,Reason,NodeList,Start,Timelimit,Partition";
 
-/// What every release of sacct has.
+/// The fields that every release of sacct has.
 pub(super) const FEWEST_ACCOUNT_FIELDS: &str = "JobID,State,ExitCode";
 
-/// What a line of squeue or sacct says of a job, or of elements of an array.
+/// A line of squeue or sacct about a job, or about elements of an array.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) job: JobId,
-    /// `None` for a job, and for an array as a whole: what holds for its elements without lines of their own.
+    /// `None` for a job, and for a whole array: then the line holds for elements without lines of their own.
     pub(super) elements: Option<Indices>,
     pub(super) sighting: Sighting,
 }

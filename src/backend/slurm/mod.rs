@@ -161,7 +161,7 @@ impl Backend for Slurm {
     fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<Cancelled, Error> {
         let of_array = |elements| format!("{job}_[{}]", written(elements));
         let target = elements.map_or_else(|| job.to_string(), of_array);
-        // Up to 22.05 only a talkative scancel tells that there is no such job.
+        // Up to 22.05 scancel reports an unknown job only with `--verbose`.
         let command = CommandLine::new("scancel").args(["-v", &target]).within(QUERY_LIMIT);
         let output = self.run(command.clone())?;
         let tells = |words: &str| output.stderr.contains(words);

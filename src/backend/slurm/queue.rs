@@ -37,8 +37,7 @@ pub(super) fn survey(slurm: &Slurm, asked: &[Asked]) -> Result<Survey, Error> {
     Ok(survey)
 }
 
-/// A question to squeue about all of the user's jobs: those that have ended, and those in partitions that are
-/// hidden, too.
+/// The squeue command for all of the user's jobs, including ended jobs and jobs in hidden partitions.
 fn in_queue(format: &str, fields: &str) -> CommandLine {
     question("squeue").args(["--me", "-a", "-h", "-t", "all", format, fields])
 }

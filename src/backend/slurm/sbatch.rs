@@ -14,15 +14,15 @@ use crate::host::{CommandLine, Note, Order, Output, Submitted};
 use crate::printable::Printable;
 use crate::submit::Prepared;
 
-/// How long a job is looked for whose sbatch left open whether it exists.
+/// How long to search for a job if sbatch left open whether it exists.
 const SEARCH: Duration = Duration::from_secs(30);
-/// How long the queue has to say that it knows no job, before the words of whoever ended sbatch badly are believed.
+/// How long all sources have to deny the job before the error of a failed sbatch is believed.
 const CONFIRMATION: Duration = Duration::from_secs(5);
-/// How long a job is looked for where sbatch may still be trying, which it does for about two minutes, or where
-/// nobody can be asked, as while a controller is replaced.
+/// How long to search if sbatch may still be retrying, which it does for about two minutes, or if no source answers,
+/// as while a controller is replaced.
 const LONG_SEARCH: Duration = Duration::from_secs(180);
 
-/// What is added to the number of a command for a directory in which one was refused: far more than there are parts.
+/// The offset of a command's number in a directory in which a command was refused. It is far above the number of parts.
 const AGAIN: u32 = 1_000_000;
 
 /// Writes the directories and calls sbatch once for each. After an answer that leaves open whether the job
@@ -64,7 +64,7 @@ fn conclude(
     };
     let pre_id = &submission.prepared.pre_id;
     let named = answer.as_ref().ok().and_then(|output| cluster_of(&output.stdout));
-    // It alone was asked, and only what a site has put around sbatch would hide its name.
+    // Only this cluster was asked; only a site's wrapper of sbatch would hide its name.
     let only = clusters(submission.prepared).filter(|names| !names.contains(','));
     if let Some(name) = named.or(only.map(str::to_owned)) {
         slurm.chosen().insert(pre_id.clone(), name);
@@ -102,14 +102,14 @@ fn id_of(
                 };
             }
             (Said::Refused(message), []) => return Err(refused(message, command)),
-            // What a site has put around sbatch may have failed after sbatch had made the job.
+            // A site's wrapper of sbatch may have failed after sbatch had made the job.
             (Said::Refused(message) | Said::Other(message), _) => {
                 return match search(look, CONFIRMATION, LONG_SEARCH) {
                     Sought::Found(id) => Ok(id),
                     Sought::Absent => Err(refused(message, command)),
                     Sought::Unanswered(why) => {
                         let message =
-                            format!("{message}; and the job was looked for in vain: {why}");
+                            format!("{message}; the search for the job had no answer: {why}");
                         Err(unknown(message, LONG_SEARCH))
                     }
                 };
@@ -119,7 +119,7 @@ fn id_of(
         Err(error) if error.leaves_open() => error.to_string(),
         Err(error) => return Err(error.into()),
     };
-    log::warn!("looking for the job, as sbatch left open whether it exists: {}", Printable(&doubt));
+    log::warn!("sbatch left open whether the job exists, searching for it: {}", Printable(&doubt));
     match search(look, searched, searched) {
         Sought::Found(id) => Ok(id),
         Sought::Absent | Sought::Unanswered(_) => Err(unknown(doubt, searched)),
@@ -133,9 +133,9 @@ enum Said {
     Done,
     /// It failed, and says itself why.
     Refused(String),
-    /// It failed with words that are not sbatch's own, so they may be about something else.
+    /// It failed with a message that is not sbatch's own, so the cause may be something else.
     Other(String),
-    /// It failed in a way that tells nothing of the job.
+    /// It failed in a way that says nothing about the job.
     Nothing(String),
 }
 
@@ -159,7 +159,7 @@ fn refused(message: String, command: &CommandLine) -> SubmitError {
     SubmitError::Refused { refusal, limit, message, command: command.to_string() }
 }
 
-/// What a look for a job came to.
+/// The result of a search for a job.
 #[derive(Debug, PartialEq, Eq)]
 enum Sought {
     Found(JobId),
@@ -169,8 +169,8 @@ enum Sought {
     Unanswered(String),
 }
 
-/// Looks for the job of a submission for as long as `patience`; if there is no answer by then, until there is one,
-/// for as long as `longest`. No answer is never taken for an absence.
+/// Searches for the job of a submission for `patience`. If no source has answered by then, the search goes on until
+/// one does, for at most `longest`. A missing answer never counts as a denial.
 fn search(look: impl Fn() -> Sought, patience: Duration, longest: Duration) -> Sought {
     let began = Instant::now();
     let mut pause = Duration::from_millis(250);
@@ -180,7 +180,10 @@ fn search(look: impl Fn() -> Sought, patience: Duration, longest: Duration) -> S
             Sought::Found(_) => return sought,
             Sought::Absent => patience,
             Sought::Unanswered(why) => {
-                log::warn!("will look again: {}", Printable(why));
+                log::warn!(
+                    "the search for the job had no answer, trying again: {}",
+                    Printable(why)
+                );
                 longest
             }
         };

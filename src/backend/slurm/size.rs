@@ -27,7 +27,7 @@ pub(super) struct ArrayLimits {
 }
 
 impl ArrayLimits {
-    /// Returns what the configuration says; Slurm's default while nobody can be asked for it.
+    /// Returns the configured limits, or Slurm's defaults while the configuration cannot be read.
     pub(super) fn get(&self, slurm: &Slurm) -> Limits {
         const DEFAULT: Limits = Limits { elements: DEFAULT_ARRAY_SIZE };
         if let Some(known) = self.known.get() {
@@ -53,7 +53,7 @@ impl ArrayLimits {
 fn ask(slurm: &Slurm) -> Result<Limits, Error> {
     let [first, second] = TRIES;
     ask_within(slurm, first).or_else(|error| {
-        log::warn!("will ask again: {error}");
+        log::warn!("scontrol did not answer, asking again: {error}");
         thread::sleep(Duration::from_millis(500));
         ask_within(slurm, second)
     })

@@ -170,8 +170,8 @@ fn common_folder<'a>(paths: &[&'a str]) -> &'a str {
     common
 }
 
-/// Adds a path as a pattern that only it matches: the shell then reads its directory, which makes a network file
-/// system look at what is there now. To ask for the file itself may be answered from what was seen before.
+/// Adds a path as a glob that matches only this path, so that the shell re-reads the directory. A stat alone may be
+/// served from the attribute cache of NFS.
 fn add_fresh(script: &mut Script, path: &str) {
     match path.char_indices().next_back() {
         Some((at, last)) if last.is_ascii_alphanumeric() => {

@@ -134,7 +134,10 @@ impl SshHost {
             match open(&self.settings.clone().no_prompts().control_master(false)) {
                 Ok((link, _)) => spare.link = Some(Arc::new(link)),
                 Err(error) => {
-                    log::info!("there is one connection to {}: {error}", self.settings.host());
+                    log::info!(
+                        "going on with one connection to {}, as a second one failed: {error}",
+                        self.settings.host()
+                    );
                     let failed = !may_pass(&error);
                     // Nobody is to wait for this again and again.
                     *spare = Spare { link: None, failed, tried: Some(Instant::now()) };
@@ -200,7 +203,11 @@ impl SshHost {
                     if attempts == ATTEMPTS {
                         return Err(self.lost(&lost.reason));
                     }
-                    log::warn!("will ask {} again: {}", self.settings.host(), lost.reason);
+                    log::warn!(
+                        "no answer from {}, asking again: {}",
+                        self.settings.host(),
+                        lost.reason
+                    );
                 }
             }
         }
@@ -282,7 +289,7 @@ fn open(settings: &Ssh) -> Result<(Link, Facts), HostError> {
         .map_err(|lost| HostError::Lost { host: settings.host().to_owned(), reason: lost.reason })
 }
 
-/// Starts the first shell, which says what the host is like.
+/// Starts the first shell, which reports the facts about the host.
 fn start(settings: &Ssh, way: Way, limit: Duration) -> Result<(Link, Facts), Lost> {
     let marker = Marker::new();
     let hello = prelude(&marker, settings.slurm_bin_dir.as_deref());

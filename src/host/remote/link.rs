@@ -175,7 +175,7 @@ impl Driver {
         self.opening = Some(Opening::new());
         loop {
             if !self.take_orders() {
-                return "the connection is not needed any more".to_owned();
+                return "the connection is no longer needed".to_owned();
             }
             match self.work() {
                 Ok(true) => {}
@@ -253,7 +253,7 @@ impl Driver {
             Err(error) if self.lanes.is_empty() => Err(format!("no shell: {error}")),
             Err(error) => {
                 log::debug!(
-                    "{} channels at once are all that this server gives: {error}",
+                    "this server allows no more than {} channels at once: {error}",
                     self.lanes.len()
                 );
                 self.opening = None;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `host` | [`SshHost`]: connections, and asking again when one was lost |
 //! | `link`, `lane` | one connection with its thread; one channel with its shell |
-//! | `way` | what lanes run over: a session of our own, or the connection of an OpenSSH master |
+//! | `way` | the transport of lanes: a session of our own, or the connection of an OpenSSH master |
 //! | `shell`, `prelude.sh` | what is said to the shell, and how answers are taken apart |
 //! | `files`, `directory`, `commands` | reading and writing, making directories, running commands |
 //! | `failure` | errors, from the words of programs |

@@ -79,7 +79,7 @@ impl SshHost {
         }
         let answer = self.ask("check the binary", &script)?;
         let says = |kind| answer.parts().iter().any(|part| part.kind == kind);
-        // Always or never, and not only of what was not there yet.
+        // Check the fit for every program or for none, whether or not it was already there.
         if self.manner.check {
             needs.check(&binary.path, self.settings.host(), self.facts(), says(b'l'))?;
         }
@@ -187,7 +187,9 @@ impl SshHost {
             return Err(HostError::file(
                 "write",
                 part,
-                std::io::Error::other("what arrived has another SHA-256 than what was sent"),
+                std::io::Error::other(
+                    "the SHA-256 of the uploaded file differs from the original's",
+                ),
             ));
         }
         verdict(&parts, |_| ("write", part.to_owned()))?;
@@ -258,7 +260,8 @@ impl SshHost {
     }
 }
 
-/// Marks a program as used and tells whether it is there; in this order, so that nobody removes it in between.
+/// Marks a program as used, and then prints whether it is there. In this order, no other process removes it in
+/// between.
 fn add_mark(script: &mut Script, staged: &Path) -> Result<(), HostError> {
     script.add("p=").path(staged)?.add(format!(
         "\n[ ! -d \"${{p%/*}}\" ] || touch -c -- \"${{p%/*}}\" 2>/dev/null </dev/null\n\
@@ -267,7 +270,7 @@ fn add_mark(script: &mut Script, staged: &Path) -> Result<(), HostError> {
     Ok(())
 }
 
-/// Removes programs that no job can need any more, as on this machine, and without anybody waiting for it.
+/// Removes programs that no job can need any more, in the background of the host.
 fn retire(script: &mut Script, job_base_dir: &Path) -> Result<(), HostError> {
     let hash = "[0-9a-f]".repeat(HASH_DIGITS);
     let text = include_str!("retire.sh")

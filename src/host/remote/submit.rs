@@ -43,7 +43,7 @@ struct Case<'a> {
     token: String,
     /// Whether the host may have received it.
     sent: bool,
-    /// The step at which it failed, if nobody else can be using what that left behind.
+    /// Step that failed, if its partial files are safe to remove.
     failed_at: Option<usize>,
     answer: Option<Answered>,
 }

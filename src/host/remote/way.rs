@@ -1,4 +1,4 @@
-//! What lanes run over: a session of our own, or the connection of an OpenSSH master.
+//! The transport of lanes: a session of our own, or the connection of an OpenSSH master.
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -42,7 +42,7 @@ impl From<Master> for Way {
 }
 
 impl Way {
-    /// Returns whether the last error tells of the connection and not of a channel.
+    /// Returns whether the last error concerns the connection and not a channel.
     pub(super) fn is_gone(&self) -> bool {
         let Self::Session { session, .. } = self else { return false };
         // LIBSSH2_ERROR_SOCKET_SEND, _SOCKET_DISCONNECT and _SOCKET_RECV

@@ -41,7 +41,7 @@ impl SshHost {
             return;
         }
         if let Err(error) = self.remove_all(&empty, &begun) {
-            log::warn!("a directory is left behind: {error}");
+            log::warn!("a directory could not be removed: {error}");
         }
     }
 

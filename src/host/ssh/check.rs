@@ -13,8 +13,8 @@ pub struct Report {
     pub port: u16,
     /// The user that is logged in.
     pub user: String,
-    /// The type of the host key: `ED25519`, `ECDSA`, `RSA`. Empty if the connection is that of an OpenSSH master, which
-    /// has checked the key itself; so are `fingerprint` and `server`.
+    /// The type of the host key: `ED25519`, `ECDSA`, `RSA`. Empty on the connection of an OpenSSH master, which has
+    /// checked the key itself; `fingerprint` and `server` are empty then, too.
     pub key_type: String,
     /// The fingerprint of the host key, as `ssh-keygen -l` prints it.
     pub fingerprint: String,

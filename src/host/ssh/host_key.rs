@@ -32,7 +32,7 @@ pub(super) fn check(
     let incomplete = || SshError::Protocol {
         host: target.name(),
         step: "the key exchange",
-        message: "the server has shown no key".to_owned(),
+        message: "the server showed no host key".to_owned(),
     };
     let (blob, _) = session.host_key().ok_or_else(incomplete)?;
     let hash = session.host_key_hash(HashType::Sha256).ok_or_else(incomplete)?;
@@ -68,8 +68,8 @@ pub(super) fn check(
     Ok(HostKey { key_type, fingerprint })
 }
 
-/// Warns a person also where the program has no logger, or one that drops warnings: whether to trust the
-/// host is theirs to decide.
+/// Warns the user even if the program has no logger or drops warnings, because the user has to decide whether to trust
+/// the host.
 fn warn_always(message: &str) {
     if log::log_enabled!(log::Level::Warn) {
         log::warn!("{message}");

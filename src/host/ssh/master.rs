@@ -63,8 +63,8 @@ impl Master {
         Ok(MasterChannel { child, streams: ours, errors: Some(errors), eof: false })
     }
 
-    /// The command without what is to be run. Nothing of the configuration counts, and if there is no master after
-    /// all, `ssh` must not connect by itself.
+    /// The `ssh` command without the remote command. It ignores the configuration, and if the master has gone, it must
+    /// not connect by itself.
     fn command(&self) -> Command {
         let mut command = Command::new("ssh");
         let socket = self.socket.to_string_lossy().replace('%', "%%");
@@ -79,7 +79,7 @@ impl Master {
         command
     }
 
-    /// Returns whether a command runs over it; otherwise, what kept it from that.
+    /// Checks whether a command runs over the master, and returns the obstacle if not.
     pub(super) fn check(&self) -> Result<(), String> {
         let mut command = self.command();
         command.arg("true").process_group(0);
@@ -131,7 +131,7 @@ pub(crate) struct MasterChannel {
     eof: bool,
 }
 
-/// The status with which `ssh` tells that it failed itself.
+/// The exit code with which `ssh` reports its own failure.
 const OF_SSH: i32 = 255;
 
 impl MasterChannel {
@@ -164,7 +164,7 @@ impl MasterChannel {
 
     /// Returns whether the connection is gone, and not this command alone.
     pub(crate) fn is_gone(&mut self) -> bool {
-        // Who has closed its streams is about to end.
+        // A process that has closed its streams is about to end.
         let deadline = Instant::now() + Duration::from_millis(500);
         loop {
             match self.child.try_wait() {
@@ -175,7 +175,7 @@ impl MasterChannel {
         }
     }
 
-    /// Returns what to wait on: the first also until something can be written.
+    /// Returns the descriptors to wait for; the first one also for writing.
     pub(crate) fn fds(&self) -> (BorrowedFd<'_>, Option<BorrowedFd<'_>>) {
         (self.streams.as_fd(), self.errors.as_ref().map(AsFd::as_fd))
     }

@@ -79,12 +79,12 @@ impl fmt::Debug for dyn Prompter {
     }
 }
 
-/// What became of a question.
+/// The result of a question.
 #[derive(Debug)]
 pub(super) enum Reply {
     /// The answer, in memory that is wiped.
     Answer(Zeroizing<String>),
-    /// There is nobody to ask.
+    /// There is no way to ask.
     Nobody,
     /// There was no answer within the limit.
     Late,

@@ -114,7 +114,7 @@ impl Ssh {
         self
     }
 
-    /// Asks nobody, as `BatchMode=yes` does: what would need an answer is not begun.
+    /// Disables all questions, as `BatchMode=yes` does: methods that need an answer are not tried.
     pub fn no_prompts(mut self) -> Self {
         self.prompter = Arc::new(Nobody);
         self
@@ -158,13 +158,12 @@ impl Ssh {
         self
     }
 
-    /// Sets whether the connection of an OpenSSH master is used if there is one, as is the case unless set.
+    /// Sets whether the connection of an OpenSSH master is used if there is one. By default it is.
     ///
     /// Where the configuration has a `ControlPath` and an `ssh` keeps a connection open there, no other login is
     /// needed: a second factor is asked for once, by `ssh`. That `ssh` has checked the host's key, as its own
-    /// configuration says, and [`host_key_policy`](Self::host_key_policy) has no say. The socket has to be this
-    /// user's own. A master that does not answer is passed over, and one that ends is replaced by a connection of
-    /// our own.
+    /// configuration says, and [`host_key_policy`](Self::host_key_policy) does not apply. The socket has to belong
+    /// to this user. If the master does not answer or ends, the library makes a connection of its own.
     pub fn control_master(mut self, control_master: bool) -> Self {
         self.control_master = control_master;
         self

@@ -34,8 +34,8 @@ pub(in crate::host) fn staging_path(
     Ok(binary_folder(job_base_dir, &folder).join(&binary.name))
 }
 
-/// Puts a program where jobs find it, unless it is there, and returns where that is. Programs that nobody needs any
-/// more make room for one that is new.
+/// Puts a program where jobs find it, unless it is there, and returns its path. If the program is new, unneeded ones
+/// are removed.
 pub(in crate::host) fn stage(binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
     let reading = |error| HostError::file("read", &binary.path, error);
     let mut file = File::open(&binary.path).map_err(reading)?;
@@ -46,7 +46,7 @@ pub(in crate::host) fn stage(binary: &Binary, job_base_dir: &Path) -> Result<Pat
     if let Some(Entry { folder, size }) = Entry::read(&index) {
         let folder = bin.enter(&folder, None)?;
         let staged = folder.path().join(&binary.name);
-        // In this order: what is in use is not removed.
+        // In this order, so that a program in use is not removed.
         is_in_use(folder.path());
         if is_whole(&staged, size) {
             return Ok(staged);
@@ -88,7 +88,7 @@ fn is_in_use(folder: &Path) {
     }
 }
 
-/// Returns whether a program is there with all of its bytes, and of this user, so that nobody else has put it there.
+/// Returns whether a complete program is there that belongs to this user, so that no other user can have put it there.
 fn is_whole(staged: &Path, size: u64) -> bool {
     fs::symlink_metadata(staged).is_ok_and(|known| {
         let user = rustix::process::geteuid().as_raw();
@@ -96,7 +96,7 @@ fn is_whole(staged: &Path, size: u64) -> bool {
     })
 }
 
-/// What is noted of a file: under which hash it is staged, and how many bytes that are.
+/// A note about a file: the hash under which it is staged, and its size.
 struct Entry {
     folder: String,
     size: u64,
@@ -111,7 +111,7 @@ impl Entry {
     }
 }
 
-/// Where that is noted, under what tells a changed file from the same one.
+/// The path of the note, whose name changes whenever the file changes.
 fn index_entry(job_base_dir: &Path, metadata: &fs::Metadata) -> PathBuf {
     let changed = (metadata.mtime(), metadata.mtime_nsec());
     job_base_dir.join(".bin/index").join(format!(

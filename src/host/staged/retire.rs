@@ -1,9 +1,9 @@
-//! Removing programs that no job can need any more.
+//! Removes programs that no job can need any more.
 //!
-//! A program stays if it was used within a day, or is among the few that were used last: whoever submits it has
-//! marked it as used right before. It also stays as long as the directory of any submission names it and has not
-//! ended: it has no result, and anything in it has changed within a month. So a job that waits for days finds its
-//! program, and one that will never end does not keep it for good.
+//! A program stays if it was used within a day, or is among the few that were used last; every submission marks its
+//! program as used beforehand. A program also stays while a submission that names it is open: the submission's
+//! directory has no result, and some file in it has changed within a month. So a job that waits for days finds its
+//! program, and a job that never ends does not keep its program indefinitely.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
@@ -13,19 +13,19 @@ use std::time::{Duration, SystemTime};
 
 use super::{HASH_DIGITS, is_hash};
 
-/// How many of those that were used last stay anyway.
+/// How many of the programs that were used last stay in any case.
 pub(in crate::host) const KEPT: usize = 5;
 
-/// How many days one stays after it was used.
+/// How many days a program stays after its last use.
 pub(in crate::host) const UNUSED: u64 = 1;
 
 /// For how many days the directory of a submission without a result has to be untouched to count as given up.
 pub(in crate::host) const SILENT: u64 = 30;
 
-/// What a folder is called while it is removed.
+/// The name of a folder while it is removed.
 const GOING: &str = ".going-";
 
-/// Removes what nobody needs below a job base directory. What cannot be looked at is needed.
+/// Removes unneeded programs below a job base directory. Programs stay if a directory cannot be read.
 pub(super) fn in_dir(job_base_dir: &Path, now: SystemTime) {
     let bin = job_base_dir.join(".bin");
     match retire(job_base_dir, &bin, now) {
@@ -47,7 +47,7 @@ fn retire(job_base_dir: &Path, bin: &Path, now: SystemTime) -> io::Result<BTreeS
         if is_hash(&name) {
             programs.push((used, name));
         } else if name.starts_with('.') && is_over(used, now, UNUSED) {
-            // Something that was begun, and whoever did it has died.
+            // A removal that was interrupted.
             let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
         }
     }
@@ -66,7 +66,7 @@ fn is_over(since: SystemTime, now: SystemTime, days: u64) -> bool {
     now.duration_since(since).is_ok_and(|age| age > Duration::from_secs(days * 24 * 3600))
 }
 
-/// Takes out those that a submission below `dir` needs, also one of a workflow there.
+/// Takes the programs out that a submission below `dir` needs, including submissions of workflows.
 fn keep_needed(dir: &Path, now: SystemTime, unused: &mut BTreeSet<String>) -> io::Result<()> {
     for task in directories(dir)? {
         for submission in directories(&task)? {
@@ -84,7 +84,7 @@ fn keep_needed(dir: &Path, now: SystemTime, unused: &mut BTreeSet<String>) -> io
     Ok(())
 }
 
-/// The directories in `dir` that are none of ours. One that is gone meanwhile holds nothing.
+/// The directories in `dir` that do not belong to the library. A directory that is gone by now counts as empty.
 fn directories(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -130,13 +130,13 @@ fn named_in(script: &Path) -> io::Result<BTreeSet<String>> {
     Ok(hashes.collect())
 }
 
-/// Removes a program, unless somebody has marked it as used meanwhile: that is looked at again once nobody finds it
-/// any more.
+/// Removes a program, unless it was marked as used meanwhile. The mark is checked again after the folder was renamed,
+/// when no submission can find it any more.
 fn remove(bin: &Path, name: &str, now: SystemTime) -> io::Result<bool> {
     let going = bin.join(format!("{GOING}{name}-{}", std::process::id()));
     fs::rename(bin.join(name), &going)?;
     if !is_over(fs::metadata(&going)?.modified()?, now, UNUSED) {
-        // If it was staged again already, this one is too much.
+        // If the program was staged again already, this copy is superfluous.
         if fs::rename(&going, bin.join(name)).is_ok() {
             return Ok(false);
         }
@@ -145,7 +145,7 @@ fn remove(bin: &Path, name: &str, now: SystemTime) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Forgets under which hash files are staged that are not.
+/// Removes the notes about programs that are no longer staged.
 fn forget(bin: &Path, removed: &BTreeSet<String>) {
     let Ok(index) = fs::read_dir(bin.join("index")) else { return };
     for entry in index.flatten() {
@@ -163,7 +163,7 @@ mod tests {
 
     const DAY: u64 = 24 * 3600;
 
-    /// A job base directory whose programs were used so many days ago, and the days as names.
+    /// A job base directory with programs that were used this many days ago. Each is named by its days.
     fn base(days: &[u64]) -> (tempfile::TempDir, SystemTime) {
         let base = tempfile::tempdir().unwrap();
         let now = SystemTime::now();
@@ -185,7 +185,7 @@ mod tests {
         fs::File::open(path).unwrap().set_modified(then).unwrap();
     }
 
-    /// A submission with one of them that was last touched so many days ago.
+    /// A submission with one of the programs that was last touched this many days ago.
     fn submission(dir: &Path, now: SystemTime, program: u64, touched: u64) {
         fs::create_dir_all(dir).unwrap();
         let text = format!("#!/bin/sh\nexec /base/.bin/{}/program run\n", hash(program));

@@ -45,7 +45,7 @@ pub(crate) enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cluster: Option<String>,
     },
-    /// It was refused, so there is no job, and the next such call has its number.
+    /// Refused: no job exists, and the sequence number is free for the next call.
     Refused { pre_id: PreId },
     /// A workflow that resumes this one has looked which jobs to drop.
     Resumed { by: PreId },

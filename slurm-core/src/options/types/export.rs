@@ -69,7 +69,7 @@ impl Export {
     }
 }
 
-/// Where the first comma outside quotes stands.
+/// The position of the first comma outside quotes.
 fn end_of_item(text: Text<'_>) -> Result<Option<usize>, Fault> {
     let (mut single, mut double) = (None, None);
     for (index, byte) in text.bytes().iter().enumerate() {

@@ -33,7 +33,7 @@ pub(super) enum Waiting {
     Job,
 }
 
-/// What is left for the rest of the queue.
+/// The free resources for the rest of the queue.
 #[derive(Debug)]
 struct Pass {
     free: Free,
@@ -118,7 +118,7 @@ impl Scheduler {
                     self.set_reason(id, RESOURCES);
                     if let Some(reason) = self.is_stuck(id, job_within) {
                         self.end(id, JobState::Cancelled, Some(reason), None);
-                        // Somebody has to look at those behind it.
+                        // The jobs behind it have to be looked at again.
                         self.more = true;
                         return ControlFlow::Break(());
                     }
@@ -199,12 +199,12 @@ impl Scheduler {
         requests.all(|request| request.name != name)
     }
 
-    /// Returns what there is for a job at most.
+    /// Returns the most resources that a job can have.
     pub(super) fn whole_for(&self, request: &JobRequest) -> Capacity {
         Capacity { gpus: request.gpus.len() as u32, ..self.whole }
     }
 
-    /// Returns what a job gets.
+    /// Returns the resources that a job gets.
     fn granted(&self, request: &JobRequest) -> Capacity {
         request.needs.granted_of(self.whole_for(request))
     }

@@ -1,4 +1,4 @@
-//! What is told of jobs that wait.
+//! The number of jobs ahead in the queue.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use crate::backend::Ahead;
 use crate::backend::local::protocol::Status;
 
 impl Scheduler {
-    /// Returns what is known of jobs and arrays, and of those that wait how many start before them.
+    /// Returns the states of jobs and arrays, and for waiting ones how many start before them.
     pub(super) fn survey(&self, ids: &[JobId]) -> Vec<Status> {
         let mut statuses: Vec<Status> = ids.iter().flat_map(|id| self.jobs.statuses(*id)).collect();
         let waits = |status: &Status| {
@@ -45,7 +45,7 @@ impl Scheduler {
                     (array.and_then(|array| array.reason.as_deref()), count)
                 }
             };
-            // Those that wait for other jobs let the ones behind them pass.
+            // Jobs that wait for a dependency let the jobs behind them pass.
             if waits_for_its_turn(reason) {
                 ahead.insert(id, Ahead { waiting, running });
                 waiting += count;

@@ -71,7 +71,7 @@ impl Scheduler {
         let elements = array::written(&ended);
         let entry = Entry::EndedTogether { id, elements, at, state, reason, exit: None };
         if let Err(error) = self.journal.append(&entry) {
-            log(&format!("that elements of array {id} are cancelled cannot be noted: {error}"));
+            log(&format!("cannot note that elements of array {id} are cancelled: {error}"));
         }
         let Some(array) = self.jobs.array(id) else { return };
         if self.jobs.has_array_ended(array) {

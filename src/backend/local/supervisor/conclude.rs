@@ -40,7 +40,7 @@ impl Scheduler {
         let natural = match (all_known, bad) {
             (_, Some(_)) => JobState::Failed,
             (true, None) => JobState::Completed,
-            // Of adopted processes only what they wrote tells.
+            // The exit code of an adopted process is unknown, so its files decide.
             (false, None) => state_by_files(job).unwrap_or(JobState::Failed),
         };
         // One that was told to end but had just finished by itself has finished.
@@ -69,11 +69,11 @@ pub(super) fn asks_for_another_run(job: &LocalJob) -> bool {
         && !has_outcome
 }
 
-/// Returns how a job ended whose processes have all ended, nobody knows how.
+/// Returns the end state of a job whose exit codes were lost.
 pub(super) fn state_by_files(job: &LocalJob) -> Option<JobState> {
     let (result, value) = outcome_files(job);
     let Ok(bytes) = std::fs::read(result) else {
-        // Of several processes the value proves that the first succeeded, and only that.
+        // With several processes, the value proves only that the first one succeeded.
         let succeeded =
             job.request.tasks > 1 && value.exists() && Marks::of(job).have_all_ended_well();
         return succeeded.then_some(JobState::Completed);

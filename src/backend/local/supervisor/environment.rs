@@ -73,8 +73,8 @@ pub(super) fn slurm_variables(
     variables
 }
 
-/// Submissions with the environments of their submitters, until their jobs have ended, as any of them may
-/// have to be started again: files that only this user can read. What the journal has lost is found there.
+/// Files with the submissions and the environments of their submitters, which only this user can read. Each is kept
+/// until its jobs have ended, because they may have to be started again and the journal may have lost lines.
 ///
 /// They are named by submission and not by job, so that a supervisor whose directory was removed does
 /// not take the files of the one that followed it there.
@@ -87,7 +87,7 @@ pub(super) struct Environments {
 
 type Variables = Arc<Vec<Variable>>;
 
-/// What such a file holds.
+/// The content of such a file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept<R> {
     id: JobId,
@@ -114,7 +114,7 @@ impl Environments {
         let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
         let is_other = |name: &OsString| name.to_str().is_some_and(|name| !known.contains(name));
         let others = entries.flatten().filter(|entry| is_other(&entry.file_name()));
-        // One that is half written was never acknowledged.
+        // A half-written submission was never acknowledged.
         let read = |entry: DirEntry| {
             let kept: Kept<JobRequest> =
                 serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;

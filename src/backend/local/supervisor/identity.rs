@@ -72,7 +72,7 @@ pub(super) fn boot() -> Option<String> {
     Some(id.trim().to_owned())
 }
 
-/// The processes of this machine that may be of jobs, as they are at one moment.
+/// A snapshot of the processes of this machine that may belong to jobs.
 #[derive(Debug, Default)]
 pub(super) struct Processes {
     /// Leaders of groups, by the script that they run or the spec that they were started with.
@@ -108,10 +108,10 @@ impl Processes {
         found(script).chain(found(&spec))
     }
 
-    /// Ends what is left in the group of a process of the job `id` that has ended.
+    /// Ends the remaining processes in the group of an ended process of the job `id`.
     pub(super) fn end_rest(&self, id: JobId, leader: Identity) {
         let rest = self.groups.get(&leader.pid).into_iter().flatten();
-        // The group's number may be that of another one by now.
+        // The id of the group may have been reused by now.
         for process in rest.filter(|process| process.is_alive() && process.is_of_job(id)) {
             process.kill();
         }
@@ -140,7 +140,7 @@ pub(super) fn members(jobs: &HashMap<u32, JobId>) -> Vec<(u32, JobId)> {
     all.keys().filter_map(|pid| Some((*pid, job_of(*pid)?))).collect()
 }
 
-/// Returns the path by which the command line of a process of a job tells the job.
+/// Returns the path in the command line of a process that identifies its job.
 fn script_or_spec(pid: u32) -> Option<PathBuf> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let line = line.strip_suffix(&[0]).unwrap_or(&line);
@@ -148,7 +148,7 @@ fn script_or_spec(pid: u32) -> Option<PathBuf> {
     let path = match words[..] {
         // It waits until it may begin.
         [_, b"-c", gate, _, path, _] if gate == GATE.as_bytes() => path,
-        // The runner of an array is told more.
+        // The runner of an array has more arguments.
         [_, internal, b"run", path, ..] if internal == INTERNAL.as_bytes() => path,
         // The script has started itself again in another shell.
         [_, .., path, again] if again == AGAIN.as_bytes() => path,

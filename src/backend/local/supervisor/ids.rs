@@ -1,4 +1,4 @@
-//! Job ids, which are given out once, whatever files are lost.
+//! Job ids. Each is given out once, even if files of the supervisor are lost.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -16,12 +16,13 @@ use crate::backend::local::protocol::Place;
 #[derive(Debug)]
 pub(super) struct Ids {
     last: u32,
-    /// Where the last one stands; the journal tells it too, but may lose its end.
+    /// The file with the last id. The journal has it too, but may lose its end.
     file: File,
 }
 
-/// Where ids begin if nothing tells which were given out: as many quarters of a second after this moment,
-/// in seconds since the Unix epoch, as have passed. Nobody submits four jobs a second all year.
+/// The origin of ids if no file tells which were given out, in seconds since the Unix epoch. The first id is then the
+/// number of quarters of a second since this time, which is above all earlier ids unless a user submitted four jobs a
+/// second all year.
 const EPOCH: u64 = 1_735_689_600;
 
 impl Ids {
@@ -59,9 +60,9 @@ impl Ids {
     }
 
     fn note(&mut self) {
-        // Always as long, so that nothing of an older one is left.
+        // Ids are padded to the same length, so that a new one overwrites the old one completely.
         if let Err(error) = self.file.write_all_at(format!("{:010}\n", self.last).as_bytes(), 0) {
-            log(&format!("that ids up to {} are given out cannot be noted: {error}", self.last));
+            log(&format!("cannot note that ids up to {} are given out: {error}", self.last));
         }
     }
 }
@@ -72,7 +73,7 @@ fn by_clock() -> u32 {
     u32::try_from(quarters).unwrap_or(0)
 }
 
-/// Whether anything was ever submitted in a job base directory.
+/// Whether any job was ever submitted in a job base directory.
 fn has_submissions(job_base_dir: &Path) -> bool {
     let list = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
     let tasks =

@@ -37,7 +37,7 @@ pub(super) struct LocalJob {
 
 /// The job of the workflow that submits a job.
 ///
-/// It was there before, so its id is lower: going from parent to parent comes to an end.
+/// It existed before, so its id is lower. So a walk from parent to parent ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parent(JobId);
 
@@ -79,7 +79,7 @@ pub(super) struct Run {
     pub(super) processes: Vec<Process>,
     /// When its warning signal was sent.
     pub(super) warned_at: Option<SystemTime>,
-    /// If it was told to end: the state that it will have, and when, in milliseconds since the Unix epoch.
+    /// If it was told to end: its final state, and when it was told, in milliseconds since the Unix epoch.
     pub(super) ending: Option<(JobState, u64)>,
     /// How the first of its processes failed; the others were ended because of that.
     pub(super) first_failure: Option<Exit>,
@@ -113,8 +113,7 @@ pub(super) struct Alarms {
 impl Alarms {
     /// Returns the alarms of a job that started `ago`, and was warned `warned_ago` if it was.
     ///
-    /// What the warning is for takes the time between the warning and the limit, so a warning that comes
-    /// late puts off the limit.
+    /// The job needs the time between the warning and the limit to react, so a late warning puts off the limit.
     pub(super) fn new(request: &JobRequest, ago: Duration, warned_ago: Option<Duration>) -> Self {
         let now = Instant::now();
         let Some(limit) = request.time_limit.map(Duration::from_secs) else {

@@ -28,7 +28,7 @@ impl Jobs {
         self.jobs.get_mut(&id)
     }
 
-    /// Refuses ids of which one is taken.
+    /// Refuses a list of ids if any of them is taken.
     pub(super) fn check_free(&self, ids: RangeInclusive<JobId>) -> Result<(), String> {
         let is_element = self.element(*ids.end()).is_some();
         let array = self.arrays.range(ids.clone()).next().is_some();
@@ -129,7 +129,7 @@ impl Jobs {
         self.jobs.contains_key(&id) || self.arrays.contains_key(&id)
     }
 
-    /// Forgets what ended before `oldest`, in milliseconds since the Unix epoch.
+    /// Forgets jobs that ended before `oldest`, in milliseconds since the Unix epoch.
     pub(super) fn forget(&mut self, oldest: u64) {
         self.jobs.retain(|_, job| job.ended_at.is_none_or(|at| at >= oldest));
         let mut arrays = std::mem::take(&mut self.arrays);

@@ -113,8 +113,8 @@ impl Journal {
     /// Opens the journal at `path`, with the jobs that it tells of and the highest id ever given.
     ///
     /// A line that cannot be read is left out, for what one disk error or one full disk did to it must
-    /// not take all other jobs with it. Submissions of which the line is missing are those of `others`,
-    /// which is given the names of those that are there.
+    /// not take all other jobs with it. `others` gets the names of the submissions in the journal, and
+    /// returns the submissions whose lines are missing.
     pub(super) fn open(
         path: &Path,
         others: impl FnOnce(&BTreeSet<String>) -> Vec<(JobId, JobRequest)>,
@@ -182,7 +182,7 @@ pub(super) fn read(bytes: &[u8]) -> (Jobs, u32, usize) {
     (jobs, last, dropped + refused)
 }
 
-/// Returns the entries of a journal, and how many lines are none.
+/// Returns the entries of a journal, and the number of unreadable lines.
 fn parse(bytes: &[u8]) -> (Vec<Entry>, usize) {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let (entries, bad): (Vec<_>, Vec<_>) =
@@ -190,7 +190,7 @@ fn parse(bytes: &[u8]) -> (Vec<Entry>, usize) {
     (entries.into_iter().flatten().collect(), bad.len())
 }
 
-/// Returns the jobs that entries tell of, the highest id, and how many entries cannot be.
+/// Returns the jobs of the entries, the highest id, and the number of contradictory entries.
 fn replay(entries: Vec<Entry>) -> (Jobs, u32, usize) {
     let (mut jobs, mut last, mut refused) = (Jobs::default(), 0, 0);
     for entry in entries {
@@ -228,7 +228,7 @@ impl Entry {
         }
     }
 
-    /// Returns the name of the submission that it tells of, if it is one.
+    /// Returns the name of the submission, if the entry is one.
     fn submission(&self) -> Option<String> {
         match self {
             Self::Submitted { request, .. } | Self::SubmittedArray { request, .. } => {

@@ -1,13 +1,13 @@
-//! How far the processes of a run are, from files that they leave in the job's directory.
+//! The progress of a run, in files that its processes leave in the job's directory.
 //!
-//! A supervisor that dies takes the exit codes of its children with it. So each run has files beside the
-//! job's script, until its end is in the journal. They are empty, so that a full disk has room for them:
+//! When a supervisor dies, the exit codes of its children are lost. So each run has files beside the job's script until
+//! its end is in the journal. They are empty, so that they fit on a full disk:
 //!
 //! | file | says |
 //! |---|---|
 //! | `ready` | the run was prepared, and marks what it does from now on |
-//! | `begun` | the supervisor has noted all processes, and a process was let go on |
-//! | one for each rank | the runner of this process has done its part |
+//! | `begun` | the supervisor has noted all processes and released them |
+//! | one for each rank | the runner of this process has succeeded |
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -25,7 +25,7 @@ use super::job::LocalJob;
 /// The marks of one run of a job.
 #[derive(Debug)]
 pub(super) struct Marks {
-    /// What the paths of all of them begin with.
+    /// The common prefix of their paths.
     pub(super) prefix: PathBuf,
     tasks: u32,
 }
@@ -56,7 +56,7 @@ impl Marks {
         options.open(self.ready()).map(drop)
     }
 
-    /// Whether the run was prepared, and none of its processes was let go on.
+    /// Whether the run was prepared, and none of its processes was released.
     pub(super) fn never_began(&self) -> bool {
         self.are_there() && !self.begun().exists()
     }
@@ -66,17 +66,17 @@ impl Marks {
         fs::metadata(self.ready()).and_then(|metadata| metadata.modified()).ok()
     }
 
-    /// Whether the marks tell of a run that is prepared or has begun.
+    /// Whether there are marks of a run that is prepared or has begun.
     pub(super) fn are_there(&self) -> bool {
         self.ready().exists()
     }
 
-    /// Whether the process `rank` has done its part.
+    /// Whether the process `rank` has succeeded.
     pub(super) fn has_ended_well(&self, rank: u32) -> bool {
         layout::good_end(&self.prefix, rank).exists()
     }
 
-    /// Whether all processes have.
+    /// Whether all processes have succeeded.
     pub(super) fn have_all_ended_well(&self) -> bool {
         (0..self.tasks).all(|rank| self.has_ended_well(rank))
     }
@@ -84,13 +84,13 @@ impl Marks {
     /// Removes the marks of a run whose end is noted.
     pub(super) fn remove(&self) {
         // After a failure, or the death of a supervisor, some may not be there.
-        // First the one without which the others say nothing, as this supervisor may be killed here.
+        // Remove `ready` first: the others mean nothing without it, and this supervisor may be killed here.
         let _ = fs::remove_file(self.ready());
         let _ = fs::remove_file(self.begun());
         for rank in 0..self.tasks {
             let _ = fs::remove_file(layout::good_end(&self.prefix, rank));
         }
-        // Other elements of an array may have theirs there.
+        // The directory may hold the marks of other elements of the array.
         let _ = self.prefix.parent().map(fs::remove_dir);
     }
 }
@@ -107,8 +107,8 @@ pub(super) fn runs_in(dir: &JobDir) -> Vec<(JobId, u32)> {
     names.filter_map(begun).collect()
 }
 
-/// Whether the runner's diary or a result tells that this run of a job, which is not an element, was
-/// entered.
+/// Whether the runner's diary or a result proves that this run of a job (not of an element) reached the
+/// runner.
 pub(super) fn was_entered(job: &LocalJob) -> bool {
     let dir = JobDir::at(&job.request.dir);
     let diary = fs::read_to_string(dir.events()).unwrap_or_default();

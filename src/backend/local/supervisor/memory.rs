@@ -1,7 +1,7 @@
-//! Memory that jobs use beyond what they ask for.
+//! Enforces the memory limits of jobs.
 //!
-//! Few users may make control groups, so the processes of jobs that ask for memory are looked at instead,
-//! as `JobAcctGatherParams=OverMemoryKill` has Slurm do it.
+//! Few users may make control groups, so the memory of the processes is polled instead, as Slurm does with
+//! `JobAcctGatherParams=OverMemoryKill`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -30,7 +30,7 @@ impl Scheduler {
             return;
         }
         self.memory_seen_at = Some(Instant::now());
-        // By group, for each process of a job leads one.
+        // By group, because each process of a job leads one.
         let mut jobs = HashMap::new();
         let mut limits = HashMap::new();
         for (id, limit) in self.limited() {
@@ -47,7 +47,7 @@ impl Scheduler {
             let limit = limits.get(&id).copied().unwrap_or(u64::MAX);
             let total =
                 |used: fn(u32) -> Option<u64>| pids.iter().filter_map(|pid| used(*pid)).sum();
-            // What processes share counts once only in the sum that costs more to find out.
+            // The cheap sum counts shared pages once for each process, so check with the exact one.
             let used: u64 = total(resident_kib);
             if used / 1024 >= limit
                 && total(|pid| share_kib(pid).or_else(|| resident_kib(pid))) / 1024 >= limit
@@ -67,13 +67,13 @@ impl Scheduler {
     }
 }
 
-/// Returns the memory of a process that no file can give back, in KiB.
+/// Returns the memory of a process without file pages, which the kernel can free, in KiB.
 fn resident_kib(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     sum_of(&text, &["RssAnon:", "RssShmem:"]).or_else(|| sum_of(&text, &["VmRSS:"]))
 }
 
-/// Returns the same with what is shared divided among those who share it.
+/// Returns the same, with shared pages divided among the processes that share them.
 fn share_kib(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     sum_of(&text, &["Pss_Anon:", "Pss_Shmem:"])

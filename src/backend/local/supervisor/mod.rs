@@ -131,7 +131,7 @@ fn run(place: &Place) -> io::Result<()> {
     }
 }
 
-/// Says why there is no supervisor without a lock, and what to do: two of them would run jobs twice.
+/// Explains a failed lock. A supervisor needs one, because two supervisors would run jobs twice.
 fn no_lock(path: &Path, error: &io::Error) -> String {
     format!(
         "{} cannot be locked: {error}; the file system must have locks (flock), so choose a job base \
@@ -169,7 +169,7 @@ pub(super) fn read_anything(bytes: &[u8], request: Option<Request>) {
     let _ = identity::parse(bytes);
 }
 
-/// Writes to standard error, which is the supervisor's log file; on a full disk the jobs matter more.
+/// Writes to standard error, which is the supervisor's log file. Errors are ignored, so that a full disk stops no job.
 fn log(message: &str) {
     let _ = writeln!(io::stderr(), "slurm-sdk: {message}");
 }

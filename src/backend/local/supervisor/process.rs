@@ -24,8 +24,8 @@ use super::marks::Marks;
 use crate::backend::Exit;
 use crate::backend::local::protocol::Variable;
 
-/// What each process of a job does first: it waits for a line. A supervisor that dies before it has noted
-/// all processes sends none, and then nothing of the job runs.
+/// The start of each process of a job: it waits for a line. A supervisor that dies before it has noted all processes
+/// sends no line, and then no part of the job runs.
 pub(super) const GATE: &str =
     "read -r go || exit 0; (umask 077; true > \"$2\") || exit 1; exec /bin/sh \"$1\" < /dev/null";
 
@@ -88,13 +88,13 @@ pub(super) fn start(
             }
         }
     }
-    // One write, so that a supervisor dies before or after all of them were let go on.
-    // Without readers all of them have ended, which is seen as any other end.
+    // One write releases all of them, so a supervisor cannot die between two.
+    // If there are no readers, all processes have ended, which is noticed elsewhere.
     let _ = opener.write_all(&vec![b'\n'; processes.len()]);
     Ok(processes)
 }
 
-/// Says which directory it is that a job cannot start in; the error of starting a process does not.
+/// Names the working directory in an error, because the error of starting a process does not.
 fn enter(dir: &Path) -> io::Result<()> {
     let Err(error) = dir.join(".").metadata() else { return Ok(()) };
     let message = format!("the working directory {} cannot be entered: {error}", dir.display());
@@ -107,7 +107,7 @@ fn open_log(path: &Path, append: bool) -> io::Result<File> {
     }
     let mut options = OpenOptions::new();
     options.create(true).mode(durable::mode_beside(path)?);
-    // To open a pipe that nobody reads would block the supervisor; without blocking it is an error.
+    // Opening a pipe without a reader would block the supervisor; in non-blocking mode it is an error.
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     options.append(append).write(true).truncate(!append).custom_flags(nonblocking);
     let log = options.open(path)?;

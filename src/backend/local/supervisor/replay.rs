@@ -30,7 +30,7 @@ pub(super) fn apply(jobs: &mut Jobs, entry: Entry) -> Result<(), String> {
         Entry::Started { at, restarts, boot, granted, gpus, .. } => {
             let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
             if restarts > job.restarts {
-                // The line that told of the end of the run before is missing.
+                // The line about the end of the previous run is missing.
                 job.wait_again(restarts);
             }
             job.started_at = time(at);

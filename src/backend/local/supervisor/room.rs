@@ -42,8 +42,8 @@ impl Scheduler {
             .or_else(|| told("GPUs", needs.gpus.into(), held.gpus.into(), whole.gpus.into()))
     }
 
-    /// Returns why the first in the queue, submitted by the workflow `within`, is to be given up: only
-    /// workflows hold resources that have jobs waiting, and that has been so for a while.
+    /// Returns the deadlock reason for the first job in the queue, which the workflow `within` submitted, if
+    /// only workflows with queued jobs have held resources for longer than `STUCK`.
     pub(super) fn is_stuck(&mut self, id: JobId, within: Option<JobId>) -> Option<String> {
         let jobs = || self.unfinished.iter().filter_map(|id| self.jobs.get(*id));
         let arrays = || self.pending_arrays.iter().filter_map(|id| self.jobs.array(*id));

@@ -44,7 +44,7 @@ pub(super) struct Scheduler {
     pub(super) environments: Environments,
     /// One in the queue that seems never to get its resources, and since when.
     pub(super) stuck_since: Option<(JobId, Instant)>,
-    /// When the memory of jobs was last looked at.
+    /// When the memory of jobs was last checked.
     pub(super) memory_seen_at: Option<Instant>,
     pub(super) events: Sender<Event>,
 }
@@ -184,7 +184,7 @@ impl Scheduler {
         // Before the signal: a supervisor that dies in between leaves a job that is killed in time.
         let at = journal::now();
         if let Err(error) = self.journal.append(&Entry::Ending { id, at, state: state.clone() }) {
-            log(&format!("that job {id} is told to end cannot be noted: {error}"));
+            log(&format!("cannot note that job {id} is told to end: {error}"));
         }
         run.ending = Some((state, at));
         run.alarms = Alarms { kill: Some(Instant::now() + KILL_WAIT), ..Alarms::default() };
@@ -210,7 +210,7 @@ impl Scheduler {
                 run.alarms.warn = None;
                 run.warned_at = Some(SystemTime::now());
                 if let Err(error) = self.journal.append(&Entry::Warned { id, at: journal::now() }) {
-                    log(&format!("that job {id} is warned cannot be noted: {error}"));
+                    log(&format!("cannot note that job {id} was warned: {error}"));
                 }
                 if let Some(signal) =
                     job.request.warning.and_then(|(number, _)| Signal::from_named_raw(number))
@@ -234,7 +234,7 @@ impl Scheduler {
         let boot = identity::boot();
         let mut run = Run { granted, gpus, boot, ..Run::default() };
         let started = self.environments.read(&job.request.key()).and_then(|environment| {
-            // A start that is noted has marks that tell whether anything of it ran.
+            // Once a start is noted, its marks tell whether the job ran.
             Marks::of(job).prepare()?;
             let (at, restarts, gpus, boot) =
                 (journal::now(), job.restarts, run.gpus.clone(), run.boot.clone());
@@ -276,7 +276,7 @@ impl Scheduler {
         let rank = process.rank;
         let failed = match exit {
             Some(exit) => exit != Exit::default(),
-            // The process was adopted, so only its mark tells.
+            // The process was adopted, so only its mark tells how it ended.
             None => !marks.never_began() && !marks.has_ended_well(rank),
         };
         if failed && run.ending.is_none() {
@@ -296,7 +296,7 @@ impl Scheduler {
         self.wait_again(id, restarts);
     }
 
-    /// Puts a job back into the queue of which no process was let go on.
+    /// Requeues a job none of whose processes was released.
     pub(super) fn put_back(&mut self, id: JobId) {
         let restarts = self.jobs.get(id).map_or(0, |job| job.restarts);
         self.wait_again(id, restarts);
@@ -306,7 +306,7 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let marks = Marks::of(job);
         if let Err(error) = self.journal.append(&Entry::Requeued { id, restarts }) {
-            let reason = format!("that it is requeued cannot be noted: {error}");
+            let reason = format!("its requeue cannot be noted: {error}");
             self.end(id, JobState::Failed, Some(reason), None);
             return;
         }

@@ -88,7 +88,7 @@ impl Scheduler {
         let Some(run) = &job.run else { return };
         let mut ended = run.processes.iter().filter(|process| process.ended);
         if !marks.never_began() && ended.any(|process| !marks.has_ended_well(process.rank)) {
-            // The others would wait for it without end.
+            // The other processes would wait for it without end.
             self.stop(id, JobState::Failed);
         }
     }
@@ -108,7 +108,7 @@ impl Scheduler {
         }
         let same_boot = run.boot.is_none() || run.boot == identity::boot();
         let by_itself = if same_boot { JobState::Failed } else { JobState::NodeFail };
-        // One that was told to end but had just finished by itself has finished.
+        // A job that was told to end but had just finished by itself counts as finished.
         let state = match (state_by_files(job), told) {
             (Some(JobState::Completed), _) => JobState::Completed,
             (natural, told) => told.or(natural).unwrap_or(by_itself),

@@ -16,7 +16,7 @@ use super::wire::{number, string};
 /// An agent that answers has done so by then.
 const MOST: Duration = Duration::from_secs(5);
 
-/// What OpenSSH takes of an agent.
+/// OpenSSH's limit on the answer of an agent.
 const MOST_BYTES: u32 = 256 * 1024;
 
 pub(super) const REQUEST_IDENTITIES: u8 = 11;
@@ -31,8 +31,8 @@ pub(super) struct Key {
 
 /// Asks the agent at `socket` for its keys.
 ///
-/// libssh2 would do it without a time limit and keep the session locked meanwhile, and a dead agent (one that was
-/// forwarded over a connection that hangs, say) is not rare.
+/// libssh2 would ask without a time limit and keep the session locked meanwhile, and dead agents are not rare (an
+/// agent forwarded over a connection that hangs, for example).
 pub(super) fn keys(socket: &Path, limit: Duration) -> io::Result<Vec<Key>> {
     let limit = limit.min(MOST);
     let socket = socket.to_owned();

@@ -1,4 +1,4 @@
-//! Which keys and certificates there are, and in which order they are tried: as OpenSSH does it.
+//! Keys and certificates, in the order in which OpenSSH tries them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -16,13 +16,13 @@ use super::order::Login;
 pub(super) struct Candidate {
     /// The public key, or the certificate; `None` if only the private key can tell.
     pub(super) public: Option<Vec<u8>>,
-    /// Who signs.
+    /// The place of its private key.
     pub(super) holder: Holder,
     /// The file with the certificate.
     pub(super) certificate: Option<PathBuf>,
 }
 
-/// Who has a private key.
+/// The place of a private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     /// The agent, under this public key.
@@ -31,7 +31,7 @@ pub(super) enum Holder {
     File(PathBuf, KeyFile),
 }
 
-/// What an `IdentityFile` stands for.
+/// The meaning of an `IdentityFile`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
     file: PathBuf,
@@ -40,7 +40,7 @@ pub(super) struct Named {
     certificate: Option<PathBuf>,
 }
 
-/// Finds out what the files of the configuration are. Where no `CertificateFile` is configured, the certificate
+/// Classifies the files of the configuration. Where no `CertificateFile` is configured, the certificate
 /// beside a key counts as well.
 pub(super) fn named(login: &mut Login<'_>) -> Vec<Named> {
     let target = login.target;
@@ -82,7 +82,7 @@ pub(super) fn certificates(login: &mut Login<'_>) -> Vec<(PathBuf, Vec<u8>)> {
             }
             Some(_) => login.failed(what(file), "is not a certificate of a user"),
             None if file.exists() => login.failed(what(file), "is not a certificate"),
-            // Those that are missing are as good as not configured.
+            // Missing certificate files are ignored.
             None => {}
         }
     }

@@ -1,8 +1,8 @@
 //! Certificates whose keys are in the agent.
 //!
-//! libssh2 offers the server what the agent lists, and asks the agent to sign under the same name. An agent that has
-//! the plain key knows nothing of a certificate on the disk. So libssh2 is connected to a socket of our own, which
-//! lists the certificate, and passes on what is to be signed under the name of the key.
+//! libssh2 offers the identities that the agent lists, and asks the agent to sign under the same name. An agent with
+//! the plain key does not know a certificate on the disk. So libssh2 is connected to a socket of our own, which lists
+//! the certificate and passes each request to sign on under the name of the key.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -30,7 +30,7 @@ const CONNECTS: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 /// A signature may need a person, who confirms it or touches a token.
 const SIGNS: Duration = Duration::from_secs(300);
 
-/// What the server is asked about, and the agent's key that signs for it.
+/// The certificate that the server sees, and the agent's key that signs for it.
 #[derive(Clone, Debug)]
 pub(super) struct Lent {
     pub(super) public: Vec<u8>,
@@ -81,7 +81,7 @@ pub(super) fn lend(agent: &Path, lent: Vec<Lent>) -> io::Result<Door> {
         if let Err(error) = serve(client, &agent, &lent)
             && error.kind() != io::ErrorKind::UnexpectedEof
         {
-            log::debug!("the agent at {} is not asked any more: {error}", agent.display());
+            log::debug!("the agent at {} is no longer asked: {error}", agent.display());
         }
     })?;
     Ok(door)

@@ -51,7 +51,7 @@ impl Keys {
 
     fn collect(&mut self, login: &mut Login<'_>) -> Result<VecDeque<Candidate>, SshError> {
         let target = login.target;
-        // Others that are missing are as good as not configured.
+        // Missing default identity files are ignored.
         for file in login.settings.identity_files.iter().filter(|file| !file.exists()) {
             login.failed(format!("publickey ({})", file.display()), "does not exist");
         }

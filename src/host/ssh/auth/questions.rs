@@ -10,7 +10,7 @@ use super::super::prompt::{Prompter, Question, Reply, ask};
 use super::super::settings::Ssh;
 use super::attempt::{NO_ANSWER, TOO_LATE};
 
-/// Who is asked, how long an answer is waited for, and whether one was missing already.
+/// The prompter, the time limit of a question, and whether one was left without an answer.
 #[derive(Clone, Debug)]
 pub(super) struct Questions {
     prompter: Arc<dyn Prompter>,

@@ -25,7 +25,7 @@ pub(in super::super) fn resolve(settings: &Ssh) -> Result<Target, SshError> {
         Some(text) => read(&text),
         None => {
             log::warn!(
-                "there is no ssh program to ask for the configuration of {}: the defaults of OpenSSH hold, ~/.ssh/config is not read",
+                "`ssh` was not found, so ~/.ssh/config is not read and the defaults of OpenSSH apply to {}",
                 settings.host
             );
             defaults(settings)

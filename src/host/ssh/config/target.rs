@@ -30,7 +30,7 @@ pub(crate) struct Target {
     pub(in super::super) agent: Option<PathBuf>,
     /// Methods of authentication, the preferred one first.
     pub(in super::super) methods: Vec<String>,
-    /// Where the socket of an OpenSSH master would be, if one is to be used.
+    /// The path of an OpenSSH master's socket, if masters are to be used.
     pub(in super::super) control_path: Option<PathBuf>,
     /// How often a person is asked the same thing.
     pub(in super::super) password_prompts: u32,
@@ -74,7 +74,7 @@ impl Target {
         (self.alias.is_none() && self.port != 22).then(|| self.hostname.to_lowercase())
     }
 
-    /// Says that an OpenSSH master is of no use.
+    /// Turns OpenSSH masters off.
     pub(crate) fn pass_over(&self, master: &Master, why: &str) {
         log::warn!(
             "the connection that OpenSSH keeps for {} at {} cannot be used, connecting without it: {why}",

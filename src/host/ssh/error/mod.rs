@@ -99,7 +99,7 @@ pub enum SshError {
         message: String,
     },
     /// The server accepted nothing.
-    #[error("{user}@{host} was not let in{}", tried(attempts))]
+    #[error("the login as {user}@{host} failed{}", tried(attempts))]
     Authentication {
         /// The host.
         host: String,

@@ -49,10 +49,10 @@ impl<'a> Known<'a> {
             let unreadable = |message: String| SshError::KnownHosts { place: place(), message };
             match (&line.marker, &line.key) {
                 (Marker::Other(marker), _) => {
-                    return Err(unreadable(format!("the marker `{marker}` is not known")));
+                    return Err(unreadable(format!("unknown marker `{marker}`")));
                 }
                 (Marker::None, Err(problem)) => {
-                    log::warn!("{}: {problem}, so the line says nothing", place());
+                    log::warn!("{}: {problem}, so the line is ignored", place());
                 }
                 (_, Err(problem)) => return Err(unreadable((*problem).to_owned())),
                 (_, Ok(_)) if line.names.is_none() => {

@@ -82,7 +82,7 @@ impl Stream {
         };
         match poll(&mut [PollFd::new(self, flags)], Some(&timeout)) {
             Ok(ready) => Ok(ready > 0),
-            // A signal: as good as a look.
+            // EINTR: treat as readiness and check again.
             Err(rustix::io::Errno::INTR) => Ok(true),
             Err(error) => Err(error.into()),
         }

@@ -25,7 +25,7 @@ pub(super) fn open(target: &Target) -> Result<TcpStream, SshError> {
         match TcpStream::connect_timeout(address, left / share) {
             Ok(stream) => return ready(target, stream),
             Err(error) => {
-                log::debug!("{address} does not take the connection: {error}");
+                log::debug!("cannot connect to {address}: {error}");
                 last = Some(error);
             }
         }

@@ -1,25 +1,25 @@
-//! The sections of an ELF file, and writing those anew that are not loaded.
+//! Reads the sections of an ELF file, and rewrites the ones that are not loaded.
 
 use goblin::elf::section_header::{
     SHF_ALLOC, SHF_COMPRESSED, SHT_NOBITS, SHT_NULL, SHT_REL, SHT_RELA,
 };
 use goblin::elf::{Elf, SectionHeader};
 
-/// Where things are in a program.
+/// The layout of a program.
 pub(super) struct Layout<'a> {
     program: &'a [u8],
     sections: Vec<(SectionHeader, &'a str)>,
-    /// Which section has the names of all.
+    /// The index of the section with the names of all sections.
     names: usize,
-    /// What is before this is loaded, or tells what is.
+    /// The end of the loaded part and its headers.
     loaded: usize,
 }
 
-/// The size of an entry of the table of sections, and where its place is told, for 64 bits.
+/// In 64-bit files: the size of an entry of the section table, and the offset of the field with its position.
 const ENTRY: usize = 64;
 const PLACE_OF_TABLE: usize = 40;
 
-/// What backtraces of Rust look for.
+/// The sections that backtraces of Rust use.
 pub(super) const RANGES: &str = ".debug_ranges";
 
 impl<'a> Layout<'a> {
@@ -93,7 +93,7 @@ impl<'a> Layout<'a> {
                 Some(self.bytes(header)?.to_vec())
             });
         }
-        // A section that was not there takes the place of one that is dropped.
+        // A new section takes the place of a dropped one.
         for (name, content) in debug {
             if self.section(name).is_some() {
                 continue;

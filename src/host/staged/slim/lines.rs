@@ -1,4 +1,4 @@
-//! Debug information that tells files and lines, and nothing else.
+//! Debug information with files and lines only.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

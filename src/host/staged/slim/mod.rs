@@ -2,9 +2,9 @@
 //!
 //! Four fifths of a program that is built for debugging describe types and variables. Backtraces need none of that:
 //! names of functions come from the symbol table, files and lines from the line tables and from one small entry for
-//! each unit of code. So that is what is staged.
+//! each unit of code. So only these are staged.
 //!
-//! Only what the kernel does not load is touched: the loaded part stays as it is, byte by byte, at its place.
+//! Only sections that the kernel does not load are changed: the loaded part stays identical and in place.
 
 mod elf;
 mod lines;
@@ -28,7 +28,7 @@ mod tests {
         for bytes in [&b""[..], b"#!/bin/sh\n", &this[..64], &this[..this.len() / 2]] {
             assert_eq!(slim(bytes), None);
         }
-        // Something that is appended may be looked for at the end.
+        // The program may search for appended data at the end of its file.
         assert_eq!(slim(&[&this[..], b"payload"].concat()), None);
     }
 

@@ -75,7 +75,7 @@ impl DependencyKind {
     }
 }
 
-/// sbatch's words: those of [`DependencyKind`] in its order, and the one that names no job.
+/// sbatch's words: the kinds of [`DependencyKind`] in order, and the word that needs no job.
 pub(super) const WORDS: &[&str] = &[
     "after",
     "afterany",

@@ -1,4 +1,4 @@
-//! What is told of jobs that wait.
+//! The reasons of waiting jobs.
 
 use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
