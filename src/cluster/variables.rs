@@ -153,7 +153,7 @@ mod tests {
             ]
         );
         assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(problems[0].starts_with("SBATCH_QOS is not used"), "{problems:?}");
+        assert!(problems[0].starts_with("ignoring SBATCH_QOS: "), "{problems:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Lines of shell and variables of a task.
 
-use slurm::task::Task;
+use slurm::Task;
 
 #[slurm::task(
     setup = ["module load cuda/12.4", "source venv/bin/activate || true"],
