@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
     let array = sum::map([vec![1, 2], vec![3]]).chunk(2).threads(2).submit(&cluster).unwrap();
     assert_eq!(array.results().unwrap(), [3, 3], "calls on threads of an element");
 
-    // Some MiB fit on what is usual, a hundred on what is asked for.
+    // A few MiB fit on the default stack, a hundred on the requested one.
     let job = descend::job(2 << 10_usize).submit(&cluster).unwrap();
     assert_eq!(job.result_within(limit).unwrap(), 2 << 10);
     let large = builder().env("RUST_MIN_STACK", "268435456").progress(ProgressMode::Off).build();

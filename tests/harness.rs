@@ -22,7 +22,7 @@ fn a_job_of_a_test_harness_is_refused_at_once() {
     assert!(error.hint().unwrap().contains("harness = false"));
     assert!(matches!(add::map([(1, 2)]).submit(&cluster).unwrap_err(), Error::TestHarness));
     assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0, "nothing was written");
-    // What submits nothing works.
+    // A program that submits nothing works.
     assert_eq!(add::job(1, 2).explain(&cluster).unwrap().task, "harness::add");
     assert_eq!(add(1, 2), 3);
 }

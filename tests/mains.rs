@@ -1,4 +1,4 @@
-//! What a program prints of the error that its `main` returns, and when it is interrupted.
+//! The output of a program for the error that its `main` returns, and on Ctrl-C.
 //!
 //! This is a program and not a set of `#[test]` functions because it starts itself again, with one of its mains.
 
@@ -190,7 +190,7 @@ fn a_main_without_the_attribute_prints_words_and_hint() {
 /// No step takes longer than this on a machine that works.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A program that waits for a job, and what it has written so far.
+/// A program that waits for a job, and its output so far.
 struct Waiting {
     child: Child,
     written: Receiver<Vec<u8>>,

@@ -37,28 +37,27 @@ pub enum JobErrorKind {
     TimedOut,
     /// It was cancelled, by its user or an administrator.
     Cancelled,
-    /// It had to give way to another job.
+    /// It was preempted by another job.
     Preempted,
-    /// It asked to be run again, and could not be requeued: it was as often as `max_requeues` allows, or
-    /// Slurm refused.
+    /// It asked to be requeued, and was not: it had reached `max_requeues`, or Slurm refused.
     NotRequeued {
         /// Why not.
         reason: String,
     },
-    /// It could only run once the workflow that waits for it has ended; it was cancelled.
+    /// It could only start after the end of the workflow that waits for it, so it was cancelled.
     NoRoom {
         /// What is lacking.
         reason: String,
     },
     /// A node failed or did not boot.
     NodeFailed,
-    /// A job that it depends on did not end as it should have, so it can never run, or an item whose value
-    /// it takes has none.
+    /// A dependency did not end as required, so the job can never run, or an item whose value it takes has no
+    /// value.
     DependencyFailed {
-        /// Those jobs, as far as they are known, with what became of each.
+        /// The known failed dependencies, with the end of each.
         upstream: Vec<UpstreamFailure>,
     },
-    /// It left no result, and none of the sources that know of jobs has it any more.
+    /// It left no result, and no source lists it any more.
     Lost {
         /// Which sources were asked, and what each said.
         said: String,
@@ -75,11 +74,11 @@ pub enum JobErrorKind {
     },
 }
 
-/// What is known of a job that ended without a value.
+/// The report of a job that ended without a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JobReport {
-    /// The job's id; that of the array, for a call of one.
+    /// The job's id. For a call of an array, the array's id.
     pub id: JobId,
     /// The index in the array.
     pub index: Option<u32>,
@@ -89,7 +88,7 @@ pub struct JobReport {
     pub pre_id: PreId,
     /// The task's name.
     pub task: String,
-    /// The last state that was seen, if any was.
+    /// The last known state, if there is one.
     pub state: Option<JobState>,
     /// The node or nodes, if known.
     pub node: Option<String>,
@@ -101,7 +100,7 @@ pub struct JobReport {
     pub reason: Option<String>,
     /// The last lines that the job wrote to standard error.
     pub stderr_tail: String,
-    /// The file with all that the job wrote to standard error, if it is known which that is.
+    /// The file with the whole standard error of the job, if its path is known.
     pub stderr_file: Option<PathBuf>,
     /// The directory of the job.
     pub dir: PathBuf,
@@ -110,7 +109,7 @@ pub struct JobReport {
 }
 
 impl JobReport {
-    /// Returns a file or directory of the job as scp takes it: with the host before it if it is on another one.
+    /// Returns a file or directory of the job in the form of scp: with the host before it if it is remote.
     fn place(&self, path: &Path) -> String {
         match &self.host {
             Some(host) => format!("{host}:{}", path.display()),
@@ -119,7 +118,7 @@ impl JobReport {
     }
 }
 
-/// A job that did not end as one that depends on it needed.
+/// A dependency that did not end as required.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpstreamFailure {

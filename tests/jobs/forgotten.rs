@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// What a release does with a dependency on a job that it has forgotten.
+/// How a release treats a dependency on a job that it has forgotten.
 #[derive(Clone, Copy)]
 enum Release {
     /// Up to 22.05: it is dropped.
@@ -119,7 +119,7 @@ fn what_has_ended(site: &Site) {
         for job in ran {
             assert_eq!(result_of(&job.unwrap()), 42);
         }
-        // One that lives is waited for beside one that has ended.
+        // One dependency is still running, and the other one has ended.
         let go = site.path("go");
         let gate = wait_for::job(&go).submit(cluster).unwrap();
         let next = call().after(&good).after(&gate).submit(cluster).unwrap();
@@ -171,7 +171,7 @@ fn an_unknown_end(site: &Site) {
     result_of(&good);
     array.wait().unwrap();
     [bad.id(), good.id()].into_iter().chain(array.job_ids()).for_each(|id| forget(site, id));
-    // No accounting; the job's own directory tells of one that has left a result.
+    // Without accounting, the result in the job's directory decides.
     wrapper(site, "sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1");
     let attached: Job<()> = cluster.attach::<abort>(bad.handle()).unwrap();
     let error = add::job(1, 2).after(&attached).submit(cluster).unwrap_err();
@@ -183,9 +183,9 @@ fn an_unknown_end(site: &Site) {
     assert!(error.hint().unwrap().contains("sacct"), "{error}");
     let attached = cluster.attach::<add>(good.handle()).unwrap();
     assert_eq!(result_of(&add::job(20, 22).after(&attached).submit(cluster).unwrap()), 42);
-    // What this process has seen counts.
+    // The end that this process has seen counts.
     in_vain(add::job(1, 2).after(&bad).submit(cluster));
-    // An element without a value, of which nobody else tells.
+    // An element without a value, and no source knows its end.
     let attached = cluster.attach_array::<exit_at>(array.handle()).unwrap();
     in_vain(add::job(1, 2).after(&attached).submit(cluster));
     let item = add::job(attached.item(1), 40).submit(cluster).unwrap();
@@ -197,7 +197,7 @@ fn a_race(site: &Site) {
     let good = add::job(1, 2).submit(cluster).unwrap();
     let bad = exit_with::job(3).submit(cluster).unwrap();
     let array = root::map([4, -1]).submit(cluster).unwrap();
-    // They have just been submitted, so nobody looks before sbatch is called.
+    // They have just been submitted, so sbatch is called without a check.
     [good.id(), bad.id()].into_iter().chain(array.job_ids()).for_each(|id| {
         forget_ended(site, cluster, id);
     });

@@ -1,4 +1,4 @@
-//! What is known of a job where a source does not list it, cannot answer or tells half.
+//! The state of a job if a source does not list it, cannot answer, or gives half an answer.
 
 use std::fs;
 use std::path::Path;
@@ -115,7 +115,7 @@ fn what_goes_on(site: &Site) {
     held.cancel().unwrap();
 }
 
-/// A cluster whose commands are those of `dir` where it has them.
+/// A cluster that prefers the commands in `dir`.
 fn behind(site: &Site, dir: &Path) -> Cluster {
     let login = login_node().slurm_bin_dir(dir.to_str().unwrap());
     Cluster::builder().ssh(login).job_base_dir(site.base.path()).build().unwrap()
@@ -236,7 +236,7 @@ fn an_unknown_job(site: &Site) {
     assert!(matches!(error, Error::NoSuchJob { .. }), "{error:?}");
     job.cancel().unwrap();
     array.cancel().unwrap();
-    // What has ended is no error, whatever scancel says.
+    // Cancelling a job that has ended is not an error, whatever scancel says.
     let ended = add::job(1, 2).submit(&site.cluster).unwrap();
     assert_eq!(crate::common::result_of(&ended), 3);
     cluster.attach::<add>(ended.handle()).unwrap().cancel().unwrap();

@@ -1,4 +1,4 @@
-//! What tasks log, and what the library warns of.
+//! Log messages of tasks, and warnings of the library.
 
 use std::process::{Command, ExitCode, Output};
 
@@ -86,7 +86,7 @@ fn a_warning_is_shown(site: &Site) {
 }
 
 fn a_logger_of_the_program(site: &Site) {
-    // The tests' own logger keeps what it gets to itself.
+    // The tests' own logger prints nothing.
     assert_eq!(warned(site, "own", None), "");
     assert_eq!(warned(site, "later", None), "", "main has installed it");
 }

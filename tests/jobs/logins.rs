@@ -282,7 +282,7 @@ fn master_dies(site: &Site) {
     std::fs::copy(format!("{}/keys/id_ed25519", variable("SLURM_SDK_TEST_SSHD")), &key).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let settings = || master.settings(site, port(TWO_FACTORS)).identity_file(&key);
-    // Nobody can be asked: it is told.
+    // No prompt is possible, and the error says so.
     let silent = open(site, settings().no_prompts());
     let (ssh, asked) = answering(settings());
     let cluster = open(site, ssh);

@@ -241,7 +241,7 @@ fn a_pipe(site: &Site) {
         let job = parse::job("x").set("error", pipe.to_str().unwrap());
         job.submit(&site.cluster).unwrap()
     };
-    // Nobody reads: the job cannot start, and no other one waits for it.
+    // The pipe has no reader: the job cannot start, and does not hold up other jobs.
     assert_eq!(kind_of(&submit()), JobErrorKind::NotStarted);
     // There is a reader that never reads, and no room in the pipe.
     let _reader = fill_pipe(&pipe);

@@ -107,7 +107,7 @@ impl Proxy {
         self.shared.frozen.store(frozen, Ordering::SeqCst);
     }
 
-    /// Forgets what was still to come, and lets everything pass.
+    /// Drops the planned faults, and lets everything pass.
     #[allow(dead_code, reason = "only the random faults plan what never comes")]
     pub(crate) fn heal(&self) {
         *self.shared.left.lock().unwrap() = [None, None];

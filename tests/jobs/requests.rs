@@ -140,7 +140,7 @@ fn arrays_of_any_size() {
         assert_eq!(submitted, upload);
         // The segments that a look has found are read by the next one.
         assert_eq!(polled, ["look", "squeue", "look", "look"]);
-        // Whether another process has tried items again is looked at first; what was cancelled is written down.
+        // A look for retries of other processes comes first, and a note about the cancelled elements last.
         assert_eq!(cancelled, ["look", "scancel", "write"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What the batch script does before the task, and what its exit code proves.
+//! The steps of the batch script before the task, and its exit codes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -47,7 +47,7 @@ fn with(site: &Site, change: impl FnOnce(ClusterBuilder) -> ClusterBuilder) -> C
     change(site.builder().job_base_dir(site.base.path()).local_cpus(4)).build().unwrap()
 }
 
-/// The errors of jobs, each of which is told soon.
+/// The errors of jobs, each of which has to appear soon.
 fn soon<T: std::fmt::Debug>(jobs: &[Job<T>]) -> Vec<JobError> {
     let mut errors = Vec::new();
     for job in jobs {
@@ -306,7 +306,7 @@ fn a_task_may_have_lines(site: &Site) {
         assert_eq!(explained.setup.len(), 3, "{explained}");
         assert!(explained.to_string().contains("variable   OF_CALL = $2"), "{explained}");
     }
-    // What is wrong is told before anything is submitted.
+    // Problems are reported before anything is submitted.
     let error = prepared::job().env("2X", "").setup("a\0b").submit(&cluster).unwrap_err();
     assert!(error.to_string().contains("`2X`") && error.to_string().contains("NUL"), "{error}");
     let failing = prepared::job().setup("(exit 9)").submit(&cluster).unwrap();
@@ -323,7 +323,7 @@ fn a_task_may_have_lines(site: &Site) {
     fs::write(&marker, "").unwrap();
     array.retry_failed().unwrap();
     assert_eq!(array.results().unwrap(), ["kept cluster", "kept cluster"]);
-    // A workflow hands on what holds for every job.
+    // A workflow passes the settings for every job on.
     let flow = submits_prepared::job().submit(&cluster).unwrap();
     assert_eq!(result_of(&flow), "task|1|cluster it's the task's||");
 }
@@ -384,7 +384,7 @@ fn as_many_as_slurm_counts(site: &Site) {
         jobs.push(count(2, "layout", &|folder| {
             ranks::job(folder).set("extra_node_info", "2").submit(cluster).unwrap()
         }));
-        // Two nodes, and one process: nobody asked for more.
+        // Two nodes and one process, as the options ask.
         jobs.push(count(1, "listed", &|folder| {
             ranks::job(folder).set("nodelist", "n1,n2").submit(cluster).unwrap()
         }));
@@ -460,7 +460,7 @@ fn exit_zero_at(n: i64, end: i64) -> i64 {
     n
 }
 
-/// What other processes do for these tests.
+/// The roles of other processes in these tests.
 pub(crate) fn play(role: &str, argument: &str, cluster: &Cluster) {
     if role == "variable" {
         match variable::job(argument).submit(cluster).and_then(|job| job.result()) {

@@ -1,4 +1,4 @@
-//! The program that jobs run: what of it is staged, and for how long it stays.
+//! Staging of the program that jobs run, and its removal.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ fn retired(site: &Site) {
     assert_eq!(result_of(&add::job(1, 2).submit(&other_cluster(site)).unwrap()), 3);
     until("only a few are left", || staged(site).len() == 5);
     assert!(staged(site).contains(&used[0]), "it was used today");
-    // Nothing half-removed is left, and what is there still runs.
+    // No half-removed folder is left, and the remaining programs run.
     let hidden = |name: &str| name.starts_with('.');
     until("nothing is half-removed", || {
         !fs::read_dir(site.path(".bin"))

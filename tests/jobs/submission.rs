@@ -1,4 +1,4 @@
-//! What sbatch's answers, and other commands that are asked around it, come to.
+//! Submissions under unusual answers of sbatch and of the other commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Words of a script that fail for so many seconds from their first call on.
+/// Lines of a script that fails for this many seconds from its first call on.
 fn silent_for(seconds: u32) -> String {
     format!(
         "[ -e \"$log.since\" ] || date +%s > \"$log.since\"\n\
@@ -158,7 +158,7 @@ fn refusals_have_hints(site: &Site) {
     }
 }
 
-/// What a program with this environment comes to.
+/// The result of a program with this environment.
 fn with_variable(site: &Site, name: &str, value: &str) -> String {
     roles::run(site, "add", "", |command| {
         command.env(name, value);
@@ -168,7 +168,7 @@ fn with_variable(site: &Site, name: &str, value: &str) -> String {
 fn variables(site: &Site) {
     let answer = with_variable(site, "SBATCH_PARTITION", "nosuch");
     assert!(answer.contains("refused") && answer.contains("specified: nosuch"), "{answer}");
-    // What the task says beats it.
+    // The options of the task override it.
     assert_eq!(with_variable(site, "SBATCH_TIMELIMIT", "1-00:00:00"), "Ok(42)");
     let [dir] = &site.submissions()[..] else { panic!("one was submitted") };
     let script = fs::read_to_string(dir.join("script.sh")).unwrap();

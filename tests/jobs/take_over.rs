@@ -212,7 +212,7 @@ fn a_start_that_was_noted(site: &Site) {
         |cluster: &Cluster| note_run::job(runs.as_path(), gate.as_path()).submit(cluster).unwrap();
     let (first, job) = behind_another(site, submit);
     kill_supervisor(site);
-    // What a supervisor leaves that is killed before it has started a process.
+    // The files of a supervisor that was killed before it started a process.
     let marks = job.job_dir().join(".run");
     fs::create_dir(&marks).unwrap();
     fs::write(marks.join(format!("{}.0.ready", job.id())), "").unwrap();

@@ -1,4 +1,4 @@
-//! What is told of jobs that wait, on a real Slurm.
+//! The reasons of waiting jobs, on a real Slurm.
 
 use std::fs;
 use std::process::Command;

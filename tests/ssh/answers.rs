@@ -174,7 +174,7 @@ fn absent(site: &Site) {
     assert!(error.to_string().contains(why), "{error}");
     assert!(error.hint().unwrap().contains("prompt_timeout"), "{:?}", error.hint());
     assert!(before.elapsed() < Duration::from_secs(60), "{:?}", before.elapsed());
-    // After one question, nobody is asked another one, for a password or a passphrase.
+    // After one question, no other one follows, for a password or a passphrase.
     let person = Person::default();
     let file = site.copy_of_key("id_locked");
     let settings = to(site, "twofactor").identity_file(file);

@@ -1,4 +1,4 @@
-//! Certificates beside keys: whoever gets in with `ssh` gets in here, and the other way round.
+//! Certificates beside keys: logins succeed here if and only if they succeed with `ssh`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -165,7 +165,7 @@ fn order(site: &Site) {
     site.configure(&format!("IdentityFile {}", key.display()));
     let method = || to(site, "keys").check().unwrap().method;
     assert_eq!(method(), format!("publickey ({})", key.display()));
-    // One that the configuration names comes first.
+    // A certificate that the configuration names comes first.
     let certificate = site.path("id_ed25519-cert.pub");
     site.configure(&format!("CertificateFile {}", certificate.display()));
     assert_eq!(

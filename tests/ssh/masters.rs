@@ -143,7 +143,7 @@ fn no_master(site: &Site) {
     let socket = site.path("socket");
     site.configure(&format!("ControlPath {}", socket.display()));
     let settings = || to(site, "keys").identity_file(site.copy_of_key("id_ed25519"));
-    // A file, a socket on which nobody listens, and nothing.
+    // A file, a socket without a listener, and a missing path.
     fs::write(&socket, "").unwrap();
     assert!(settings().check().unwrap().method.starts_with("publickey"));
     fs::remove_file(&socket).unwrap();

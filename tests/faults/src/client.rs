@@ -18,7 +18,7 @@ use crate::tasks::{flow, total, work};
 use submit::{Submission, submit};
 pub(crate) use verdict::{Kind, Verdict};
 
-/// What a client notes.
+/// A note of a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Note {
     /// It is about to submit this part of a unit.
@@ -40,20 +40,20 @@ pub(crate) enum Note {
     Cancelling {
         unit: String,
     },
-    /// It tries again what has failed.
+    /// It retries failed calls.
     Again {
         unit: String,
     },
-    /// What became of a call.
+    /// The end of a call.
     Told {
         call: String,
         verdict: Verdict,
     },
-    /// It has been told of everything.
+    /// It knows the end of every call.
     Done,
 }
 
-/// What another process needs to find a submission.
+/// The data with which another process finds a submission.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Handle {
     Job(JobHandle),
@@ -69,7 +69,7 @@ impl Handle {
     }
 }
 
-/// What a process is told to do, in its environment.
+/// The orders of a process, from its environment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Role {
     /// Submits its units and waits for them.
@@ -103,7 +103,7 @@ const MEMORY: u64 = 4 << 30;
 /// Plays the role that the environment gives this process, if it gives one.
 pub(crate) fn play() -> anyhow::Result<bool> {
     let Ok(role) = std::env::var(ROLE) else { return Ok(false) };
-    // Neither a client nor what it starts needs more, and a machine whose memory is gone tells nothing.
+    // Neither a client nor its children need more, and a machine without memory would prove nothing.
     let memory = Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
     setrlimit(Resource::As, memory)?;
     let round = PathBuf::from(std::env::var(ROUND)?);
@@ -180,7 +180,7 @@ impl Client {
                 Submission::Array(array) => array.cancel(),
             };
             if let Err(error) = result {
-                // What cannot be cancelled goes on, and its value is as good as before.
+                // A call that cannot be cancelled goes on, and its value counts.
                 eprintln!("{} is not cancelled: {error}", unit.name);
             }
         }

@@ -99,7 +99,7 @@ impl Clients {
         self.all.lock().unwrap().push(Client { name, child, status: None, killed: false });
     }
 
-    /// Kills one of those that run, and returns which.
+    /// Kills one of the running clients, and returns which.
     pub(crate) fn kill(&self, pick: usize) -> Option<usize> {
         let mut all = self.all.lock().unwrap();
         let mut living: Vec<usize> = Vec::new();

@@ -14,7 +14,7 @@ pub(crate) struct Wrappers {
 }
 
 impl Wrappers {
-    /// Makes those that the plan needs.
+    /// Makes the commands that the plan needs.
     pub(crate) fn make(plan: &Plan, round: &Path) -> anyhow::Result<Option<Self>> {
         if plan.fixed.answers.is_empty() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Makes the faults of a schedule happen, and notes what was really hit.
+//! Injects the faults of a schedule, and notes the actual targets.
 
 mod damage;
 
@@ -16,7 +16,7 @@ use crate::processes::{self, Process};
 use crate::proxy::Proxy;
 use crate::{daemons, ssh};
 
-/// What a fault has hit.
+/// The target of a fault.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Hit {
     pub(crate) at: u64,

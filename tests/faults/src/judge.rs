@@ -1,4 +1,4 @@
-//! Whether what clients were told is true, by what was injected and by the ledger of what ran.
+//! Judges the verdicts of clients by the injected faults and by the ledger of runs.
 
 mod evidence;
 mod excuses;

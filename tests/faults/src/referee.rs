@@ -41,7 +41,7 @@ struct Arguments {
     plan: bool,
 }
 
-/// What all rounds came to.
+/// The results of all rounds.
 #[derive(Default)]
 struct Total {
     rounds: u64,

@@ -14,7 +14,7 @@ use crate::processes;
 use crate::proxy::Proxy;
 use crate::ssh;
 
-/// What a round came to.
+/// The result of a round.
 pub(crate) struct Outcome {
     pub(crate) violations: Vec<String>,
     pub(crate) hits: Vec<Hit>,
@@ -128,7 +128,7 @@ impl Disk {
     }
 
     fn unmount(&self) {
-        // What is to be looked at later has to lie somewhere else then.
+        // Files for a later inspection have to be kept elsewhere then.
         let copy = self.place.with_extension("copy");
         let _ = Command::new("cp").arg("-a").arg(&self.place).arg(&copy).status();
         let _ = Command::new("umount").arg("--lazy").arg(&self.place).status();

@@ -49,7 +49,7 @@ pub(crate) fn open(builder: ClusterBuilder, round: &Path) -> anyhow::Result<Clus
     }
 }
 
-/// Does something to the connections of a round; returns what was hit.
+/// Applies a fault to the connections of a round, and returns the targets.
 pub(crate) fn happen(proxy: &Proxy, fault: &Fault) -> Option<Target> {
     match fault {
         Fault::CutConnection { bytes, to_host: true } => proxy.cut_after(*bytes),

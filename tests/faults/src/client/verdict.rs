@@ -1,4 +1,4 @@
-//! What a client was told of a call.
+//! The end of a call as a client saw it.
 
 use serde::{Deserialize, Serialize};
 use slurm::{Error, JobErrorKind, SubmitError};
@@ -10,7 +10,7 @@ pub(crate) enum Verdict {
     Error { kind: Kind, text: String },
 }
 
-/// The kinds of errors, as far as they are told apart here.
+/// The kinds of errors that the judge distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     Failed,
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
     Refused,
     /// The submission failed, and there is no job.
     NoJob,
-    /// Nobody knows whether there is a job.
+    /// The library cannot tell whether there is a job.
     Unknown,
     NoSuchJob,
     /// Anything else, about which the text tells.

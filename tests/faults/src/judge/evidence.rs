@@ -1,4 +1,4 @@
-//! What is known of a round after its end.
+//! The evidence of a round after its end.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl Evidence {
         })
     }
 
-    /// Returns who was told what of a call.
+    /// Returns the verdict of each client on a call.
     pub(crate) fn told(&self, call: &str) -> Vec<(&str, &Verdict)> {
         let all = self
             .notes

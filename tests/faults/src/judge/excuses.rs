@@ -1,4 +1,4 @@
-//! Which errors a call may end in, because of what it does or what was done to it.
+//! The errors that a call may end in, because of its own work or an injected fault.
 
 use super::Evidence;
 use crate::client::Kind;
@@ -70,7 +70,7 @@ pub(super) fn is_true(
 
 fn by_plan(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &str) -> bool {
     let planned = |what: &str| text.contains(&format!("{} {what} as planned", call.name));
-    // How a process ends that outlives its supervisor, nobody sees.
+    // The exit code of a process that outlives its supervisor is lost.
     let unseen = evidence.was_hit(|hit| matches!(hit, Target::Supervisor));
     let has_code = |code: u8| unseen || text.contains(&format!("Some({code})"));
     let own = match (&call.deed, kind) {
@@ -98,7 +98,7 @@ fn by_plan(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &str
     own || with_it || inherited || (evidence.is_cancelled(unit) && kind == Kind::Cancelled)
 }
 
-/// Whether something was done to a call, or to what it waits for, that can have cost its value.
+/// Whether a fault that hit a call, or one of its dependencies, can have cost its value.
 fn may_have_failed(evidence: &Evidence, unit: &Unit, call: &Call) -> bool {
     was_killed(evidence, unit, call)
         || neighbours(unit, call).iter().any(|other| matches!(other.deed, Deed::Exit(_)))
@@ -113,7 +113,7 @@ fn may_have_failed(evidence: &Evidence, unit: &Unit, call: &Call) -> bool {
 }
 
 fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &str) -> bool {
-    // What was tried again may have begun only then.
+    // A retried call may have begun only on the retry.
     let began = evidence.began(&call.name) && !evidence.was_tried_again(unit);
     let killed = was_killed(evidence, unit, call);
     let journal = evidence.was_hit(|hit| matches!(hit, Target::Journal));
@@ -126,7 +126,7 @@ fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &st
         }
         // A segment that ends between two items looks as if the process had ended there.
         Some((Damage::Segment, Cut::Truncate(_))) => matches!(kind, Kind::Corrupt | Kind::Died),
-        // So does one with another length in it, if nobody saw the process end.
+        // So does a segment with a changed length, if no process saw the end.
         Some((Damage::Segment, Cut::Flip(_))) if kind == Kind::Died => supervisor,
         Some((Damage::Result, _) | (Damage::Segment, Cut::Flip(_))) => kind == Kind::Corrupt,
         None => false,
@@ -144,9 +144,9 @@ fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &st
         || match kind {
             Kind::Died => killed || journal || (full && names_the_disk),
             Kind::NotStarted => (killed || journal || (full && names_the_disk)) && !began,
-            // Nobody saw how the process ended.
+            // No process saw how it ended.
             Kind::NodeFailed => (killed && supervisor) || (journal && began),
-            // A line that is damaged and can be read says what it says.
+            // A damaged line that can still be parsed is believed.
             Kind::Lost | Kind::Cancelled => journal && !began,
             Kind::Failed | Kind::NotRequeued | Kind::NoJob | Kind::Unknown | Kind::Other => {
                 full && names_the_disk

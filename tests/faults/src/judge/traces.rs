@@ -24,10 +24,10 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
             Target::Client(_) | Target::Runner { .. } | Target::Supervisor | Target::Disk { .. }
         )
     });
-    // A job whose lines are lost is nobody's.
+    // A job whose lines are lost belongs to no call.
     let journal = evidence.was_hit(|hit| matches!(hit, Target::Journal));
     for path in &files {
-        // Who is killed cannot clear up.
+        // A killed process cannot clean up.
         if !killed && path.extension().is_some_and(|end| end == "tmp") {
             violations.push(format!("{} is left", path.display()));
         }
@@ -41,7 +41,7 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     violations
 }
 
-/// Returns the panics that a file tells of, but those that are planned.
+/// Returns the panics in a file, without the planned ones.
 fn panics(path: &Path) -> Vec<String> {
     let name = path.to_string_lossy();
     let is_log = name.ends_with(".err") || name.ends_with(".log") || name.contains("/stderr/");

@@ -18,7 +18,7 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     violations
 }
 
-/// Checks what was told of a submission itself.
+/// Checks the verdicts on a submission itself.
 fn submission(evidence: &Evidence, unit: &Unit, part: usize, calls: &[&Call]) -> Vec<String> {
     let mut violations = Vec::new();
     for note in evidence.all_notes() {

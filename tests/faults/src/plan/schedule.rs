@@ -26,7 +26,7 @@ pub(crate) enum Fault {
     KillRunner { pick: usize },
     /// `kill -9` of the supervisor; the next client starts another one.
     KillSupervisor,
-    /// Both at once: the runner dies while nobody watches it.
+    /// Both at once: the runner dies while no supervisor watches it.
     KillBoth { pick: usize },
     /// The same, but the end of the supervisor's journal never reached the disk.
     CutJournal(Cut),

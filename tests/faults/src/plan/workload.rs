@@ -69,7 +69,7 @@ pub(crate) struct Unit {
     pub(crate) client: usize,
     pub(crate) after_ms: u64,
     pub(crate) work: Work,
-    /// Whether what has failed is tried again once: `retry_failed` for an array, `resume` for a workflow.
+    /// Whether failed calls are retried once: `retry_failed` for an array, `resume` for a workflow.
     pub(crate) again: bool,
     /// Whether the standard error of its jobs is on a disk that is full.
     pub(crate) full_log: bool,
@@ -192,7 +192,7 @@ fn single(suite: Suite, name: String, rng: &mut Rng) -> Call {
         0..=1 => Call { ranks: 2, ..call },
         2 => Call { ranks: 2, deed: Deed::LateRank(rng.u8(1..100)), ..call },
         3 => Call { deed: Deed::Requeue(1), ..call },
-        // What leaves its session, Slurm's process tracking of the tests does not find.
+        // Slurm's process tracking in the tests does not find processes that leave their session.
         4 if !suite.is_slurm() => Call { deed: Deed::Background, ..call },
         // Limits of Slurm are minutes.
         5..=6 if !suite.is_slurm() => Call { deed: Deed::Checkpoint(rng.u32(10..50)), ..call },
