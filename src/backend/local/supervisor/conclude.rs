@@ -16,6 +16,9 @@ use super::marks::Marks;
 use super::scheduler::Scheduler;
 use crate::backend::Exit;
 
+/// How a job ends of which a process ended by itself, with 0: as the batch script ends on Slurm.
+const ENDED_BY_ITSELF: Exit = Exit { code: slurm_runner::exit::EXITED as i32, signal: 0 };
+
 impl Scheduler {
     /// Ends a job whose processes have all ended.
     pub(super) fn conclude(&mut self, id: JobId) {
@@ -29,6 +32,7 @@ impl Scheduler {
         let all_known = exits.clone().all(|exit| exit.is_some());
         let bad = exits.find_map(|exit| exit.filter(|exit| *exit != Exit::default()));
         let bad = run.first_failure.or(bad);
+        let bad = bad.or_else(|| (all_known && has_left_failure(job)).then_some(ENDED_BY_ITSELF));
         if !all_known && run.ending.is_none() && Marks::of(job).never_began() {
             self.put_back(id);
             return;
@@ -95,6 +99,12 @@ fn state_by_segment(dir: &JobDir, number: u64, segment: &[u8]) -> Option<JobStat
     let Work::Items(items) = spec.work else { return None };
     let made = kinds.iter().filter(|kind| **kind == RecordKind::Value).count();
     (made >= items.shares.of_element(number).len()).then_some(JobState::Completed)
+}
+
+/// Whether one of several processes has left a failure, although all of them ended with 0: that one ended before the
+/// task had returned.
+fn has_left_failure(job: &LocalJob) -> bool {
+    job.request.tasks > 1 && outcome_files(job).0.exists()
 }
 
 /// Makes the value of the first of several processes the job's result: all have ended well.

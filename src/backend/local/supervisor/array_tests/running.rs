@@ -8,6 +8,7 @@ use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
 use super::machine::{Machine, NOTE, WAIT, text};
+use crate::backend::Exit;
 use crate::backend::local::protocol::{ArrayRequest, JobRequest, Reply, Request, Status};
 
 #[test]
@@ -161,4 +162,32 @@ fn an_array_that_is_none_is_refused() {
         assert!(matches!(reply, Reply::Refused(_)), "{reply:?}");
     }
     machine.run();
+}
+
+#[test]
+fn a_process_that_ends_with_0_before_its_task_has_returned_fails_the_job() {
+    let mut machine = Machine::with_cpus(2);
+    let mut of_two = |second: &str| {
+        let request = machine.request("");
+        let dir = request.dir.clone();
+        // What the runners of the two processes leave.
+        let script = format!(
+            "cd {}\n[ $SLURM_PROCID = 0 ] && echo value > value || {second}\n",
+            dir.display()
+        );
+        fs::write(&request.script, script).unwrap();
+        (machine.submit(JobRequest { tasks: 2, ..request }), dir)
+    };
+    let (bad, dir_of_bad) = of_two("echo failure > result");
+    let (good, dir_of_good) = of_two("true");
+    machine.run();
+    let mut end = |id| {
+        let status = machine.statuses(id).remove(0);
+        (status.state, status.exit)
+    };
+    let exited = Exit { code: slurm_runner::exit::EXITED.into(), signal: 0 };
+    assert_eq!(end(bad), (JobState::Failed, Some(exited)));
+    assert_eq!(fs::read_to_string(dir_of_bad.join("result")).unwrap(), "failure\n");
+    assert_eq!(end(good), (JobState::Completed, Some(Exit::default())));
+    assert_eq!(fs::read_to_string(dir_of_good.join("result")).unwrap(), "value\n");
 }
