@@ -107,6 +107,14 @@ impl Sighting {
         self.state.is_terminal() || self.waits_in_vain()
     }
 
+    /// Returns whether a line about an array as a whole holds for its elements. Of an array that ran, the accounting
+    /// may for a moment print the record of a single element like this; what never ran ends in few ways.
+    pub(crate) fn holds_for_elements(&self) -> bool {
+        let never_ran =
+            matches!(self.state, JobState::Cancelled | JobState::Deadline | JobState::Revoked);
+        self.source != Source::Accounting || !self.state.is_terminal() || never_ran
+    }
+
     /// Returns whether the job waits for a job that did not end as it should have.
     pub(crate) fn waits_in_vain(&self) -> bool {
         self.state.is_pending() && self.reason.as_deref() == Some("DependencyNeverSatisfied")

@@ -99,7 +99,12 @@ impl Survey {
             indices.iter().any(|(first, last)| (*first..=*last).contains(&index))
         };
         let own = of_array.rev().find(has).map(|(_, sighting)| sighting);
-        own.or_else(|| self.seen.get(&array))
+        own.or_else(|| self.of_array(array))
+    }
+
+    /// Returns what is said of an array as a whole, if that holds for every element without a line of its own.
+    pub(crate) fn of_array(&self, array: JobId) -> Option<&Sighting> {
+        self.seen.get(&array).filter(|seen| seen.holds_for_elements())
     }
 
     /// Returns everything that is said of a job, or of an array and its elements.
@@ -114,6 +119,7 @@ mod tests {
     use slurm_core::state::JobState;
 
     use super::*;
+    use crate::backend::Source;
 
     #[test]
     fn elements_that_no_source_tells_of_are_missing() {
@@ -150,5 +156,24 @@ mod tests {
         assert_eq!(state(1), Some(&JobState::Completed));
         assert_eq!(state(2), Some(&JobState::Cancelled));
         assert!(!Asked { job, elements: Some(vec![(0, 9)]) }.is_missing_in(&survey));
+    }
+
+    #[test]
+    fn the_record_of_one_element_is_not_taken_for_that_of_all() {
+        let job: JobId = "7".parse().unwrap();
+        let state_of_element = |source, state| {
+            let mut survey = Survey::default();
+            survey.seen.insert(job, Sighting { source, ..Sighting::of(state) });
+            survey.element(job, 3).map(|seen| seen.state.clone())
+        };
+        let accounted = |state| state_of_element(Source::Accounting, state);
+        for state in [JobState::Completed, JobState::Failed, JobState::Timeout] {
+            assert_eq!(accounted(state.clone()), None, "{state}");
+        }
+        for state in [JobState::Pending, JobState::Cancelled, JobState::Deadline] {
+            assert_eq!(accounted(state.clone()), Some(state));
+        }
+        let failed = JobState::Failed;
+        assert_eq!(state_of_element(Source::Queue, failed.clone()), Some(failed));
     }
 }

@@ -122,7 +122,7 @@ impl State {
                 let ahead = survey.ahead.get(&part.job).map(|ahead| ahead.waiting);
                 self.ahead = self.ahead.into_iter().chain(ahead).min();
                 // What is said of the array as a whole holds for elements without a line of their own.
-                let of_array = survey.seen.get(&part.job);
+                let of_array = survey.of_array(part.job);
                 let mut seen: Vec<Option<&Sighting>> = vec![of_array; part.elements as usize];
                 for (indices, sighting) in survey.elements.get(&part.job).into_iter().flatten() {
                     for (first, last) in indices {
