@@ -58,7 +58,8 @@ impl<T: Task> JobBuilder<T> {
     /// # Errors
     /// [`Error::NotInitialized`] and [`Error::InsideJob`] if this process may not submit;
     /// [`Error::Argument`] and [`Error::Options`] if the call is wrong; [`Error::Submit`] if it was refused.
-    /// No job exists then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
+    /// No job exists then, unless the error is `Unknown`, `NoJobId` or `SupervisorSilent` of
+    /// [`SubmitError`](crate::error::SubmitError).
     pub fn submit(self, cluster: &Cluster) -> Result<Job<T::Output>> {
         crate::init::check_may_submit(cluster)?;
         match (cluster.submitter(), cluster.rehearsal()) {

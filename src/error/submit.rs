@@ -231,10 +231,7 @@ impl SubmitError {
     /// Returns whether the job may exist all the same.
     pub(crate) fn leaves_open(&self) -> bool {
         match self {
-            Self::Unknown { .. }
-            | Self::NoJobId { .. }
-            | Self::Supervisor { .. }
-            | Self::SupervisorSilent { .. } => true,
+            Self::Unknown { .. } | Self::NoJobId { .. } | Self::SupervisorSilent { .. } => true,
             Self::Host(error) => error.leaves_open(),
             _ => false,
         }
@@ -273,6 +270,13 @@ impl SubmitError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_supervisor_that_may_have_taken_the_job_leaves_open_whether_it_exists() {
+        let message = String::new;
+        assert!(!SubmitError::Supervisor { message: message() }.leaves_open());
+        assert!(SubmitError::SupervisorSilent { message: message() }.leaves_open());
+    }
 
     #[test]
     fn sbatch_words_are_understood() {

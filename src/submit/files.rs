@@ -94,14 +94,7 @@ impl<'a> Files<'a> {
 
 /// Removes the directory of a job that was refused; whatever may still become a job keeps its files.
 pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
-    let open = match error {
-        SubmitError::Unknown { .. }
-        | SubmitError::NoJobId { .. }
-        | SubmitError::SupervisorSilent { .. } => true,
-        SubmitError::Host(error) => error.leaves_open(),
-        _ => false,
-    };
-    if !open {
+    if !error.leaves_open() {
         withdraw(host, dir);
     }
 }

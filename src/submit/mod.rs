@@ -354,7 +354,7 @@ pub(crate) fn accepted(
 }
 
 pub(crate) fn unanswered() -> SubmitError {
-    SubmitError::Supervisor { message: "it says nothing about the job".to_owned() }
+    SubmitError::SupervisorSilent { message: "it says nothing about the job".to_owned() }
 }
 
 /// Logs what `explain` warns of.

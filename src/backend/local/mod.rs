@@ -105,16 +105,19 @@ impl Local {
     fn enqueue(&self, prepared: &Prepared) -> Result<JobId, SubmitError> {
         self.tell_of_lacks(&prepared.options);
         let request = Request::Submit(Box::new(request::job(prepared, self.capacity)?));
-        let message = match self.client.ask(&request) {
-            Ok(Reply::Submitted(id)) => return Ok(id),
-            Ok(Reply::NoRoom(message)) => return Err(SubmitError::NoRoom { message }),
-            Ok(Reply::Refused(message)) | Err(NoAnswer { message, may_be_done: false }) => message,
-            Err(NoAnswer { message, may_be_done: true }) => {
-                return Err(SubmitError::SupervisorSilent { message });
+        match self.client.ask(&request) {
+            Ok(Reply::Submitted(id)) => Ok(id),
+            Ok(Reply::NoRoom(message)) => Err(SubmitError::NoRoom { message }),
+            Ok(Reply::Refused(message)) | Err(NoAnswer { message, may_be_done: false }) => {
+                Err(SubmitError::Supervisor { message })
             }
-            Ok(other) => format!("it answered {other:?}"),
-        };
-        Err(SubmitError::Supervisor { message })
+            Err(NoAnswer { message, may_be_done: true }) => {
+                Err(SubmitError::SupervisorSilent { message })
+            }
+            Ok(other) => {
+                Err(SubmitError::SupervisorSilent { message: format!("it answered {other:?}") })
+            }
+        }
     }
 }
 
