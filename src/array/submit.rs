@@ -76,12 +76,15 @@ fn hand_over(
             Err(error) => {
                 let chosen = backend.chosen_for(&first.pre_id);
                 let there = cluster.at(chosen.as_deref());
+                let mut goes_on = false;
                 for id in ids {
                     if let Err(left) = there.backend().cancel(id, None) {
                         log::warn!("array {id} of a refused submission goes on: {left}");
+                        goes_on = true;
                     }
                 }
-                if let Error::Submit(error) = &error {
+                // What goes on needs its files.
+                if let (Error::Submit(error), false) = (&error, goes_on) {
                     submit::give_up(backend.host(), first.dir.path(), error);
                 }
                 return Err(error);
