@@ -48,6 +48,9 @@ pub struct Edge {
     /// Which elements of the submission the Slurm array has, if it is one: the number of the first, and how many.
     #[serde(skip)]
     pub(crate) elements: Option<(u64, u32)>,
+    /// Whether it is a placeholder of a dry run or a plan, whose id is that of no job.
+    #[serde(skip)]
+    pub(crate) is_planned: bool,
 }
 
 /// An element of an array that another job waits for.
@@ -133,6 +136,7 @@ impl Edge {
             known_at: job.known_at(),
             ended_as: job.ended_as(),
             elements: None,
+            is_planned: job.cluster().is_planned(),
         }
     }
 
@@ -156,6 +160,12 @@ impl Edge {
 
     /// Says so if the job is not one that jobs of `cluster` with these options can wait for.
     pub(crate) fn not_of(&self, cluster: &Cluster, options: &OptionSet) -> Option<String> {
+        let Self { job, task, dir, .. } = self;
+        if self.is_planned && !cluster.is_planned() && !cluster.is_dry_run() {
+            return Some(format!(
+                "the job of `{task}` is one of a dry run or a plan, so no job can wait for it"
+            ));
+        }
         let cluster = &cluster.for_options(options);
         let backend = cluster.backend();
         // Each job base directory of the embedded backend has job ids of its own.
@@ -163,7 +173,6 @@ impl Edge {
             && (self.backend != "local"
                 || self.dir.starts_with(backend.job_base_dir())
                 || self.dir.starts_with(cluster.jobs_dir()));
-        let Self { job, task, dir, .. } = self;
         let dir = dir.display();
         (!fits).then(|| format!("job {job} ({task}) in {dir} is not one of this cluster, so no job here can wait for it"))
     }
@@ -304,6 +313,7 @@ mod tests {
             known_at: None,
             ended_as: None,
             elements: None,
+            is_planned: false,
         };
         let both = [edge(DependencyKind::AfterOk, 7), edge(DependencyKind::AfterAny, 8)];
         let after = |given: Option<&str>, now: &[Edge]| {

@@ -34,6 +34,8 @@ pub(crate) struct ArrayRef {
     known_at: Option<Instant>,
     /// How it ended as a whole, if this process has seen that.
     ended_as: Option<JobState>,
+    /// Whether it is a placeholder of a dry run or a plan.
+    is_planned: bool,
 }
 
 impl<T> JobArray<T> {
@@ -60,7 +62,9 @@ impl<T> JobArray<T> {
             true => JobState::Completed,
             false => JobState::Failed,
         });
-        Arc::new(ArrayRef { known_at, ended_as, ..ArrayRef::new(pre_id, upstream, open, backend) })
+        let is_planned = self.cluster.is_planned();
+        let plain = ArrayRef::new(pre_id, upstream, open, backend);
+        Arc::new(ArrayRef { known_at, ended_as, is_planned, ..plain })
     }
 }
 
@@ -71,7 +75,8 @@ impl ArrayRef {
         open: Vec<usize>,
         backend: String,
     ) -> Self {
-        Self { pre_id, upstream, open, backend, known_at: None, ended_as: None }
+        let (known_at, ended_as, is_planned) = (None, None, false);
+        Self { pre_id, upstream, open, backend, known_at, ended_as, is_planned }
     }
 
     /// Returns what it is to wait for the array.
@@ -180,7 +185,9 @@ impl ArrayRef {
 
     fn edge(&self, attempt: &Attempt, job: JobId, kind: DependencyKind) -> Edge {
         let (known_at, ended_as) = (self.known_at, self.ended_as.clone());
-        Edge { known_at, ended_as, ..edge(&self.upstream, attempt, &self.backend, job, kind) }
+        let is_planned = self.is_planned;
+        let edge = edge(&self.upstream, attempt, &self.backend, job, kind);
+        Edge { known_at, ended_as, is_planned, ..edge }
     }
 
     /// Returns the position of `array` among `arrays`, to which it is added if it is new.
@@ -221,6 +228,7 @@ fn edge(
         known_at: None,
         ended_as: None,
         elements: elements_of(attempt, job),
+        is_planned: false,
     }
 }
 

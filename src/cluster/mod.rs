@@ -179,6 +179,11 @@ impl Cluster {
         self.inner.dry_run.is_some()
     }
 
+    /// Returns whether this is the cluster of what becomes no job: in a plan, or of a placeholder of a dry run.
+    pub(crate) fn is_planned(&self) -> bool {
+        matches!(self.submitter(), Submitter::Plan { .. })
+    }
+
     /// Returns who takes the notes of a dry run, if this is one.
     pub(crate) fn rehearsal(&self) -> Option<&Arc<Planner>> {
         self.inner.dry_run.as_ref()

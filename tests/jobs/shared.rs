@@ -304,6 +304,10 @@ fn a_dry_run_writes_nothing(site: &Site) {
     assert!(is_dry(first.state().unwrap_err()) && is_dry(second.cancel().unwrap_err()));
     assert!(is_dry(slurm::wait_any(&[&first, &squares]).unwrap_err()));
     assert!(!base.exists());
+    for real in [add::job(&first, 1), add::job(1, 2).after(&squares)] {
+        let error = real.submit(&site.cluster).unwrap_err();
+        assert!(error.to_string().contains("is one of a dry run"), "{error}");
+    }
 }
 
 fn wrong_options_are_all_named(site: &Site) {
