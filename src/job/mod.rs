@@ -141,6 +141,7 @@ impl<T> Job<T> {
                 let jobs_ahead = survey.ahead.get(&id).map(|ahead| ahead.waiting);
                 Ok(Status { jobs_ahead, ..sighting.status() })
             }
+            None if self.watch.was_cancelled() => Ok(Status::of(JobState::Cancelled)),
             None => Err(survey.testimony.absence_of(id)),
         }
     }
@@ -205,7 +206,10 @@ impl<T> Job<T> {
     pub fn cancel(&self) -> Result<()> {
         self.check_is_real()?;
         let cancelled = match self.cluster.backend().cancel(self.id(), None)? {
-            Cancelled::Done => Ok(()),
+            Cancelled::Done => {
+                self.watch.cancelled();
+                Ok(())
+            }
             Cancelled::Unknown => self.check_is_over(),
         };
         // Its jobs may live, whatever became of itself.

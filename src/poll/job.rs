@@ -12,7 +12,7 @@ use slurm_core::state::JobState;
 
 use super::{End, Fate, Obstacle, Subject};
 use crate::array::Progress;
-use crate::backend::{Asked, Cadence, Survey, Testimony};
+use crate::backend::{Asked, Cadence, Sighting, Source, Survey, Testimony};
 use crate::conclude;
 use crate::error::{Error, HostError, LastKnown};
 use crate::host::{Found, Look};
@@ -48,6 +48,24 @@ struct Notes {
     ahead: Option<u64>,
     /// The outcome of a process that ended before the task had returned.
     exited: Option<Arc<Vec<u8>>>,
+    /// Whether this process has cancelled it.
+    cancelled: bool,
+}
+
+impl Notes {
+    /// Takes in what the sources say of the job, and returns whether it is news.
+    fn take_in(&mut self, job: JobId, survey: &Survey) -> bool {
+        let seen = survey.seen.get(&job);
+        // An order of ours explains why a source has forgotten the job, or has no end of it.
+        let noted = match seen {
+            Some(seen) if seen.source != Source::Accounting || seen.is_end() => None,
+            _ => self.cancelled.then(|| Sighting {
+                source: Source::Note,
+                ..Sighting::of(JobState::Cancelled)
+            }),
+        };
+        self.fate.take_in(noted.as_ref().or(seen), &survey.testimony)
+    }
 }
 
 impl JobWatch {
@@ -83,12 +101,22 @@ impl JobWatch {
     /// by it.
     pub(crate) fn is_lost_by(&self, survey: &Survey, cadence: &Cadence) -> Option<Testimony> {
         let mut notes = self.notes();
-        notes.fate.take_in(survey.seen.get(&self.job), &survey.testimony);
+        notes.take_in(self.job, survey);
         // An end has to be followed by another look for the result, which is for whoever waits.
         match notes.fate.settle(cadence)? {
             End::Lost(testimony) => Some(testimony),
             End::Seen(_) => None,
         }
+    }
+
+    /// Takes in that this process has cancelled the job: Slurm forgets it, and not every cluster keeps an accounting.
+    pub(crate) fn cancelled(&self) {
+        self.notes().cancelled = true;
+    }
+
+    /// Returns whether this process has cancelled the job.
+    pub(crate) fn was_cancelled(&self) -> bool {
+        self.notes().cancelled
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -170,7 +198,7 @@ impl Subject for JobWatch {
     fn seen(&self, survey: &Survey) -> bool {
         let mut notes = self.notes();
         notes.ahead = survey.ahead.get(&self.job).map(|ahead| ahead.waiting);
-        notes.fate.take_in(survey.seen.get(&self.job), &survey.testimony)
+        notes.take_in(self.job, survey)
     }
 
     fn unanswered(&self, why: &str) {
@@ -248,6 +276,16 @@ mod tests {
         let watch = absent_once();
         let said = watch.is_lost_by(&Survey::default(), &CADENCE);
         assert!(said.is_some() && watch.verdict().is_none(), "whoever waits looks for the result");
+    }
+
+    #[test]
+    fn a_job_that_was_cancelled_and_forgotten_is_cancelled() {
+        let watch = absent_once();
+        watch.cancelled();
+        watch.seen(&Survey::default());
+        watch.settle(&CADENCE);
+        let verdict = watch.verdict().unwrap().unwrap();
+        assert_eq!(conclude::state_of(verdict), JobState::Cancelled);
     }
 
     #[test]
