@@ -185,6 +185,7 @@ impl Backend for Local {
     fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<Cancelled, Error> {
         match self.ask(&Request::Cancel { job, elements: elements.cloned() })? {
             Reply::Done => Ok(Cancelled::Done),
+            Reply::NoSuchJob => Ok(Cancelled::Unknown),
             other => Err(unexpected(&other)),
         }
     }

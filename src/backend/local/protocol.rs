@@ -40,6 +40,8 @@ pub(super) enum Reply {
     Submitted(JobId),
     Statuses(Vec<Status>),
     Done,
+    /// It knows no job with this id: there is none, or it ended long ago.
+    NoSuchJob,
     /// It cannot be done, and why.
     Refused(String),
     /// The job could only run once the workflow that submits it has ended, and why.

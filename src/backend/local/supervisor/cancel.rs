@@ -27,9 +27,9 @@ impl Scheduler {
                 Some((array, index)) => {
                     self.cancel_elements(array, &Elements::from_iter([index..=index]));
                 }
-                None => return Reply::Refused(format!("there is no job {id}")),
+                None => return Reply::NoSuchJob,
             },
-            (None, Some(_)) => return Reply::Refused(format!("there is no job {id}")),
+            (None, Some(_)) => return Reply::NoSuchJob,
         }
         Reply::Done
     }

@@ -110,6 +110,11 @@ fn an_array_that_is_cancelled_ends_whole_and_its_environment_goes() {
     assert_eq!(machine.count(id, &JobState::Cancelled), 1000);
     assert_eq!((machine.indices("ran"), kept()), (vec![0, 1], 0));
     machine.cancel(id, None);
+    for elements in [None, Some(vec![(0, 0)])] {
+        let job = JobId::new(5000).unwrap();
+        let reply = machine.scheduler.handle(Request::Cancel { job, elements });
+        assert!(matches!(reply, Reply::NoSuchJob), "it is forgotten, or never was: {reply:?}");
+    }
 }
 
 #[test]
