@@ -96,6 +96,9 @@ impl Script<'_> {
              }}\n",
             exit::SETUP
         );
+        // A warning before the time limit must not end the script: with a short limit it comes as soon as the job
+        // starts, as Slurm may send it 60 s too early.
+        text.push_str("trap : USR1 USR2\n");
         self.change_shell(&mut text);
         self.change_dir(&mut text);
         for (name, value) in &self.prologue.env {
@@ -213,13 +216,11 @@ impl Script<'_> {
             Launcher::Exec => writeln!(text, "exec {run}"),
             Launcher::Each => writeln!(text, "exec {run} several"),
             // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun, and the variables of the
-            // script not at all if `export` named others. A signal for the batch script alone must not end it.
-            // The value of the first process counts once all have succeeded. What the run before left is gone
-            // before any process of this one can leave something.
+            // script not at all if `export` named others. The value of the first process counts once all have
+            // succeeded. What the run before left is gone before any process of this one can leave something.
             Launcher::Srun => write!(
                 text,
-                "trap : USR1 USR2\n\
-                 unset SLURM_EXPORT_ENV\n\
+                "unset SLURM_EXPORT_ENV\n\
                  [ \"${{SLURM_RESTART_COUNT:-0}}\" = 0 ] || rm -f {value} {result}\n\
                  slurm_sdk_code=0\n\
                  srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} several ||\n\
@@ -286,6 +287,30 @@ pub(crate) fn shell_word(text: &str) -> String {
 mod tests {
     use super::*;
     use std::process::Command;
+
+    #[test]
+    fn a_warning_does_not_end_the_script_before_the_task_has_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = JobDir::at(dir.path());
+        let setup = vec!["kill -USR2 $$; kill -USR1 $$".to_owned()];
+        let prologue = Prologue { setup, ..Prologue::default() };
+        let text = Script {
+            options: &OptionSet::new(),
+            task: "task",
+            pre_id: &"20261123_094611_0a1b2c3d".parse().unwrap(),
+            job_base_dir: dir.path(),
+            binary: Path::new("/bin/false"),
+            dir: &dir,
+            first: None,
+            launcher: Launcher::Exec,
+            starts_in_submit_dir: true,
+            prologue: &prologue,
+        };
+        std::fs::write(dir.script(), text.render()).unwrap();
+        let status = Command::new("sh").arg(dir.script()).env_remove("SLURM_SUBMIT_DIR").status();
+        // It got as far as the program, which is none of this library.
+        assert_eq!(status.unwrap().code(), Some(exit::UNFIT.into()));
+    }
 
     #[test]
     fn a_shell_takes_back_every_word() {
