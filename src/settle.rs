@@ -17,7 +17,7 @@ use slurm_core::outcome::{Ending, Outcome};
 use slurm_core::segment::{HEADER, RecordKind, Records};
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Indices, Sighting, Survey};
+use crate::backend::{Asked, Indices, Sighting, Source, Survey};
 use crate::cluster::Cluster;
 use crate::conclude;
 use crate::edges::{Edge, EdgeElement};
@@ -178,8 +178,10 @@ enum End {
 
 impl End {
     fn of(seen: &Sighting) -> Self {
+        // Slurm may put it back, and while the queue knows it, a dependency on it holds.
+        let may_return = seen.state.may_return() && seen.source == Source::Queue;
         match seen.state {
-            _ if !seen.is_end() => Self::Lives,
+            _ if !seen.is_end() || may_return => Self::Lives,
             _ => Self::as_state(&seen.state),
         }
     }
@@ -299,4 +301,20 @@ fn has_values(segment: &[u8]) -> BTreeMap<u64, bool> {
         _ => None,
     });
     records.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_slurm_may_put_back_has_not_failed_while_the_queue_knows_it() {
+        let lives = |source, state| {
+            matches!(End::of(&Sighting { source, ..Sighting::of(state) }), End::Lives)
+        };
+        assert!(lives(Source::Queue, JobState::Preempted));
+        assert!(!lives(Source::Accounting, JobState::Preempted));
+        assert!(!lives(Source::Supervisor, JobState::NodeFail));
+        assert!(!lives(Source::Queue, JobState::Failed));
+    }
 }
