@@ -228,8 +228,9 @@ impl Subject for JobWatch {
     }
 }
 
-/// Whether the process ended before the task had returned, and could say so.
-fn has_exited(result: &[u8]) -> bool {
+/// Whether a result says no more than that the process ended before the task had returned. How the job ended, the
+/// backend tells: Slurm may run it again, as after a preemption.
+pub(crate) fn has_exited(result: &[u8]) -> bool {
     let Ok((outcome, _)) = Outcome::from_bytes(result) else { return false };
     matches!(outcome.ending, Ending::Failure(failure) if failure.kind == FailureKind::Exited)
 }
