@@ -346,6 +346,8 @@ pub(crate) fn accepted(
     };
     let answer: Result<JobId> = submit_again();
     match &answer {
+        // The arrays before it may run, and are cancelled first.
+        Err(_) if prepared.part > 0 => {}
         Err(Error::Submit(error)) => give_up(backend.host(), prepared.dir.path(), error),
         Err(_) => withdraw(backend.host(), prepared.dir.path()),
         Ok(_) => {}
