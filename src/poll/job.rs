@@ -59,10 +59,9 @@ impl Notes {
         // An order of ours explains why a source has forgotten the job, or has no end of it.
         let noted = match seen {
             Some(seen) if seen.source != Source::Accounting || seen.is_end() => None,
-            _ => self.cancelled.then(|| Sighting {
-                source: Source::Note,
-                ..Sighting::of(JobState::Cancelled)
-            }),
+            _ => self
+                .cancelled
+                .then(|| Sighting { source: Source::Note, ..Sighting::of(JobState::Cancelled) }),
         };
         self.fate.take_in(noted.as_ref().or(seen), &survey.testimony)
     }

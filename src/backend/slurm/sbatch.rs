@@ -305,7 +305,8 @@ mod tests {
         assert_eq!(said(0, "sbatch: warning: something"), Said::Done);
         let own = "sbatch: error: Batch job submission failed: Invalid partition name specified";
         assert_eq!(said(1, own), Said::Refused(own.to_owned()));
-        let option = "sbatch: unrecognized option '--nonsense'\nTry \"sbatch --help\" for more information";
+        let option =
+            "sbatch: unrecognized option '--nonsense'\nTry \"sbatch --help\" for more information";
         assert_eq!(said(1, option), Said::Refused(option.to_owned()));
         for word in [
             "audit: cannot write the log",
