@@ -80,6 +80,8 @@ impl Fate {
         let news = self.last.as_ref().map(|last| &last.state) != Some(&sighting.state);
         self.last = Some(sighting.clone());
         self.seen_at = Some(now);
+        // Slurm runs it again, and what that run leaves is still to come.
+        self.is_complete &= !sighting.state.is_pending();
         self.ended = sighting.is_end().then(|| {
             let since = self.ended.as_ref().map_or(now, |(_, since)| *since);
             (sighting.clone(), since)
@@ -282,6 +284,13 @@ mod tests {
             fate.settle(&cadence).is_some()
         };
         assert!(!is_given_up(JobState::Completed, 0, 0));
+        let mut fate = Fate::default();
+        fate.is_complete(true);
+        fate.take_in(Some(&Sighting::of(JobState::Pending)), &Testimony::default());
+        let exit = Some(Exit::default());
+        let completed = Sighting { exit, ..Sighting::of(JobState::Completed) };
+        fate.take_in(Some(&completed), &Testimony::default());
+        assert!(fate.settle(&cadence).is_none(), "that of the run before was complete");
         let failed = i32::from(slurm_runner::exit::FAILED);
         assert!(!is_given_up(JobState::Failed, failed, 0));
         assert!(is_given_up(JobState::Failed, 1, 0), "a code of any program");

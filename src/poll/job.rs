@@ -69,7 +69,6 @@ impl Notes {
             && let Some(exited) = self.exited.take()
         {
             // Slurm runs it again.
-            self.fate.is_complete(false);
             self.superseded = Some(exited);
         }
         self.fate.take_in(noted.as_ref().or(seen), &survey.testimony)
