@@ -78,10 +78,10 @@ impl Fate {
         };
         let Some(sighting) = sighting else { return false };
         let news = self.last.as_ref().map(|last| &last.state) != Some(&sighting.state);
+        // Slurm runs it again, and what that run leaves is still to come.
+        self.is_complete &= !(sighting.state.is_pending() && self.has_begun());
         self.last = Some(sighting.clone());
         self.seen_at = Some(now);
-        // Slurm runs it again, and what that run leaves is still to come.
-        self.is_complete &= !sighting.state.is_pending();
         self.ended = sighting.is_end().then(|| {
             let since = self.ended.as_ref().map_or(now, |(_, since)| *since);
             (sighting.clone(), since)
@@ -124,6 +124,11 @@ impl Fate {
     /// Takes in whether everything is there that its run leaves: nothing has to be waited for once it has ended.
     pub(crate) fn is_complete(&mut self, complete: bool) {
         self.is_complete = complete;
+    }
+
+    /// Returns whether it was seen in a state after its start.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| !last.state.is_pending())
     }
 
     /// Returns whether it has ended, as far as was seen.
@@ -285,6 +290,7 @@ mod tests {
         };
         assert!(!is_given_up(JobState::Completed, 0, 0));
         let mut fate = Fate::default();
+        fate.take_in(Some(&Sighting::of(JobState::Running)), &Testimony::default());
         fate.is_complete(true);
         fate.take_in(Some(&Sighting::of(JobState::Pending)), &Testimony::default());
         let exit = Some(Exit::default());

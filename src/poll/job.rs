@@ -50,6 +50,8 @@ struct Notes {
     exited: Option<Arc<Vec<u8>>>,
     /// That of a run before the one that is waited for, which a file server may show for a while longer.
     superseded: Option<Arc<Vec<u8>>>,
+    /// Whether it waits to be run once more.
+    was_put_back: bool,
     /// Whether this process has cancelled it.
     cancelled: bool,
 }
@@ -65,10 +67,12 @@ impl Notes {
                 .cancelled
                 .then(|| Sighting { source: Source::Note, ..Sighting::of(JobState::Cancelled) }),
         };
-        if seen.is_some_and(|seen| seen.state.is_pending())
+        let is_pending = seen.is_some_and(|seen| seen.state.is_pending());
+        self.was_put_back = is_pending && (self.was_put_back || self.fate.has_begun());
+        if self.was_put_back
             && let Some(exited) = self.exited.take()
         {
-            // Slurm runs it again.
+            self.fate.is_complete(false);
             self.superseded = Some(exited);
         }
         self.fate.take_in(noted.as_ref().or(seen), &survey.testimony)
@@ -310,10 +314,14 @@ mod tests {
             watch.settle(&cadence);
             watch.verdict().is_some()
         };
+        watch.seen(&seen(Sighting::of(JobState::Running)));
         watch.found(&look, Ok(Found::Bytes(left.clone())));
         watch.seen(&seen(Sighting::of(JobState::Pending)));
         assert!(!has_ended(&watch), "the file of the second run may still come");
         let watch = JobWatch::new("7".parse().unwrap(), PathBuf::from("/nowhere/result"));
+        watch.found(&look, Ok(Found::Bytes(left.clone())));
+        // The answer to a question from before its start.
+        watch.seen(&seen(Sighting::of(JobState::Pending)));
         assert!(has_ended(&watch), "nothing will come");
     }
 
