@@ -308,7 +308,6 @@ mod tests {
             first: None,
             launcher: Launcher::Exec,
             starts_in_submit_dir: true,
-            tries_program: true,
             prologue: &prologue,
         };
         std::fs::write(dir.script(), text.render()).unwrap();

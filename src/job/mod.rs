@@ -21,7 +21,7 @@ use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::model::Status;
-use crate::poll::{End, JobWatch, Subject, Verdict};
+use crate::poll::{End, JobWatch, Subject, Verdict, has_exited};
 use crate::progress::{self, Reporter, Tale, View};
 use crate::workflow;
 
@@ -128,11 +128,18 @@ impl<T> Job<T> {
             None => {}
         }
         let backend = self.cluster.backend();
-        if let Some(bytes) = backend.host().read(&self.dir().result(), 0)? {
-            return Ok(status_of(&Verdict::Outcome(Arc::new(bytes))));
-        }
+        let outcome = backend.host().read(&self.dir().result(), 0)?.map(Arc::new);
+        let exited = match outcome {
+            Some(bytes) if has_exited(&bytes) => Some(bytes),
+            Some(bytes) => return Ok(status_of(&Verdict::Outcome(bytes))),
+            None => None,
+        };
         let mut survey = backend.survey(&[Asked::job(id)])?;
-        // Repeated calls count as a wait, so they report progress as well.
+        let lives = survey.seen.get(&id).is_some_and(|seen| !seen.is_end());
+        if let (Some(bytes), false) = (exited, lives) {
+            return Ok(status_of(&Verdict::Outcome(bytes)));
+        }
+        // Whoever asks again and again is told, as whoever waits is.
         if let Some(testimony) = self.watch.is_lost_by(&survey, &backend.cadence()) {
             return Err(lost(&testimony));
         }

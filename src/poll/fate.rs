@@ -78,6 +78,8 @@ impl Fate {
         };
         let Some(sighting) = sighting else { return false };
         let news = self.last.as_ref().map(|last| &last.state) != Some(&sighting.state);
+        // Slurm runs it again, and what that run leaves is still to come.
+        self.is_complete &= !(sighting.state.is_pending() && self.has_begun());
         self.last = Some(sighting.clone());
         self.seen_at = Some(now);
         self.ended = sighting.is_end().then(|| {
@@ -122,6 +124,11 @@ impl Fate {
     /// Takes in whether all files of its run are there: then an end needs no grace period.
     pub(crate) fn is_complete(&mut self, complete: bool) {
         self.is_complete = complete;
+    }
+
+    /// Returns whether it was seen in a state after its start.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| !last.state.is_pending())
     }
 
     /// Returns whether it has ended, as far as was seen.
@@ -282,6 +289,14 @@ mod tests {
             fate.settle(&cadence).is_some()
         };
         assert!(!is_given_up(JobState::Completed, 0, 0));
+        let mut fate = Fate::default();
+        fate.take_in(Some(&Sighting::of(JobState::Running)), &Testimony::default());
+        fate.is_complete(true);
+        fate.take_in(Some(&Sighting::of(JobState::Pending)), &Testimony::default());
+        let exit = Some(Exit::default());
+        let completed = Sighting { exit, ..Sighting::of(JobState::Completed) };
+        fate.take_in(Some(&completed), &Testimony::default());
+        assert!(fate.settle(&cadence).is_none(), "that of the run before was complete");
         let failed = i32::from(slurm_runner::exit::FAILED);
         assert!(!is_given_up(JobState::Failed, failed, 0));
         assert!(is_given_up(JobState::Failed, 1, 0), "a code of any program");

@@ -48,6 +48,10 @@ struct Notes {
     ahead: Option<u64>,
     /// The outcome of a process that ended before the task had returned.
     exited: Option<Arc<Vec<u8>>>,
+    /// That of a run before the one that is waited for, which a file server may show for a while longer.
+    superseded: Option<Arc<Vec<u8>>>,
+    /// Whether it waits to be run once more.
+    was_put_back: bool,
     /// Whether this process has cancelled it.
     cancelled: bool,
 }
@@ -63,6 +67,14 @@ impl Notes {
                 .cancelled
                 .then(|| Sighting { source: Source::Note, ..Sighting::of(JobState::Cancelled) }),
         };
+        let is_pending = seen.is_some_and(|seen| seen.state.is_pending());
+        self.was_put_back = is_pending && (self.was_put_back || self.fate.has_begun());
+        if self.was_put_back
+            && let Some(exited) = self.exited.take()
+        {
+            self.fate.is_complete(false);
+            self.superseded = Some(exited);
+        }
         self.fate.take_in(noted.as_ref().or(seen), &survey.testimony)
     }
 }
@@ -176,8 +188,10 @@ impl Subject for JobWatch {
             // The backend reports how it ended.
             Ok(Found::Bytes(bytes)) if has_exited(&bytes) => {
                 let mut notes = self.notes();
-                notes.fate.is_complete(true);
-                notes.exited = Some(Arc::new(bytes));
+                if notes.superseded.as_deref() != Some(&bytes) {
+                    notes.fate.is_complete(true);
+                    notes.exited = Some(Arc::new(bytes));
+                }
                 false
             }
             Ok(Found::Bytes(bytes)) => self.conclude(Ok(Verdict::Outcome(Arc::new(bytes)))),
@@ -227,8 +241,9 @@ impl Subject for JobWatch {
     }
 }
 
-/// Whether the process ended before the task had returned, and could say so.
-fn has_exited(result: &[u8]) -> bool {
+/// Whether a result says no more than that the process ended before the task had returned. How the job ended, the
+/// backend tells: Slurm may run it again, as after a preemption.
+pub(crate) fn has_exited(result: &[u8]) -> bool {
     let Ok((outcome, _)) = Outcome::from_bytes(result) else { return false };
     matches!(outcome.ending, Ending::Failure(failure) if failure.kind == FailureKind::Exited)
 }
@@ -237,8 +252,10 @@ fn has_exited(result: &[u8]) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use slurm_core::outcome::{Failure, RunReport};
+
     use super::*;
-    use crate::backend::Said;
+    use crate::backend::{Exit, Said};
 
     const CADENCE: Cadence = Cadence {
         files: (Duration::ZERO, Duration::ZERO),
@@ -275,6 +292,37 @@ mod tests {
         let watch = absent_once();
         let said = watch.is_lost_by(&Survey::default(), &CADENCE);
         assert!(said.is_some() && watch.verdict().is_none(), "whoever waits looks for the result");
+    }
+
+    #[test]
+    fn what_a_run_before_has_left_does_not_end_the_wait_for_the_result() {
+        let watch = JobWatch::new("7".parse().unwrap(), PathBuf::from("/nowhere/result"));
+        let failure = Failure::new(FailureKind::Exited, "it ended");
+        let ending = Ending::Failure(Box::new(failure));
+        let left = Outcome { ending, run: RunReport::default() }.to_bytes("task", 0).unwrap();
+        let look = Look::File { path: PathBuf::from("/nowhere/result"), offset: 0 };
+        let seen = |sighting| Survey {
+            seen: [("7".parse().unwrap(), sighting)].into(),
+            ..Survey::default()
+        };
+        let exit = Some(Exit::default());
+        let completed = || seen(Sighting { exit, ..Sighting::of(JobState::Completed) });
+        let cadence = Cadence { written_grace: Duration::from_secs(3600), ..CADENCE };
+        let has_ended = |watch: &JobWatch| {
+            watch.found(&look, Ok(Found::Bytes(left.clone())));
+            watch.seen(&completed());
+            watch.settle(&cadence);
+            watch.verdict().is_some()
+        };
+        watch.seen(&seen(Sighting::of(JobState::Running)));
+        watch.found(&look, Ok(Found::Bytes(left.clone())));
+        watch.seen(&seen(Sighting::of(JobState::Pending)));
+        assert!(!has_ended(&watch), "the file of the second run may still come");
+        let watch = JobWatch::new("7".parse().unwrap(), PathBuf::from("/nowhere/result"));
+        watch.found(&look, Ok(Found::Bytes(left.clone())));
+        // The answer to a question from before its start.
+        watch.seen(&seen(Sighting::of(JobState::Pending)));
+        assert!(has_ended(&watch), "nothing will come");
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::host::{Found, Look};
 use crate::model::Status;
 
 pub(crate) use fate::{End, Fate};
-pub(crate) use job::{JobWatch, Verdict};
+pub(crate) use job::{JobWatch, Verdict, has_exited};
 pub(crate) use obstacle::Obstacle;
 use pace::Pace;
 use room::Room;

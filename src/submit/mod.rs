@@ -348,6 +348,8 @@ pub(crate) fn accepted(
     };
     let answer: Result<JobId> = submit_again();
     match &answer {
+        // The arrays before it may run, and are cancelled first.
+        Err(_) if prepared.part > 0 => {}
         Err(Error::Submit(error)) => give_up(backend.host(), prepared.dir.path(), error),
         Err(_) => withdraw(backend.host(), prepared.dir.path()),
         Ok(_) => {}
@@ -357,12 +359,6 @@ pub(crate) fn accepted(
 
 pub(crate) fn unanswered() -> SubmitError {
     SubmitError::SupervisorSilent { message: "it says nothing about the job".to_owned() }
-}
-
-/// Refuses a task whose result cannot travel, before hours of work are spent on it.
-pub(crate) fn check_output(entry: &TaskEntry) -> Result<()> {
-    let (task, ty) = (entry.short_name(), entry.output);
-    (entry.check_output)().map_err(|source| Error::Output { task, ty, source })
 }
 
 /// Logs what `explain` warns of.

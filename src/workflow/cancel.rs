@@ -14,6 +14,7 @@ use crate::backend::{Asked, Cancelled, Survey};
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::host::{Found, Look};
+use crate::poll::has_exited;
 
 /// How long a workflow that was cancelled is given to end before its journal is read.
 const LAST_ACT: Duration = Duration::from_secs(3);
@@ -95,7 +96,8 @@ fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<
     let backend = cluster.backend();
     let dir = &child.dir;
     let mut told = ids.to_vec();
-    if backend.host().read(&dir.result(), 0)?.is_none() {
+    let result = backend.host().read(&dir.result(), 0)?;
+    if result.is_none_or(|result| has_exited(&result)) {
         for id in ids {
             if backend.cancel(*id, None)? == Cancelled::Unknown {
                 log::warn!("job {id} of the workflow is unknown by now, so it was not cancelled");

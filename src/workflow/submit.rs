@@ -22,6 +22,7 @@ use crate::cluster::{Cluster, Submitter};
 use crate::error::{Error, HostError, Result};
 use crate::explain::Explanation;
 use crate::job::{Job, JobHandle};
+use crate::poll::has_exited;
 use crate::submit;
 
 /// Submits a call, or returns the job that an earlier run of the workflow made of it.
@@ -171,7 +172,9 @@ impl Flow {
             if cluster.is_array(&dir)? {
                 continue;
             }
-            let outcome = host.read(&dir.result(), 0)?;
+            // Whether one that has exited runs again, the backend tells by its id.
+            let is_final = |result: &Vec<u8>| child.job_ids.is_empty() || !has_exited(result);
+            let outcome = host.read(&dir.result(), 0)?.filter(is_final);
             let outcome = outcome.and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0));
             match outcome.map(|outcome| outcome.ending) {
                 Some(Ending::Value(_)) => {}

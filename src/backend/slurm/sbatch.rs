@@ -149,9 +149,18 @@ impl Said {
         if silent || leaves_open(&message) {
             return Self::Nothing(format!("sbatch ended with {}: {message}", output.status));
         }
-        let is_its_own = message.lines().any(|line| line.trim_start().starts_with("sbatch: "));
-        if is_its_own { Self::Refused(message) } else { Self::Other(message) }
+        if message.lines().any(is_refusal) { Self::Refused(message) } else { Self::Other(message) }
     }
+}
+
+/// Returns whether a line is one by which sbatch refuses a job. It also prints warnings, and what plugins of a site
+/// have to say, of a job that it makes.
+fn is_refusal(line: &str) -> bool {
+    // The last ones are of getopt(3).
+    const BEGINNINGS: [&str; 5] =
+        ["error: ", "fatal: ", "unrecognized option", "invalid option", "option "];
+    let words = line.trim_start().strip_prefix("sbatch: ");
+    words.is_some_and(|words| BEGINNINGS.iter().any(|beginning| words.starts_with(beginning)))
 }
 
 fn refused(message: String, command: &CommandLine) -> SubmitError {
@@ -299,8 +308,16 @@ mod tests {
         assert_eq!(said(0, "sbatch: warning: something"), Said::Done);
         let own = "sbatch: error: Batch job submission failed: Invalid partition name specified";
         assert_eq!(said(1, own), Said::Refused(own.to_owned()));
-        let word = "audit: cannot write the log";
-        assert_eq!(said(1, word), Said::Other(word.to_owned()));
+        let option =
+            "sbatch: unrecognized option '--nonsense'\nTry \"sbatch --help\" for more information";
+        assert_eq!(said(1, option), Said::Refused(option.to_owned()));
+        for word in [
+            "audit: cannot write the log",
+            "sbatch: warning: can't honor --ntasks-per-node\naudit: cannot write the log",
+            "sbatch: your project has 12 hours left",
+        ] {
+            assert_eq!(said(1, word), Said::Other(word.to_owned()));
+        }
         assert!(matches!(said(1, " "), Said::Nothing(_)));
         let lost =
             "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation";

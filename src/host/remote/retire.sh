@@ -6,14 +6,17 @@ for v in $(ls -1t | grep -x '@HASH@' | tail -n +@FIRST@); do
 done
 [ "$c" ] || exit
 u() {
+ls "$1" || echo '!' >&3
 for d in "$1"/*/*/; do
 if [ -f "$d/script.sh" ] && ! [ -e "$d/result" ] && [ "$(find "$d" -maxdepth 1 ! -mtime +@SILENT@ | head -n 1)" ]; then
-grep -o '/\.bin/@HASH@' "$d/script.sh"
+grep -o '/\.bin/@HASH@' "$d/script.sh" >&3
+[ $? != 2 ] || echo '!' >&3
 fi
 [ ! -d "$d/tasks" ] || (u "$d/tasks")
 done
 }
-n=$(u "$B")
+n=$(u "$B" 3>&1 >/dev/null)
+case $n in *'!'*) exit;; esac
 for v in $c; do
 case $n in *"/.bin/$v"*) continue;; esac
 mv "$v" ".going-$v-$$" || continue

@@ -270,7 +270,8 @@ fn add_mark(script: &mut Script, staged: &Path) -> Result<(), HostError> {
     Ok(())
 }
 
-/// Removes programs that no job can need any more, in the background of the host.
+/// Removes programs that no job can need any more, as on this machine, and without anybody waiting for it. Nothing
+/// is removed if some submission cannot be looked at.
 fn retire(script: &mut Script, job_base_dir: &Path) -> Result<(), HostError> {
     let hash = "[0-9a-f]".repeat(HASH_DIGITS);
     let text = include_str!("retire.sh")

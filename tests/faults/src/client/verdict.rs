@@ -83,9 +83,13 @@ impl Kind {
                 _ => Self::OtherEnd,
             },
             Error::Submit(SubmitError::Refused { .. }) => Self::Refused,
-            Error::Submit(SubmitError::Unknown { .. } | SubmitError::Supervisor { .. }) => {
-                Self::Unknown
-            }
+            Error::Submit(
+                SubmitError::Unknown { .. }
+                | SubmitError::NoJobId { .. }
+                // The one of a wait, too.
+                | SubmitError::Supervisor { .. }
+                | SubmitError::SupervisorSilent { .. },
+            ) => Self::Unknown,
             Error::Submit(_) | Error::Host(_) => Self::NoJob,
             Error::NoSuchJob { .. } => Self::NoSuchJob,
             _ => Self::Other,
