@@ -308,6 +308,7 @@ mod tests {
             first: None,
             launcher: Launcher::Exec,
             starts_in_submit_dir: true,
+            tries_program: true,
             prologue: &prologue,
         };
         std::fs::write(dir.script(), text.render()).unwrap();

@@ -361,6 +361,12 @@ pub(crate) fn unanswered() -> SubmitError {
     SubmitError::SupervisorSilent { message: "it says nothing about the job".to_owned() }
 }
 
+/// Refuses a task whose result cannot travel, before hours of work are spent on it.
+pub(crate) fn check_output(entry: &TaskEntry) -> Result<()> {
+    let (task, ty) = (entry.short_name(), entry.output);
+    (entry.check_output)().map_err(|source| Error::Output { task, ty, source })
+}
+
 /// Logs what `explain` warns of.
 pub(crate) fn tell_warnings(prepared: &Prepared) {
     for warning in &prepared.explanation.warnings {

@@ -193,7 +193,7 @@ mod tests {
     fn a_marked_line_that_cannot_be_read_is_an_error_with_its_place() {
         for (text, message) in [
             ("\n@revoked * ssh-rsa", "kh:2: the line has no key"),
-            ("@later a ssh-rsa AAAA", "kh:1: the marker `@later` is not known"),
+            ("@later a ssh-rsa AAAA", "kh:1: unknown marker `@later`"),
             ("@revoked |9|x|y ssh-rsa !", "kh:1: the key is not in base64"),
         ] {
             let lines = read(text);
