@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use slurm::{BackendKind, Cluster, Job, JobHandle};
 
-use crate::tasks::{add, exit_with, wait_for};
+use crate::tasks::{abort, add, exit_with, wait_for};
 
 const ROLE: &str = "SLURM_SDK_TEST_ROLE";
 const ARGUMENT: &str = "SLURM_SDK_TEST_ARGUMENT";
@@ -103,7 +103,7 @@ pub(crate) fn play() {
         "exit" => println!("{:?}", exit_with::job(9).submit(&cluster).and_then(|job| job.result())),
         "wait-a-while" => {
             // The job ends without a result, so it is the queue that has to tell.
-            let job = exit_with::job(9).submit(&cluster).unwrap();
+            let job = abort::job().submit(&cluster).unwrap();
             let waited = job.result_within(std::time::Duration::from_secs(8));
             println!("{:?}", waited.map_err(|error| error.to_string()));
         }

@@ -105,7 +105,7 @@ fn silent_queue(site: &Site) {
     let script = "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1";
     wrapper(site, "squeue", script);
     let text = told_by(site, "wait-a-while");
-    let told = "exit_with: the queue has not answered for ";
+    let told = "abort: the queue has not answered for ";
     assert!(text.contains(told), "{text}");
     assert!(
         text.contains(": squeue: slurm_load_jobs error: Unable to contact slurm controller"),
@@ -123,7 +123,7 @@ fn silent_accounting(site: &Site) {
         "echo 'sacct: error: Problem talking to the database: Connection refused' >&2; exit 1",
     );
     let text = told_by(site, "wait-a-while");
-    assert!(text.contains("exit_with: the accounting has not answered for "), "{text}");
+    assert!(text.contains("abort: the accounting has not answered for "), "{text}");
     assert!(text.contains("Connection refused"), "{text}");
 }
 
