@@ -46,7 +46,10 @@ fn what_a_task_logs(site: &Site) {
     assert!(text.contains("DEBUG jobs::logging: detail of 8\n"), "{text}");
     assert_eq!(with("off"), "");
     let text = with("jobs=loud");
-    assert!(text.contains("SLURM_SDK_LOG is `jobs=loud`") && text.contains("INFO"), "{text}");
+    assert!(
+        text.contains("ignoring `jobs=loud` in SLURM_SDK_LOG") && text.contains("INFO"),
+        "{text}"
+    );
 }
 
 #[slurm::task(time = "5:00")]

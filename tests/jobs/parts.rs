@@ -87,8 +87,12 @@ fn tried_again(site: &Site) {
     assert_eq!(arrays, ["0-1", "0-1", "0", "0-1", "0"], "an element has no more than before");
     let found = cluster.attach_array::<parse>(array.handle()).unwrap();
     assert_eq!((found.wait().unwrap().failed, found.result(2).unwrap()), (3, 2));
-    let error = add::job(1, 2).after_not_ok(&array).submit(&cluster).unwrap_err();
+    // It has ended, and not well, so nothing is left to wait for.
+    assert_eq!(result_of(&add::job(1, 2).after_not_ok(&array).submit(&cluster).unwrap()), 3);
+    let waiting = parse::map(items).chunk(1).begin("now+1hour").submit(&cluster).unwrap();
+    let error = add::job(1, 2).after_not_ok(&waiting).submit(&cluster).unwrap_err();
     assert!(error.to_string().contains("several Slurm arrays"), "{error}");
+    waiting.cancel().unwrap();
 }
 
 #[slurm::workflow(time = "10:00", mem = "256M")]
