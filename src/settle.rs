@@ -7,9 +7,9 @@
 //! ago and has not been seen to end.
 
 use std::collections::{BTreeMap, HashMap};
-use std::thread;
 use std::time::Duration;
 
+use slurm_core::backoff::Backoff;
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
 use slurm_core::options::{DependencyKind, OptionSet};
@@ -103,11 +103,12 @@ fn ask(cluster: &Cluster, edges: &[&Edge]) -> Result<Survey> {
         }
     }
     let asked: Vec<Asked> = asked.into_values().collect();
+    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
     for attempt in 1.. {
         match cluster.backend().survey(&asked) {
             Err(error) if attempt < ATTEMPTS => {
                 log::warn!("cannot ask about the jobs of the dependency, trying again: {error}");
-                thread::sleep(Duration::from_millis(500) * attempt);
+                backoff.pause();
             }
             other => return other,
         }

@@ -14,6 +14,7 @@
 //! | [`layout`] | where the files of a job lie |
 //! | [`durable`] | writes that are whole or absent |
 //! | [`events`] | the diary of a job |
+//! | [`backoff`] | pauses between attempts |
 //! | [`requeue`] | running a job again under the same id |
 //! | [`task`], [`registry`] | tasks and how a binary finds its own |
 //! | [`context`] | what a running task can ask about its job |
@@ -36,6 +37,8 @@
 pub mod options;
 pub mod variable;
 
+#[cfg(feature = "runtime")]
+pub mod backoff;
 #[cfg(feature = "runtime")]
 pub mod codec;
 #[cfg(feature = "runtime")]

@@ -1,9 +1,9 @@
 //! What Slurm's commands say and do about this job.
 
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
+use slurm_core::backoff::Backoff;
 use slurm_core::outcome::Failure;
 
 use crate::environment;
@@ -26,7 +26,7 @@ pub(crate) fn requeue() -> Result<(), Failure> {
     let job = target().ok_or_else(|| refusal("it has no job id".to_owned()))?;
     let mut was_open = false;
     let mut runs_on = None;
-    let mut pause = Duration::from_secs(1);
+    let mut backoff = Backoff::new(Duration::from_secs(1), LONGEST_PAUSE);
     for _ in 0..CALLS {
         let (words, open) = match call(&job)? {
             Answer::Done => return Ok(()),
@@ -47,8 +47,7 @@ pub(crate) fn requeue() -> Result<(), Failure> {
             return Err(refusal(format!("`scontrol requeue {job}` failed: {words}")));
         }
         runs_on = state.map(|_| words);
-        thread::sleep(pause);
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        backoff.pause();
     }
     match runs_on {
         Some(words) => Err(refusal(format!(

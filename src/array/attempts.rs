@@ -5,10 +5,10 @@
 //! submission. A claim that stays without a job for too long is passed over: its process has died.
 
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use slurm_core::backoff::Backoff;
 use slurm_core::layout::JobDir;
 use slurm_core::spec::{self, Shares, Upstream, Work};
 
@@ -196,9 +196,8 @@ impl Cluster {
 /// Somebody else's claim, while it is waited for.
 #[derive(Debug, Default)]
 pub(super) struct Rival {
-    dir: PathBuf,
-    since: Option<Instant>,
-    pauses: u32,
+    /// The directory of the attempt, and the time since it was first seen.
+    claim: Option<(PathBuf, Backoff)>,
 }
 
 impl Rival {
@@ -206,19 +205,22 @@ impl Rival {
     pub(super) fn wait(&mut self, cluster: &Cluster, claimed: &Path) -> Result<bool> {
         // sbatch itself tries for about two minutes.
         const SBATCH: u32 = 12;
-        if self.dir != claimed {
-            *self = Self { dir: claimed.to_owned(), ..Self::default() };
+        let fresh = || {
+            let pauses = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+            (claimed.to_owned(), pauses)
+        };
+        if self.claim.as_ref().is_some_and(|(dir, _)| dir != claimed) {
+            self.claim = None;
         }
-        let since = *self.since.get_or_insert_with(Instant::now);
+        let (_, backoff) = self.claim.get_or_insert_with(fresh);
         let backend = cluster.backend();
         let is_whole = backend.host().read(&JobDir::at(claimed).script(), 0)?.is_some();
         let limit = backend.cadence().on_the_way * if is_whole { SBATCH } else { 1 };
-        if since.elapsed() >= limit {
+        if backoff.elapsed() >= limit {
             log::warn!("{} was never submitted and is passed over", claimed.display());
             return Ok(false);
         }
-        self.pauses += 1;
-        thread::sleep(Duration::from_millis(100) * self.pauses.min(20));
+        backoff.pause();
         Ok(true)
     }
 }

@@ -1,7 +1,8 @@
 //! Cancelling an array, or some of its items.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use slurm_core::backoff::Backoff;
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
 
@@ -140,18 +141,17 @@ fn with_them(state: &State, items: &[u64]) -> Vec<u64> {
 /// What is cancelled while somebody may just try it again: sbatch may have been called.
 #[derive(Debug)]
 pub(crate) struct Late {
-    began: Instant,
+    backoff: Backoff,
     is_over: bool,
 }
 
 impl Late {
     pub(crate) fn new() -> Self {
-        Self { began: Instant::now(), is_over: false }
+        Self { backoff: Backoff::steady(Duration::from_millis(500)), is_over: false }
     }
 
     /// Waits a little if a claimed attempt may still become a job, and returns whether to look again.
     pub(crate) fn may_come(&mut self, cluster: &Cluster, noted: &Noted) -> Result<bool> {
-        const PAUSE: Duration = Duration::from_millis(500);
         let Some(claimed) = noted.claimed.as_ref().filter(|_| !self.is_over) else {
             return Ok(false);
         };
@@ -160,9 +160,9 @@ impl Late {
         if backend.host().read(&JobDir::at(claimed).script(), 0)?.is_none() {
             return Ok(false);
         }
-        std::thread::sleep(PAUSE);
+        self.backoff.pause();
         // Looked at before the next question, so that the last one comes after the time is over.
-        self.is_over = self.began.elapsed() >= backend.cadence().on_the_way;
+        self.is_over = self.backoff.elapsed() >= backend.cadence().on_the_way;
         Ok(true)
     }
 }

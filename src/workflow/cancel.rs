@@ -1,9 +1,9 @@
 //! What goes with a cancelled workflow.
 
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use slurm_core::backoff::Backoff;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
 use slurm_core::registry::Registry;
@@ -29,13 +29,13 @@ pub(crate) fn cancel_children(
 ) -> Result<()> {
     let Some(state_dir) = state_dir_of(cluster, dir)? else { return Ok(()) };
     // What it submits while it is told to end would be missed.
-    let deadline = Instant::now() + LAST_ACT;
-    while Instant::now() < deadline {
+    let mut backoff = Backoff::steady(Duration::from_millis(50));
+    while backoff.elapsed() < LAST_ACT {
         let survey = cluster.backend().survey(cancelled)?;
         if !cancelled.iter().any(|asked| runs(asked, &survey)) {
             break;
         }
-        thread::sleep(Duration::from_millis(50));
+        backoff.pause();
     }
     let below = match items {
         Some(items) => items.iter().map(|item| item_dir(&state_dir, *item)).collect(),
@@ -117,7 +117,6 @@ fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<
 /// Cancels what becomes a job after all, of a submission that was on its way when its workflow died: sbatch
 /// may have gone on.
 fn cancel_late(cluster: &Cluster, child: &Submission, began: Instant) -> Result<()> {
-    const PAUSE: Duration = Duration::from_millis(500);
     let backend = cluster.backend();
     let is_there = |path: &Path| Ok::<_, crate::Error>(backend.host().read(path, 0)?.is_some());
     // Before its script is there, nothing is submitted. An array may take several jobs.
@@ -125,6 +124,7 @@ fn cancel_late(cluster: &Cluster, child: &Submission, began: Instant) -> Result<
     while is_there(&child.dir.script_of(parts))? {
         parts += 1;
     }
+    let mut backoff = Backoff::steady(Duration::from_millis(500));
     let mut known = child.ids.len();
     let on_the_way = backend.cadence().on_the_way;
     while known < parts as usize {
@@ -137,7 +137,7 @@ fn cancel_late(cluster: &Cluster, child: &Submission, began: Instant) -> Result<
         } else if is_over {
             break;
         }
-        thread::sleep(PAUSE);
+        backoff.pause();
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use slurm_core::backoff::Backoff;
 use slurm_core::durable;
 use slurm_core::ids::{JobId, PreId};
 use slurm_core::layout::JobDir;
@@ -122,12 +122,14 @@ pub(super) fn search<F>(
     find: impl Fn() -> Result<Option<F>>,
 ) -> Result<Option<F>> {
     const PAUSE: Duration = Duration::from_millis(500);
+    let (mut looks, mut outage) =
+        (Backoff::steady(PAUSE), Backoff::new(PAUSE, Duration::from_secs(6)));
     let mut failures = 0;
     let on_the_way = cluster.backend().cadence().on_the_way;
-    let (began, before) = (Instant::now(), age(&dir.script()).unwrap_or_default());
+    let before = age(&dir.script()).unwrap_or_default();
     loop {
         // Looked at before the question, so that the last one comes after the time is over.
-        let is_over = before + began.elapsed() >= on_the_way;
+        let is_over = before + looks.elapsed() >= on_the_way;
         match find() {
             Ok(None) if !is_over => {}
             Ok(found) => return Ok(found),
@@ -137,11 +139,11 @@ pub(super) fn search<F>(
             {
                 failures += 1;
                 log::warn!("cannot look for the job, trying again: {error}");
-                thread::sleep(PAUSE * failures);
+                outage.pause();
             }
             Err(error) => return Err(error),
         }
-        thread::sleep(PAUSE);
+        looks.pause();
     }
 }
 

@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use slurm_core::backoff::Backoff;
 
 use super::capacity::Capacity;
 use super::protocol::{Address, PROTOCOL, Place, Reply, Request};
@@ -44,7 +45,7 @@ impl Client {
     /// Asks the supervisor. Every request may be repeated without harm, so one whose connection broke is.
     pub(super) fn ask(&self, request: &Request) -> Result<Reply, NoAnswer> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = Instant::now();
+        let mut backoff = Backoff::new(Duration::from_millis(2), Duration::from_millis(64));
         let mut attempts = 0;
         let mut may_be_done = false;
         loop {
@@ -61,19 +62,18 @@ impl Client {
                 // The supervisor ended, having had nothing to do or by force; another one will answer.
                 Err(message) => {
                     (attempts, may_be_done) = (attempts + 1, true);
-                    if attempts >= ATTEMPTS && begun.elapsed() >= DYING {
+                    if attempts >= ATTEMPTS && backoff.elapsed() >= DYING {
                         return Err(NoAnswer { message, may_be_done });
                     }
-                    thread::sleep(Duration::from_millis(1 << attempts.min(6)));
+                    backoff.pause();
                 }
             }
         }
     }
 
     fn connect(&self) -> Result<BufReader<UnixStream>, String> {
-        let deadline = Instant::now() + START;
         let mut starter = Starter::default();
-        let mut pause = Duration::from_millis(1);
+        let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(20));
         loop {
             let problem = match self.reach() {
                 Ok(stream) => return Ok(BufReader::new(stream)),
@@ -81,11 +81,10 @@ impl Client {
                 Err(Unreachable::NotThere(problem)) => problem,
             };
             starter.ensure(|| start::start(&self.place, self.capacity))?;
-            if Instant::now() >= deadline {
+            if backoff.elapsed() >= START {
                 return Err(starter.explain(&format!("it does not start: {problem}")));
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(20));
+            backoff.pause();
         }
     }
 

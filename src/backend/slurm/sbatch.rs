@@ -1,8 +1,8 @@
 //! Submission.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use slurm_core::backoff::Backoff;
 use slurm_core::ids::JobId;
 use slurm_core::options::OptionValue;
 use slurm_core::words::LEAVE_OPEN;
@@ -181,8 +181,7 @@ enum Sought {
 /// Searches for the job of a submission for `patience`. If no source has answered by then, the search goes on until
 /// one does, for at most `longest`. A missing answer never counts as a denial.
 fn search(look: impl Fn() -> Sought, patience: Duration, longest: Duration) -> Sought {
-    let began = Instant::now();
-    let mut pause = Duration::from_millis(250);
+    let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
     loop {
         let sought = look();
         let enough = match &sought {
@@ -196,11 +195,10 @@ fn search(look: impl Fn() -> Sought, patience: Duration, longest: Duration) -> S
                 longest
             }
         };
-        if began.elapsed() >= enough {
+        if backoff.elapsed() >= enough {
             return sought;
         }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_secs(5));
+        backoff.pause();
     }
 }
 

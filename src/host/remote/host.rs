@@ -5,10 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
+
+use slurm_core::backoff::Backoff;
 
 use super::link::{Link, Lost, Pending, START};
 use super::shell::{Marker, Part, Script, parts, prelude, start_command};
@@ -158,8 +159,7 @@ impl SshHost {
         {
             return Err(HostError::Ssh(Arc::clone(error)));
         }
-        let began = Instant::now();
-        let mut pause = Duration::from_millis(250);
+        let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
         loop {
             match open(&self.settings) {
                 Ok((fresh, _)) => {
@@ -167,7 +167,9 @@ impl SshHost {
                     first.unanswered = None;
                     return Ok(Arc::clone(first.link.insert(Arc::new(fresh))));
                 }
-                Err(error) if !may_pass(&error) || began.elapsed() + pause > patience => {
+                Err(error)
+                    if !may_pass(&error) || backoff.elapsed() + backoff.next_pause() > patience =>
+                {
                     if let HostError::Ssh(error) = &error
                         && error.is_unanswered()
                     {
@@ -177,8 +179,7 @@ impl SshHost {
                 }
                 Err(error) => log::warn!("will try again: {error}"),
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_secs(10));
+            backoff.pause();
         }
     }
 

@@ -6,8 +6,9 @@
 //! the same file what sbatch said. So a second attempt either is the first to claim, and nobody
 //! else will ever call sbatch, or finds the answer in the file.
 
-use std::thread;
 use std::time::{Duration, Instant};
+
+use slurm_core::backoff::Backoff;
 
 use super::commands::{SLACK, add_command, ended, outcome, split_status};
 use super::directory::{Attempt, Later, Ready, add_directory, add_empty, blame, narrower};
@@ -202,8 +203,7 @@ impl SshHost {
 
     /// Waits for what the shell that has the claim leaves in it.
     fn claimed(&self, case: &Case<'_>) -> Option<Answered> {
-        let began = Instant::now();
-        let mut pause = Duration::from_millis(100);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
             let content = match self.read_file(&case.order.dir.join(case.claim()), 0) {
                 Ok(content) => content,
@@ -215,11 +215,10 @@ impl SshHost {
                 return Some(output);
             }
             // The job is looked for then; the shell may be dead.
-            if began.elapsed() > LAST_WORDS {
+            if backoff.elapsed() > LAST_WORDS {
                 return Some(Err(self.lost("the connection was lost while sbatch ran")));
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_secs(5));
+            backoff.pause();
         }
     }
 }
