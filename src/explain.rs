@@ -11,7 +11,7 @@ use slurm_core::spec::{Items, Shares};
 use slurm_core::variable::VariableName;
 
 use crate::edges::Edge;
-use crate::printable::Printable;
+use crate::host::Printable;
 use crate::script::Prologue;
 use crate::submit::Part;
 

@@ -4,7 +4,7 @@ use slurm_core::ids::PreId;
 
 use crate::backend::{local, slurm};
 use crate::explain::Explanation;
-use crate::printable::Printable;
+use crate::host::Printable;
 use crate::submit::Submitted;
 
 /// What squeue, sacct and sbatch print.
@@ -51,5 +51,5 @@ pub fn shown(text: &str) -> String {
 
 /// A word for a shell.
 pub fn word(text: &str) -> String {
-    crate::script::shell_word(text)
+    crate::host::shell_word(text)
 }

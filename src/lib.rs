@@ -107,7 +107,6 @@ mod logging;
 mod model;
 mod permissions;
 mod poll;
-mod printable;
 mod progress;
 mod requeue;
 mod script;

@@ -8,7 +8,7 @@ use slurm_core::outcome::Failure;
 use slurm_core::state::JobState;
 use slurm_runner::exit;
 
-use crate::printable::Printable;
+use crate::host::Printable;
 
 /// Why a job ended without a value, and where to look further.
 #[derive(Debug)]

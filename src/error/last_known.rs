@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::host::Printable;
 use crate::model::{Span, Status};
-use crate::printable::Printable;
 
 /// The last known status of a job that has not ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -15,10 +15,10 @@ use slurm_core::ids::JobId;
 use slurm_core::options::InvalidValue;
 use slurm_core::registry::RegistryError;
 
+use crate::host::Printable;
 #[cfg(feature = "ssh")]
 pub use crate::host::ssh::SshError;
 pub use crate::host::{HostError, Unfit};
-use crate::printable::Printable;
 pub use crate::slurmfile::{Problem, SlurmfileError};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 pub use last_known::LastKnown;

@@ -6,7 +6,7 @@ use slurm_core::ids::JobId;
 
 use super::job::UpstreamFailure;
 use crate::host::HostError;
-use crate::printable::Printable;
+use crate::host::Printable;
 
 fn list(upstream: &[UpstreamFailure]) -> String {
     let each = upstream.iter().map(ToString::to_string);

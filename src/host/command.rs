@@ -197,7 +197,7 @@ impl fmt::Display for CommandLine {
         f.write_str(&self.program)?;
         self.arguments
             .iter()
-            .try_for_each(|argument| write!(f, " {}", crate::script::shell_word(argument)))
+            .try_for_each(|argument| write!(f, " {}", crate::host::shell_word(argument)))
     }
 }
 

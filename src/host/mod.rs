@@ -7,11 +7,13 @@ mod command;
 pub(crate) mod fit;
 mod folder;
 mod local;
+mod printable;
 #[cfg(feature = "ssh")]
 mod remote;
 #[cfg(feature = "ssh")]
 pub(crate) mod ssh;
 mod staged;
+mod word;
 
 use std::fmt;
 use std::io;
@@ -28,8 +30,10 @@ pub(crate) use folder::Folder;
 pub(crate) use local::LocalHost;
 #[cfg(feature = "ssh")]
 use local::NOT_REGULAR;
+pub(crate) use printable::Printable;
 #[cfg(feature = "ssh")]
 pub(crate) use remote::{Manner, SshHost};
+pub(crate) use word::shell_word;
 
 /// A machine on which commands run and files lie.
 pub(crate) trait Host: fmt::Debug + Send + Sync {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::printable::Printable;
+use crate::host::Printable;
 
 /// Why a job is in its state: Slurm's word, its meaning, and advice.
 ///

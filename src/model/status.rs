@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use slurm_core::state::JobState;
 
 use super::{Reason, Span};
-use crate::printable::Printable;
+use crate::host::Printable;
 
 /// The status of a job or of an item of an array: its state, reason, nodes and times.
 ///

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::error::Error;
+use crate::host::Printable;
 use crate::model::Span;
-use crate::printable::Printable;
 
 /// A source that does not answer, since when, and its own words.
 #[derive(Clone, Debug)]

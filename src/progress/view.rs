@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use slurm_core::ids::JobId;
 
 use crate::array::Progress;
+use crate::host::Printable;
 use crate::model::Status;
 use crate::poll::Silence;
-use crate::printable::Printable;
 
 /// The subject of a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use memchr::memmem;
 
+use crate::host::shell_word;
 use crate::host::{HostError, NOT_REGULAR, SCRUBBED_PREFIXES};
-use crate::script::shell_word;
 
 /// What marks the parts of the answers of one connection.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use super::config::Target;
 use super::known_hosts::{KnownHosts, Verdict, algorithm_of, save, text_of};
 use super::settings::HostKeyPolicy;
 use super::{HostKeyError, HostKeyProblem, KeyPlace, SshError};
-use crate::printable::Printable;
+use crate::host::Printable;
 
 /// The key that a host has shown.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::script::shell_word;
+use crate::host::shell_word;
 
 /// A host's key that is refused.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -86,7 +86,7 @@ fn command(proxy: &Proxy) -> (Command, String) {
             let mut command = Command::new("ssh");
             command.args(arguments);
             let words: Vec<String> =
-                arguments.iter().map(|argument| crate::script::shell_word(argument)).collect();
+                arguments.iter().map(|argument| crate::host::shell_word(argument)).collect();
             (command, format!("ssh {}", words.join(" ")))
         }
         Proxy::Command(line) => {
