@@ -55,7 +55,7 @@ fn main(cluster: Cluster) -> slurm::Result<()> {
 
     // From outside of it.
     let job = sleep::job(600).submit(&cluster)?;
-    show("a wait that is too short", job.result_within(Duration::from_millis(50)));
+    show("a wait that is too short", job.result_timeout(Duration::from_millis(50)));
     job.cancel()?;
     show("a cancelled job", job.result());
     let doomed = divide::job(1, 0).submit(&cluster)?;

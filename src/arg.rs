@@ -10,7 +10,7 @@ use slurm_core::spec::Argument;
 use slurm_core::task::Codec;
 
 use crate::Job;
-use crate::array::{ArrayRef, ItemRef, JobArray};
+use crate::array::{ArrayUpstream, ItemRef, JobArray};
 use crate::edges::Edge;
 use crate::error::Error;
 
@@ -38,8 +38,8 @@ pub struct Arg<T>(pub(crate) Form<T>);
 pub(crate) enum Form<T> {
     Value(T),
     ResultOf(Box<Edge>),
-    AllOf(Arc<ArrayRef>),
-    ItemOf(Arc<ArrayRef>, u64),
+    AllOf(Arc<ArrayUpstream>),
+    ItemOf(Arc<ArrayUpstream>, u64),
 }
 
 impl<T> IntoArg<T> for Arg<T> {
@@ -127,9 +127,9 @@ pub struct CallArguments {
     pub(crate) arguments: Vec<Argument>,
     pub(crate) edges: Vec<Edge>,
     /// The arrays that [`Argument::AllOf`] and [`Argument::ItemOf`] speak of, by position.
-    pub(crate) arrays: Vec<Arc<ArrayRef>>,
+    pub(crate) arrays: Vec<Arc<ArrayUpstream>>,
     /// The array and the item that an argument is the value of.
-    pub(crate) items: Vec<(Arc<ArrayRef>, u64)>,
+    pub(crate) items: Vec<(Arc<ArrayUpstream>, u64)>,
     pub(crate) error: Option<Error>,
     /// The parameters whose arguments hold a [`Secret`](crate::Secret).
     pub(crate) secrets: Vec<&'static str>,
@@ -169,10 +169,10 @@ impl CallArguments {
             Form::AllOf(array) => {
                 self.edges
                     .extend(array.edges(DependencyKind::AfterOk).into_iter().map(Edge::carrying));
-                Argument::AllOf(ArrayRef::position(&mut self.arrays, &array))
+                Argument::AllOf(ArrayUpstream::position(&mut self.arrays, &array))
             }
             Form::ItemOf(array, index) => {
-                let position = ArrayRef::position(&mut self.arrays, &array);
+                let position = ArrayUpstream::position(&mut self.arrays, &array);
                 self.items.push((array, index));
                 Argument::ItemOf(position, index)
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::array::Progress;
-use crate::edges::Submitted;
+use crate::edges::Awaitable;
 use crate::edges::sealed::Watched;
 use crate::error::Result;
 use crate::poll::{Poller, Subject, Watch};
@@ -34,7 +34,7 @@ use crate::progress::{self, About, Reporter, Tale, View};
 ///
 /// # Errors
 /// If there can be no thread that looks for them.
-pub fn as_completed<'a>(jobs: &[&'a dyn Submitted]) -> Result<AsCompleted<'a>> {
+pub fn as_completed<'a>(jobs: &[&'a dyn Awaitable]) -> Result<AsCompleted<'a>> {
     AsCompleted::new(jobs.iter().map(|job| job.watched()).collect())
 }
 
@@ -43,7 +43,7 @@ pub fn as_completed<'a>(jobs: &[&'a dyn Submitted]) -> Result<AsCompleted<'a>> {
 ///
 /// # Errors
 /// As [`as_completed`].
-pub fn wait_any(jobs: &[&dyn Submitted]) -> Result<Option<usize>> {
+pub fn wait_any(jobs: &[&dyn Awaitable]) -> Result<Option<usize>> {
     AsCompleted::new(jobs.iter().map(|job| job.watched()).collect())?.next().transpose()
 }
 

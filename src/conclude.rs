@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use slurm_core::codec::{self, CodecError};
 use slurm_core::frame::FrameError;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::DependencyKind;
 use slurm_core::outcome::{Ending, Failure, FailureKind, MissingItem, Outcome};
@@ -28,7 +28,7 @@ pub(crate) trait Case {
     /// Returns the job's id.
     fn id(&self) -> JobId;
     /// Returns the submission's id.
-    fn pre_id(&self) -> &PreId;
+    fn submission_id(&self) -> &SubmissionId;
     /// Returns the task's name.
     fn task(&self) -> &str;
     /// Returns the directory of the submission.
@@ -89,7 +89,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
     let kind = match (&sighting.state, no_room, in_vain) {
         (_, _, Some(upstream)) => JobErrorKind::DependencyFailed { upstream },
         (JobState::Cancelled, Some(reason), _) => {
-            JobErrorKind::NoRoom { reason: reason.to_owned() }
+            JobErrorKind::WorkflowDeadlock { reason: reason.to_owned() }
         }
         (JobState::OutOfMemory, ..) => JobErrorKind::OutOfMemory,
         (JobState::Timeout | JobState::Deadline, ..) => JobErrorKind::TimedOut,
@@ -97,12 +97,12 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         (JobState::Preempted, ..) => JobErrorKind::Preempted,
         (JobState::NodeFail | JobState::BootFail, ..) => JobErrorKind::NodeFailed,
         _ if sighting.is_refusal() => JobErrorKind::NotStarted,
-        _ if job.has_started() || ended_after_start(sighting) => JobErrorKind::Died,
+        _ if job.has_started() || ended_after_start(sighting) => JobErrorKind::Crashed,
         _ => JobErrorKind::NotStarted,
     };
     // The panic decides, whatever ended the process afterwards.
     let after_panic = match kind {
-        JobErrorKind::Died | JobErrorKind::OutOfMemory | JobErrorKind::TimedOut => job.panic(),
+        JobErrorKind::Crashed | JobErrorKind::OutOfMemory | JobErrorKind::TimedOut => job.panic(),
         _ => None,
     };
     let mut job = report(job, Some(sighting));
@@ -114,7 +114,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         let said = job.stderr_tail.lines().rev().find_map(|line| line.strip_prefix(NOT_STARTED));
         job.reason = said.map(str::to_owned).or(job.reason);
     }
-    let ended_by_itself = matches!(kind, JobErrorKind::Died | JobErrorKind::NotStarted);
+    let ended_by_itself = matches!(kind, JobErrorKind::Crashed | JobErrorKind::NotStarted);
     let kind = if ended_by_itself && tells_of_memory(&job.stderr_tail) {
         JobErrorKind::OutOfMemory
     } else {
@@ -390,7 +390,7 @@ pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> Jo
             JobErrorKind::VersionMismatch { reason: failure.message }
         }
         FailureKind::Requeue => JobErrorKind::NotRequeued { reason: failure.message },
-        FailureKind::Exited => JobErrorKind::Died,
+        FailureKind::Exited => JobErrorKind::Crashed,
         FailureKind::Spec => JobErrorKind::Corrupt { reason: failure.message },
         _ => JobErrorKind::Failed(Box::new(failure)),
     };
@@ -421,7 +421,7 @@ fn report(job: &dyn Case, sighting: Option<&Sighting>) -> JobReport {
         id: job.id(),
         index: job.place().map(|(index, _)| index),
         item: job.place().map(|(_, item)| item),
-        pre_id: job.pre_id().clone(),
+        submission_id: job.submission_id().clone(),
         task: job.task().to_owned(),
         state: sighting.map(|sighting| sighting.state.clone()),
         node: sighting.and_then(|sighting| sighting.nodes.clone()),

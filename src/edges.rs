@@ -67,12 +67,12 @@ pub struct EdgeElement {
 
 /// What jobs can wait for: a [`Job`] or a [`JobArray`].
 ///
-/// An array is one dependency, whatever the number of its elements. A `&dyn Submitted` is what
+/// An array is one dependency, whatever the number of its elements. A `&dyn Awaitable` is what
 /// [`as_completed`](crate::as_completed) and [`wait_any`](crate::wait_any) take.
-pub trait Submitted: sealed::Sealed {}
+pub trait Awaitable: sealed::Sealed {}
 
-impl<T> Submitted for Job<T> {}
-impl<T> Submitted for JobArray<T> {}
+impl<T> Awaitable for Job<T> {}
+impl<T> Awaitable for JobArray<T> {}
 
 pub(crate) mod sealed {
     use std::sync::Arc;
@@ -186,26 +186,26 @@ macro_rules! waits {
             /// one ends as [`DependencyFailed`](crate::JobErrorKind::DependencyFailed). Of an array of which some
             /// items are tried again while others run for the first time, all have to have ended, and those
             /// that are tried again have to have succeeded.
-            pub fn after(mut self, job: &impl Submitted) -> Self {
+            pub fn after(mut self, job: &impl Awaitable) -> Self {
                 self.options.edges.extend(job.edges(DependencyKind::AfterOk));
                 self
             }
 
             /// Runs the job after `job` has ended, however it ended.
-            pub fn after_any(mut self, job: &impl Submitted) -> Self {
+            pub fn after_any(mut self, job: &impl Awaitable) -> Self {
                 self.options.edges.extend(job.edges(DependencyKind::AfterAny));
                 self
             }
 
             /// Runs the job only after `job` has failed; an array has if any element has. One that takes several
             /// Slurm arrays cannot be waited for like this.
-            pub fn after_not_ok(mut self, job: &impl Submitted) -> Self {
+            pub fn after_not_ok(mut self, job: &impl Awaitable) -> Self {
                 self.options.edges.extend(job.edges(DependencyKind::AfterNotOk));
                 self
             }
 
             /// Runs the job once `job` has started, `delay` later; Slurm counts in minutes, rounded up.
-            pub fn after_start(mut self, job: &impl Submitted, delay: Duration) -> Self {
+            pub fn after_start(mut self, job: &impl Awaitable, delay: Duration) -> Self {
                 let minutes = Some(delay.as_secs().div_ceil(60)).filter(|minutes| *minutes > 0);
                 let edges = job.edges(DependencyKind::After).into_iter();
                 self.options.edges.extend(edges.map(|edge| Edge { minutes, ..edge }));

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use slurm_core::ids::PreId;
+use slurm_core::ids::SubmissionId;
 use slurm_core::options::{OptionSet, OptionValue, Source};
 use slurm_core::spec::{Items, Shares};
 use slurm_core::variable::VariableName;
@@ -23,7 +23,7 @@ use crate::submit::Part;
 #[non_exhaustive]
 pub struct Explanation {
     /// The submission.
-    pub pre_id: PreId,
+    pub submission_id: SubmissionId,
     /// The task's name.
     pub task: String,
     /// The hash of the task's parameter and return types.
@@ -169,7 +169,7 @@ struct Lines<'a>(&'a Explanation);
 impl fmt::Display for Lines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(explanation) = self;
-        writeln!(f, "task       {} ({})", explanation.task, explanation.pre_id)?;
+        writeln!(f, "task       {} ({})", explanation.task, explanation.submission_id)?;
         writeln!(f, "backend    {}", explanation.backend)?;
         writeln!(f, "directory  {}", explanation.dir.display())?;
         if let Some(array) = &explanation.array {

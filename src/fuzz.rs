@@ -1,6 +1,6 @@
 //! The parsers of foreign text that are not public, for the fuzz targets.
 
-use slurm_core::ids::PreId;
+use slurm_core::ids::SubmissionId;
 
 use crate::backend::{local, slurm};
 use crate::explain::Explanation;
@@ -40,7 +40,7 @@ pub fn descriptions(bytes: &[u8]) -> Option<String> {
 /// Permissions, and names of jobs.
 pub fn words(text: &str) {
     let _ = crate::permissions::octal(text).map(crate::permissions::script);
-    let _ = text.parse::<PreId>();
+    let _ = text.parse::<SubmissionId>();
     let _ = crate::job::JobRef::from(text);
 }
 

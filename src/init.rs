@@ -81,8 +81,10 @@ pub(crate) fn check_may_submit(cluster: &Cluster) -> Result<()> {
         Submitter::Plan { .. } => return Ok(()),
         Submitter::Client | Submitter::Workflow(_) => {}
     }
-    if let Some(pre_id) = std::env::var_os(INSIDE_JOB) {
-        return Err(Error::InsideJob { pre_id: pre_id.to_string_lossy().into_owned() });
+    if let Some(submission_id) = std::env::var_os(INSIDE_JOB) {
+        return Err(Error::InsideJob {
+            submission_id: submission_id.to_string_lossy().into_owned(),
+        });
     }
     if !INITIALIZED.load(Ordering::SeqCst) {
         return Err(Error::NotInitialized);

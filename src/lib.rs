@@ -120,14 +120,14 @@ mod setters;
 
 pub use arg::{Arg, IntoArg};
 pub use array::{
-    ArrayBuilder, ArrayHandle, ArrayName, ArrayPart, IntoItem, ItemRef, JobArray, Progress, Stream,
+    ArrayBuilder, ArrayHandle, ArrayPart, ArrayRef, IntoItem, ItemRef, JobArray, Progress, Stream,
 };
 pub use builder::JobBuilder;
 pub use callback::{Callback, CallbackResult};
 pub use cli::ClusterArgs;
 pub use cluster::{BackendKind, Cluster, ClusterBuilder, CommandOutput};
 pub use completed::{AsCompleted, as_completed, wait_any};
-pub use edges::{Edge, EdgeElement, Submitted};
+pub use edges::{Awaitable, Edge, EdgeElement};
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
 pub use explain::{ExplainedArray, ExplainedOption, Explanation};
 pub use graph::{Graph, GraphEdge, GraphNode, Plan};
@@ -142,7 +142,7 @@ pub use slurm_core::codec::Json;
 pub use slurm_core::context::JobContext;
 pub use slurm_core::events::{Event, EventKind};
 pub use slurm_core::full_id::{FullJobId, JobPart, JobStep};
-pub use slurm_core::ids::{JobId, PreId};
+pub use slurm_core::ids::{JobId, SubmissionId};
 pub use slurm_core::options;
 pub use slurm_core::outcome::{Failure, FailureKind, RunReport};
 pub use slurm_core::requeue::{OnTimeout, Requeue};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use slurm_core::ids::PreId;
+use slurm_core::ids::SubmissionId;
 use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, OptionValue};
 use slurm_core::variable::VariableName;
@@ -29,7 +29,7 @@ pub(crate) enum Launcher {
 pub(crate) struct Script<'a> {
     pub(crate) options: &'a OptionSet,
     pub(crate) task: &'a str,
-    pub(crate) pre_id: &'a PreId,
+    pub(crate) submission_id: &'a SubmissionId,
     pub(crate) job_base_dir: &'a Path,
     pub(crate) binary: &'a Path,
     pub(crate) dir: &'a JobDir,
@@ -89,7 +89,7 @@ impl Script<'_> {
             text,
             "\n# slurm-sdk: task {}, submission {}",
             comment(self.task),
-            self.pre_id
+            self.submission_id
         );
         let _ = write!(
             text,
@@ -108,7 +108,7 @@ impl Script<'_> {
         for (name, value) in &self.prologue.env {
             let _ = writeln!(text, "export {name}={}", shell_word(value));
         }
-        let _ = writeln!(text, "export {INSIDE_JOB}={}", self.pre_id);
+        let _ = writeln!(text, "export {INSIDE_JOB}={}", self.submission_id);
         let _ = writeln!(text, "export SLURM_SDK_JOB_BASE_DIR={}", word(self.job_base_dir));
         self.set_up(&mut text);
         if self.tries_program {
@@ -293,7 +293,7 @@ mod tests {
         let text = Script {
             options: &OptionSet::new(),
             task: "task",
-            pre_id: &"20261123_094611_0a1b2c3d".parse().unwrap(),
+            submission_id: &"20261123_094611_0a1b2c3d".parse().unwrap(),
             job_base_dir: dir.path(),
             binary: Path::new("/bin/false"),
             dir: &dir,

@@ -44,17 +44,17 @@ async fn main() -> ExitCode {
     let cluster = builder().progress(ProgressMode::Off).build().unwrap();
     let limit = Duration::from_secs(90);
     let job = sum::job([1, 2, 3]).submit(&cluster).unwrap();
-    assert_eq!(job.result_within(limit).unwrap(), 6, "a single call");
+    assert_eq!(job.result_timeout(limit).unwrap(), 6, "a single call");
     let array = sum::map([vec![1, 2], vec![3]]).chunk(2).threads(2).submit(&cluster).unwrap();
     assert_eq!(array.results().unwrap(), [3, 3], "calls on threads of an element");
 
     // A few MiB fit on the default stack, a hundred on the requested one.
     let job = descend::job(2 << 10_usize).submit(&cluster).unwrap();
-    assert_eq!(job.result_within(limit).unwrap(), 2 << 10);
+    assert_eq!(job.result_timeout(limit).unwrap(), 2 << 10);
     let large = builder().env("RUST_MIN_STACK", "268435456").progress(ProgressMode::Off).build();
     let large = large.unwrap();
     let job = descend::job(30 << 10_usize).submit(&large).unwrap();
-    assert_eq!(job.result_within(limit).unwrap(), 30 << 10);
+    assert_eq!(job.result_timeout(limit).unwrap(), 30 << 10);
     let array = descend::map([30 << 10_usize; 2]).chunk(2).threads(2).submit(&large).unwrap();
     assert_eq!(array.results().unwrap(), [30 << 10; 2]);
     println!("test asynchronous ... ok");

@@ -268,12 +268,12 @@ fn ctrl_c_says_what_goes_on_and_how_to_find_it() {
     let status = waiting.child.wait().unwrap();
     assert_eq!(status.signal(), Some(2), "{status:?}");
     waiting.until(" and ends it with `cancel`");
-    let pre_id = waiting.submission().file_name().unwrap().to_str().unwrap().to_owned();
-    let told = format!("finds it with `cluster.attach::<wait_for>(\"{pre_id}\")`");
+    let submission_id = waiting.submission().file_name().unwrap().to_str().unwrap().to_owned();
+    let told = format!("finds it with `cluster.attach::<wait_for>(\"{submission_id}\")`");
     assert!(waiting.text.contains(&told), "{:?}", waiting.text);
     let cluster =
         Cluster::builder().job_base_dir(waiting.base.path().join("jobs")).build().unwrap();
-    let job = cluster.attach::<wait_for>(pre_id.as_str()).unwrap();
+    let job = cluster.attach::<wait_for>(submission_id.as_str()).unwrap();
     waiting.go();
     assert!(job.result().unwrap());
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::durable;
-use crate::ids::{JobId, PreId};
+use crate::ids::{JobId, SubmissionId};
 use crate::layout::JobDir;
 use crate::options::HostList;
 
@@ -19,7 +19,7 @@ use crate::options::HostList;
 #[derive(Clone, Debug)]
 pub struct JobContext {
     job_id: Option<JobId>,
-    pre_id: Option<PreId>,
+    submission_id: Option<SubmissionId>,
     array_job_id: Option<JobId>,
     array_index: Option<u32>,
     item: Option<u64>,
@@ -117,7 +117,7 @@ impl JobContext {
 
         Self {
             job_id: id("SLURM_JOB_ID"),
-            pre_id: None,
+            submission_id: None,
             array_job_id: id("SLURM_ARRAY_JOB_ID"),
             array_index: number("SLURM_ARRAY_TASK_ID").and_then(|n| u32::try_from(n).ok()),
             item: None,
@@ -143,8 +143,12 @@ impl JobContext {
     /// Sets what only the spec knows: the submission, and a deadline for where Slurm tells none.
     #[doc(hidden)]
     #[must_use]
-    pub fn with_submission(mut self, pre_id: PreId, deadline: Option<SystemTime>) -> Self {
-        self.pre_id = Some(pre_id);
+    pub fn with_submission(
+        mut self,
+        submission_id: SubmissionId,
+        deadline: Option<SystemTime>,
+    ) -> Self {
+        self.submission_id = Some(submission_id);
         self.deadline = self.deadline.or(deadline);
         self
     }
@@ -155,8 +159,8 @@ impl JobContext {
     }
 
     /// Returns the submission's id, or `None` outside of a job.
-    pub fn pre_id(&self) -> Option<&PreId> {
-        self.pre_id.as_ref()
+    pub fn submission_id(&self) -> Option<&SubmissionId> {
+        self.submission_id.as_ref()
     }
 
     /// Returns the id that the elements of the array share, or `None` outside of an array.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The id of a job, as `sbatch --parsable` prints it.
 ///
 /// Slurm hands out ids up to 67,043,328 by default and then starts again, so an id alone does not
-/// name a submission for ever; a [`PreId`] does.
+/// name a submission for ever; a [`SubmissionId`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(u32);
@@ -50,9 +50,9 @@ impl FromStr for JobId {
 /// with the job, so a submission can be found again when the answer of sbatch was lost.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct PreId(String);
+pub struct SubmissionId(String);
 
-impl PreId {
+impl SubmissionId {
     /// Returns the id of a submission at `seconds` after the Unix epoch (UTC).
     pub fn new(seconds: u64, random: u32) -> Self {
         let (year, month, day) = civil_date(seconds / 86_400);
@@ -66,13 +66,13 @@ impl PreId {
     }
 }
 
-impl fmt::Display for PreId {
+impl fmt::Display for SubmissionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl FromStr for PreId {
+impl FromStr for SubmissionId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
@@ -95,7 +95,7 @@ impl FromStr for PreId {
     }
 }
 
-impl TryFrom<String> for PreId {
+impl TryFrom<String> for SubmissionId {
     type Error = IdError;
 
     fn try_from(text: String) -> Result<Self, IdError> {
@@ -103,8 +103,8 @@ impl TryFrom<String> for PreId {
     }
 }
 
-impl From<PreId> for String {
-    fn from(id: PreId) -> Self {
+impl From<SubmissionId> for String {
+    fn from(id: SubmissionId) -> Self {
         id.0
     }
 }
@@ -151,19 +151,22 @@ mod tests {
 
     #[test]
     fn a_submission_id_spells_the_utc_time() {
-        assert_eq!(PreId::new(0, 1).as_str(), "19700101_000000_00000001");
-        assert_eq!(PreId::new(951_827_696, 0xdead_beef).as_str(), "20000229_123456_deadbeef");
-        assert_eq!(PreId::new(1_795_427_171, 7).as_str(), "20261123_094611_00000007");
+        assert_eq!(SubmissionId::new(0, 1).as_str(), "19700101_000000_00000001");
+        assert_eq!(
+            SubmissionId::new(951_827_696, 0xdead_beef).as_str(),
+            "20000229_123456_deadbeef"
+        );
+        assert_eq!(SubmissionId::new(1_795_427_171, 7).as_str(), "20261123_094611_00000007");
     }
 
     #[test]
     fn a_submission_id_survives_text() {
-        let id = PreId::new(1_795_427_171, 0x00c0_ffee);
-        assert_eq!(id.as_str().parse::<PreId>(), Ok(id.clone()));
+        let id = SubmissionId::new(1_795_427_171, 0x00c0_ffee);
+        assert_eq!(id.as_str().parse::<SubmissionId>(), Ok(id.clone()));
         for wrong in
             ["", "20261123_094611_00C0FFEE", "20261123-094611-00c0ffee", "../../etc/passwd"]
         {
-            assert!(wrong.parse::<PreId>().is_err(), "{wrong:?} was taken");
+            assert!(wrong.parse::<SubmissionId>().is_err(), "{wrong:?} was taken");
         }
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! {job_base_dir}/
 //!   .bin/{hash}/{name}          the binary, staged once per content, never changed; its folder's time is its last use
-//!   {task}/{pre_id}/            one submission
+//!   {task}/{submission_id}/            one submission
 //!     spec                      frame: arguments and settings          client, before sbatch
 //!     job.json                  the same for people, without values    client, before sbatch
 //!     script.sh                 the batch script                       client, before sbatch
@@ -17,12 +17,12 @@
 //!     .run/                     embedded: how far the processes of a run are, while it runs
 //!     workflow.json             of a workflow: its cluster             client, before sbatch
 //!     journal.jsonl             of a workflow: what it has submitted   workflow
-//!     tasks/{task}/{pre_id}/    of a workflow: its jobs                workflow
+//!     tasks/{task}/{submission_id}/    of a workflow: its jobs                workflow
 //!     shared/                   of a workflow: files of its jobs       its jobs
 //!     output/                   the task's own files                   task
 //!     checkpoint/               what it leaves to its next run         task
 //!
-//! {task}/{pre_id}/            the submission of an array, beside spec, job.json, script.sh, submitted.json
+//! {task}/{submission_id}/            the submission of an array, beside spec, job.json, script.sh, submitted.json
 //!     items                     the arguments of all calls             client, before sbatch
 //!     script-{n}.sh             of the further arrays, if it takes several
 //!     results/{element}         segment: values and failures           runner, item by item
@@ -37,7 +37,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ids::{JobId, PreId};
+use crate::ids::{JobId, SubmissionId};
 
 /// The variable by which the embedded supervisor asks the processes of a job for marks; its value is
 /// [`JobDir::run_marks`].
@@ -58,9 +58,9 @@ pub fn begun(marks: &Path) -> PathBuf {
 pub struct JobDir(PathBuf);
 
 impl JobDir {
-    /// Returns the directory of the submission `pre_id` of `task` below `job_base_dir`.
-    pub fn new(job_base_dir: &Path, task: &str, pre_id: &PreId) -> Self {
-        Self(job_base_dir.join(task_folder(task)).join(pre_id.as_str()))
+    /// Returns the directory of the submission `submission_id` of `task` below `job_base_dir`.
+    pub fn new(job_base_dir: &Path, task: &str, submission_id: &SubmissionId) -> Self {
+        Self(job_base_dir.join(task_folder(task)).join(submission_id.as_str()))
     }
 
     /// Returns the job directory at `path`.

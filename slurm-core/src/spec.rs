@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, CodecError};
 use crate::frame::{Frame, FrameError, FrameKind};
-use crate::ids::{JobId, PreId};
+use crate::ids::{JobId, SubmissionId};
 use crate::requeue::RequeuePolicy;
 
 /// Everything that the runner has to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The submission.
-    pub pre_id: PreId,
+    pub submission_id: SubmissionId,
     /// What to do.
     pub work: Work,
     /// The arrays whose results are arguments.

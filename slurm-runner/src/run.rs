@@ -104,7 +104,7 @@ fn load(bytes: &[u8], path: &Path) -> Result<(Spec, &'static TaskEntry), Failure
 pub(crate) fn context(spec: &Spec, dir: JobDir, stop: StopFlag) -> JobContext {
     let deadline = spec.time_limit.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
     JobContext::from_environment(environment::variable, dir, stop)
-        .with_submission(spec.pre_id.clone(), deadline)
+        .with_submission(spec.submission_id.clone(), deadline)
 }
 
 /// Sets `stop` when a signal asks for it, and calls `warned` when it was only a warning.

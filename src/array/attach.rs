@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::state::JobState;
 use slurm_core::task::Task;
@@ -25,27 +25,24 @@ impl Cluster {
     /// # Errors
     /// [`Error::NoSuchJob`] if it is not found, [`Error::OtherTask`] if it is of another task,
     /// [`Error::OtherKind`] if it is a single job.
-    pub fn attach_array<T: Task>(
-        &self,
-        array: impl Into<ArrayName>,
-    ) -> Result<JobArray<T::Output>> {
+    pub fn attach_array<T: Task>(&self, array: impl Into<ArrayRef>) -> Result<JobArray<T::Output>> {
         let handle = match array.into() {
-            ArrayName::Handle(handle) => handle.checked()?,
-            ArrayName::PreId(pre_id) => {
-                let (dir, described) = self.find_submission(T::entry().name, &pre_id)?;
-                self.array_handle(&dir, &described, pre_id.as_str())?
+            ArrayRef::Handle(handle) => handle.checked()?,
+            ArrayRef::SubmissionId(submission_id) => {
+                let (dir, described) = self.find_submission(T::entry().name, &submission_id)?;
+                self.array_handle(&dir, &described, submission_id.as_str())?
             }
-            ArrayName::Id(id) => {
+            ArrayRef::Id(id) => {
                 let (dir, described) = self.find_job(T::entry().name, id)?;
                 self.array_handle(&dir, &described, &id.to_string())?
             }
-            ArrayName::On { id, cluster } => {
+            ArrayRef::On { id, cluster } => {
                 let there = self.at(Some(&cluster));
                 let (dir, described) = there.find_job(T::entry().name, id)?;
                 let found = there.array_handle(&dir, &described, &id.to_string())?;
                 ArrayHandle { cluster: Some(cluster), ..found }
             }
-            ArrayName::Unknown(text) => {
+            ArrayRef::Unknown(text) => {
                 let said = "it is neither a job's id nor a submission's".to_owned();
                 return Err(Error::NoSuchJob { wanted: text, said });
             }
@@ -87,9 +84,9 @@ impl Cluster {
         dir: &JobDir,
         explanation: &Explanation,
     ) -> Result<ArrayHandle> {
-        let pre_id = &explanation.pre_id;
+        let submission_id = &explanation.submission_id;
         let unknown = || Error::NoSuchJob {
-            wanted: pre_id.to_string(),
+            wanted: submission_id.to_string(),
             said: format!("{} describes no array that was submitted", dir.path().display()),
         };
         let array = explanation.array.as_ref().ok_or_else(unknown)?;
@@ -103,7 +100,7 @@ impl Cluster {
             // Its client died before it could note them.
             None => {
                 let mut ids = Vec::new();
-                while let Some(id) = self.backend().id_of(pre_id, ids.len() as u32)? {
+                while let Some(id) = self.backend().id_of(submission_id, ids.len() as u32)? {
                     ids.push(id);
                 }
                 ids
@@ -160,7 +157,7 @@ fn described(
     most: u64,
 ) -> Result<ArrayHandle> {
     let handle = ArrayHandle {
-        pre_id: explanation.pre_id.clone(),
+        submission_id: explanation.submission_id.clone(),
         signature: explanation.signature,
         dir: dir.path().to_owned(),
         // As if one had all of them, until the description is known to make sense.
@@ -201,7 +198,7 @@ pub(crate) fn read_anything(description: &[u8], segment: &[u8]) {
 /// A way to name an array: by its id, by its submission's id, or by its handle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ArrayName {
+pub enum ArrayRef {
     /// The id that Slurm gave.
     Id(JobId),
     /// The id that a Slurm cluster gave which is not the host's own: `123;cluster`.
@@ -212,49 +209,49 @@ pub enum ArrayName {
         cluster: String,
     },
     /// The id of the submission.
-    PreId(PreId),
+    SubmissionId(SubmissionId),
     /// A handle of another process.
     Handle(Box<ArrayHandle>),
     /// A text that is neither of the ids; no array will be found.
     Unknown(String),
 }
 
-impl From<JobId> for ArrayName {
+impl From<JobId> for ArrayRef {
     fn from(id: JobId) -> Self {
         Self::Id(id)
     }
 }
 
-impl From<&str> for ArrayName {
+impl From<&str> for ArrayRef {
     fn from(text: &str) -> Self {
         match JobRef::from(text) {
             JobRef::Id(id) | JobRef::Element { array: id, .. } => Self::Id(id),
-            JobRef::PreId(pre_id) => Self::PreId(pre_id),
+            JobRef::SubmissionId(submission_id) => Self::SubmissionId(submission_id),
             JobRef::On { id, cluster } => Self::On { id, cluster },
             JobRef::Handle(_) | JobRef::Unknown(_) => Self::Unknown(text.to_owned()),
         }
     }
 }
 
-impl From<PreId> for ArrayName {
-    fn from(pre_id: PreId) -> Self {
-        Self::PreId(pre_id)
+impl From<SubmissionId> for ArrayRef {
+    fn from(submission_id: SubmissionId) -> Self {
+        Self::SubmissionId(submission_id)
     }
 }
 
-impl From<&PreId> for ArrayName {
-    fn from(pre_id: &PreId) -> Self {
-        Self::PreId(pre_id.clone())
+impl From<&SubmissionId> for ArrayRef {
+    fn from(submission_id: &SubmissionId) -> Self {
+        Self::SubmissionId(submission_id.clone())
     }
 }
 
-impl From<ArrayHandle> for ArrayName {
+impl From<ArrayHandle> for ArrayRef {
     fn from(handle: ArrayHandle) -> Self {
         Self::Handle(Box::new(handle))
     }
 }
 
-impl From<&ArrayHandle> for ArrayName {
+impl From<&ArrayHandle> for ArrayRef {
     fn from(handle: &ArrayHandle) -> Self {
         Self::Handle(Box::new(handle.clone()))
     }

@@ -15,7 +15,7 @@ use crate::builder::CallOptions;
 use crate::cluster::{Cluster, Submitter};
 use crate::error::Result;
 use crate::explain::Explanation;
-use crate::submit::new_pre_id;
+use crate::submit::new_submission_id;
 use crate::{graph, workflow};
 
 /// Many calls of a task, with the options for each element of the Slurm array that will make them;
@@ -142,7 +142,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         if let Submitter::Workflow(flow) = cluster.submitter() {
             return workflow::submit_array::<T>(flow, cluster, &spooled, options, &settings);
         }
-        let parts = prepare::<T>(cluster, &spooled, options, &settings, new_pre_id(), true)?;
+        let parts = prepare::<T>(cluster, &spooled, options, &settings, new_submission_id(), true)?;
         let handle = submit(cluster, &parts, Some(&spooled))?;
         Ok(JobArray::new(cluster, handle, T::decode_output, Some(parts.explanation())))
     }
@@ -153,7 +153,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// As `submit`, as far as it can be known without submitting.
     pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
         let spooled = spool(cluster, self.items, false)?;
-        prepare::<T>(cluster, &spooled, self.options, &self.settings, new_pre_id(), false)
+        prepare::<T>(cluster, &spooled, self.options, &self.settings, new_submission_id(), false)
             .map(|parts| parts.explanation())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::Failure;
 
@@ -81,8 +81,8 @@ impl<T> Case for Item<'_, T> {
         self.job
     }
 
-    fn pre_id(&self) -> &PreId {
-        &self.array.handle.pre_id
+    fn submission_id(&self) -> &SubmissionId {
+        &self.array.handle.submission_id
     }
 
     fn task(&self) -> &str {

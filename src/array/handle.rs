@@ -9,7 +9,7 @@ use std::time::Instant;
 use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
 use slurm_core::codec::CodecError;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::spec::Shares;
 use slurm_core::state::JobState;
@@ -34,7 +34,7 @@ use crate::progress::{self, About, Tale, View};
 #[non_exhaustive]
 pub struct ArrayHandle {
     /// The submission's id.
-    pub pre_id: PreId,
+    pub submission_id: SubmissionId,
     /// The task's name.
     pub task: String,
     /// The hash of the task's parameter and return types.
@@ -108,7 +108,7 @@ impl ArrayHandle {
         Err(Error::Config {
             message: format!(
                 "the description of the array {} is damaged: {} items, {} in each of its elements, {} Slurm arrays",
-                self.pre_id,
+                self.submission_id,
                 self.items,
                 self.items_per_element,
                 self.parts.len()
@@ -173,7 +173,7 @@ impl<T> JobArray<T> {
         decode: fn(&[u8]) -> Result<T, CodecError>,
     ) -> Self {
         let handle = ArrayHandle {
-            pre_id: crate::submit::new_pre_id(),
+            submission_id: crate::submit::new_submission_id(),
             task: entry.name.to_owned(),
             signature: entry.signature,
             dir: PathBuf::new(),
@@ -197,8 +197,8 @@ impl<T> JobArray<T> {
     }
 
     /// Returns the submission's id, which stays unique when Slurm uses job ids again.
-    pub fn pre_id(&self) -> &PreId {
-        &self.handle.pre_id
+    pub fn submission_id(&self) -> &SubmissionId {
+        &self.handle.submission_id
     }
 
     /// Returns the ids of the Slurm arrays: one, unless there are more elements than an array may have;

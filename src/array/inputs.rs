@@ -6,7 +6,7 @@ use slurm_core::options::{self, OptionSet, Source};
 use slurm_core::spec::{Shares, Upstream};
 use slurm_core::task::TaskEntry;
 
-use super::ArrayRef;
+use super::ArrayUpstream;
 use super::prepare::Settings;
 use super::spool::Spooled;
 use crate::builder::CallOptions;
@@ -24,7 +24,7 @@ pub(crate) struct Inputs {
     edges: Vec<Edge>,
     pub(super) upstream: Vec<Upstream>,
     /// Arrays of which each item waits for the one of its own index.
-    corresponding: Vec<Arc<ArrayRef>>,
+    corresponding: Vec<Arc<ArrayUpstream>>,
     /// Those of `OF_WAITING`.
     pub(super) options: OptionSet,
 }

@@ -34,7 +34,7 @@ mod state;
 mod submit;
 mod watch;
 
-pub use attach::ArrayName;
+pub use attach::ArrayRef;
 pub use builder::ArrayBuilder;
 pub use handle::{ArrayHandle, ArrayPart, JobArray};
 pub use item::{IntoItem, Parameters};
@@ -46,6 +46,6 @@ pub use state::Progress;
 pub(crate) use attach::read_anything;
 pub(crate) use inputs::Inputs;
 pub(crate) use prepare::{Limits, Parts, Settings as ArraySettings, prepare};
-pub(crate) use reference::ArrayRef;
+pub(crate) use reference::ArrayUpstream;
 pub(crate) use spool::Spooled;
 pub(crate) use submit::{enqueue, submit};

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, DependencyKind, OptionSet, Source};
 use slurm_core::spec::{Items, Shares, Spec, Work};
 use slurm_core::task::{Task, TaskEntry};
 
-use super::ArrayRef;
+use super::ArrayUpstream;
 use super::handle::{ArrayHandle, ArrayPart, MAX_ITEMS};
 use super::sharing::{self, Chunk};
 use super::spool::Spooled;
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     pub(crate) max_running: Option<u32>,
     pub(crate) max_attempts: usize,
     /// Arrays that it runs after, element by element.
-    pub(crate) corresponding: Vec<Arc<ArrayRef>>,
+    pub(crate) corresponding: Vec<Arc<ArrayUpstream>>,
     /// Of workflows: the directory of the array that this one goes on with.
     pub(crate) resumed: Option<PathBuf>,
 }
@@ -67,8 +67,8 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Returns the submission's id.
-    pub(crate) fn pre_id(&self) -> &PreId {
-        &self.submissions[0].pre_id
+    pub(crate) fn submission_id(&self) -> &SubmissionId {
+        &self.submissions[0].submission_id
     }
 
     /// Returns the handle of the array whose parts have these ids.
@@ -76,7 +76,7 @@ impl Parts {
         let first = &self.submissions[0];
         let part = |(id, elements): (&JobId, &u64)| ArrayPart { job_id: *id, elements: *elements };
         ArrayHandle {
-            pre_id: first.pre_id.clone(),
+            submission_id: first.submission_id.clone(),
             task: first.entry.name.to_owned(),
             signature: first.entry.signature,
             dir: first.dir.path().to_owned(),
@@ -99,7 +99,7 @@ pub(crate) fn prepare<T: Task>(
     spooled: &Spooled,
     mut options: CallOptions,
     settings: &Settings,
-    pre_id: PreId,
+    submission_id: SubmissionId,
     stage: bool,
 ) -> Result<Parts> {
     let entry = T::entry();
@@ -120,7 +120,7 @@ pub(crate) fn prepare<T: Task>(
     }
     let per_element = per_element(cluster, spooled, &plain, settings, several)?;
     let shares = Shares { selected: None, count, per_element };
-    let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
+    let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &submission_id);
     let items = Items {
         file: dir.items(),
         count,
@@ -130,7 +130,7 @@ pub(crate) fn prepare<T: Task>(
     };
     let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
     let time_limit = submit::time_limit(&plain).map(|limit| limit.as_secs());
-    let spec = Spec { pre_id, work: Work::Items(items), upstream, time_limit, requeue };
+    let spec = Spec { submission_id, work: Work::Items(items), upstream, time_limit, requeue };
     let edges = |part, parts| edges_of(part, parts, spooled, &options.edges, settings, per_element);
     let mut parts = split(cluster, entry, &options, &spec, &dir, edges, settings, stage)?;
     parts.submissions.iter_mut().take(1).for_each(|part| {
@@ -260,7 +260,7 @@ fn edges_of(
     per_element: u64,
 ) -> Result<Vec<Edge>, String> {
     let mut edges = spooled.edges.clone();
-    let corresponding = |array: &ArrayRef| {
+    let corresponding = |array: &ArrayUpstream| {
         let same = matches!(array.upstream.attempts.as_slice(), [attempt]
             if attempt.shares.selected.is_none()
                 && attempt.shares.per_element == per_element
@@ -280,7 +280,7 @@ fn edges_of(
         let problem = || {
             format!(
                 "`after_corr` needs arrays of the same shape: the array {} has {} items, this one {}",
-                array.pre_id,
+                array.submission_id,
                 array.upstream.count,
                 spooled.count()
             )

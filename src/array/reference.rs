@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::options::DependencyKind;
 use slurm_core::spec::{Attempt, Shares, Upstream};
 use slurm_core::state::JobState;
@@ -23,8 +23,8 @@ pub(crate) type ElementSet = BTreeSet<(usize, u64)>;
 
 /// What another submission has to know of an array to wait for it and to use its results.
 #[derive(Clone, Debug)]
-pub(crate) struct ArrayRef {
-    pub(crate) pre_id: PreId,
+pub(crate) struct ArrayUpstream {
+    pub(crate) submission_id: SubmissionId,
     pub(crate) upstream: Upstream,
     /// The numbers of the attempts that are not over.
     open: Vec<usize>,
@@ -40,7 +40,7 @@ pub(crate) struct ArrayRef {
 
 impl<T> JobArray<T> {
     /// Returns what another submission has to know of it. Attempts that come later are not part of it.
-    pub(crate) fn reference(&self) -> Arc<ArrayRef> {
+    pub(crate) fn reference(&self) -> Arc<ArrayUpstream> {
         let state = self.watch.state();
         let attempts = state.attempts.iter().map(|attempt| Attempt {
             dir: attempt.dir.path().to_owned(),
@@ -56,27 +56,27 @@ impl<T> JobArray<T> {
         let open: Vec<usize> = state.open().map(|(number, _)| number).collect();
         let lives = !open.is_empty() && state.attempts.len() == 1;
         let backend = self.cluster.backend().place();
-        let pre_id = self.handle.pre_id.clone();
+        let submission_id = self.handle.submission_id.clone();
         let known_at = self.submitted_at.filter(|_| lives);
         let ended_as = open.is_empty().then(|| match state.failed().is_empty() {
             true => JobState::Completed,
             false => JobState::Failed,
         });
         let is_planned = self.cluster.is_planned();
-        let plain = ArrayRef::new(pre_id, upstream, open, backend);
-        Arc::new(ArrayRef { known_at, ended_as, is_planned, ..plain })
+        let plain = ArrayUpstream::new(submission_id, upstream, open, backend);
+        Arc::new(ArrayUpstream { known_at, ended_as, is_planned, ..plain })
     }
 }
 
-impl ArrayRef {
+impl ArrayUpstream {
     pub(crate) fn new(
-        pre_id: PreId,
+        submission_id: SubmissionId,
         upstream: Upstream,
         open: Vec<usize>,
         backend: String,
     ) -> Self {
         let (known_at, ended_as, is_planned) = (None, None, false);
-        Self { pre_id, upstream, open, backend, known_at, ended_as, is_planned }
+        Self { submission_id, upstream, open, backend, known_at, ended_as, is_planned }
     }
 
     /// Returns the dependency edges for the array.
@@ -192,7 +192,7 @@ impl ArrayRef {
 
     /// Returns the position of `array` among `arrays`, to which it is added if it is new.
     pub(crate) fn position(arrays: &mut Vec<Arc<Self>>, array: &Arc<Self>) -> u32 {
-        let known = arrays.iter().position(|known| known.pre_id == array.pre_id);
+        let known = arrays.iter().position(|known| known.submission_id == array.submission_id);
         let position = known.unwrap_or_else(|| {
             arrays.push(Arc::clone(array));
             arrays.len() - 1
@@ -249,13 +249,13 @@ fn elements_of(attempt: &Attempt, job: JobId) -> Option<(u64, u32)> {
 /// [`JobArray::item`] gives one, and iterating over a `&JobArray` gives all, so that `evaluate::map(&models)`
 /// calls `evaluate` with the value of each item: element by element, if both arrays have the same shape.
 pub struct ItemRef<T> {
-    pub(crate) array: Arc<ArrayRef>,
+    pub(crate) array: Arc<ArrayUpstream>,
     pub(crate) index: u64,
     value: PhantomData<fn() -> T>,
 }
 
 impl<T> ItemRef<T> {
-    pub(crate) fn new(array: Arc<ArrayRef>, index: u64) -> Self {
+    pub(crate) fn new(array: Arc<ArrayUpstream>, index: u64) -> Self {
         Self { array, index, value: PhantomData }
     }
 
@@ -273,7 +273,7 @@ impl<T> Clone for ItemRef<T> {
 
 impl<T> fmt::Debug for ItemRef<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ItemRef({} of {})", self.index, self.array.pre_id)
+        write!(f, "ItemRef({} of {})", self.index, self.array.submission_id)
     }
 }
 
@@ -290,7 +290,7 @@ impl<T> IntoIterator for &JobArray<T> {
 
 /// The items of an array, from the first on.
 pub struct Items<T> {
-    array: Arc<ArrayRef>,
+    array: Arc<ArrayUpstream>,
     indices: Range<u64>,
     value: PhantomData<fn() -> T>,
 }
@@ -319,7 +319,7 @@ mod tests {
     use super::*;
 
     /// An array with so many items in each of its elements, of which these were tried again one by one.
-    fn array(count: u64, per_element: u64, again: &[u64]) -> ArrayRef {
+    fn array(count: u64, per_element: u64, again: &[u64]) -> ArrayUpstream {
         let attempt = |number: u32, selected: Option<Vec<u64>>| {
             let count = selected.as_ref().map_or(count, |selected| selected.len() as u64);
             let per_element = if number == 1 { per_element } else { 1 };
@@ -329,7 +329,7 @@ mod tests {
         };
         let attempts = vec![attempt(1, None), attempt(2, Some(again.to_vec()))];
         let upstream = Upstream { task: "task".to_owned(), signature: 0, count, attempts };
-        ArrayRef::new(
+        ArrayUpstream::new(
             "20261123_094611_0a1b2c3d".parse().unwrap(),
             upstream,
             vec![],
@@ -337,7 +337,7 @@ mod tests {
         )
     }
 
-    fn waits(array: &ArrayRef, selected: Vec<u64>) -> Vec<String> {
+    fn waits(array: &ArrayUpstream, selected: Vec<u64>) -> Vec<String> {
         let count = selected.len() as u64;
         let shares = Shares { selected: Some(selected), count, per_element: 1 };
         let edges = array.edges_again(&shares, 0, 1).into_iter();

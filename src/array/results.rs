@@ -86,7 +86,7 @@ impl<T> JobArray<T> {
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
-    pub fn wait_within(&self, limit: Duration) -> Result<Progress> {
+    pub fn wait_timeout(&self, limit: Duration) -> Result<Progress> {
         let (watch, mut reporter) = (self.watched()?, self.reporter());
         let deadline = Instant::now().checked_add(limit);
         let ended = || self.watch.check(|state| state.is_complete().then_some(()));

@@ -16,7 +16,7 @@ use super::submit::submit;
 use crate::builder::CallOptions;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
-use crate::submit::new_pre_id;
+use crate::submit::new_submission_id;
 use crate::workflow;
 
 impl<T> JobArray<T> {
@@ -121,8 +121,8 @@ impl<T> JobArray<T> {
         // The time limit is unchanged, so an element must not get more items than before.
         let per_element = Chunk::Each.per_element(count, &most, || 1).min(items.shares.per_element);
         let shares = Shares { selected: Some(failed), count, per_element };
-        let pre_id = new_pre_id();
-        let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
+        let submission_id = new_submission_id();
+        let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &submission_id);
         let max_running = explanation.array.as_ref().and_then(|array| array.max_running);
         let max_attempts = self.handle.max_attempts;
         // Workflows go on with the jobs that they have.
@@ -136,7 +136,7 @@ impl<T> JobArray<T> {
         let upstream = inputs.upstream.clone();
         let edges = |part, parts| Ok(inputs.edges(&shares, part, parts));
         let work = Work::Items(Items { shares: shares.clone(), ..items });
-        let spec = Spec { pre_id, work, upstream, ..before };
+        let spec = Spec { submission_id, work, upstream, ..before };
         let stage = !cluster.is_dry_run();
         split(cluster, entry, &options, &spec, &dir, edges, &settings, stage)
     }

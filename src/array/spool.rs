@@ -10,7 +10,7 @@ use slurm_core::durable;
 use slurm_core::items::{ItemTable, ItemWriter};
 use slurm_core::spec::Argument;
 
-use super::ArrayRef;
+use super::ArrayUpstream;
 use super::prepare::Settings;
 use super::reference::ElementSet;
 use crate::arg::CallArguments;
@@ -26,7 +26,7 @@ pub(crate) struct Spooled {
     pub(super) table: ItemTable,
     pub(super) edges: Vec<Edge>,
     /// The arrays whose results are arguments.
-    pub(super) arrays: Vec<Arc<ArrayRef>>,
+    pub(super) arrays: Vec<Arc<ArrayUpstream>>,
     /// Those of them of which each item takes the item of the same index.
     pub(super) aligned: Vec<bool>,
     /// The elements of each whose items are taken one by one; not all, if they are many.
@@ -68,8 +68,8 @@ impl Spooled {
             read.map_err(|error| HostError::file("read", path, error))?;
         }
         for array in &self.arrays {
-            hasher.update(array.pre_id.as_str().as_bytes());
-            shape.update(array.pre_id.as_str().as_bytes());
+            hasher.update(array.submission_id.as_str().as_bytes());
+            shape.update(array.submission_id.as_str().as_bytes());
         }
         Ok((hasher.finalize(), shape))
     }
@@ -147,15 +147,15 @@ impl Spooled {
     fn take_arrays(
         &mut self,
         index: u64,
-        arrays: &[Arc<ArrayRef>],
-        items: &[(Arc<ArrayRef>, u64)],
+        arrays: &[Arc<ArrayUpstream>],
+        items: &[(Arc<ArrayUpstream>, u64)],
         arguments: &mut [Argument],
     ) {
         if arrays.is_empty() {
             return;
         }
         let positions: Vec<u32> =
-            arrays.iter().map(|array| ArrayRef::position(&mut self.arrays, array)).collect();
+            arrays.iter().map(|array| ArrayUpstream::position(&mut self.arrays, array)).collect();
         // An array that comes later was not in the items before.
         self.aligned.resize(self.arrays.len(), index == 0);
         self.elements.resize(self.arrays.len(), ElementSet::default());
@@ -167,7 +167,7 @@ impl Spooled {
             }
         }
         for (array, item) in items {
-            let position = ArrayRef::position(&mut self.arrays, array) as usize;
+            let position = ArrayUpstream::position(&mut self.arrays, array) as usize;
             array.note_element(*item, &mut self.elements[position]);
             self.aligned[position] &= *item == index;
         }
@@ -185,7 +185,9 @@ impl Spooled {
 impl Spooled {
     /// Returns the arrays of which items are taken, with the elements that make those, and whether each item
     /// takes the one of its own index.
-    pub(super) fn taken_by_item(&self) -> impl Iterator<Item = (&ArrayRef, &ElementSet, bool)> {
+    pub(super) fn taken_by_item(
+        &self,
+    ) -> impl Iterator<Item = (&ArrayUpstream, &ElementSet, bool)> {
         let taken = self.arrays.iter().zip(&self.elements).zip(&self.aligned);
         let taken = taken.filter(|((_, elements), _)| !elements.is_empty());
         taken.map(|((array, elements), aligned)| (array.as_ref(), elements, *aligned))
@@ -195,7 +197,7 @@ impl Spooled {
     pub(super) fn candidates<'a>(
         &'a self,
         settings: &'a Settings,
-    ) -> impl Iterator<Item = &'a Arc<ArrayRef>> {
+    ) -> impl Iterator<Item = &'a Arc<ArrayUpstream>> {
         let aligned = self.arrays.iter().zip(&self.aligned);
         let aligned = aligned.filter_map(|(array, aligned)| aligned.then_some(array));
         settings.corresponding.iter().chain(aligned)

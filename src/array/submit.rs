@@ -33,7 +33,7 @@ pub(crate) fn submit(
         synced: true,
     }));
     let ids = hand_over(cluster, parts, &[], Some((&written, &files)))?;
-    let chosen = cluster.backend().chosen_for(&first.pre_id);
+    let chosen = cluster.backend().chosen_for(&first.submission_id);
     let handle = ArrayHandle { cluster: chosen, ..parts.handle(&ids) };
     submitting.submitted(|| handle.about(cluster));
     Ok(handle)
@@ -74,7 +74,7 @@ fn hand_over(
         match submit::accepted(cluster, part, answer, noted) {
             Ok(id) => ids.push(id),
             Err(error) => {
-                let chosen = backend.chosen_for(&first.pre_id);
+                let chosen = backend.chosen_for(&first.submission_id);
                 let there = cluster.at(chosen.as_deref());
                 let mut goes_on = false;
                 for id in ids {
@@ -92,7 +92,7 @@ fn hand_over(
         }
     }
     if !alone || new.is_none() {
-        submit::note(backend.host(), &first.dir, &ids, backend.chosen_for(&first.pre_id));
+        submit::note(backend.host(), &first.dir, &ids, backend.chosen_for(&first.submission_id));
     }
     for (part, id) in parts.submissions.iter().zip(&ids) {
         cluster.callbacks().on_submitted(&part.handle(*id), &part.explanation);

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::options::{OptionSet, Release};
 
 use crate::array::Limits;
@@ -55,7 +55,7 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Returns the Slurm cluster that took a submission of this process, if it is another one than the host's
     /// own. Ids are unique within a cluster alone.
-    fn chosen_for(&self, _pre_id: &PreId) -> Option<String> {
+    fn chosen_for(&self, _submission_id: &SubmissionId) -> Option<String> {
         None
     }
 
@@ -91,7 +91,7 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Returns the id of the job of this submission, if the backend still knows; of its array `part`, if
     /// it takes several.
-    fn id_of(&self, pre_id: &PreId, part: u32) -> Result<Option<JobId>, Error>;
+    fn id_of(&self, submission_id: &SubmissionId, part: u32) -> Result<Option<JobId>, Error>;
 
     /// Returns what it allows; asked at most once.
     fn limits(&self) -> Result<Limits, Error>;
@@ -133,7 +133,7 @@ impl Submission<'_> {
         let host = backend.host();
         match answer {
             Ok(id) if self.noted => {
-                let cluster = backend.chosen_for(&self.prepared.pre_id);
+                let cluster = backend.chosen_for(&self.prepared.submission_id);
                 submit::note(host, &self.prepared.dir, &[*id], cluster);
             }
             // A later search needs the directory.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
-use slurm_core::ids::PreId;
+use slurm_core::ids::SubmissionId;
 use slurm_core::layout::JobDir;
 use slurm_core::spec::{Spec, Work};
 use slurm_core::task::Task;
@@ -68,7 +68,7 @@ impl<T: Task> JobBuilder<T> {
             (Submitter::Workflow(flow), _) => return workflow::submit(flow, cluster, self),
             (Submitter::Client, _) => {}
         }
-        let prepared = self.prepare(cluster, true, submit::new_pre_id())?;
+        let prepared = self.prepare(cluster, true, submit::new_submission_id())?;
         submit::submit(cluster, prepared, T::decode_output)
     }
 
@@ -83,7 +83,7 @@ impl<T: Task> JobBuilder<T> {
         }
         let prepare = |builder: Self| {
             crate::init::check_may_submit(cluster)?;
-            builder.prepare(cluster, true, submit::new_pre_id())
+            builder.prepare(cluster, true, submit::new_submission_id())
         };
         let mut batch = Vec::new();
         let mut refused = Vec::new();
@@ -106,7 +106,8 @@ impl<T: Task> JobBuilder<T> {
     /// # Errors
     /// As `submit`, as far as it can be known without submitting.
     pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
-        self.prepare(cluster, false, submit::new_pre_id()).map(|prepared| prepared.explanation)
+        self.prepare(cluster, false, submit::new_submission_id())
+            .map(|prepared| prepared.explanation)
     }
 
     /// Returns what the call consists of.
@@ -115,7 +116,12 @@ impl<T: Task> JobBuilder<T> {
     }
 
     /// Decides everything; with `stage`, also puts the binary in its place.
-    pub(crate) fn prepare(self, cluster: &Cluster, stage: bool, pre_id: PreId) -> Result<Prepared> {
+    pub(crate) fn prepare(
+        self,
+        cluster: &Cluster,
+        stage: bool,
+        submission_id: SubmissionId,
+    ) -> Result<Prepared> {
         let entry = T::entry();
         submit::check_output(entry)?;
         let CallArguments { arguments, mut edges, arrays, items, error, secrets } = self.call;
@@ -136,13 +142,13 @@ impl<T: Task> JobBuilder<T> {
         let binary =
             if stage { cluster.stage_binary()? } else { cluster.binary_path()?.to_owned() };
         let spec = Spec {
-            pre_id: pre_id.clone(),
+            submission_id: submission_id.clone(),
             work: Work::Call(arguments),
             upstream: arrays.iter().map(|array| array.upstream.clone()).collect(),
             time_limit: submit::time_limit(&options).map(|limit| limit.as_secs()),
             requeue,
         };
-        let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &pre_id);
+        let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &submission_id);
         let resumed = self.resumed;
         let prologue = self.options.prologue(cluster, entry);
         let call =

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::{self, JobDir};
 use slurm_core::task::Task;
 
@@ -38,9 +38,9 @@ impl Cluster {
         let entry = T::entry();
         let handle = match job.into() {
             JobRef::Handle(handle) => *handle,
-            JobRef::PreId(pre_id) => {
-                let (dir, described) = self.find_submission(entry.name, &pre_id)?;
-                self.handle_of_job(&dir, described, pre_id.as_str())?
+            JobRef::SubmissionId(submission_id) => {
+                let (dir, described) = self.find_submission(entry.name, &submission_id)?;
+                self.handle_of_job(&dir, described, submission_id.as_str())?
             }
             JobRef::Id(id) => {
                 let (dir, described) = self.find_job(entry.name, id)?;
@@ -78,21 +78,25 @@ impl Cluster {
         wanted: &str,
     ) -> Result<JobHandle> {
         if let Some(array) = &described.array {
-            let (task, pre_id) = (&described.task, &described.pre_id);
+            let (task, submission_id) = (&described.task, &described.submission_id);
             let part = match wanted.split_once('_') {
-                Some((_, index)) if wanted != pre_id.as_str() => format!("element {index} of "),
+                Some((_, index)) if wanted != submission_id.as_str() => {
+                    format!("element {index} of ")
+                }
                 _ => String::new(),
             };
             let items = array.items;
             return Err(Error::OtherKind {
                 wanted: wanted.to_owned(),
-                found: format!("{part}an array of {items} calls of `{task}`, submission {pre_id}"),
-                hint: format!("attach to it with `attach_array` by {pre_id}"),
+                found: format!(
+                    "{part}an array of {items} calls of `{task}`, submission {submission_id}"
+                ),
+                hint: format!("attach to it with `attach_array` by {submission_id}"),
             });
         }
-        let Submitted { job_id, cluster, .. } = self.note_in(dir, &described.pre_id)?;
+        let Submitted { job_id, cluster, .. } = self.note_in(dir, &described.submission_id)?;
         Ok(JobHandle {
-            pre_id: described.pre_id,
+            submission_id: described.submission_id,
             job_id,
             task: described.task,
             signature: described.signature,
@@ -112,15 +116,17 @@ impl Cluster {
     pub(crate) fn find_submission(
         &self,
         task: &str,
-        pre_id: &PreId,
+        submission_id: &SubmissionId,
     ) -> Result<(JobDir, Explanation)> {
-        let own = JobDir::new(&self.jobs_dir(), task, pre_id);
+        let own = JobDir::new(&self.jobs_dir(), task, submission_id);
         if let Some(described) = self.described(&own)? {
             return Ok((own, described));
         }
         let folders = self.names_in(&self.jobs_dir())?;
-        let dirs: Vec<JobDir> =
-            folders.iter().map(|folder| JobDir::new(&self.jobs_dir(), folder, pre_id)).collect();
+        let dirs: Vec<JobDir> = folders
+            .iter()
+            .map(|folder| JobDir::new(&self.jobs_dir(), folder, submission_id))
+            .collect();
         let look = |dir: &JobDir| Look::File { path: dir.job_json(), offset: 0 };
         let looks: Vec<Look> = dirs.iter().map(look).collect();
         let found = self.backend().host().look(&looks, u64::MAX)?;
@@ -131,7 +137,7 @@ impl Cluster {
             return Ok((dir, described));
         }
         Err(Error::NoSuchJob {
-            wanted: pre_id.to_string(),
+            wanted: submission_id.to_string(),
             said: format!("{} has no submission with this id", self.jobs_dir().display()),
         })
     }
@@ -192,15 +198,15 @@ impl Cluster {
     }
 
     /// Returns the note of a submission, whose client may have died before it could write it.
-    pub(crate) fn note_in(&self, dir: &JobDir, pre_id: &PreId) -> Result<Submitted> {
+    pub(crate) fn note_in(&self, dir: &JobDir, submission_id: &SubmissionId) -> Result<Submitted> {
         // One that is empty is being written.
         let note = self.backend().host().read(&dir.submitted(), 0)?;
         if let Some(note) = note.filter(|note| !note.is_empty()) {
             return serde_json::from_slice(&note)
                 .map_err(|error| damaged(&dir.submitted(), &error));
         }
-        let found = self.backend().id_of(pre_id, 0)?;
-        let job_id = found.ok_or_else(|| self.no_such_job(pre_id.as_str()))?;
+        let found = self.backend().id_of(submission_id, 0)?;
+        let job_id = found.ok_or_else(|| self.no_such_job(submission_id.as_str()))?;
         let cluster = self.backend().cluster().map(str::to_owned);
         Ok(Submitted { job_id, further: Vec::new(), cluster })
     }

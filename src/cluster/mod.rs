@@ -1,9 +1,9 @@
 //! Where jobs go.
 
 mod attach;
+mod command;
 mod config;
 mod every_job;
-mod execute;
 mod program;
 mod variables;
 
@@ -30,9 +30,9 @@ use crate::slurmfile::Environment;
 use crate::workflow::Flow;
 use program::Staged;
 
+pub use command::CommandOutput;
 pub(crate) use config::backend_variable;
 pub use config::{BackendKind, ClusterBuilder};
-pub use execute::CommandOutput;
 
 /// Where jobs go: the embedded backend on this machine, the Slurm of this host, or that of another.
 ///

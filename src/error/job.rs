@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::outcome::Failure;
 use slurm_core::state::JobState;
 use slurm_runner::exit;
@@ -27,7 +27,7 @@ pub enum JobErrorKind {
     /// The function returned an error, panicked, or its value could not be encoded.
     Failed(Box<Failure>),
     /// The process ended without handing anything back: [`std::process::exit`], an abort, a signal.
-    Died,
+    Crashed,
     /// The job ended before the task was reached: a missing program, a file system that the node
     /// does not have, a prolog that failed.
     NotStarted,
@@ -45,7 +45,7 @@ pub enum JobErrorKind {
         reason: String,
     },
     /// It could only start after the end of the workflow that waits for it, so it was cancelled.
-    NoRoom {
+    WorkflowDeadlock {
         /// What is lacking.
         reason: String,
     },
@@ -85,7 +85,7 @@ pub struct JobReport {
     /// Which call of the array it is: the position in what was given to `map`.
     pub item: Option<u64>,
     /// The submission's id.
-    pub pre_id: PreId,
+    pub submission_id: SubmissionId,
     /// The task's name.
     pub task: String,
     /// The last known state, if there is one.
@@ -153,7 +153,7 @@ impl fmt::Display for JobError {
         f.write_str(") ")?;
         match &self.kind {
             JobErrorKind::Failed(failure) => write!(f, "failed: {}", Printable(failure))?,
-            JobErrorKind::Died => {
+            JobErrorKind::Crashed => {
                 f.write_str("ended without a result")?;
                 self.how_it_ended(f)?;
             }
@@ -168,7 +168,7 @@ impl fmt::Display for JobError {
             JobErrorKind::NotRequeued { reason } => {
                 write!(f, "asked to be requeued, and cannot be: {reason}")?;
             }
-            JobErrorKind::NoRoom { reason } => {
+            JobErrorKind::WorkflowDeadlock { reason } => {
                 write!(f, "has no room to run beside the workflow that waits for it: {reason}")?;
             }
             JobErrorKind::NodeFailed => f.write_str("lost its node")?,
@@ -278,7 +278,7 @@ impl JobError {
                 let dir = format!("its script and logs are in {dir}");
                 self.hint_for_refusal().map_or(dir.clone(), |hint| format!("{hint}; {dir}"))
             }
-            JobErrorKind::Failed(_) | JobErrorKind::Died | JobErrorKind::NotStarted => {
+            JobErrorKind::Failed(_) | JobErrorKind::Crashed | JobErrorKind::NotStarted => {
                 match &self.job.stderr_file {
                     Some(log) => format!(
                         "its standard error is in {}, and its script and result are in {dir}",
@@ -292,7 +292,7 @@ impl JobError {
             JobErrorKind::NotRequeued { .. } => {
                 format!("raise `max_requeues` if the job makes progress; its files are in {dir}")
             }
-            JobErrorKind::NoRoom { .. } => {
+            JobErrorKind::WorkflowDeadlock { .. } => {
                 "ask for less, or run the workflow in another partition".to_owned()
             }
             JobErrorKind::Cancelled | JobErrorKind::DependencyFailed { .. } => return None,

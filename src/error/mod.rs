@@ -45,10 +45,10 @@ pub enum Error {
     )]
     TestHarness,
     /// A job tried to submit a job.
-    #[error("this process runs inside the job {pre_id} and may not submit jobs")]
+    #[error("this process runs inside the job {submission_id} and may not submit jobs")]
     InsideJob {
         /// The submission that the process belongs to.
-        pre_id: String,
+        submission_id: String,
     },
     /// The binary's tasks contradict each other.
     #[error(transparent)]

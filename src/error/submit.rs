@@ -38,7 +38,7 @@ pub enum SubmitError {
         /// The error that came instead of an answer.
         message: String,
         /// The id to look for: it is in the job's comment and in the path of its script.
-        pre_id: String,
+        submission_id: String,
         /// How long it was looked for.
         searched: Duration,
     },
@@ -242,8 +242,8 @@ impl SubmitError {
         match self {
             Self::Host(error) => error.hint(),
             Self::Refused { refusal, .. } => refusal.hint().map(str::to_owned),
-            Self::Unknown { pre_id, .. } => {
-                Some(format!("look for it: squeue --me -a -t all -o '%A %T %o' | grep {pre_id}"))
+            Self::Unknown { submission_id, .. } => {
+                Some(format!("look for it: squeue --me -a -t all -o '%A %T %o' | grep {submission_id}"))
             }
             Self::NoJobId { .. } => Some(
                 "is sbatch a wrapper at this site? look for the job with squeue --me -a".to_owned(),

@@ -144,16 +144,16 @@ pub(crate) fn submit<T: Task>(
 ) -> Result<Job<T::Output>> {
     let entry = T::entry();
     let arguments = call.call().arguments.clone();
-    let prepared = call.prepare(cluster, false, submit::new_pre_id())?;
+    let prepared = call.prepare(cluster, false, submit::new_submission_id())?;
     let explanation = prepared.explanation;
     let job_id = note(planner, cluster, &explanation, entry);
     if entry.kind == TaskKind::Workflow {
-        let id = explanation.pre_id.to_string();
+        let id = explanation.submission_id.to_string();
         let inner = cluster.for_planning(Arc::clone(planner), explanation.dir.clone(), Some(id));
         call_workflow(planner, inner, entry, &arguments)?;
     }
     let handle = JobHandle {
-        pre_id: explanation.pre_id.clone(),
+        submission_id: explanation.submission_id.clone(),
         job_id,
         task: entry.name.to_owned(),
         signature: entry.signature,
@@ -175,8 +175,8 @@ pub(crate) fn submit_array<T: Task>(
     if spooled.count() == 0 {
         return Ok(JobArray::empty(cluster, entry, T::decode_output));
     }
-    let pre_id = submit::new_pre_id();
-    let parts = array::prepare::<T>(cluster, spooled, options, settings, pre_id, false)?;
+    let submission_id = submit::new_submission_id();
+    let parts = array::prepare::<T>(cluster, spooled, options, settings, submission_id, false)?;
     let explanation = parts.explanation();
     let job_id = note(planner, cluster, &explanation, entry);
     let handle = parts.handle(&vec![job_id; parts.submissions.len()]);

@@ -124,7 +124,7 @@ pub(super) fn node(
     is_workflow: bool,
 ) -> GraphNode {
     GraphNode {
-        id: explanation.pre_id.to_string(),
+        id: explanation.submission_id.to_string(),
         job,
         task: explanation.task.clone(),
         state: None,

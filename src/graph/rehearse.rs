@@ -26,11 +26,11 @@ pub(crate) fn rehearse<T: Task>(
     call: JobBuilder<T>,
 ) -> Result<Job<T::Output>> {
     let entry = T::entry();
-    let explanation = call.prepare(cluster, false, submit::new_pre_id())?.explanation;
+    let explanation = call.prepare(cluster, false, submit::new_submission_id())?.explanation;
     let job_id = note(planner, cluster, &explanation, entry);
     planner.rehearsed(job_id, &explanation);
     let handle = JobHandle {
-        pre_id: explanation.pre_id.clone(),
+        submission_id: explanation.submission_id.clone(),
         job_id,
         cluster: None,
         task: entry.name.to_owned(),
@@ -52,8 +52,8 @@ pub(crate) fn rehearse_array<T: Task>(
     if spooled.count() == 0 {
         return Ok(JobArray::empty(cluster, entry, T::decode_output));
     }
-    let pre_id = submit::new_pre_id();
-    let parts = array::prepare::<T>(cluster, spooled, options, settings, pre_id, false)?;
+    let submission_id = submit::new_submission_id();
+    let parts = array::prepare::<T>(cluster, spooled, options, settings, submission_id, false)?;
     let explanation = parts.explanation();
     let job_id = note(planner, cluster, &explanation, entry);
     planner.rehearsed(job_id, &explanation);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 
 use crate::cluster::Cluster;
 use crate::progress::{self, About};
@@ -17,7 +17,7 @@ use crate::progress::{self, About};
 #[non_exhaustive]
 pub struct JobHandle {
     /// The submission's id.
-    pub pre_id: PreId,
+    pub submission_id: SubmissionId,
     /// The job's id.
     pub job_id: JobId,
     /// The task's name.
@@ -52,7 +52,7 @@ pub enum JobRef {
         indices: String,
     },
     /// The id of the submission.
-    PreId(PreId),
+    SubmissionId(SubmissionId),
     /// A handle of another process.
     Handle(Box<JobHandle>),
     /// A text that is neither of the ids; no job will be found.
@@ -65,15 +65,15 @@ impl From<JobId> for JobRef {
     }
 }
 
-impl From<&PreId> for JobRef {
-    fn from(id: &PreId) -> Self {
-        Self::PreId(id.clone())
+impl From<&SubmissionId> for JobRef {
+    fn from(id: &SubmissionId) -> Self {
+        Self::SubmissionId(id.clone())
     }
 }
 
-impl From<PreId> for JobRef {
-    fn from(id: PreId) -> Self {
-        Self::PreId(id)
+impl From<SubmissionId> for JobRef {
+    fn from(id: SubmissionId) -> Self {
+        Self::SubmissionId(id)
     }
 }
 
@@ -94,8 +94,8 @@ impl From<&str> for JobRef {
         if let Ok(id) = text.parse() {
             return Self::Id(id);
         }
-        if let Ok(pre_id) = text.parse() {
-            return Self::PreId(pre_id);
+        if let Ok(submission_id) = text.parse() {
+            return Self::SubmissionId(submission_id);
         }
         if let Some((id, cluster)) = text.split_once(';')
             && let Ok(id) = id.parse()

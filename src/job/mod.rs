@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use once_cell::sync::OnceCell;
 use slurm_core::codec::CodecError;
 use slurm_core::events::EventKind;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
 use slurm_core::state::JobState;
@@ -82,8 +82,8 @@ impl<T> Job<T> {
     }
 
     /// Returns the submission's id, which stays unique when Slurm uses job ids again.
-    pub fn pre_id(&self) -> &PreId {
-        &self.handle.pre_id
+    pub fn submission_id(&self) -> &SubmissionId {
+        &self.handle.submission_id
     }
 
     /// Returns what another process needs to [attach](Cluster::attach) to the job.
@@ -187,7 +187,7 @@ impl<T> Job<T> {
     ///
     /// # Errors
     /// [`Error::StillRunning`] if it has not ended by then; otherwise as [`result`](Self::result).
-    pub fn result_within(&self, limit: Duration) -> Result<T> {
+    pub fn result_timeout(&self, limit: Duration) -> Result<T> {
         self.value_of(self.verdict(Some(limit))?)
     }
 
@@ -361,8 +361,8 @@ impl<T> Case for Job<T> {
         self.handle.job_id
     }
 
-    fn pre_id(&self) -> &PreId {
-        &self.handle.pre_id
+    fn submission_id(&self) -> &SubmissionId {
+        &self.handle.submission_id
     }
 
     fn task(&self) -> &str {

@@ -31,10 +31,10 @@ impl About {
         let submission = self.dir.as_ref().and_then(|dir| Some(dir.file_name()?.to_string_lossy()));
         let attach = if self.is_job { "attach" } else { "attach_array" };
         match submission {
-            Some(pre_id) => format!(
+            Some(submission_id) => format!(
                 "it goes on; another run of the program finds it with `cluster.{attach}::<{}>(\"{}\")` and ends it with `cancel`",
                 Printable(&self.name),
-                Printable(pre_id)
+                Printable(submission_id)
             ),
             None => {
                 "they go on; another run of the program finds them with `cluster.attach`".to_owned()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use slurm_core::codec::CodecError;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{self, OptionSet, OptionSpec, OptionValue, Release, Source, Walltime};
 use slurm_core::spec::{Argument, Spec, Work};
@@ -29,7 +29,7 @@ pub(crate) use files::{Files, Submitted, give_up, note, withdraw};
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
     pub(crate) entry: &'static TaskEntry,
-    pub(crate) pre_id: PreId,
+    pub(crate) submission_id: SubmissionId,
     /// Which of the arrays it is, for a submission that takes several.
     pub(crate) part: u32,
     /// Of an array: the element that has the index 0 in it.
@@ -53,7 +53,7 @@ impl Prepared {
     /// Returns the handle of the job that it has become.
     pub(crate) fn handle(&self, job_id: JobId) -> JobHandle {
         JobHandle {
-            pre_id: self.pre_id.clone(),
+            submission_id: self.submission_id.clone(),
             job_id,
             task: self.entry.name.to_owned(),
             signature: self.entry.signature,
@@ -122,14 +122,14 @@ pub(crate) fn prepare(
 ) -> Result<Prepared> {
     let Call { entry, spec, dir, edges: after, waits, part, secrets, resumed, prologue } = call;
     let backend = cluster.backend();
-    let pre_id = spec.pre_id.clone();
-    add_defaults(&mut options, entry, &pre_id, &dir, part.is_some())?;
+    let submission_id = spec.submission_id.clone();
+    add_defaults(&mut options, entry, &submission_id, &dir, part.is_some())?;
     let mut warnings = check_release(backend, &options)?;
     warnings.extend(backend.warnings(&options));
     let script = Script {
         options: &options,
         task: entry.name,
-        pre_id: &pre_id,
+        submission_id: &submission_id,
         job_base_dir: cluster.job_base_dir(),
         binary,
         dir: &dir,
@@ -151,7 +151,7 @@ pub(crate) fn prepare(
         }
     };
     let explanation = Explanation {
-        pre_id: pre_id.clone(),
+        submission_id: submission_id.clone(),
         task: entry.name.to_owned(),
         signature: entry.signature,
         arguments: names.zip(arguments).collect(),
@@ -186,7 +186,7 @@ pub(crate) fn prepare(
     let holds_secrets = false;
     let mut prepared = Prepared {
         entry,
-        pre_id,
+        submission_id,
         part,
         first,
         dir,
@@ -245,7 +245,7 @@ fn check_release(backend: &dyn Backend, options: &OptionSet) -> Result<Vec<Strin
 fn add_defaults(
     options: &mut OptionSet,
     entry: &TaskEntry,
-    pre_id: &PreId,
+    submission_id: &SubmissionId,
     dir: &JobDir,
     is_array: bool,
 ) -> Result<()> {
@@ -256,7 +256,7 @@ fn add_defaults(
     };
     let defaults = [
         ("job_name", entry.short_name().to_owned()),
-        ("comment", pre_id.to_string()),
+        ("comment", submission_id.to_string()),
         ("output", output.display().to_string()),
         ("error", error.display().to_string()),
         // A restarted job does not wipe out what it printed before.
@@ -308,7 +308,7 @@ pub(crate) fn submit_all<R>(
         files?;
         let id =
             accepted(cluster, &prepared, ids.next().unwrap_or_else(|| Err(unanswered())), true)?;
-        let chosen = cluster.backend().chosen_for(&prepared.pre_id);
+        let chosen = cluster.backend().chosen_for(&prepared.submission_id);
         let handle = JobHandle { cluster: chosen, ..prepared.handle(id) };
         submitting.submitted(|| handle.about(cluster));
         cluster.callbacks().on_submitted(&handle, &prepared.explanation);
@@ -375,9 +375,9 @@ pub(crate) fn tell_warnings(prepared: &Prepared) {
 }
 
 /// Returns a new submission id.
-pub(crate) fn new_pre_id() -> PreId {
+pub(crate) fn new_submission_id() -> SubmissionId {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    PreId::new(since.as_secs(), fastrand::u32(..))
+    SubmissionId::new(since.as_secs(), fastrand::u32(..))
 }
 
 /// Returns the time limit that the options ask for, if they ask for one.

@@ -1,6 +1,6 @@
 //! Arrays that a journal knows: one entry for all of their items.
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::task::Task;
 
@@ -50,13 +50,13 @@ impl Call<'_> {
         let Self { flow, cluster, claim, .. } = self;
         let host = cluster.backend().host();
         let Some(child) = &claim.child else {
-            let parts = self.prepare::<T>(submit::new_pre_id())?;
-            flow.journal.intend(claim, parts.pre_id())?;
+            let parts = self.prepare::<T>(submit::new_submission_id())?;
+            flow.journal.intend(claim, parts.submission_id())?;
             return self.submit_new::<T>(parts);
         };
-        let dir = JobDir::new(&flow.children_dir(), T::entry().name, &child.pre_id);
+        let dir = JobDir::new(&flow.children_dir(), T::entry().name, &child.submission_id);
         if child.job_ids.is_empty() && host.read(&dir.submitted(), 0)?.is_none() {
-            let parts = self.prepare::<T>(child.pre_id.clone())?;
+            let parts = self.prepare::<T>(child.submission_id.clone())?;
             let known = self.known(child, &dir, &parts)?;
             if known.iter().all(Option::is_none) {
                 // Nothing was submitted, but some of the files may be there.
@@ -64,10 +64,10 @@ impl Call<'_> {
                 return self.submit_new::<T>(parts);
             }
             let ids = enqueue(cluster, &parts, &known)?;
-            let chosen = cluster.backend().chosen_for(&child.pre_id);
-            self.note(child.pre_id.clone(), ids, chosen);
+            let chosen = cluster.backend().chosen_for(&child.submission_id);
+            self.note(child.submission_id.clone(), ids, chosen);
         }
-        let array = cluster.attach_array::<T>(&child.pre_id)?;
+        let array = cluster.attach_array::<T>(&child.submission_id)?;
         if child.is_inherited {
             // A resumed workflow runs again what failed. What was tried too often stays as it is.
             array.settle()?;
@@ -81,21 +81,21 @@ impl Call<'_> {
         Ok(array)
     }
 
-    fn prepare<T: Task>(&self, pre_id: PreId) -> Result<Parts> {
+    fn prepare<T: Task>(&self, submission_id: SubmissionId) -> Result<Parts> {
         let options = self.options.clone();
-        prepare::<T>(self.cluster, self.spooled, options, self.settings, pre_id, true)
+        prepare::<T>(self.cluster, self.spooled, options, self.settings, submission_id, true)
     }
 
     fn submit_new<T: Task>(&self, parts: Parts) -> Result<JobArray<T::Output>> {
-        let pre_id = parts.pre_id().clone();
+        let submission_id = parts.submission_id().clone();
         let submitted = submit_parts(self.cluster, &parts, Some(self.spooled));
         match &submitted {
             Ok(handle) => {
                 let ids = handle.parts.iter().map(|part| part.job_id).collect();
-                self.note(pre_id, ids, handle.cluster.clone());
+                self.note(submission_id, ids, handle.cluster.clone());
             }
             Err(error) if error.leaves_submission_open() => {}
-            Err(_) => self.flow.journal.note(&Entry::Refused { pre_id }),
+            Err(_) => self.flow.journal.note(&Entry::Refused { submission_id }),
         }
         let explanation = Some(parts.explanation());
         Ok(JobArray::new(self.cluster, submitted?, T::decode_output, explanation))
@@ -107,11 +107,11 @@ impl Call<'_> {
         if backend.host().read(&dir.script(), 0)?.is_none() {
             return Ok(vec![None; parts.submissions.len()]);
         }
-        let find = |part| search(self.cluster, dir, || backend.id_of(&child.pre_id, part));
+        let find = |part| search(self.cluster, dir, || backend.id_of(&child.submission_id, part));
         parts.submissions.iter().map(|prepared| find(prepared.part)).collect()
     }
 
-    fn note(&self, pre_id: PreId, job_ids: Vec<JobId>, cluster: Option<String>) {
-        self.flow.journal.note(&Entry::Submitted { pre_id, job_ids, cluster });
+    fn note(&self, submission_id: SubmissionId, job_ids: Vec<JobId>, cluster: Option<String>) {
+        self.flow.journal.note(&Entry::Submitted { submission_id, job_ids, cluster });
     }
 }

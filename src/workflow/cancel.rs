@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use slurm_core::backoff::Backoff;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::registry::Registry;
 use slurm_core::task::TaskKind;
@@ -148,7 +148,7 @@ pub(crate) struct Submission {
     pub(crate) dir: JobDir,
     /// None if it is not known to the backend.
     pub(crate) ids: Vec<JobId>,
-    pre_id: PreId,
+    submission_id: SubmissionId,
     /// The Slurm cluster that has the jobs, if it is not the host's own.
     cluster: Option<String>,
     /// Whether the journal has the ids.
@@ -159,7 +159,7 @@ impl Submission {
     /// Asks the backend for the ids.
     fn known_ids(&self, cluster: &Cluster) -> Result<Vec<JobId>> {
         let mut ids = Vec::new();
-        while let Some(id) = cluster.backend().id_of(&self.pre_id, ids.len() as u32)? {
+        while let Some(id) = cluster.backend().id_of(&self.submission_id, ids.len() as u32)? {
             // The embedded backend has one job for a submission.
             if ids.contains(&id) {
                 break;
@@ -176,9 +176,10 @@ pub(crate) fn children_of(cluster: &Cluster, state_dir: &Path) -> Result<Vec<Sub
         cluster.backend().host().read(&state_dir.join(journal::FILE), 0)?.unwrap_or_default();
     let children = journal::children(&journal::entries(&text)).into_iter();
     let of_child = |(task, child): (String, journal::Child)| {
-        let dir = JobDir::new(&state_dir.join("tasks"), &task, &child.pre_id);
-        let (pre_id, ids, cluster_name) = (child.pre_id, child.job_ids, child.cluster);
-        let noted = Submission { dir, ids, pre_id, cluster: cluster_name, is_noted: true };
+        let dir = JobDir::new(&state_dir.join("tasks"), &task, &child.submission_id);
+        let (submission_id, ids, cluster_name) =
+            (child.submission_id, child.job_ids, child.cluster);
+        let noted = Submission { dir, ids, submission_id, cluster: cluster_name, is_noted: true };
         if !noted.ids.is_empty() {
             return Ok(noted);
         }

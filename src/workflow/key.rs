@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use slurm_core::codec;
-use slurm_core::ids::PreId;
+use slurm_core::ids::SubmissionId;
 use slurm_core::spec::Argument;
 
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ impl Key {
         task: &str,
         signature: u64,
         arguments: &[Argument],
-        arrays: impl Iterator<Item = &'a PreId>,
+        arrays: impl Iterator<Item = &'a SubmissionId>,
     ) -> Result<(Self, Shape)> {
         let bytes = codec::encode(arguments)
             .map_err(|source| Error::Argument { parameter: "all together", source })?;
@@ -60,9 +60,9 @@ impl Key {
         shape.update(&bytes);
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"call").update(&bytes);
-        for pre_id in arrays {
-            hasher.update(pre_id.as_str().as_bytes());
-            shape.update(pre_id.as_str().as_bytes());
+        for submission_id in arrays {
+            hasher.update(submission_id.as_str().as_bytes());
+            shape.update(submission_id.as_str().as_bytes());
         }
         Ok((Self::of_digest(task, signature, &hasher.finalize()), shape))
     }

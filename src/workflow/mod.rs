@@ -69,9 +69,9 @@ impl Flow {
     /// nobody has made again.
     fn claim(&self, key: &Key, shape: &Shape) -> Claim {
         let claim = self.journal.claim(key, shape);
-        if let Some(pre_id) = &claim.twin {
+        if let Some(submission_id) = &claim.twin {
             log::warn!(
-                "a call of `{}` is submitted again, though submission {pre_id} of an earlier run has the same arguments in another order: is there a `HashMap` or `HashSet` in them? A `BTreeMap` or `BTreeSet` comes out the same in each run",
+                "a call of `{}` is submitted again, though submission {submission_id} of an earlier run has the same arguments in another order: is there a `HashMap` or `HashSet` in them? A `BTreeMap` or `BTreeSet` comes out the same in each run",
                 key.task()
             );
         }
@@ -147,8 +147,8 @@ impl Workflow {
             None => settings.state_dir,
         };
         let flow = Flow::open(dir.clone(), context, settings.around)?;
-        if let Some(pre_id) = context.pre_id().filter(|_| resumes) {
-            flow.drop_failed(&cluster, pre_id)?;
+        if let Some(submission_id) = context.submission_id().filter(|_| resumes) {
+            flow.drop_failed(&cluster, submission_id)?;
         }
         let cluster = cluster.for_workflow(flow, Some(settings.binary));
         Ok(Self { cluster, context: context.clone(), dir })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use slurm_core::backoff::Backoff;
 use slurm_core::durable;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome};
 use slurm_core::task::Task;
@@ -32,7 +32,7 @@ pub(crate) fn submit<T: Task>(
     call: JobBuilder<T>,
 ) -> Result<Job<T::Output>> {
     let entry = T::entry();
-    let arrays = call.call().arrays.iter().map(|array| &array.pre_id);
+    let arrays = call.call().arrays.iter().map(|array| &array.submission_id);
     let (key, shape) = Key::new(entry.name, entry.signature, &call.call().arguments, arrays)?;
     let claim = flow.claim(&key, &shape);
     let job = submit_claimed(flow, cluster, call, &claim);
@@ -50,40 +50,40 @@ fn submit_claimed<T: Task>(
     claim: &Claim,
 ) -> Result<Job<T::Output>> {
     let entry = T::entry();
-    let dir = |pre_id| JobDir::new(&flow.children_dir(), entry.name, pre_id);
+    let dir = |submission_id| JobDir::new(&flow.children_dir(), entry.name, submission_id);
     if let Some(child) = &claim.child
-        && let Some((job_id, at)) = id_of(flow, cluster, child, &dir(&child.pre_id))?
+        && let Some((job_id, at)) = id_of(flow, cluster, child, &dir(&child.submission_id))?
     {
         let handle = JobHandle {
-            pre_id: child.pre_id.clone(),
+            submission_id: child.submission_id.clone(),
             job_id,
             task: entry.name.to_owned(),
             signature: entry.signature,
-            dir: dir(&child.pre_id).path().to_owned(),
+            dir: dir(&child.submission_id).path().to_owned(),
             cluster: at,
         };
         return Ok(Job::new(cluster.clone(), handle, T::decode_output, None));
     }
-    let pre_id = match &claim.child {
+    let submission_id = match &claim.child {
         Some(child) => {
             // Its files may be there in part.
-            cluster.backend().host().remove_dir(dir(&child.pre_id).path())?;
-            child.pre_id.clone()
+            cluster.backend().host().remove_dir(dir(&child.submission_id).path())?;
+            child.submission_id.clone()
         }
-        None => submit::new_pre_id(),
+        None => submit::new_submission_id(),
     };
-    let prepared = call.prepare(cluster, true, pre_id.clone())?;
+    let prepared = call.prepare(cluster, true, submission_id.clone())?;
     if claim.child.is_none() {
-        flow.journal.intend(claim, &pre_id)?;
+        flow.journal.intend(claim, &submission_id)?;
     }
     let submitted = submit::submit(cluster, prepared, T::decode_output);
     match &submitted {
         Ok(job) => {
             let (job_ids, cluster) = (vec![job.id()], job.handle().cluster.clone());
-            flow.journal.note(&Entry::Submitted { pre_id, job_ids, cluster });
+            flow.journal.note(&Entry::Submitted { submission_id, job_ids, cluster });
         }
         Err(error) if error.leaves_submission_open() => {}
-        Err(_) => flow.journal.note(&Entry::Refused { pre_id }),
+        Err(_) => flow.journal.note(&Entry::Refused { submission_id }),
     }
     submitted
 }
@@ -103,14 +103,14 @@ fn id_of(
     if cluster.backend().host().read(&dir.script(), 0)?.is_none() {
         return Ok(None);
     }
-    let found = search(cluster, dir, || match cluster.note_in(dir, &child.pre_id) {
+    let found = search(cluster, dir, || match cluster.note_in(dir, &child.submission_id) {
         Ok(note) => Ok(Some((note.job_id, note.cluster))),
         Err(Error::NoSuchJob { .. }) => Ok(None),
         Err(error) => Err(error),
     })?;
     if let Some((id, cluster)) = found.clone() {
-        let (pre_id, job_ids) = (child.pre_id.clone(), vec![id]);
-        flow.journal.note(&Entry::Submitted { pre_id, job_ids, cluster });
+        let (submission_id, job_ids) = (child.submission_id.clone(), vec![id]);
+        flow.journal.note(&Entry::Submitted { submission_id, job_ids, cluster });
     }
     Ok(found)
 }
@@ -160,7 +160,7 @@ fn age(path: &Path) -> io::Result<Duration> {
 impl Flow {
     /// Drops the jobs of the workflow that `by` resumes which have ended without a value, so that their calls
     /// are made again. Once for each submission: its later runs find what it did itself.
-    pub(super) fn drop_failed(&self, cluster: &Cluster, by: &PreId) -> Result<()> {
+    pub(super) fn drop_failed(&self, cluster: &Cluster, by: &SubmissionId) -> Result<()> {
         if self.journal.is_resumed_by(by) {
             return Ok(());
         }
@@ -169,7 +169,7 @@ impl Flow {
         let children = journal::children(&journal::entries(&text));
         let mut open = Vec::new();
         for (task, child) in children {
-            let dir = JobDir::new(&self.children_dir(), &task, &child.pre_id);
+            let dir = JobDir::new(&self.children_dir(), &task, &child.submission_id);
             // Of an array the items that failed are tried again, once the workflow comes to it.
             if cluster.is_array(&dir)? {
                 continue;
@@ -180,15 +180,15 @@ impl Flow {
             let outcome = outcome.and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0));
             match outcome.map(|outcome| outcome.ending) {
                 Some(Ending::Value(_)) => {}
-                Some(Ending::Failure(_)) => self.drop_child(child.pre_id)?,
+                Some(Ending::Failure(_)) => self.drop_child(child.submission_id)?,
                 None => {
                     let first = child.job_ids.first().copied();
-                    open.extend(first.map(|id| (id, child.pre_id, child.cluster)));
+                    open.extend(first.map(|id| (id, child.submission_id, child.cluster)));
                 }
             }
         }
         let mut surveys: HashMap<Option<String>, Survey> = HashMap::new();
-        for (id, pre_id, at) in &open {
+        for (id, submission_id, at) in &open {
             if !surveys.contains_key(at) {
                 let there = open.iter().filter(|(_, _, other)| other == at);
                 let asked: Vec<Asked> = there.map(|(id, ..)| Asked::job(*id)).collect();
@@ -201,14 +201,14 @@ impl Flow {
             let doubtful = !survey.testimony.is_complete();
             let lives = survey.seen.get(id).map_or(doubtful, |seen| !seen.is_end());
             if !lives {
-                self.drop_child(pre_id.clone())?;
+                self.drop_child(submission_id.clone())?;
             }
         }
         self.journal.append(&Entry::Resumed { by: by.clone() })
     }
 
-    fn drop_child(&self, pre_id: PreId) -> Result<()> {
-        self.journal.append(&Entry::Dropped { pre_id })
+    fn drop_child(&self, submission_id: SubmissionId) -> Result<()> {
+        self.journal.append(&Entry::Dropped { submission_id })
     }
 }
 

@@ -154,7 +154,7 @@ fn when_taken(site: &Site, part: usize, then: fn(&Proxy)) {
     assert_eq!(site.submissions(), [array.job_dir()]);
     // The same as ever, though this one is told of a larger MaxArraySize.
     let again = open(at_port(proxy.port, site), site);
-    let attached = again.attach_array::<square>(array.pre_id()).unwrap();
+    let attached = again.attach_array::<square>(array.submission_id()).unwrap();
     assert_eq!(attached.handle().parts, array.handle().parts, "the shape is noted");
 }
 

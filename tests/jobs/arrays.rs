@@ -141,7 +141,7 @@ fn an_element_keeps_what_it_finished(site: &Site) {
     assert_eq!(each[..2].iter().map(|item| *item.as_ref().unwrap()).collect::<Vec<_>>(), [0, 1]);
     for item in each.into_iter().skip(2) {
         let error = job_error(item);
-        assert_eq!((error.kind, error.job.exit_code), (JobErrorKind::Died, Some(7)));
+        assert_eq!((error.kind, error.job.exit_code), (JobErrorKind::Crashed, Some(7)));
     }
 }
 
@@ -189,7 +189,7 @@ fn no_more_elements_run_than_may(site: &Site) {
     let array = note_and_wait::map(items).max_running(1).submit(&site.cluster).unwrap();
     until("one runs", || noted(site).len() == 1);
     // The others would have been started in the same moment.
-    let progress = array.wait_within(Duration::from_millis(1500)).unwrap();
+    let progress = array.wait_timeout(Duration::from_millis(1500)).unwrap();
     assert_eq!((progress.ended(), noted(site).len()), (0, 1));
     fs::write(site.path("gate"), "").unwrap();
     assert_eq!(array.results().unwrap().len(), 3);
@@ -252,7 +252,7 @@ fn one_failure_is_enough(site: &Site) {
 fn an_array_is_found(site: &Site) {
     let array = square::map(0..3).submit(&site.cluster).unwrap();
     let again = site.builder().job_base_dir(site.base.path()).local_cpus(4).build().unwrap();
-    let by_id = again.attach_array::<square>(array.pre_id()).unwrap();
+    let by_id = again.attach_array::<square>(array.submission_id()).unwrap();
     assert_eq!(by_id.results().unwrap(), [0, 1, 4]);
     assert_eq!(by_id.handle().parts, array.handle().parts);
     let text = serde_json::to_string(array.handle()).unwrap();
@@ -316,10 +316,10 @@ fn many_items_share_elements(site: &Site) {
 fn many_elements_take_arrays(site: &Site) {
     let array = square::map(0..1100).chunk(1).submit(&site.cluster).unwrap();
     assert_eq!(array.job_ids().count(), 2);
-    let progress = array.wait_within(PATIENCE).unwrap();
+    let progress = array.wait_timeout(PATIENCE).unwrap();
     assert_eq!((progress.succeeded, progress.failed), (1100, 0));
     assert_eq!(array.result(1099).unwrap(), 1099 * 1099);
-    let attached = site.cluster.attach_array::<square>(array.pre_id()).unwrap();
+    let attached = site.cluster.attach_array::<square>(array.submission_id()).unwrap();
     assert_eq!(attached.result(1050).unwrap(), 1050 * 1050);
 }
 

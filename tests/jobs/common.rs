@@ -118,14 +118,14 @@ pub(crate) fn on(kind: BackendKind, name: &str, body: Body) -> Trial {
 }
 
 pub(crate) fn result_of<T>(job: &Job<T>) -> T {
-    match job.result_within(PATIENCE) {
+    match job.result_timeout(PATIENCE) {
         Ok(value) => value,
         Err(error) => panic!("{error}\nstderr: {:?}\nscript: {:?}", job.stderr(), job.script()),
     }
 }
 
 pub(crate) fn error_of<T: std::fmt::Debug>(job: &Job<T>) -> JobError {
-    match job.result_within(PATIENCE) {
+    match job.result_timeout(PATIENCE) {
         Err(Error::Job(error)) => *error,
         other => panic!("expected the job to fail, found {other:?}"),
     }

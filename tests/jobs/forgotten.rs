@@ -70,7 +70,7 @@ fn forget_ended(site: &Site, cluster: &Cluster, id: JobId) {
     let id_text = id.to_string();
     let words = ["sacct", "-X", "-n", "-P", "-o", "State", "-j", &id_text];
     until("the accounting knows its end", || {
-        let states = cluster.execute(words).unwrap().stdout;
+        let states = cluster.command(words).unwrap().stdout;
         !states.trim().is_empty() && !states.contains("ING")
     });
     forget(site, id);
@@ -140,7 +140,7 @@ fn arrays_and_items(site: &Site) {
     assert_eq!((mixed.wait().unwrap().failed, well.wait().unwrap().failed), (1, 0));
     mixed.job_ids().chain(well.job_ids()).for_each(|id| forget_ended(site, cluster, id));
     // As another process knows them.
-    let again = cluster.attach_array::<root>(mixed.pre_id()).unwrap();
+    let again = cluster.attach_array::<root>(mixed.submission_id()).unwrap();
     for mixed in [&mixed, &again] {
         let upstream = in_vain(add::job(1, 2).after(mixed).submit(cluster));
         assert!(upstream[0].message.contains("item 1"), "{upstream:?}");

@@ -72,7 +72,7 @@ fn a_graph_of_a_workflow(site: &Site) {
     assert_eq!(tasks(&graph), ["diamond", "parse", "parse", "add", "add"]);
     assert_eq!(edges(&graph), DIAMOND);
     assert_eq!(states(&graph), vec![Some(JobState::Completed); 5]);
-    let own = job.pre_id().as_str();
+    let own = job.submission_id().as_str();
     assert!(graph.nodes[1..].iter().all(|node| node.within.as_deref() == Some(own)));
     let json: serde_json::Value = serde_json::from_str(&graph.to_json()).unwrap();
     assert_eq!(json["nodes"][0]["job"], job.id().get());
@@ -80,7 +80,7 @@ fn a_graph_of_a_workflow(site: &Site) {
     // One of its jobs fails.
     let job = diamond::job("x").submit(&site.cluster).unwrap();
     error_of(&job);
-    let graph = site.cluster.attach::<diamond>(job.pre_id()).unwrap().graph().unwrap();
+    let graph = site.cluster.attach::<diamond>(job.submission_id()).unwrap().graph().unwrap();
     let states = states(&graph);
     assert_eq!((&states[0], &states[1]), (&Some(JobState::Failed), &Some(JobState::Failed)));
     assert_eq!(states[2], Some(JobState::Completed));

@@ -97,7 +97,7 @@ fn one_that_was_cancelled(site: &Site) {
     let array = fail_or_wait::map(items).max_running(1).submit(&site.cluster).unwrap();
     let after = add::job(array.item(1), 10).submit(&site.cluster).unwrap();
     until("the first runs", || {
-        array.wait_within(std::time::Duration::from_millis(50)).unwrap().running == 1
+        array.wait_timeout(std::time::Duration::from_millis(50)).unwrap().running == 1
     });
     array.cancel_items([1]).unwrap();
     // Slurm takes a cancelled element that has never run for one that it does not know.
@@ -109,7 +109,7 @@ fn one_that_was_cancelled(site: &Site) {
 fn in_its_latest_attempt(site: &Site) {
     let items = [site.path("one"), site.path("two")];
     let array = second_time::map(items).submit(&site.cluster).unwrap();
-    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 2);
+    assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 2);
     assert_eq!(array.retry_failed().unwrap(), 2);
     let job = identity::job(array.item(1)).submit(&site.cluster).unwrap();
     let each = identity::map([array.item(1), array.item(0)]).submit(&site.cluster).unwrap();
@@ -136,7 +136,7 @@ fn in_another_order(site: &Site) {
     let items = [2, 1, 0].map(|index| array.item(index));
     let each = root_of::map(items).submit(&site.cluster).unwrap();
     assert_eq!(dependency(&each), format!("afterany:{id}_0,afterany:{id}_1,afterany:{id}_2"));
-    assert_eq!(each.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(each.wait_timeout(PATIENCE).unwrap().failed, 1);
     let values: Vec<Option<f64>> =
         each.try_results().unwrap().into_iter().map(Result::ok).collect();
     assert_eq!(values, [Some(3_f64.sqrt()), None, Some(2_f64.sqrt())]);
@@ -150,7 +150,7 @@ fn of_many(site: &Site) {
     let items = (0..60).rev().map(|index| array.item(index));
     let each = root_of::map(items).submit(&site.cluster).unwrap();
     assert_eq!(dependency(&each), format!("afterany:{id}"));
-    let progress = each.wait_within(PATIENCE).unwrap();
+    let progress = each.wait_timeout(PATIENCE).unwrap();
     assert_eq!((progress.succeeded, progress.failed), (59, 1));
     assert_eq!(upstream(&item_error(&each, 59))[0].message, "failed: item 0: -1 has no root");
 }

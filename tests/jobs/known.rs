@@ -97,7 +97,7 @@ fn what_goes_on(site: &Site) {
     let known = |job: &slurm::Job<bool>| {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let Err(Error::StillRunning { known, .. }) = job.result_within(Duration::from_secs(2))
+            let Err(Error::StillRunning { known, .. }) = job.result_timeout(Duration::from_secs(2))
             else {
                 panic!("it has ended");
             };
@@ -145,7 +145,7 @@ fn a_failed_dependency(site: &Site) {
     let first = exit_with::job(3).submit(&site.cluster).unwrap();
     let second = add::job(1, 2).after(&first).submit(&site.cluster).unwrap();
     let many = square::map(0..3).after(&first).submit(&site.cluster).unwrap();
-    assert_eq!(kind_of(&first), JobErrorKind::Died);
+    assert_eq!(kind_of(&first), JobErrorKind::Crashed);
     let cancelled = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap();
     cancelled.cancel().unwrap();
     until("the second has ended", || second.state().is_ok_and(|state| state.is_terminal()));
@@ -192,7 +192,7 @@ fn hidden_partitions(site: &Site) {
 
 fn a_list_that_fails(site: &Site) {
     let jobs = [7, 8].map(|code| exit_with::job(code).submit(&site.cluster).unwrap());
-    jobs.iter().for_each(|job| assert_eq!(kind_of(job), JobErrorKind::Died));
+    jobs.iter().for_each(|job| assert_eq!(kind_of(job), JobErrorKind::Crashed));
     forget(site);
     let dir = forgetful(site);
     let script = "before=; for word; do\n\
@@ -201,14 +201,14 @@ fn a_list_that_fails(site: &Site) {
     wrapper(site, "sacct", script);
     let cluster = behind(site, &dir);
     let again = jobs.map(|job| cluster.attach::<exit_with>(job.handle()).unwrap());
-    let both: Vec<&dyn slurm::Submitted> =
-        again.iter().map(|job| job as &dyn slurm::Submitted).collect();
+    let both: Vec<&dyn slurm::Awaitable> =
+        again.iter().map(|job| job as &dyn slurm::Awaitable).collect();
     let _watched = slurm::as_completed(&both).unwrap();
     for (job, code) in again.iter().zip([7, 8]) {
         let error = crate::common::error_of(job);
         assert_eq!(
             (&error.kind, error.job.exit_code),
-            (&JobErrorKind::Died, Some(code)),
+            (&JobErrorKind::Crashed, Some(code)),
             "{error}"
         );
     }
@@ -254,7 +254,7 @@ fn a_source_that_fails(site: &Site) {
     let said = error.to_string();
     assert!(matches!(error, Error::Unclear { .. }), "{error:?}");
     assert!(said.contains("squeue does not list it; sacct failed"), "{said}");
-    let Err(Error::StillRunning { known, .. }) = attached.result_within(Duration::from_secs(3))
+    let Err(Error::StillRunning { known, .. }) = attached.result_timeout(Duration::from_secs(3))
     else {
         panic!("it has ended");
     };
@@ -276,7 +276,7 @@ fn a_forgotten_job(site: &Site) {
                   exec \"$real\" \"$@\"";
     wrapper(site, "sacct", script);
     let attached = behind(site, &dir).attach::<add>(job.id()).unwrap();
-    assert_eq!(attached.pre_id(), job.pre_id());
+    assert_eq!(attached.submission_id(), job.submission_id());
     assert_eq!(crate::common::result_of(&attached), 3);
 }
 
@@ -285,7 +285,7 @@ fn attach_to_anything(site: &Site) {
     let array = fail_or_wait::map((0..2).map(|n| (n, gate.clone()))).submit(&site.cluster).unwrap();
     let id = array.job_ids().next().unwrap();
     let cluster = &site.cluster;
-    for name in [id.to_string(), format!("{id}_1"), array.pre_id().to_string()] {
+    for name in [id.to_string(), format!("{id}_1"), array.submission_id().to_string()] {
         let error = cluster.attach::<fail_or_wait>(name.as_str()).unwrap_err();
         let said = format!("{error} {}", error.hint().unwrap());
         assert!(matches!(error, Error::OtherKind { .. }), "{error:?}");
@@ -297,11 +297,11 @@ fn attach_to_anything(site: &Site) {
     let job = add::job(1, 2).submit(cluster).unwrap();
     let error = cluster.attach_array::<add>(job.id()).unwrap_err();
     assert!(matches!(error, Error::OtherKind { .. }), "{error:?}");
-    for name in [job.id().to_string(), job.pre_id().to_string()] {
+    for name in [job.id().to_string(), job.submission_id().to_string()] {
         let error = cluster.attach::<exit_with>(name.as_str()).unwrap_err();
         assert!(matches!(error, Error::OtherTask { .. }), "{name}: {error:?}");
     }
-    let error = cluster.attach_array::<square>(array.pre_id()).unwrap_err();
+    let error = cluster.attach_array::<square>(array.submission_id()).unwrap_err();
     assert!(matches!(error, Error::OtherTask { .. }), "{error:?}");
     array.cancel().unwrap();
 }
@@ -335,10 +335,10 @@ fn another_cluster(site: &Site) {
     let elsewhere = add::job(1, 2).after(&job).submit(&cluster).unwrap_err();
     assert!(matches!(elsewhere, Error::Options { .. }), "{elsewhere:?}");
     let named = format!("{};c2", job.id());
-    let (handle, pre_id) = (job.handle().clone(), job.pre_id().to_string());
+    let (handle, submission_id) = (job.handle().clone(), job.submission_id().to_string());
     let attached = [
         cluster.attach::<wait_for>(handle).unwrap(),
-        cluster.attach::<wait_for>(pre_id.as_str()).unwrap(),
+        cluster.attach::<wait_for>(submission_id.as_str()).unwrap(),
         cluster.attach::<wait_for>(named.as_str()).unwrap(),
     ];
     for attached in &attached {
@@ -352,7 +352,7 @@ fn another_cluster(site: &Site) {
     assert_eq!(kind_of(&never), JobErrorKind::Cancelled);
     let array =
         square::map(0..3).begin("now+1hour").set("clusters", "c2").submit(&cluster).unwrap();
-    let same = cluster.attach_array::<square>(array.pre_id()).unwrap();
+    let same = cluster.attach_array::<square>(array.submission_id()).unwrap();
     same.cancel_items(0..3).unwrap();
     assert_cancelled(&array, 0..3);
     let calls = fs::read_to_string(site.path("calls")).unwrap();

@@ -316,7 +316,7 @@ fn who_reads_a_script_is_not_its_job(site: &Site) {
     reader.kill().unwrap();
     reader.wait().unwrap();
     assert_eq!(state.unwrap(), JobState::Failed);
-    assert_eq!(kind_of(&found), JobErrorKind::Died);
+    assert_eq!(kind_of(&found), JobErrorKind::Crashed);
 }
 
 fn a_cancel_survives_the_supervisor(site: &Site) {

@@ -111,7 +111,7 @@ fn through_a_jump_host(site: &Site) {
         site.path("known_hosts").display(),
     );
     let cluster = open(site, to(site, "login", &configuration).no_prompts());
-    let connection = cluster.execute(["printenv", "SSH_CONNECTION"]).unwrap().stdout;
+    let connection = cluster.command(["printenv", "SSH_CONNECTION"]).unwrap().stdout;
     assert!(connection.starts_with(&format!("{gate} ")), "the jump host connects: {connection}");
     whole_jobs(&cluster);
 }

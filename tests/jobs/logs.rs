@@ -83,7 +83,7 @@ fn endless_logs(site: &Site) {
     for path in ["/dev/full", "/dev/zero"] {
         let job = leave::job(9).set("error", path).submit(&site.cluster).unwrap();
         let error = error_of(&job);
-        assert_eq!((&error.kind, error.job.stderr_tail.as_str()), (&JobErrorKind::Died, ""));
+        assert_eq!((&error.kind, error.job.stderr_tail.as_str()), (&JobErrorKind::Crashed, ""));
         let Err(Error::Host(error @ HostError::File { .. })) = job.stderr() else {
             panic!("{:?}", job.stderr())
         };
@@ -91,7 +91,7 @@ fn endless_logs(site: &Site) {
         assert!(source.to_string().contains("not a regular file"), "{error:?}");
     }
     let job = leave::job(9).set("error", "/dev/null").submit(&site.cluster).unwrap();
-    assert_eq!(kind_of(&job), JobErrorKind::Died);
+    assert_eq!(kind_of(&job), JobErrorKind::Crashed);
     assert_eq!(job.stderr().unwrap(), "");
 }
 
@@ -192,7 +192,7 @@ fn a_job_on_a_full_disk(site: &Site) {
             failed_with(&error.kind, "this is lost");
             continue;
         }
-        assert_eq!(error.kind, JobErrorKind::Died, "{how}");
+        assert_eq!(error.kind, JobErrorKind::Crashed, "{how}");
         assert!(error.to_string().contains("disk is full"), "{error}");
     }
     // The disk is full before the runner begins, so that not even a line of its diary is there.
@@ -203,7 +203,7 @@ fn a_job_on_a_full_disk(site: &Site) {
     fs::write(disk.0.join("filler"), vec![1; 1 << 20]).unwrap_err();
     fs::write(gate, "").unwrap();
     let error = error_of(&job);
-    assert_eq!((&error.kind, error.job.exit_code), (&JobErrorKind::Died, Some(9)), "{error}");
+    assert_eq!((&error.kind, error.job.exit_code), (&JobErrorKind::Crashed, Some(9)), "{error}");
     assert_eq!(fs::read(job.job_dir().join("events.jsonl")).unwrap(), b"");
 }
 
@@ -229,7 +229,7 @@ fn items_on_a_full_disk(site: &Site) {
     failed_with(&error.kind, "No space left on device");
     for result in &results[2..] {
         let Err(Error::Job(error)) = result else { panic!("{result:?}") };
-        assert_eq!(error.kind, JobErrorKind::Died, "{error}");
+        assert_eq!(error.kind, JobErrorKind::Crashed, "{error}");
         assert!(error.to_string().contains("disk is full"), "{error}");
     }
 }

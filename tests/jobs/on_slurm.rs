@@ -60,7 +60,7 @@ fn too_much_memory_is_told(site: &Site) {
 fn a_time_limit_ends_a_job(site: &Site) {
     let job = wait_for::job(site.path("never")).time("1").submit(&site.cluster).unwrap();
     let error = loop {
-        match job.result_within(crate::common::PATIENCE) {
+        match job.result_timeout(crate::common::PATIENCE) {
             Err(Error::Job(error)) => break error,
             // Slurm looks at time limits every half minute or so.
             Err(Error::StillRunning { .. }) => {}

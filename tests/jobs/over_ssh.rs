@@ -207,7 +207,7 @@ fn a_hanging_command(site: &Site) {
     let script = ": > \"$0\"; while [ ! -e \"$1\" ]; do sleep 0.05; done";
     let words = ["sh", "-c", script, began.to_str().unwrap(), over.to_str().unwrap()];
     thread::scope(|scope| {
-        let hanging = scope.spawn(|| cluster.execute(words));
+        let hanging = scope.spawn(|| cluster.command(words));
         until("the command runs", || began.exists());
         let other = add::job(20, 22).submit(&cluster).unwrap();
         assert_eq!((result_of(&job), result_of(&other)), (3, 42));

@@ -65,7 +65,7 @@ fn one_throttle(site: &Site) {
     let running = || fs::read_to_string(&notes).unwrap_or_default().split_whitespace().count();
     until("four run", || running() == 4);
     // The others would have been started in the same moment.
-    let progress = array.wait_within(std::time::Duration::from_millis(1500)).unwrap();
+    let progress = array.wait_timeout(std::time::Duration::from_millis(1500)).unwrap();
     assert_eq!((progress.ended(), running()), (0, 4));
     fs::write(&gate, "").unwrap();
     let indices: Vec<u64> = array.results().unwrap().iter().map(|(index, _)| *index).collect();
@@ -119,7 +119,7 @@ fn killed(site: &Site, script: &str) {
     let folder = folder(site);
     let call = || four_squares::job(folder.as_path());
     let job = call().submit(&cluster).unwrap();
-    assert_eq!(kind_of(&job), JobErrorKind::Died);
+    assert_eq!(kind_of(&job), JobErrorKind::Crashed);
     let resumed = call().resume(&job).unwrap().submit(&cluster).unwrap();
     assert_eq!(result_of(&resumed), 14);
     assert_eq!(runs(&folder), [1; 4]);

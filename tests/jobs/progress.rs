@@ -25,7 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-const WAYS: &[&str] = &["results", "wait_within", "stream", "as_completed"];
+const WAYS: &[&str] = &["results", "wait_timeout", "stream", "as_completed"];
 
 /// Waits, in one of several ways, for an array whose last item ends once the file `go` is there.
 pub(crate) fn play(argument: &str) {
@@ -44,7 +44,7 @@ pub(crate) fn play(argument: &str) {
     let array = wait_for::map([program.as_path(), Path::new(go)]).submit(&cluster).unwrap();
     let wait = |array: &JobArray<bool>| match way {
         "results" => array.results().unwrap().len(),
-        "wait_within" => array.wait_within(PATIENCE).unwrap().ended(),
+        "wait_timeout" => array.wait_timeout(PATIENCE).unwrap().ended(),
         "stream" => array.stream().unwrap().count(),
         _ => {
             let other = square::map([3]).submit(&cluster).unwrap();
@@ -61,7 +61,7 @@ fn play_jobs(way: &str, go: &str, cluster: &Cluster) {
         "job" => first.result().unwrap(),
         "behind" => second.result().unwrap(),
         _ => loop {
-            match first.result_within(Duration::from_millis(300)) {
+            match first.result_timeout(Duration::from_millis(300)) {
                 Err(Error::StillRunning { .. }) => {}
                 other => break other.unwrap(),
             }

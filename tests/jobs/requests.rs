@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
-use slurm::{BackendKind, Job, Submitted};
+use slurm::{Awaitable, BackendKind, Job};
 
 use crate::common::{Site, cluster_is_missing, login_node, result_of, until};
 use crate::logger;
@@ -74,7 +74,7 @@ fn a_thousand_jobs_are_polled_like_one() {
     let handles: Vec<slurm::JobHandle> = (0..1000)
         .map(|n| {
             let mut handle = job.handle().clone();
-            handle.pre_id = format!("20260101_000000_{n:08x}").parse().unwrap();
+            handle.submission_id = format!("20260101_000000_{n:08x}").parse().unwrap();
             handle
         })
         .collect();
@@ -82,11 +82,11 @@ fn a_thousand_jobs_are_polled_like_one() {
         handles.iter().map(|handle| site.cluster.attach::<wait_for>(handle).unwrap()).collect();
     let polled = |jobs: &[Job<bool>]| {
         // All are watched before anything is counted: each that comes makes the next look come sooner.
-        let all: Vec<&dyn Submitted> = jobs.iter().map(|job| job as &dyn Submitted).collect();
+        let all: Vec<&dyn Awaitable> = jobs.iter().map(|job| job as &dyn Awaitable).collect();
         let _watched = slurm::as_completed(&all).unwrap();
         logger::requests();
         // The window is a wait for one of them.
-        jobs[0].result_within(Duration::from_secs(3)).unwrap_err();
+        jobs[0].result_timeout(Duration::from_secs(3)).unwrap_err();
         logger::requests()
     };
     let one = polled(&jobs[..1]).len();

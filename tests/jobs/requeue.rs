@@ -133,7 +133,7 @@ fn one_process_can_ask(site: &Site) {
 
 fn patient<T: std::fmt::Debug>(job: &Job<T>) -> slurm::Result<T> {
     loop {
-        match job.result_within(PATIENCE) {
+        match job.result_timeout(PATIENCE) {
             // Slurm looks at time limits every half minute or so.
             Err(Error::StillRunning { .. }) => {}
             other => return other,

@@ -104,7 +104,7 @@ pub(crate) fn play() {
         "wait-a-while" => {
             // The job ends without a result, so it is the queue that has to tell.
             let job = abort::job().submit(&cluster).unwrap();
-            let waited = job.result_within(std::time::Duration::from_secs(8));
+            let waited = job.result_timeout(std::time::Duration::from_secs(8));
             println!("{:?}", waited.map_err(|error| error.to_string()));
         }
         "hundred" => {

@@ -218,7 +218,7 @@ fn a_process_that_exits(site: &Site) {
     for (error, code) in soon(&jobs).iter().zip(codes) {
         assert_eq!(
             (&error.kind, error.job.exit_code),
-            (&JobErrorKind::Died, Some(code)),
+            (&JobErrorKind::Crashed, Some(code)),
             "{error}"
         );
     }
@@ -226,7 +226,7 @@ fn a_process_that_exits(site: &Site) {
     for rank in [0, 1] {
         let job = exit_in::job(rank).ntasks(2).submit(&site.cluster).unwrap();
         if rank == 0 || site.kind != BackendKind::Local {
-            assert_eq!(soon(&[job])[0].kind, JobErrorKind::Died, "process {rank}");
+            assert_eq!(soon(&[job])[0].kind, JobErrorKind::Crashed, "process {rank}");
         }
     }
     // In an array the items of the element that were not made have died, and the others have their values.
@@ -237,7 +237,7 @@ fn a_process_that_exits(site: &Site) {
     assert_eq!(good, [0, 1, 2, 3]);
     for item in items.into_iter().filter_map(Result::err) {
         let Error::Job(error) = item else { panic!("{item:?}") };
-        assert_eq!(error.kind, JobErrorKind::Died, "{error}");
+        assert_eq!(error.kind, JobErrorKind::Crashed, "{error}");
     }
     assert!(waits.elapsed() < SOON, "{:?}", waits.elapsed());
 }
@@ -274,7 +274,7 @@ fn a_directory_vanishes(site: &Site) {
     ];
     fs::remove_dir(&dir).unwrap();
     for job in &jobs {
-        site.cluster.execute(["scontrol", "release", &job.id().to_string()]).unwrap();
+        site.cluster.command(["scontrol", "release", &job.id().to_string()]).unwrap();
     }
     for error in soon(&jobs) {
         assert_eq!(error.kind, JobErrorKind::NotStarted, "{error}");

@@ -80,7 +80,7 @@ fn running(site: &Site, array: &JobArray<String>) -> Vec<u8> {
     let mut shown = process_table();
     if site.kind == BackendKind::Slurm {
         let id = array.job_ids().next().unwrap().to_string();
-        let details = site.cluster.execute(["scontrol", "show", "job", &id]).unwrap();
+        let details = site.cluster.command(["scontrol", "show", "job", &id]).unwrap();
         assert!(details.stdout.contains("JobState=RUNNING"), "{details:?}");
         shown.extend(details.stdout.bytes());
     }
@@ -107,14 +107,14 @@ fn values_of_an_array(site: &Site) {
         format!("{array:?} {:?} {explanation} {explanation:?}", array.handle()).into_bytes(),
     );
     shown.extend(format!("{:?} {:?}", array.stream().unwrap(), array.progress()).into_bytes());
-    let again = site.cluster.attach_array::<keep_later>(array.pre_id()).unwrap();
+    let again = site.cluster.attach_array::<keep_later>(array.submission_id()).unwrap();
     assert_eq!(again.results().unwrap().len(), 2);
     shown.extend(format!("{again:?}").into_bytes());
     shown.extend(crate::logger::logged().bytes());
     let (files, with_values) = files_of(site);
     shown.extend(files);
     assert!(with_values >= 3, "{with_values}: items and segments hold them");
-    assert_nothing_shows(&shown, array.pre_id().as_str());
+    assert_nothing_shows(&shown, array.submission_id().as_str());
 }
 
 #[slurm::workflow(time = "10:00", mem = "256M")]
@@ -143,7 +143,7 @@ fn values_of_a_workflow(site: &Site) {
     shown.extend(files);
     assert!(with_values >= 5, "{with_values}: specs, items, results and segments hold them");
     assert!(contains(&shown, "\"intent\""), "the journal was looked at");
-    assert_nothing_shows(&shown, job.pre_id().as_str());
+    assert_nothing_shows(&shown, job.submission_id().as_str());
 }
 
 #[slurm::workflow(time = "10:00", mem = "256M")]

@@ -164,7 +164,7 @@ fn no_value_shows_anywhere(site: &Site) {
     shown.extend(process_table());
     if site.kind == BackendKind::Slurm {
         let details =
-            site.cluster.execute(["scontrol", "show", "job", &job.id().to_string()]).unwrap();
+            site.cluster.command(["scontrol", "show", "job", &job.id().to_string()]).unwrap();
         assert!(details.stdout.contains("JobState=RUNNING"), "{details:?}");
         shown.extend(details.stdout.bytes());
     }
@@ -189,7 +189,7 @@ fn no_value_shows_anywhere(site: &Site) {
     }
     assert!(files >= 5, "{files} files were looked at");
     let shows = |word: &str| shown.windows(word.len()).any(|part| part == word.as_bytes());
-    assert!(shows(job.pre_id().as_str()), "what was looked at is of this job");
+    assert!(shows(job.submission_id().as_str()), "what was looked at is of this job");
     assert!(!shows(VALUE) && !shows(&result));
     // The check would find it: it does travel in the spec.
     let spec = fs::read(job.job_dir().join("spec")).unwrap();
@@ -235,7 +235,11 @@ fn hostile_names(site: &Site) {
     let job = call.submit(&site.cluster).unwrap();
     until("it runs", || job.state().unwrap() == JobState::Running);
     let same = site.cluster.attach::<keep>(job.id()).unwrap();
-    assert_eq!(same.pre_id(), job.pre_id(), "it is found among lines that hold its name");
+    assert_eq!(
+        same.submission_id(),
+        job.submission_id(),
+        "it is found among lines that hold its name"
+    );
     let shown = job.explain().unwrap().to_string();
     assert!(shown.contains("\\u{1b}]0;x\\u{7}") && !shown.contains('\u{1b}'), "{shown}");
     fs::write(&go, "").unwrap();
@@ -307,7 +311,7 @@ fn a_nul_is_an_error(site: &Site) {
     refused(add::job(1, 2).output("/tmp/a\0b"));
     refused(add::job(1, 2).extra_flag("--comment=a\0b"));
     for words in [["echo", "a\0b"], ["ec\0ho", "a"]] {
-        let error = site.cluster.execute(words).unwrap_err();
+        let error = site.cluster.command(words).unwrap_err();
         assert!(matches!(error, Error::Host(HostError::Start { .. })), "{error:?}");
     }
     for wrong in [
@@ -331,15 +335,14 @@ fn a_nul_is_an_error(site: &Site) {
 
 fn commands(site: &Site) {
     let hostile = "$(id) `id` ; | & > < * ~ ' \" \\ \n #";
-    let echoed = site.cluster.execute(["printf", "%s", hostile]).unwrap();
+    let echoed = site.cluster.command(["printf", "%s", hostile]).unwrap();
     assert_eq!((echoed.stdout.as_str(), echoed.status.code()), (hostile, Some(0)));
-    let shell =
-        site.cluster.execute_command("printf %s $((1 + 1)); echo oops >&2; exit 3").unwrap();
+    let shell = site.cluster.shell("printf %s $((1 + 1)); echo oops >&2; exit 3").unwrap();
     assert_eq!((shell.stdout.as_str(), shell.stderr.as_str()), ("2", "oops\n"));
     assert_eq!(shell.status.code(), Some(3));
-    let missing = site.cluster.execute(["no-such-program"]).unwrap_err();
+    let missing = site.cluster.command(["no-such-program"]).unwrap_err();
     assert!(matches!(missing, Error::Host(HostError::CommandMissing { .. })), "{missing:?}");
-    assert!(site.cluster.execute([""; 0]).is_err());
+    assert!(site.cluster.command([""; 0]).is_err());
 }
 
 const NOT_TEXT: &[u8] = b"a\xff\xfe b";

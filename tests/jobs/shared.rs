@@ -120,13 +120,13 @@ fn a_value_that_cannot_be_encoded(site: &Site) {
 fn a_task_that_exits_has_died(site: &Site) {
     let job = exit_with::job(7).submit(&site.cluster).unwrap();
     let error = error_of(&job);
-    assert_eq!((&error.kind, error.job.exit_code), (&JobErrorKind::Died, Some(7)));
+    assert_eq!((&error.kind, error.job.exit_code), (&JobErrorKind::Crashed, Some(7)));
     assert_eq!(error.job.stderr_tail, "leaving with 7");
 }
 
 fn a_task_that_aborts_has_died(site: &Site) {
     let error = error_of(&abort::job().submit(&site.cluster).unwrap());
-    assert_eq!((&error.kind, error.job.signal), (&JobErrorKind::Died, Some(6)));
+    assert_eq!((&error.kind, error.job.signal), (&JobErrorKind::Crashed, Some(6)));
 }
 
 fn what_a_job_prints_can_be_read(site: &Site) {
@@ -190,7 +190,7 @@ fn a_task_that_watches_may_end_by_itself(site: &Site) {
 fn a_wait_that_runs_out(site: &Site) {
     let file = site.path("go");
     let job = wait_for::job(file.as_path()).submit(&site.cluster).unwrap();
-    let error = job.result_within(Duration::from_millis(30)).unwrap_err();
+    let error = job.result_timeout(Duration::from_millis(30)).unwrap_err();
     assert!(matches!(error, Error::StillRunning { .. }), "{error:?}");
     std::fs::write(&file, "").unwrap();
     assert!(result_of(&job));
@@ -247,11 +247,11 @@ fn another_process_can_cancel(site: &Site) {
 fn a_job_is_found_by_each_of_its_names(site: &Site) {
     let job = add::job(1, 2).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 3);
-    assert_eq!(roles::run(site, "attach-by-id", job.pre_id().as_str(), |_| {}), "Ok(3)");
+    assert_eq!(roles::run(site, "attach-by-id", job.submission_id().as_str(), |_| {}), "Ok(3)");
     assert_eq!(roles::run(site, "attach-by-id", &job.id().to_string(), |_| {}), "Ok(3)");
     // Also when the client died before it could note the id.
     std::fs::remove_file(job.job_dir().join("submitted.json")).unwrap();
-    assert_eq!(roles::run(site, "attach-by-id", job.pre_id().as_str(), |_| {}), "Ok(3)");
+    assert_eq!(roles::run(site, "attach-by-id", job.submission_id().as_str(), |_| {}), "Ok(3)");
     let error = site.cluster.attach::<parse>(job.handle()).unwrap_err();
     assert!(matches!(error, Error::OtherTask { .. }), "{error:?}");
     for unknown in ["4000000", "20200101_000000_00000000", "no id"] {
@@ -268,8 +268,8 @@ fn a_job_may_not_submit(site: &Site) {
 fn a_job_has_the_environment(site: &Site) {
     let home = result_of(&variable::job("HOME").submit(&site.cluster).unwrap());
     assert_eq!(home, std::env::var("HOME").ok());
-    let pre_id = variable::job("SLURM_SDK_JOB").submit(&site.cluster).unwrap();
-    assert_eq!(result_of(&pre_id).as_deref(), Some(pre_id.pre_id().as_str()));
+    let submission_id = variable::job("SLURM_SDK_JOB").submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&submission_id).as_deref(), Some(submission_id.submission_id().as_str()));
 }
 
 fn options_say_where_they_come_from(site: &Site) {
@@ -372,7 +372,7 @@ fn a_short_wait_beside_a_long_one(site: &Site) {
     std::thread::scope(|scope| {
         let long = scope.spawn(|| result_of(&job));
         until("the job runs", || job.stderr().unwrap().contains("waiting"));
-        let short = job.result_within(Duration::from_millis(50));
+        let short = job.result_timeout(Duration::from_millis(50));
         assert!(matches!(short, Err(Error::StillRunning { .. })), "{short:?}");
         std::fs::write(&go, "").unwrap();
         assert!(long.join().unwrap());

@@ -94,7 +94,7 @@ fn before_the_stack(site: &Site) {
     let Some(Err(Error::Job(error))) = results.next() else { panic!("no error") };
     panicked(*error, "noted");
     let Some(Err(Error::Job(error))) = results.next() else { panic!("no error") };
-    assert_eq!(error.kind, JobErrorKind::Died, "the panic is that of another item");
+    assert_eq!(error.kind, JobErrorKind::Crashed, "the panic is that of another item");
 }
 
 fn little_memory_on_slurm(site: &Site) {

@@ -108,11 +108,11 @@ fn a_killed_workflow(site: &Site) {
     let early = call().resume(&job).unwrap().submit(&site.cluster).unwrap_err();
     assert!(early.to_string().contains("has not ended"), "{early}");
     kill(&job);
-    assert_eq!(kind_of(&job), JobErrorKind::Died);
+    assert_eq!(kind_of(&job), JobErrorKind::Crashed);
     for n in ["1", "2"] {
         fs::write(gates.join(n), "").unwrap();
     }
-    let found = site.cluster.attach::<step_by_step>(job.pre_id()).unwrap();
+    let found = site.cluster.attach::<step_by_step>(job.submission_id()).unwrap();
     let resumed = call().resume(&found).unwrap().submit(&site.cluster).unwrap();
     assert_eq!(result_of(&resumed), 5);
     assert_eq!(runs(&folder), [1, 1, 1]);
@@ -180,16 +180,16 @@ where
     let mut kills = 0;
     loop {
         until("it runs or has ended", || !job.events().is_empty());
-        match job.result_within(Duration::from_millis(3 + 4 * kills)) {
+        match job.result_timeout(Duration::from_millis(3 + 4 * kills)) {
             Ok(value) if kills > 0 => return value,
             Err(Error::StillRunning { .. }) => {}
             other => panic!("{other:?}"),
         }
         kill(&job);
         kills += 1;
-        match job.result_within(crate::common::PATIENCE) {
+        match job.result_timeout(crate::common::PATIENCE) {
             Err(Error::Job(error)) => assert!(
-                matches!(error.kind, JobErrorKind::Died | JobErrorKind::NotStarted),
+                matches!(error.kind, JobErrorKind::Crashed | JobErrorKind::NotStarted),
                 "{error}"
             ),
             // It came through just before.
@@ -316,7 +316,7 @@ fn with_sbatch(site: &Site, script: &str) {
     let folder = folder(site);
     let call = || sum_of_squares::job(folder.as_path(), 3);
     let job = call().submit(&cluster).unwrap();
-    assert_eq!(kind_of(&job), JobErrorKind::Died);
+    assert_eq!(kind_of(&job), JobErrorKind::Crashed);
     let resumed = call().resume(&job).unwrap().submit(&cluster).unwrap();
     assert_eq!(result_of(&resumed), 5);
     assert_eq!(runs(&folder), [1, 1, 1]);
@@ -353,7 +353,7 @@ fn a_lost_note(site: &Site) {
     let job = call().submit(&site.cluster).unwrap();
     until("the first job is submitted", || gates.join("submitted-0").exists());
     kill(&job);
-    assert_eq!(kind_of(&job), JobErrorKind::Died);
+    assert_eq!(kind_of(&job), JobErrorKind::Crashed);
     let path = job.job_dir().join("journal.jsonl");
     let text = fs::read_to_string(&path).unwrap();
     let intents: Vec<&str> = text.lines().filter(|line| line.contains("intent")).collect();

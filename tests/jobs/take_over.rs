@@ -91,7 +91,7 @@ fn a_rank_that_fails(site: &Site) {
         } else {
             end_alone(site, &pids, &gate, has_value);
         }
-        assert_eq!(kind_of(&job), JobErrorKind::Died, "adopted: {adopted}");
+        assert_eq!(kind_of(&job), JobErrorKind::Crashed, "adopted: {adopted}");
         assert_eq!(job.state().unwrap(), JobState::Failed);
         assert!(!job.job_dir().join(".run").exists(), "its marks are removed");
     }
@@ -139,7 +139,7 @@ fn an_adopted_rank(site: &Site) {
             assert_eq!(job.state().unwrap(), JobState::Running);
         }
         fs::write(&gate, "").unwrap();
-        assert_eq!(kind_of(&job), JobErrorKind::Died, "adopted: {adopted}");
+        assert_eq!(kind_of(&job), JobErrorKind::Crashed, "adopted: {adopted}");
     }
 }
 
@@ -158,7 +158,7 @@ fn a_task_that_exits(site: &Site) {
         let (pids, gate) = (site.path(&format!("pids-{code}")), site.path(&format!("{code}")));
         let job = leave::job(pids.as_path(), gate.as_path(), code).submit(&site.cluster).unwrap();
         end_alone(site, &pids, &gate, || true);
-        assert_eq!(kind_of(&job), JobErrorKind::Died, "exit code {code}");
+        assert_eq!(kind_of(&job), JobErrorKind::Crashed, "exit code {code}");
     }
 }
 
@@ -358,7 +358,7 @@ fn killed_at_any_moment(site: &Site) {
         };
         let jobs: Vec<_> = (0..JOBS).map(submit).collect();
         let results: Vec<_> =
-            jobs.iter().map(|job| job.result_within(Duration::from_secs(60))).collect();
+            jobs.iter().map(|job| job.result_timeout(Duration::from_secs(60))).collect();
         done.store(true, Ordering::SeqCst);
         for (job, result) in jobs.iter().zip(results) {
             assert_eq!(result.map_err(|error| error.to_string()), Ok(0), "{}", job.id());

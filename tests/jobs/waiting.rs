@@ -47,7 +47,7 @@ fn held(site: &Site) {
     assert!(reason.advice().unwrap().contains("scontrol release"), "{reason:?}");
     let error = loop {
         // The first look at the queue may still be under way.
-        match job.result_within(Duration::from_secs(2)) {
+        match job.result_timeout(Duration::from_secs(2)) {
             Err(Error::StillRunning { known, .. }) if known.status.is_none() => {}
             other => break other.unwrap_err(),
         }
@@ -55,7 +55,7 @@ fn held(site: &Site) {
     let text = error.to_string();
     assert!(text.contains("it is pending: JobHeldUser: it was submitted or put on hold"), "{text}");
     assert!(error.hint().unwrap().contains("scontrol release"), "{error:?}");
-    site.cluster.execute(["scontrol", "release", &job.id().to_string()]).unwrap();
+    site.cluster.command(["scontrol", "release", &job.id().to_string()]).unwrap();
     assert_eq!(result_of(&job), 42);
     let status = job.status().unwrap();
     assert_eq!((&status.state, status.blocked()), (&JobState::Completed, None));

@@ -35,7 +35,7 @@ fn assert_each_arrives(cluster: &Cluster, texts: &[String]) {
         let end = format!("<{:032x}>", fastrand::u128(..));
         let format = format!("%s{end}");
         let words = ["printf", format.as_str()].into_iter();
-        let output = cluster.execute(words.chain(texts.iter().map(String::as_str))).unwrap();
+        let output = cluster.command(words.chain(texts.iter().map(String::as_str))).unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{}", output.stderr);
         let mut back: Vec<&str> = output.stdout.split(&end).collect();
         assert_eq!(back.pop(), Some(""), "the last one is ended too");

@@ -196,7 +196,7 @@ fn too_large(flow: &Workflow) -> Result<String, Error> {
 fn no_room(error: Error) -> Result<String, Error> {
     let is_room = match &error {
         Error::Submit(SubmitError::NoRoom { .. }) => true,
-        Error::Job(error) => matches!(error.kind, JobErrorKind::NoRoom { .. }),
+        Error::Job(error) => matches!(error.kind, JobErrorKind::WorkflowDeadlock { .. }),
         _ => false,
     };
     if is_room { Ok(error.to_string()) } else { Err(error) }
@@ -336,7 +336,7 @@ fn workflows_that_block(site: &Site) {
     let jobs = [(); 2].map(|()| behind_a_gate::job(gate.as_path()).submit(&cluster).unwrap());
     until("both run", || jobs.iter().all(|job| job.state().unwrap() == JobState::Running));
     fs::write(&gate, "").unwrap();
-    let outcomes = jobs.map(|job| job.result_within(crate::common::PATIENCE));
+    let outcomes = jobs.map(|job| job.result_timeout(crate::common::PATIENCE));
     let failed: Vec<String> =
         outcomes.iter().filter_map(|outcome| Some(outcome.as_ref().err()?.to_string())).collect();
     assert!(
@@ -377,11 +377,11 @@ fn another_order(site: &Site) {
         assert_eq!(result_of(&job), 40);
         let array = count::map([names()]).submit(&flow).unwrap();
         assert_eq!(array.results().unwrap(), [40]);
-        [job.pre_id().to_string(), array.pre_id().to_string()]
+        [job.submission_id().to_string(), array.submission_id().to_string()]
     };
     let first = submit();
-    let told = |pre_id: &String| {
-        let warning = format!("though submission {pre_id} of an earlier run");
+    let told = |submission_id: &String| {
+        let warning = format!("though submission {submission_id} of an earlier run");
         crate::logger::logged().contains(&warning)
     };
     assert!(!first.iter().any(told));

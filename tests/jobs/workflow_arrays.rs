@@ -29,7 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn ended<T>(array: &JobArray<T>) -> [usize; 2] {
-    let progress = array.wait_within(PATIENCE).unwrap();
+    let progress = array.wait_timeout(PATIENCE).unwrap();
     [progress.succeeded, progress.failed]
 }
 
@@ -82,7 +82,7 @@ fn running_job(site: &Site, dir: &Path, item: u32) -> Job<bool> {
 }
 
 fn still_runs(job: &Job<bool>) -> bool {
-    matches!(job.result_within(Duration::ZERO), Err(Error::StillRunning { .. }))
+    matches!(job.result_timeout(Duration::ZERO), Err(Error::StillRunning { .. }))
 }
 
 fn their_jobs_are_cancelled(site: &Site) {

@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::options::{OptionSet, Release};
 
 use self::client::{Client, NoAnswer};
@@ -203,8 +203,8 @@ impl Backend for Local {
         request::slots(options, self.capacity)
     }
 
-    fn id_of(&self, pre_id: &PreId, part: u32) -> Result<Option<JobId>, Error> {
-        let request = Request::Find { pre_id: pre_id.clone(), part };
+    fn id_of(&self, submission_id: &SubmissionId, part: u32) -> Result<Option<JobId>, Error> {
+        let request = Request::Find { submission_id: submission_id.clone(), part };
         Ok(self.find(&request)?.map(|status| status.id))
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::state::JobState;
 
 use super::capacity::Capacity;
@@ -29,7 +29,7 @@ pub(super) enum Request {
     /// Tell what is known of these jobs.
     Survey(Vec<JobId>),
     /// Find the job of a submission, or one of its arrays.
-    Find { pre_id: PreId, part: u32 },
+    Find { submission_id: SubmissionId, part: u32 },
     /// Cancel a job, or some elements of an array.
     Cancel { job: JobId, elements: Option<Indices> },
 }
@@ -51,7 +51,7 @@ pub(super) enum Reply {
 /// A job as it is submitted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct JobRequest {
-    pub(super) pre_id: PreId,
+    pub(super) submission_id: SubmissionId,
     /// Which of the arrays of its submission it is; absent in journals of protocol 2.
     #[serde(default)]
     pub(super) part: u32,
@@ -142,7 +142,7 @@ pub(super) struct ArrayRequest {
 /// What names a submitted job or array before it has an id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct SubmissionKey {
-    pre_id: PreId,
+    submission_id: SubmissionId,
     part: u32,
 }
 
@@ -169,20 +169,20 @@ pub(super) struct Status {
 
 impl JobRequest {
     pub(super) fn key(&self) -> SubmissionKey {
-        SubmissionKey { pre_id: self.pre_id.clone(), part: self.part }
+        SubmissionKey { submission_id: self.submission_id.clone(), part: self.part }
     }
 }
 
 impl SubmissionKey {
-    pub(super) fn new(pre_id: PreId, part: u32) -> Self {
-        Self { pre_id, part }
+    pub(super) fn new(submission_id: SubmissionId, part: u32) -> Self {
+        Self { submission_id, part }
     }
 
     /// Returns the name of a file that belongs to it.
     pub(super) fn file_name(&self) -> String {
         match self.part {
-            0 => self.pre_id.to_string(),
-            part => format!("{}.{part}", self.pre_id),
+            0 => self.submission_id.to_string(),
+            part => format!("{}.{part}", self.submission_id),
         }
     }
 }

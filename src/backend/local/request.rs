@@ -44,7 +44,7 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
     let working_dir = text(options, "chdir").map_or_else(here, |dir| here().join(dir));
     let signal = text(options, "signal").and_then(|text| text.parse::<Signal>().ok());
     Ok(JobRequest {
-        pre_id: prepared.pre_id.clone(),
+        submission_id: prepared.submission_id.clone(),
         part: prepared.part,
         array: array(options, prepared.first)?,
         name: text(options, "job_name").unwrap_or_default().to_owned(),

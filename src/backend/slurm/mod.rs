@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::options::{OptionSet, Release};
 
 use super::{Asked, Backend, Cadence, Cancelled, Indices, Submission, Survey, written};
@@ -35,7 +35,7 @@ pub(crate) struct Slurm {
     /// The name of the cluster that its commands are about, if that is not the host's own.
     cluster: Option<String>,
     /// The clusters that sbatch chose for submissions, where it named one.
-    chosen: Mutex<HashMap<PreId, String>>,
+    chosen: Mutex<HashMap<SubmissionId, String>>,
     release: OnceCell<Option<Release>>,
     limits: size::ArrayLimits,
 }
@@ -83,7 +83,7 @@ impl Slurm {
         Ok(self.host.run(&command)?)
     }
 
-    fn chosen(&self) -> MutexGuard<'_, HashMap<PreId, String>> {
+    fn chosen(&self) -> MutexGuard<'_, HashMap<SubmissionId, String>> {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -126,8 +126,8 @@ impl Backend for Slurm {
         Some(Arc::new(self.of(name)))
     }
 
-    fn chosen_for(&self, pre_id: &PreId) -> Option<String> {
-        self.chosen().get(pre_id).cloned().or_else(|| self.cluster.clone())
+    fn chosen_for(&self, submission_id: &SubmissionId) -> Option<String> {
+        self.chosen().get(submission_id).cloned().or_else(|| self.cluster.clone())
     }
 
     fn job_base_dir(&self) -> &Path {
@@ -180,8 +180,8 @@ impl Backend for Slurm {
         queue::script_of(self, job).map(|script| script?.parent().map(Path::to_owned))
     }
 
-    fn id_of(&self, pre_id: &PreId, part: u32) -> Result<Option<JobId>, Error> {
-        queue::find(self, pre_id, part)
+    fn id_of(&self, submission_id: &SubmissionId, part: u32) -> Result<Option<JobId>, Error> {
+        queue::find(self, submission_id, part)
     }
 
     fn limits(&self) -> Result<Limits, Error> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 
 use super::lines::{QUEUE_FIELDS, account_line, queue_line};
@@ -48,12 +48,16 @@ pub(super) fn read_anything(line: &str) {
 }
 
 /// Returns the job of a submission: its id is in the path of the script, and in the comment.
-pub(super) fn find(slurm: &Slurm, pre_id: &PreId, part: u32) -> Result<Option<JobId>, Error> {
-    let script = JobDir::at(pre_id.as_str()).script_of(part);
+pub(super) fn find(
+    slurm: &Slurm,
+    submission_id: &SubmissionId,
+    part: u32,
+) -> Result<Option<JobId>, Error> {
+    let script = JobDir::at(submission_id.as_str()).script_of(part);
     let script = script.to_string_lossy();
     let is_it = |text: &str| {
         // The arrays of a submission that takes several differ in their scripts alone.
-        let commented = part == 0 && !text.contains(".sh") && text.contains(pre_id.as_str());
+        let commented = part == 0 && !text.contains(".sh") && text.contains(submission_id.as_str());
         text.contains(&*script) || commented
     };
     let by_line = |line: &str| {

@@ -62,15 +62,15 @@ fn conclude(
         }
         Err(error) => (Err(error), None),
     };
-    let pre_id = &submission.prepared.pre_id;
+    let submission_id = &submission.prepared.submission_id;
     let named = answer.as_ref().ok().and_then(|output| cluster_of(&output.stdout));
     // Only this cluster was asked; only a site's wrapper of sbatch would hide its name.
     let only = clusters(submission.prepared).filter(|names| !names.contains(','));
     if let Some(name) = named.or(only.map(str::to_owned)) {
-        slurm.chosen().insert(pre_id.clone(), name);
+        slurm.chosen().insert(submission_id.clone(), name);
     }
     let id = id_of(slurm, submission.prepared, &order.command, answer);
-    let is_noted = noted.is_some() && slurm.chosen_for(pre_id).is_none();
+    let is_noted = noted.is_some() && slurm.chosen_for(submission_id).is_none();
     if id.as_ref().ok().map(ToString::to_string) != noted || !is_noted {
         submission.conclude(slurm, &id);
     }
@@ -85,8 +85,8 @@ fn id_of(
 ) -> Result<JobId, SubmitError> {
     let look = || look(slurm, prepared);
     let unknown = |message: String, searched| {
-        let pre_id = prepared.pre_id.to_string();
-        SubmitError::Unknown { message, pre_id, searched }
+        let submission_id = prepared.submission_id.to_string();
+        SubmitError::Unknown { message, submission_id, searched }
     };
     let still_tries = matches!(answer, Err(HostError::Lost { .. }));
     let searched = if still_tries { LONG_SEARCH } else { SEARCH };
@@ -220,11 +220,11 @@ fn look(slurm: &Slurm, prepared: &Prepared) -> Sought {
 
 /// Looks for the job on each cluster that it may be on.
 fn find(slurm: &Slurm, prepared: &Prepared) -> Result<Option<JobId>, Error> {
-    let (pre_id, part) = (&prepared.pre_id, prepared.part);
-    let Some(names) = clusters(prepared) else { return queue::find(slurm, pre_id, part) };
+    let (submission_id, part) = (&prepared.submission_id, prepared.part);
+    let Some(names) = clusters(prepared) else { return queue::find(slurm, submission_id, part) };
     for name in names.split(',') {
-        if let Some(id) = queue::find(&slurm.of(name), pre_id, part)? {
-            slurm.chosen().insert(pre_id.clone(), name.to_owned());
+        if let Some(id) = queue::find(&slurm.of(name), submission_id, part)? {
+            slurm.chosen().insert(submission_id.clone(), name.to_owned());
             return Ok(Some(id));
         }
     }

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use slurm_core::durable;
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 
 use super::key::{Key, Shape};
 use crate::error::{Error, HostError, Result};
@@ -30,7 +30,7 @@ pub(crate) enum Entry {
         key: Key,
         /// The number of the call among those with the same key.
         number: usize,
-        pre_id: PreId,
+        submission_id: SubmissionId,
         /// See [`Shape`].
         #[serde(default)]
         shape: String,
@@ -39,24 +39,24 @@ pub(crate) enum Entry {
     },
     /// It was made.
     Submitted {
-        pre_id: PreId,
+        submission_id: SubmissionId,
         job_ids: Vec<JobId>,
         /// The Slurm cluster that has them, if it is not the host's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cluster: Option<String>,
     },
     /// Refused: no job exists, and the sequence number is free for the next call.
-    Refused { pre_id: PreId },
+    Refused { submission_id: SubmissionId },
     /// A workflow that resumes this one has looked which jobs to drop.
-    Resumed { by: PreId },
+    Resumed { by: SubmissionId },
     /// The job ended without a value before a resumed workflow came to it, and does not count any more.
-    Dropped { pre_id: PreId },
+    Dropped { submission_id: SubmissionId },
 }
 
 /// A job that may exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Child {
-    pub(crate) pre_id: PreId,
+    pub(crate) submission_id: SubmissionId,
     /// One, or those of the Slurm arrays that an array takes; none if they are not known.
     pub(crate) job_ids: Vec<JobId>,
     /// The Slurm cluster that has them, if it is not the host's own.
@@ -74,7 +74,7 @@ pub(crate) struct Claim {
     /// The job of an earlier run.
     pub(crate) child: Option<Child>,
     /// If there is none: a job that nobody has claimed yet, of a call whose arguments differ in their order alone.
-    pub(crate) twin: Option<PreId>,
+    pub(crate) twin: Option<SubmissionId>,
 }
 
 /// The journal of a workflow, open at its end.
@@ -97,8 +97,8 @@ struct State {
 struct Known {
     /// By their numbers, of which a damaged line may have any.
     calls: HashMap<Key, BTreeMap<usize, Call>>,
-    resumed_by: Vec<PreId>,
-    places: HashMap<PreId, (Key, usize)>,
+    resumed_by: Vec<SubmissionId>,
+    places: HashMap<SubmissionId, (Key, usize)>,
 }
 
 #[derive(Debug, Default)]
@@ -110,8 +110,13 @@ struct Call {
 }
 
 impl Child {
-    fn new(pre_id: &PreId) -> Self {
-        Self { pre_id: pre_id.clone(), job_ids: Vec::new(), cluster: None, is_inherited: false }
+    fn new(submission_id: &SubmissionId) -> Self {
+        Self {
+            submission_id: submission_id.clone(),
+            job_ids: Vec::new(),
+            cluster: None,
+            is_inherited: false,
+        }
     }
 }
 
@@ -151,13 +156,13 @@ impl Journal {
         }
     }
 
-    /// Notes that the call is about to be submitted as `pre_id`.
-    pub(super) fn intend(&self, claim: &Claim, pre_id: &PreId) -> Result<()> {
+    /// Notes that the call is about to be submitted as `submission_id`.
+    pub(super) fn intend(&self, claim: &Claim, submission_id: &SubmissionId) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.append(&Entry::Intent {
             key: claim.key.clone(),
             number: claim.number,
-            pre_id: pre_id.clone(),
+            submission_id: submission_id.clone(),
             shape: claim.shape.clone(),
             at: now.as_secs(),
         })
@@ -181,7 +186,7 @@ impl Journal {
     }
 
     /// Returns whether the submission `by` has looked which jobs to drop.
-    pub(super) fn is_resumed_by(&self, by: &PreId) -> bool {
+    pub(super) fn is_resumed_by(&self, by: &SubmissionId) -> bool {
         self.lock().known.resumed_by.contains(by)
     }
 
@@ -226,35 +231,35 @@ impl Known {
     }
 
     /// Returns the job of a call of `task` with this shape that has not been made in this run.
-    fn unclaimed(&self, task: &str, shape: &str) -> Option<PreId> {
+    fn unclaimed(&self, task: &str, shape: &str) -> Option<SubmissionId> {
         let of_task = self.calls.iter().filter(|(key, _)| key.task() == task);
         let mut calls = of_task.flat_map(|(_, calls)| calls.values());
         let found = calls.find(|call| !call.is_made && call.child.is_some() && call.shape == shape);
-        Some(found?.child.as_ref()?.pre_id.clone())
+        Some(found?.child.as_ref()?.submission_id.clone())
     }
 
     fn apply(&mut self, entry: &Entry) {
         match entry {
-            Entry::Intent { key, number, pre_id, shape, .. } => {
-                let child = Child::new(pre_id);
+            Entry::Intent { key, number, submission_id, shape, .. } => {
+                let child = Child::new(submission_id);
                 let calls = self.calls.entry(key.clone()).or_default();
                 let call = calls.entry(*number).or_default();
                 call.child = Some(child);
                 call.shape.clone_from(shape);
-                self.places.insert(pre_id.clone(), (key.clone(), *number));
+                self.places.insert(submission_id.clone(), (key.clone(), *number));
             }
-            Entry::Submitted { pre_id, job_ids, cluster } => {
-                if let Some(Some(child)) = self.child(pre_id)
-                    && child.pre_id == *pre_id
+            Entry::Submitted { submission_id, job_ids, cluster } => {
+                if let Some(Some(child)) = self.child(submission_id)
+                    && child.submission_id == *submission_id
                 {
                     child.job_ids.clone_from(job_ids);
                     child.cluster.clone_from(cluster);
                 }
             }
-            Entry::Refused { pre_id } | Entry::Dropped { pre_id } => {
+            Entry::Refused { submission_id } | Entry::Dropped { submission_id } => {
                 // Another one may have taken its place.
-                if let Some(child) = self.child(pre_id)
-                    && child.as_ref().is_some_and(|child| child.pre_id == *pre_id)
+                if let Some(child) = self.child(submission_id)
+                    && child.as_ref().is_some_and(|child| child.submission_id == *submission_id)
                 {
                     *child = None;
                 }
@@ -268,8 +273,8 @@ impl Known {
         }
     }
 
-    fn child(&mut self, pre_id: &PreId) -> Option<&mut Option<Child>> {
-        let (key, number) = self.places.get(pre_id).cloned()?;
+    fn child(&mut self, submission_id: &SubmissionId) -> Option<&mut Option<Child>> {
+        let (key, number) = self.places.get(submission_id).cloned()?;
         self.call(&key, number).map(|call| &mut call.child)
     }
 }
@@ -278,21 +283,25 @@ impl Known {
 pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
     let mut children: Vec<(String, Child)> = Vec::new();
     for entry in entries {
-        let found = |children: &[(String, Child)], of: &PreId| {
-            children.iter().position(|(_, child)| child.pre_id == *of)
+        let found = |children: &[(String, Child)], of: &SubmissionId| {
+            children.iter().position(|(_, child)| child.submission_id == *of)
         };
         match entry {
-            Entry::Intent { key, pre_id, .. } if found(&children, pre_id).is_none() => {
-                let child = Child::new(pre_id);
+            Entry::Intent { key, submission_id, .. }
+                if found(&children, submission_id).is_none() =>
+            {
+                let child = Child::new(submission_id);
                 children.push((key.task().to_owned(), child));
             }
-            Entry::Submitted { pre_id, job_ids, cluster } => {
-                if let Some(at) = found(&children, pre_id) {
+            Entry::Submitted { submission_id, job_ids, cluster } => {
+                if let Some(at) = found(&children, submission_id) {
                     children[at].1.job_ids.clone_from(job_ids);
                     children[at].1.cluster.clone_from(cluster);
                 }
             }
-            Entry::Refused { pre_id } => children.retain(|(_, child)| child.pre_id != *pre_id),
+            Entry::Refused { submission_id } => {
+                children.retain(|(_, child)| child.submission_id != *submission_id)
+            }
             Entry::Intent { .. } | Entry::Resumed { .. } | Entry::Dropped { .. } => {}
         }
     }
@@ -314,7 +323,9 @@ pub(super) fn read_anything(text: &[u8]) {
         if let Entry::Intent { key, .. } = entry {
             let claim = known.claim(key, &Shape::new());
             assert!(claim.number < entries.len());
-            assert!(claim.child.is_none_or(|child| known.places.contains_key(&child.pre_id)));
+            assert!(
+                claim.child.is_none_or(|child| known.places.contains_key(&child.submission_id))
+            );
         }
     }
     let children = children(&entries);

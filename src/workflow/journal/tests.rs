@@ -15,25 +15,25 @@ fn id(number: u32) -> JobId {
     JobId::new(number).unwrap()
 }
 
-fn pre_id(number: u32) -> PreId {
-    PreId::new(1_700_000_000, number)
+fn submission_id(number: u32) -> SubmissionId {
+    SubmissionId::new(1_700_000_000, number)
 }
 
 fn submit(journal: &Journal, text: &str, number: u32) {
     let claim = claim(journal, text);
     assert_eq!(claim.child, None);
-    journal.intend(&claim, &pre_id(number)).unwrap();
+    journal.intend(&claim, &submission_id(number)).unwrap();
     journal
         .append(&Entry::Submitted {
-            pre_id: pre_id(number),
+            submission_id: submission_id(number),
             job_ids: vec![id(number)],
             cluster: None,
         })
         .unwrap();
 }
 
-fn found(journal: &Journal, text: &str) -> Option<(PreId, Option<JobId>)> {
-    claim(journal, text).child.map(|child| (child.pre_id, child.job_ids.first().copied()))
+fn found(journal: &Journal, text: &str) -> Option<(SubmissionId, Option<JobId>)> {
+    claim(journal, text).child.map(|child| (child.submission_id, child.job_ids.first().copied()))
 }
 
 #[test]
@@ -44,9 +44,9 @@ fn the_next_run_finds_each_call_whatever_their_order() {
         submit(&journal, text, number);
     }
     let journal = Journal::open(dir.path()).unwrap();
-    assert_eq!(found(&journal, "b"), Some((pre_id(2), Some(id(2)))));
-    assert_eq!(found(&journal, "a"), Some((pre_id(1), Some(id(1)))));
-    assert_eq!(found(&journal, "a"), Some((pre_id(3), Some(id(3)))));
+    assert_eq!(found(&journal, "b"), Some((submission_id(2), Some(id(2)))));
+    assert_eq!(found(&journal, "a"), Some((submission_id(1), Some(id(1)))));
+    assert_eq!(found(&journal, "a"), Some((submission_id(3), Some(id(3)))));
     assert_eq!(found(&journal, "a"), None, "that one is new");
 }
 
@@ -55,9 +55,9 @@ fn an_intent_without_an_id_is_known() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     let claim = claim(&journal, "a");
-    journal.intend(&claim, &pre_id(1)).unwrap();
+    journal.intend(&claim, &submission_id(1)).unwrap();
     let journal = Journal::open(dir.path()).unwrap();
-    assert_eq!(found(&journal, "a"), Some((pre_id(1), None)));
+    assert_eq!(found(&journal, "a"), Some((submission_id(1), None)));
 }
 
 #[test]
@@ -65,12 +65,12 @@ fn a_refused_call_leaves_its_number_to_the_next() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     let claim = claim(&journal, "a");
-    journal.intend(&claim, &pre_id(1)).unwrap();
-    journal.append(&Entry::Refused { pre_id: pre_id(1) }).unwrap();
+    journal.intend(&claim, &submission_id(1)).unwrap();
+    journal.append(&Entry::Refused { submission_id: submission_id(1) }).unwrap();
     journal.release(&claim);
     submit(&journal, "a", 2);
     let journal = Journal::open(dir.path()).unwrap();
-    assert_eq!(found(&journal, "a"), Some((pre_id(2), Some(id(2)))));
+    assert_eq!(found(&journal, "a"), Some((submission_id(2), Some(id(2)))));
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn a_line_that_was_cut_costs_nothing_else() {
     fs::write(&path, cut).unwrap();
     submit(&Journal::open(dir.path()).unwrap(), "b", 2);
     let journal = Journal::open(dir.path()).unwrap();
-    assert_eq!(found(&journal, "a"), Some((pre_id(1), Some(id(1)))));
-    assert_eq!(found(&journal, "b"), Some((pre_id(2), Some(id(2)))));
+    assert_eq!(found(&journal, "a"), Some((submission_id(1), Some(id(1)))));
+    assert_eq!(found(&journal, "b"), Some((submission_id(2), Some(id(2)))));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_call_that_comes_out_in_another_order_is_told_from_a_new_one() {
     assert_eq!(claim(&journal, "two one").twin, None, "another call of the same run");
     let journal = Journal::open(dir.path()).unwrap();
     assert_eq!(claim(&journal, "four").twin, None);
-    assert_eq!(claim(&journal, "two one").twin, Some(pre_id(1)));
+    assert_eq!(claim(&journal, "two one").twin, Some(submission_id(1)));
     assert!(claim(&journal, "one two").child.is_some());
     assert_eq!(claim(&journal, "two one").twin, None, "that job has been claimed");
 }

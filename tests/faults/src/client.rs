@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
-use slurm::{ArrayHandle, BackendKind, Cluster, Job, JobArray, JobHandle, PreId};
+use slurm::{ArrayHandle, BackendKind, Cluster, Job, JobArray, JobHandle, SubmissionId};
 
 use crate::ledger;
 use crate::plan::{Plan, Suite, Unit, Work};
@@ -90,7 +90,7 @@ pub(crate) struct Found {
 pub(crate) enum By {
     Handle(Handle),
     /// Its client was killed before it could note more than that it submits.
-    PreId(PreId),
+    SubmissionId(SubmissionId),
 }
 
 pub(crate) const ROLE: &str = "SLURM_FAULTS_ROLE";
@@ -236,18 +236,18 @@ impl Client {
             By::Handle(Handle::Array(handle)) => {
                 return cluster.attach_array::<work>(handle).map(Submission::Array);
             }
-            By::PreId(pre_id) if array && found.part == 0 => {
-                return cluster.attach_array::<work>(pre_id).map(Submission::Array);
+            By::SubmissionId(submission_id) if array && found.part == 0 => {
+                return cluster.attach_array::<work>(submission_id).map(Submission::Array);
             }
             By::Handle(Handle::Job(handle)) => match &unit.work {
                 Work::Flow { .. } => cluster.attach::<flow>(handle)?,
                 _ if array => cluster.attach::<total>(handle)?,
                 _ => cluster.attach::<work>(handle)?,
             },
-            By::PreId(pre_id) => match &unit.work {
-                Work::Flow { .. } => cluster.attach::<flow>(pre_id)?,
-                _ if array => cluster.attach::<total>(pre_id)?,
-                _ => cluster.attach::<work>(pre_id)?,
+            By::SubmissionId(submission_id) => match &unit.work {
+                Work::Flow { .. } => cluster.attach::<flow>(submission_id)?,
+                _ if array => cluster.attach::<total>(submission_id)?,
+                _ => cluster.attach::<work>(submission_id)?,
             },
         };
         Ok(Submission::Job(job))

@@ -155,8 +155,12 @@ impl Clients {
             if known.iter().any(|found| found.unit == unit && found.part == part) {
                 continue;
             }
-            let pre_id = dir.file_name().and_then(|name| name.to_str()?.parse().ok());
-            found.extend(pre_id.map(|pre_id| Found { unit, part, by: By::PreId(pre_id) }));
+            let submission_id = dir.file_name().and_then(|name| name.to_str()?.parse().ok());
+            found.extend(submission_id.map(|submission_id| Found {
+                unit,
+                part,
+                by: By::SubmissionId(submission_id),
+            }));
         }
         found
     }

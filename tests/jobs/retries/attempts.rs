@@ -38,14 +38,14 @@ fn what_failed_can_be_tried_again(site: &Site) {
     assert_eq!(array.retry_failed().unwrap(), 2);
     assert_eq!(array.results().unwrap(), ["this time"; 3]);
     assert_eq!(array.retry_failed().unwrap(), 0);
-    let attached = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
+    let attached = site.cluster.attach_array::<second_time>(array.submission_id()).unwrap();
     assert_eq!(attached.results().unwrap(), ["this time"; 3], "all attempts are found");
     // As a client leaves it that dies after sbatch.
     let note = array.job_dir().join("retry-1.json");
     let mut handle: serde_json::Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
     handle["parts"] = serde_json::json!([]);
     fs::write(&note, handle.to_string()).unwrap();
-    let attached = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
+    let attached = site.cluster.attach_array::<second_time>(array.submission_id()).unwrap();
     assert_eq!(attached.results().unwrap(), ["this time"; 3], "also one without ids");
 
     // Whoever is in the middle of a stream is given the new attempts, and only those.
@@ -56,7 +56,7 @@ fn what_failed_can_be_tried_again(site: &Site) {
         given.push((index, value.is_ok()));
         if given.len() == 2 {
             // Another handle tries again; this one takes that in.
-            let other = site.cluster.attach_array::<second_time>(array.pre_id()).unwrap();
+            let other = site.cluster.attach_array::<second_time>(array.submission_id()).unwrap();
             other.wait().unwrap();
             assert_eq!(other.retry_failed().unwrap(), 2);
             other.wait().unwrap();
@@ -97,7 +97,7 @@ fn two_at_once(site: &Site) {
     for round in 1..=rounds {
         let ready = Barrier::new(2);
         let try_again = |client: &Cluster| {
-            let array = client.attach_array::<fail_and_note>(array.pre_id()).unwrap();
+            let array = client.attach_array::<fail_and_note>(array.submission_id()).unwrap();
             assert_eq!(array.wait().unwrap().failed, 2);
             ready.wait();
             let count = array.retry_failed().unwrap();
@@ -124,7 +124,7 @@ fn a_claim_of_the_dead(site: &Site) {
     fs::write(array.job_dir().join("retry-1.json"), handle.to_string()).unwrap();
     assert_eq!(array.retry_failed().unwrap(), 1);
     assert_eq!(array.results().unwrap(), ["this time"]);
-    let attached = client(site).attach_array::<second_time>(array.pre_id()).unwrap();
+    let attached = client(site).attach_array::<second_time>(array.submission_id()).unwrap();
     assert_eq!(attached.results().unwrap(), ["this time"]);
 }
 
@@ -159,12 +159,12 @@ fn cancelled_by_another(
     let array = settle::map(items).submit(&site.cluster).unwrap();
     one_failed(&array);
     // By a handle that knows nothing of the new attempt.
-    let other = client(site).attach_array::<settle>(array.pre_id()).unwrap();
+    let other = client(site).attach_array::<settle>(array.submission_id()).unwrap();
     assert_eq!(other.wait().unwrap().failed, 1);
     assert_eq!(array.retry_failed().unwrap(), 1);
     until("it runs again", || array.refresh().unwrap().running == 1);
     cancel(&other).unwrap();
-    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 1);
     is_cancelled(&array, 0);
 }
 
@@ -207,7 +207,7 @@ fn a_late_attempt(site: &Site) {
     claim["parts"] = serde_json::json!([]);
     claim["dir"] = serde_json::json!(dir);
     fs::write(&note, claim.to_string()).unwrap();
-    let other = client(site).attach_array::<until_stopped>(array.pre_id()).unwrap();
+    let other = client(site).attach_array::<until_stopped>(array.submission_id()).unwrap();
     std::thread::scope(|scope| {
         let cancel = scope.spawn(|| other.cancel());
         until("what was known is cancelled", || stopped[1].exists());
@@ -238,7 +238,7 @@ fn a_cancelled_workflow(site: &Site) {
     let again = site.cluster.attach_array::<settle>(note().unwrap()).unwrap();
     until("it runs", || again.refresh().unwrap().running == 1);
     job.cancel().unwrap();
-    assert_eq!(again.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(again.wait_timeout(PATIENCE).unwrap().failed, 1);
     is_cancelled(&again, 0);
 }
 
@@ -270,8 +270,8 @@ fn what_takes_values(site: &Site) {
     let items = [(site.path("marker"), Some(gate.clone())), (there, None)];
     let values = settle::map(items).submit(&site.cluster).unwrap();
     let sums = add::map(values.into_iter().map(|value| (value, 10))).submit(&site.cluster).unwrap();
-    assert_eq!(sums.wait_within(PATIENCE).unwrap().failed, 1);
-    assert_eq!(values.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(sums.wait_timeout(PATIENCE).unwrap().failed, 1);
+    assert_eq!(values.wait_timeout(PATIENCE).unwrap().failed, 1);
     assert_eq!(values.retry_failed().unwrap(), 1);
     // At once: what it takes is made again, but not yet there.
     assert_eq!(sums.retry_failed().unwrap(), 1);

@@ -154,15 +154,15 @@ fn the_options_of_before(site: &Site) {
         .max_attempts(3)
         .submit(&with_slurmfile(site, before))
         .unwrap();
-    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 2);
+    assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 2);
     // Somebody with another Slurmfile.
     let now = "[default.submit]\ncomment = 'of now'\nmail_user = 'nobody'\npartition = 'low'\n\
                extra = ['--mail-type=END']\n";
-    let other = with_slurmfile(site, now).attach_array::<fails>(array.pre_id()).unwrap();
-    other.wait_within(PATIENCE).unwrap();
+    let other = with_slurmfile(site, now).attach_array::<fails>(array.submission_id()).unwrap();
+    other.wait_timeout(PATIENCE).unwrap();
     let first = array.explain().unwrap();
     for attempt in [1, 2] {
-        assert_eq!(other.wait_within(PATIENCE).unwrap().failed, 2);
+        assert_eq!(other.wait_timeout(PATIENCE).unwrap().failed, 2);
         assert_eq!(other.retry_failed().unwrap(), 2);
         let again = latest(&array, attempt);
         // Where the logs are is each attempt's own.
@@ -181,7 +181,7 @@ fn the_options_of_before(site: &Site) {
         }
         assert!(again.script.contains("--array=0-1%2"), "{}", again.script);
     }
-    assert_eq!(other.wait_within(PATIENCE).unwrap().failed, 2);
+    assert_eq!(other.wait_timeout(PATIENCE).unwrap().failed, 2);
 }
 
 fn as_many_elements_as_may(site: &Site) {
@@ -189,18 +189,18 @@ fn as_many_elements_as_may(site: &Site) {
     let items = (0..1100).map(|n| if n % 220 == 7 { -1 } else { n });
     let array = root::map(items).chunk(1).max_running(3).submit(&site.cluster).unwrap();
     assert_eq!(array.job_ids().count(), 2);
-    assert_eq!(array.wait_within(2 * PATIENCE).unwrap().failed, 5);
+    assert_eq!(array.wait_timeout(2 * PATIENCE).unwrap().failed, 5);
     assert_eq!(array.retry_failed().unwrap(), 5);
     assert!(latest(&array, 1).script.contains("--array=0-4%3"));
-    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 5);
+    assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 5);
 }
 
 fn a_dry_run(site: &Site) {
     let array = root::map([4, -1]).submit(&site.cluster).unwrap();
-    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 1);
     let dry = site.builder().job_base_dir(site.base.path()).dry_run(true).build().unwrap();
-    let attached = dry.attach_array::<root>(array.pre_id()).unwrap();
-    attached.wait_within(PATIENCE).unwrap();
+    let attached = dry.attach_array::<root>(array.submission_id()).unwrap();
+    attached.wait_timeout(PATIENCE).unwrap();
     assert_eq!(attached.retry_failed().unwrap(), 1);
     let explanation = dry.rehearsed().pop().unwrap();
     assert_eq!(explanation.array.as_ref().unwrap().items, 1);
@@ -213,7 +213,7 @@ fn the_start_of_all_attempts(site: &Site) {
     let items = [(-1, gate.as_path()), (1, gate.as_path())];
     let array = fail_or_wait::map(items).submit(&site.cluster).unwrap();
     until("one has failed and one runs", || {
-        let progress = array.wait_within(Duration::from_millis(50)).unwrap();
+        let progress = array.wait_timeout(Duration::from_millis(50)).unwrap();
         (progress.failed, progress.running) == (1, 1)
     });
     assert_eq!(array.retry_failed().unwrap(), 1);
@@ -225,7 +225,7 @@ fn the_start_of_all_attempts(site: &Site) {
     assert_eq!(result_of(&job), 3);
     assert_eq!(array.progress().succeeded, 0);
     fs::write(&gate, "").unwrap();
-    assert_eq!(array.wait_within(PATIENCE).unwrap().succeeded, 1);
+    assert_eq!(array.wait_timeout(PATIENCE).unwrap().succeeded, 1);
 }
 
 #[slurm::workflow(time = "10:00", mem = "256M")]
@@ -257,10 +257,10 @@ fn singles(site: &Site) {
 
     let array = needs::map([site.path("missing")]).mem("256M").job_name(name).singleton();
     let array = array.kill_on_invalid_dep("no").submit(&site.cluster).unwrap();
-    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 1);
     assert_eq!(array.retry_failed().unwrap(), 1);
     is_single(array.job_dir(), 1);
-    assert_eq!(array.wait_within(PATIENCE).unwrap().failed, 1);
+    assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 1);
 }
 
 /// Succeeds if at least two of the `last` items have a value, and says which.

@@ -298,7 +298,7 @@ mod tests {
 
     fn submitted(number: u32) -> Entry {
         let request = serde_json::json!({
-            "pre_id": slurm_core::ids::PreId::new(1_700_000_000, number), "name": "n", "dir": "/d",
+            "submission_id": slurm_core::ids::SubmissionId::new(1_700_000_000, number), "name": "n", "dir": "/d",
             "script": "/d/script.sh", "working_dir": "/", "stdout": "o", "stderr": "e",
             "append": false, "needs": Capacity { cpus: 1, memory_mib: 1, gpus: 1 }, "memory_is_limited": false, "gpus": [], "tasks": 1,
             "cpus_per_task": 1, "time_limit": null, "warning": null, "dependency": null,

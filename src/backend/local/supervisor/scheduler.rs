@@ -119,8 +119,8 @@ impl Scheduler {
         match request {
             Request::Submit(request) => self.submit(*request),
             Request::Survey(ids) => Reply::Statuses(self.survey(&ids)),
-            Request::Find { pre_id, part } => {
-                let found = self.submissions.get(&SubmissionKey::new(pre_id, part));
+            Request::Find { submission_id, part } => {
+                let found = self.submissions.get(&SubmissionKey::new(submission_id, part));
                 Reply::Statuses(found.map(|id| self.jobs.statuses(*id)).unwrap_or_default())
             }
             Request::Cancel { job, elements } => self.cancel(job, elements.as_ref()),

@@ -14,7 +14,7 @@ pub(crate) enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     Failed,
-    Died,
+    Crashed,
     NotStarted,
     TimedOut,
     Cancelled,
@@ -68,7 +68,7 @@ impl Kind {
         match error {
             Error::Job(error) => match error.kind {
                 JobErrorKind::Failed(_) => Self::Failed,
-                JobErrorKind::Died => Self::Died,
+                JobErrorKind::Crashed => Self::Crashed,
                 JobErrorKind::NotStarted => Self::NotStarted,
                 JobErrorKind::TimedOut => Self::TimedOut,
                 JobErrorKind::Cancelled => Self::Cancelled,

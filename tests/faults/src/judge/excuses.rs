@@ -76,7 +76,7 @@ fn by_plan(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &str
     let own = match (&call.deed, kind) {
         (Deed::Fail, Kind::Failed) => planned("fails"),
         (Deed::Panic, Kind::Failed) => planned("panics"),
-        (Deed::Exit(code) | Deed::LateRank(code), Kind::Died) => has_code(*code),
+        (Deed::Exit(code) | Deed::LateRank(code), Kind::Crashed) => has_code(*code),
         (Deed::Overrun, Kind::TimedOut) => true,
         _ => false,
     };
@@ -92,7 +92,7 @@ fn by_plan(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &str
         };
     // Another call of its process ends that.
     let with_it = neighbours(unit, call).iter().any(|other| match other.deed {
-        Deed::Exit(code) => kind == Kind::Died && has_code(code),
+        Deed::Exit(code) => kind == Kind::Crashed && has_code(code),
         _ => false,
     });
     own || with_it || inherited || (evidence.is_cancelled(unit) && kind == Kind::Cancelled)
@@ -122,12 +122,12 @@ fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &st
     let names_the_disk = text.contains("No space left") || text.contains("disk is full");
     let by_damage = match was_damaged(evidence, unit, call) {
         Some((Damage::Spec, _)) => {
-            matches!(kind, Kind::NotStarted | Kind::Failed | Kind::Corrupt | Kind::Died)
+            matches!(kind, Kind::NotStarted | Kind::Failed | Kind::Corrupt | Kind::Crashed)
         }
         // A segment that ends between two items looks as if the process had ended there.
-        Some((Damage::Segment, Cut::Truncate(_))) => matches!(kind, Kind::Corrupt | Kind::Died),
+        Some((Damage::Segment, Cut::Truncate(_))) => matches!(kind, Kind::Corrupt | Kind::Crashed),
         // So does a segment with a changed length, if no process saw the end.
-        Some((Damage::Segment, Cut::Flip(_))) if kind == Kind::Died => supervisor,
+        Some((Damage::Segment, Cut::Flip(_))) if kind == Kind::Crashed => supervisor,
         Some((Damage::Result, _) | (Damage::Segment, Cut::Flip(_))) => kind == Kind::Corrupt,
         None => false,
     };
@@ -142,7 +142,7 @@ fn by_fault(evidence: &Evidence, unit: &Unit, call: &Call, kind: Kind, text: &st
         || by_input
         || by_commands(evidence, unit, call, kind)
         || match kind {
-            Kind::Died => killed || journal || (full && names_the_disk),
+            Kind::Crashed => killed || journal || (full && names_the_disk),
             Kind::NotStarted => (killed || journal || (full && names_the_disk)) && !began,
             // No process saw how it ended.
             Kind::NodeFailed => (killed && supervisor) || (journal && began),

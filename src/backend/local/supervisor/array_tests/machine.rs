@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use slurm_core::ids::{JobId, PreId};
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::state::JobState;
 use tempfile::TempDir;
 
@@ -61,7 +61,7 @@ impl Machine {
         fs::write(dir.join("script.sh"), script).unwrap();
         JobRequest {
             within: None,
-            pre_id: PreId::new(1_800_000_000, self.submissions),
+            submission_id: SubmissionId::new(1_800_000_000, self.submissions),
             part: 0,
             array: None,
             name: format!("job-{}", self.submissions),

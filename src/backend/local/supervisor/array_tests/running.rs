@@ -128,7 +128,7 @@ fn a_submission_may_have_several_arrays() {
     machine = machine.restarted();
     assert_eq!(machine.submit(second), ids[1]);
     for (part, id) in (0..).zip([ids[0], ids[1]]) {
-        let request = Request::Find { pre_id: first.pre_id.clone(), part };
+        let request = Request::Find { submission_id: first.submission_id.clone(), part };
         let Reply::Statuses(found) = machine.scheduler.handle(request) else {
             panic!("no statuses");
         };

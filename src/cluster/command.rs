@@ -21,7 +21,7 @@ impl Cluster {
     /// ```no_run
     /// # fn main() -> slurm::Result<()> {
     /// # let (cluster, partition) = (slurm::Cluster::local()?, "gpu");
-    /// let nodes = cluster.execute(["sinfo", "-h", "-o", "%n %T", "-p", partition])?;
+    /// let nodes = cluster.command(["sinfo", "-h", "-o", "%n %T", "-p", partition])?;
     /// assert!(nodes.status.success(), "{}", nodes.stderr);
     /// # Ok(())
     /// # }
@@ -30,7 +30,7 @@ impl Cluster {
     /// # Errors
     /// If it cannot be run: it does not exist, a word holds a NUL, or it took too long. A program that ran and failed
     /// is no error.
-    pub fn execute<I: IntoIterator<Item: Into<String>>>(&self, words: I) -> Result<CommandOutput> {
+    pub fn command<I: IntoIterator<Item: Into<String>>>(&self, words: I) -> Result<CommandOutput> {
         let mut words = words.into_iter().map(Into::into);
         let program = words.next().unwrap_or_default();
         self.run(CommandLine::new(&program).args(words))
@@ -41,7 +41,7 @@ impl Cluster {
     /// <div class="warning">
     ///
     /// This is the one place where text becomes shell. Never put anything into `line` that you have not written
-    /// yourself: a path or a name of somebody else can hold `; rm -rf ~`. [`execute`](Self::execute) takes the
+    /// yourself: a path or a name of somebody else can hold `; rm -rf ~`. [`command`](Self::command) takes the
     /// words one by one and has no such problem.
     ///
     /// </div>
@@ -49,15 +49,15 @@ impl Cluster {
     /// ```no_run
     /// # fn main() -> slurm::Result<()> {
     /// # let cluster = slurm::Cluster::local()?;
-    /// let free = cluster.execute_command("df -h ~ | tail -1")?;
+    /// let free = cluster.shell("df -h ~ | tail -1")?;
     /// println!("{}", free.stdout);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// As [`execute`](Self::execute).
-    pub fn execute_command(&self, line: &str) -> Result<CommandOutput> {
+    /// As [`command`](Self::command).
+    pub fn shell(&self, line: &str) -> Result<CommandOutput> {
         self.run(CommandLine::new("/bin/sh").args(["-c", line]))
     }
 
