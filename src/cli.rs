@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 
 use crate::cluster::{BackendKind, Cluster, ClusterBuilder, backend_variable};
-use crate::error::{Error, Result};
+use crate::error::Result;
 #[cfg(feature = "ssh")]
 use crate::host::ssh::HostKeyPolicy;
 use crate::progress::ProgressMode;
@@ -27,7 +27,7 @@ pub struct ClusterArgs {
 
     /// What runs the jobs: `local` (embedded), `slurm` (Slurm on this host) or `ssh` (Slurm on the host that
     /// the Slurmfile names) [default: $SLURM_SDK_BACKEND, or the Slurmfile's, or local]
-    #[arg(long, value_name = "BACKEND", value_parser = backend, help_heading = "Cluster")]
+    #[arg(long, value_name = "BACKEND", help_heading = "Cluster")]
     pub backend: Option<BackendKind>,
 
     /// Where every job has its directory [default: $SLURM_SDK_JOB_BASE_DIR, or the
@@ -41,7 +41,7 @@ pub struct ClusterArgs {
 
     /// How waits show progress: `auto` (a bar on a terminal, lines elsewhere), `bar`, `plain`, `log`
     /// (few lines) or `off` [default: $SLURM_SDK_PROGRESS, or auto]
-    #[arg(long, value_name = "MODE", value_parser = progress, help_heading = "Cluster")]
+    #[arg(long, value_name = "MODE", help_heading = "Cluster")]
     pub progress: Option<ProgressMode>,
 
     /// What to do with the key of an SSH host that is not known: `auto` (save it), `warn` (log it) or
@@ -87,20 +87,6 @@ impl ClusterArgs {
             None => Ok(ProgressMode::of_variable()?.unwrap_or(ProgressMode::Auto)),
         }
     }
-}
-
-fn progress(text: &str) -> Result<ProgressMode, String> {
-    text.parse().map_err(|error: Error| match error.hint() {
-        Some(hint) => format!("{error}; {hint}"),
-        None => error.to_string(),
-    })
-}
-
-fn backend(text: &str) -> Result<BackendKind, String> {
-    text.parse().map_err(|error: crate::Error| match error.hint() {
-        Some(hint) => format!("{error}; {hint}"),
-        None => error.to_string(),
-    })
 }
 
 /// The command line of a program that has no flags of its own.

@@ -246,12 +246,13 @@ pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> 
         }
         dependency = format!("{dependency},{given}");
     }
-    put(set, "dependency", &dependency, Source::CallSite)?;
-    if set.get("kill_on_invalid_dep").is_none() {
-        // Without what it waits for, the job could only wait for ever.
-        put(set, "kill_on_invalid_dep", "yes", Source::Default)?;
-    }
-    Ok(())
+    set.put("dependency", dependency, Source::CallSite)
+        .and_then(|()| match set.get("kill_on_invalid_dep") {
+            // Otherwise the job would stay in the queue when its dependency cannot be met any more.
+            None => set.put("kill_on_invalid_dep", "yes", Source::Default),
+            Some(_) => Ok(()),
+        })
+        .map_err(|error| error.to_string())
 }
 
 /// Returns the edges as sbatch takes them.
@@ -287,13 +288,6 @@ pub(crate) fn replace(set: &mut OptionSet, before: &[Edge], now: &[Edge]) -> Opt
     Some(())
 }
 
-fn put(set: &mut OptionSet, key: &str, value: &str, source: Source) -> Result<(), String> {
-    let spec = options::lookup(key).map_err(|error| error.to_string())?;
-    let value = spec.parse(value).map_err(|error| error.to_string())?;
-    set.set(spec, value, source);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,7 +313,7 @@ mod tests {
         let after = |given: Option<&str>, now: &[Edge]| {
             let mut set = OptionSet::new();
             if let Some(given) = given {
-                put(&mut set, "dependency", given, Source::CallSite).unwrap();
+                set.put("dependency", given, Source::CallSite).unwrap();
             }
             add_to(&mut set, &both).unwrap();
             replace(&mut set, &both, now).unwrap();

@@ -1,6 +1,6 @@
 //! Jobs that run again under the same id: the settings for it.
 
-use slurm_core::options::{self, OptionSet, OptionValue, Signal, Source};
+use slurm_core::options::{OptionSet, OptionValue, Signal, Source};
 use slurm_core::requeue::{DEFAULT_MAX_REQUEUES, OnTimeout, RequeuePolicy, Requeuer, TaskRequeue};
 use slurm_core::task::{Task, TaskEntry, TaskKind};
 
@@ -28,7 +28,7 @@ macro_rules! setters {
             /// before the limit, is run again under the same id. It finds its
             /// [`checkpoint_dir`](crate::JobContext::checkpoint_dir) as it left it.
             pub fn on_timeout(mut self, action: impl AsRef<str>) -> Self {
-                match OnTimeout::parse(action.as_ref()) {
+                match action.as_ref().parse::<OnTimeout>() {
                     Ok(action) => self.options.requeue.on_timeout = Some(action),
                     Err(error) => self.options.problems.push(format!("`on_timeout`: {error}")),
                 }
@@ -110,7 +110,9 @@ fn warning(options: &mut OptionSet, backend: &dyn Backend) -> Result<u64, String
         let seconds = limit.map_or(WARNING_TIME, |limit| WARNING_TIME.min(limit / 2)).max(1);
         // A signal for the batch script alone does not reach what srun starts, and the other way round.
         let target = if backend.launcher(options) == Launcher::Srun { "" } else { "B:" };
-        put(options, "signal", &format!("{target}{WARNING_SIGNAL}@{seconds}"))?;
+        let signal = format!("{target}{WARNING_SIGNAL}@{seconds}");
+        let set = options.put("signal", signal, Source::Default);
+        set.map_err(|error| error.to_string())?;
         allow_requeue(options)?;
         return Ok(seconds);
     };
@@ -134,15 +136,5 @@ fn allow_requeue(options: &mut OptionSet) -> Result<(), String> {
     if options.get("requeue").is_some() {
         return Ok(());
     }
-    let spec = options::lookup("requeue").map_err(|error| error.to_string())?;
-    let value = spec.parse_input(true.into()).map_err(|error| error.to_string())?;
-    options.set(spec, value, Source::Default);
-    Ok(())
-}
-
-fn put(options: &mut OptionSet, key: &str, value: &str) -> Result<(), String> {
-    let spec = options::lookup(key).map_err(|error| error.to_string())?;
-    let value = spec.parse(value).map_err(|error| error.to_string())?;
-    options.set(spec, value, Source::Default);
-    Ok(())
+    options.put("requeue", true, Source::Default).map_err(|error| error.to_string())
 }

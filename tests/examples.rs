@@ -139,7 +139,10 @@ fn a_slurmfile_reaches_the_job() {
     );
     std::fs::write(&file, "[default.submit]\ntime = '4 h'\n").unwrap();
     let wrong = run(&[]);
-    assert!(wrong.contains("Slurmfile:2:8: time: `4 h`") && wrong.contains("04:00:00"), "{wrong}");
+    assert!(
+        wrong.contains("Slurmfile:2:8: `time`: `4 h`") && wrong.contains("04:00:00"),
+        "{wrong}"
+    );
 }
 
 /// The comment with which a program would submit, in this folder, with these flags and variables.

@@ -19,7 +19,7 @@ const ROLE: &str = "SLURM_SDK_TEST_MAIN";
 
 /// An error of the library that has a hint.
 fn fails() -> slurm::Result<()> {
-    "none".parse::<ProgressMode>().map(drop)
+    "none".parse::<ProgressMode>().map(drop).map_err(slurm::Error::from)
 }
 
 mod with_anyhow {

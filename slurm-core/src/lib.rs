@@ -36,6 +36,7 @@
 
 pub mod options;
 pub mod variable;
+pub mod word_enum;
 
 #[cfg(feature = "runtime")]
 pub mod backoff;

@@ -107,26 +107,11 @@ pub enum OnTimeout {
     Requeue,
 }
 
-impl OnTimeout {
-    /// Reads `fail` or `requeue`.
-    ///
-    /// # Errors
-    /// A sentence that says what could be written.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "fail" => Ok(Self::Fail),
-            "requeue" => Ok(Self::Requeue),
-            other => Err(format!("`{other}`: expected `requeue` or `fail`")),
-        }
-    }
-}
+crate::word_enum!(OnTimeout, "action", { Requeue: "requeue", Fail: "fail" });
 
 impl AsRef<str> for OnTimeout {
     fn as_ref(&self) -> &str {
-        match self {
-            Self::Fail => "fail",
-            Self::Requeue => "requeue",
-        }
+        self.as_str()
     }
 }
 

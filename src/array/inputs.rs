@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use slurm_core::options::{self, OptionSet, Source};
+use slurm_core::options::{OptionSet, Source};
 use slurm_core::spec::{Shares, Upstream};
 use slurm_core::task::TaskEntry;
 
@@ -87,9 +87,7 @@ fn lasting(explanation: &Explanation) -> Result<OptionSet> {
             "kill_on_invalid_dep" if option.set_by() != Source::Default => value,
             _ => continue,
         };
-        let problem = |error: String| Error::Options { problems: vec![error] };
-        let spec = options::lookup(&option.key).map_err(|error| problem(error.to_string()))?;
-        set.set(spec, spec.parse(value)?, option.set_by());
+        set.put(&option.key, value, option.set_by())?;
     }
     Ok(set)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
-use slurm_core::options::{self, DependencyKind, OptionSet, Source};
+use slurm_core::options::{DependencyKind, OptionSet, Source};
 use slurm_core::spec::{Items, Shares, Spec, Work};
 use slurm_core::task::{Task, TaskEntry};
 
@@ -176,8 +176,7 @@ pub(crate) fn split(
         several = cluster.backend().launcher(&merged) != Launcher::Exec;
         let limit = throttles.as_ref().map(|throttles| format!("%{}", throttles[number]));
         let value = format!("0-{}{}", size - 1, limit.unwrap_or_default());
-        let array = options::lookup("array").map_err(|error| refuse(error.to_string()))?;
-        merged.set(array, array.parse(&value)?, Source::CallSite);
+        merged.put("array", value, Source::CallSite)?;
         let Settings { max_running, max_attempts, .. } = *settings;
         let most = limits.elements;
         let part = Some(Part { number: number as u32, first, max_running, max_attempts, most });

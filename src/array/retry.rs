@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use slurm_core::layout::JobDir;
-use slurm_core::options::{self, OptionSet, OptionValue, Source};
+use slurm_core::options::{OptionSet, Source};
 use slurm_core::registry::Registry;
 use slurm_core::spec::{Items, Shares, Spec, Work};
 
@@ -178,13 +178,8 @@ pub(super) fn same_options(explanation: &Explanation) -> Result<OptionSet> {
         if is_own || OF_WAITING.contains(&key) {
             continue;
         }
-        let problem = |error: String| Error::Options { problems: vec![error] };
-        let spec = options::lookup(key).map_err(|error| problem(error.to_string()))?;
-        let value = match &option.value {
-            Some(value) => spec.parse(value)?,
-            None => OptionValue::Flag,
-        };
-        set.set(spec, value, source);
+        // An empty value is the option alone.
+        set.put(key, option.value.as_deref().unwrap_or_default(), source)?;
     }
     for flag in &explanation.extra {
         set.extra(flag.clone())?;

@@ -1,6 +1,6 @@
 //! What the builders of jobs and of arrays have in common.
 
-use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
+use slurm_core::options::{OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::requeue::{RequeuePolicy, TaskRequeue};
 use slurm_core::task::{TaskEntry, TaskValue};
 use slurm_core::variable::VariableName;
@@ -26,13 +26,8 @@ pub(crate) struct CallOptions {
 
 impl CallOptions {
     pub(crate) fn set(&mut self, key: &str, value: OptionInput) {
-        match options::lookup(key) {
-            Ok(spec) => match spec.parse_input(value) {
-                Ok(value) => self.options.set(spec, value, Source::CallSite),
-                Err(error) => self.problems.push(format!("`{}`: {error}", spec.key)),
-            },
-            Err(error) => self.problems.push(error.to_string()),
-        }
+        let set = self.options.put(key, value, Source::CallSite);
+        self.problems.extend(set.err().map(|error| error.to_string()));
     }
 
     pub(crate) fn extra_flag(&mut self, flag: String) {
@@ -135,10 +130,8 @@ fn add_clusters(options: &mut OptionSet) -> Result<(), String> {
     }
     let set = |name| Some((name, std::env::var(name).ok().filter(|names| !names.is_empty())?));
     let Some((variable, names)) = VARIABLES.into_iter().find_map(set) else { return Ok(()) };
-    let spec = options::lookup("clusters").map_err(|error| error.to_string())?;
-    let value = spec.parse(&names).map_err(|error| format!("`{variable}`: {error}"))?;
-    options.set(spec, value, Source::Default);
-    Ok(())
+    let set = options.put("clusters", names, Source::Default);
+    set.map_err(|error| format!("{variable}: {error}"))
 }
 
 pub(crate) fn given(options: &OptionSet, key: &str) -> bool {
@@ -153,15 +146,8 @@ fn from_attribute(entry: &TaskEntry, problems: &mut Vec<String>) -> OptionSet {
             TaskValue::Text(text) => text.into(),
             TaskValue::Constant(value) => value(),
         };
-        let parsed =
-            options::lookup(option.key).map_err(|error| error.to_string()).and_then(|spec| {
-                let value =
-                    spec.parse_input(input).map_err(|error| format!("`{}`: {error}", spec.key))?;
-                Ok((spec, value))
-            });
-        match parsed {
-            Ok((spec, value)) => set.set(spec, value, Source::Attribute),
-            Err(problem) => problems.push(problem),
+        if let Err(error) = set.put(option.key, input, Source::Attribute) {
+            problems.push(error.to_string());
         }
     }
     for flag in entry.extra {

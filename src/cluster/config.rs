@@ -1,8 +1,6 @@
 //! The settings of a cluster.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
 use once_cell::sync::OnceCell;
@@ -10,6 +8,8 @@ use once_cell::sync::OnceCell;
 use super::every_job::EveryJob;
 use super::program::Staged;
 use super::{Cluster, Inner, Submitter, variables};
+use slurm_core::word_enum;
+
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
 use crate::backend::slurm::Slurm;
@@ -45,38 +45,7 @@ pub enum BackendKind {
     Ssh,
 }
 
-impl BackendKind {
-    /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Local, Self::Slurm, Self::Ssh];
-
-    /// Returns the name, as on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Slurm => "slurm",
-            Self::Ssh => "ssh",
-        }
-    }
-}
-
-impl fmt::Display for BackendKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for BackendKind {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let known = Self::ALL.iter().find(|kind| kind.as_str() == text);
-        known.copied().ok_or_else(|| Error::Config {
-            message: format!("unknown backend `{text}`"),
-            hint: "choose `local` (embedded), `slurm` (Slurm on this host) or `ssh` (Slurm on another host)"
-                .to_owned(),
-        })
-    }
-}
+word_enum!(BackendKind, "backend", { Local: "local", Slurm: "slurm", Ssh: "ssh" });
 
 /// Every setting of a [`Cluster`].
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! What a program says of every job of a cluster, as its Slurmfile may.
 
-use slurm_core::options::{self, OptionInput, Source};
+use slurm_core::options::{OptionInput, Source};
 use slurm_core::requeue::OnTimeout;
 use slurm_core::variable::VariableName;
 
@@ -47,13 +47,8 @@ impl ClusterBuilder {
     /// ```
     pub fn set(mut self, key: &str, value: impl Into<OptionInput>) -> Self {
         let EveryJob { environment, problems, .. } = &mut self.every_job;
-        match options::lookup(key) {
-            Ok(spec) => match spec.parse_input(value.into()) {
-                Ok(value) => environment.submit.set(spec, value, Source::Cluster),
-                Err(error) => problems.push(format!("`{}`: {error}", spec.key)),
-            },
-            Err(error) => problems.push(error.to_string()),
-        }
+        let set = environment.submit.put(key, value, Source::Cluster);
+        problems.extend(set.err().map(|error| error.to_string()));
         self
     }
 
@@ -67,7 +62,7 @@ impl ClusterBuilder {
     /// Says what happens to jobs that come near their time limit, `requeue` or `fail`; see
     /// [`JobBuilder::on_timeout`](crate::JobBuilder::on_timeout), which beats it.
     pub fn on_timeout(mut self, action: impl AsRef<str>) -> Self {
-        match OnTimeout::parse(action.as_ref()) {
+        match action.as_ref().parse::<OnTimeout>() {
             Ok(action) => self.every_job.environment.on_timeout = Some(action),
             Err(error) => self.every_job.problems.push(format!("`on_timeout`: {error}")),
         }

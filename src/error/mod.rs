@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use slurm_core::codec::CodecError;
 use slurm_core::ids::JobId;
-use slurm_core::options::InvalidValue;
+use slurm_core::options::{InvalidValue, OptionError};
 use slurm_core::registry::RegistryError;
+use slurm_core::word_enum::{UnknownWord, either};
 
 use crate::host::Printable;
 #[cfg(feature = "ssh")]
@@ -225,6 +226,22 @@ pub(crate) fn ours<'a>(chain: &[&'a (dyn StdError + 'static)]) -> Option<&'a Err
 impl From<InvalidValue> for Error {
     fn from(error: InvalidValue) -> Self {
         Self::Options { problems: vec![error.to_string()] }
+    }
+}
+
+impl From<OptionError> for Error {
+    fn from(error: OptionError) -> Self {
+        Self::Options { problems: vec![error.to_string()] }
+    }
+}
+
+impl From<UnknownWord> for Error {
+    fn from(error: UnknownWord) -> Self {
+        let words: Vec<String> = error.expected.iter().map(|word| format!("`{word}`")).collect();
+        Self::Config {
+            message: format!("unknown {} `{}`", error.what, error.word),
+            hint: format!("choose {}", either(&words)),
+        }
     }
 }
 

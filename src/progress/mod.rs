@@ -10,10 +10,10 @@ mod reporter;
 mod stage;
 mod view;
 
-use std::fmt;
 use std::io::IsTerminal;
-use std::str::FromStr;
 use std::time::Instant;
+
+use slurm_core::word_enum;
 
 use crate::error::Error;
 
@@ -49,9 +49,6 @@ pub enum ProgressMode {
 }
 
 impl ProgressMode {
-    /// Every mode.
-    pub const ALL: &'static [Self] = &[Self::Auto, Self::Bar, Self::Plain, Self::Log, Self::Off];
-
     /// Returns whether long operations are shown as a bar.
     #[cfg(feature = "ssh")]
     pub(crate) fn is_a_bar(self) -> bool {
@@ -75,36 +72,15 @@ impl ProgressMode {
             hint: "set it to `auto`, `bar`, `plain`, `log` or `off`, or unset it".to_owned(),
         })
     }
-
-    /// Returns the name, as on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Bar => "bar",
-            Self::Plain => "plain",
-            Self::Log => "log",
-            Self::Off => "off",
-        }
-    }
 }
 
-impl fmt::Display for ProgressMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for ProgressMode {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let known = Self::ALL.iter().find(|mode| mode.as_str() == text);
-        known.copied().ok_or_else(|| Error::Config {
-            message: format!("unknown progress mode `{text}`"),
-            hint: "choose `auto`, `bar`, `plain`, `log` or `off`".to_owned(),
-        })
-    }
-}
+word_enum!(ProgressMode, "progress mode", {
+    Auto: "auto",
+    Bar: "bar",
+    Plain: "plain",
+    Log: "log",
+    Off: "off",
+});
 
 /// Returns the earlier of two moments, if there is one.
 pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
@@ -126,6 +102,9 @@ mod tests {
             assert_eq!(mode.to_string().parse::<ProgressMode>().unwrap(), *mode);
         }
         let error = "none".parse::<ProgressMode>().unwrap_err();
-        assert!(error.hint().unwrap().contains("`off`"));
+        let expected = "unknown progress mode `none`: expected auto, bar, plain, log or off";
+        assert_eq!(error.to_string(), expected);
+        let hint = "choose `auto`, `bar`, `plain`, `log` or `off`";
+        assert_eq!(Error::from(error).hint().as_deref(), Some(hint));
     }
 }

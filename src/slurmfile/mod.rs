@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use slurm_core::options::OptionSet;
 use slurm_core::requeue::OnTimeout;
 use slurm_core::variable::VariableName;
+use slurm_core::word_enum;
 
 pub(crate) use discover::chosen;
 pub use sections::CallbackSettings;
@@ -122,15 +123,7 @@ pub enum Compress {
     Never,
 }
 
-impl Compress {
-    fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "auto" => Some(Self::Auto),
-            "never" => Some(Self::Never),
-            _ => None,
-        }
-    }
-}
+word_enum!(Compress, "compression", { Auto: "auto", Never: "never" });
 
 /// Whether the program that runs inside the jobs has to fit the machine from which jobs are submitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -144,15 +137,7 @@ pub enum ProgramCheck {
     Off,
 }
 
-impl ProgramCheck {
-    fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "login" => Some(Self::Login),
-            "off" => Some(Self::Off),
-            _ => None,
-        }
-    }
-}
+word_enum!(ProgramCheck, "program check", { Login: "login", Off: "off" });
 
 /// Everything that is wrong with a Slurmfile.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::str::FromStr;
 
 use slurm_core::options::{self, OptionInput, Source};
 use slurm_core::requeue::OnTimeout;
 use slurm_core::variable::VariableName;
+use slurm_core::word_enum::UnknownWord;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -104,13 +106,7 @@ impl<'a> Reader<'a> {
         for (name, value) in table {
             match name.get_ref().as_ref() {
                 "backend" => {
-                    let Some(text) = self.text(value, "a backend") else { continue };
-                    match text.parse() {
-                        Ok(kind) => environment.backend = Some(kind),
-                        Err(_) => {
-                            self.unknown(value.span(), "backend", &text, &["local", "slurm", "ssh"])
-                        }
-                    }
+                    environment.backend = self.word(value, "a backend");
                 }
                 "job_base_dir" => {
                     environment.job_base_dir = self.path(value, "a directory");
@@ -169,21 +165,16 @@ impl<'a> Reader<'a> {
                 }
                 _ => {}
             }
-            let spec = match options::lookup(key) {
-                Ok(spec) => spec,
-                Err(_) if options::closest(key, REQUEUE_KEYS.iter().copied()).is_some() => {
-                    self.unknown(name.span(), "option", key, REQUEUE_KEYS);
-                    continue;
+            if let Err(error) = options::lookup(key) {
+                match options::closest(key, REQUEUE_KEYS.iter().copied()) {
+                    Some(_) => self.unknown(name.span(), "option", key, REQUEUE_KEYS),
+                    None => self.problem(name.span(), error.to_string()),
                 }
-                Err(error) => {
-                    self.problem(name.span(), error.to_string());
-                    continue;
-                }
-            };
+                continue;
+            }
             let Some(input) = self.input(value) else { continue };
-            match spec.parse_input(input) {
-                Ok(value) => environment.submit.set(spec, value, Source::Slurmfile),
-                Err(error) => self.problem(value.span(), format!("{}: {error}", spec.key)),
+            if let Err(error) = environment.submit.put(key, input, Source::Slurmfile) {
+                self.problem(value.span(), error.to_string());
             }
         }
         for conflict in environment.submit.conflicts() {
@@ -202,8 +193,8 @@ impl<'a> Reader<'a> {
 
     fn on_timeout(&mut self, value: &Value<'a>) -> Option<OnTimeout> {
         let text = self.text(value, "`on_timeout`")?;
-        let action = OnTimeout::parse(&text);
-        action.map_err(|error| self.problem(value.span(), format!("on_timeout: {error}"))).ok()
+        let action = text.parse();
+        action.map_err(|error| self.problem(value.span(), format!("`on_timeout`: {error}"))).ok()
     }
 
     fn input(&mut self, value: &Value<'a>) -> Option<OptionInput> {
@@ -312,11 +303,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn number<N: std::str::FromStr>(
+    /// Reads one of the words of an enum.
+    pub(super) fn word<T: FromStr<Err = UnknownWord>>(
         &mut self,
         value: &Value<'a>,
         what: &str,
-    ) -> Option<N> {
+    ) -> Option<T> {
+        let text = self.text(value, what)?;
+        let word = text.parse();
+        word.map_err(|error: UnknownWord| {
+            self.unknown(value.span(), error.what, &text, error.expected);
+        })
+        .ok()
+    }
+
+    pub(super) fn number<N: FromStr>(&mut self, value: &Value<'a>, what: &str) -> Option<N> {
         let number = match value.get_ref() {
             DeValue::Integer(number) if number.radix() == 10 => {
                 number.as_str().replace('_', "").parse().ok()
@@ -394,7 +395,7 @@ mod tests {
             problems(text),
             [
                 "Slurmfile:2:1: unknown option `partiton`; did you mean `partition`?",
-                "Slurmfile:3:8: time: `4 h`: no blank may stand in a time; write `04:00:00`",
+                "Slurmfile:3:8: `time`: `4 h`: no blank may stand in a time; write `04:00:00`",
                 "Slurmfile:4:7: an option is a string, an integer, a boolean or a list, not a float",
                 "Slurmfile:5:10: unknown section `clutser`; did you mean `cluster`?",
                 "Slurmfile:7:11: unknown backend `slrum`; did you mean `slurm`?",
@@ -411,7 +412,7 @@ mod tests {
                 "[default.submit]\non_timeout = 'retry'\nmax-requeues = 'often'\non_timout = 'fail'\n"
             ),
             [
-                "Slurmfile:2:14: on_timeout: `retry`: expected `requeue` or `fail`",
+                "Slurmfile:2:14: `on_timeout`: unknown action `retry`: expected requeue or fail",
                 "Slurmfile:3:16: a number of times is a whole number",
                 "Slurmfile:4:1: unknown option `on_timout`; did you mean `on_timeout`?",
             ]

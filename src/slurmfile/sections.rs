@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::parse::{Reader, Value, place};
-use super::{Compress, Environment, Problem, ProgramCheck, SlurmfileError};
+use super::{Environment, Problem, SlurmfileError};
 use crate::error::{Error, Result};
 use crate::permissions;
 
@@ -85,18 +85,10 @@ impl<'a> Reader<'a> {
             match name.get_ref().as_ref() {
                 "runner_binary" => environment.runner_binary = self.path(value, "a file"),
                 "compress" => {
-                    let Some(text) = self.text(value, "`compress`") else { continue };
-                    match Compress::from_name(&text) {
-                        Some(compress) => environment.compress = Some(compress),
-                        None => self.unknown(value.span(), "value", &text, &["auto", "never"]),
-                    }
+                    environment.compress = self.word(value, "`compress`");
                 }
                 "check" => {
-                    let Some(text) = self.text(value, "`check`") else { continue };
-                    match ProgramCheck::from_name(&text) {
-                        Some(check) => environment.check = Some(check),
-                        None => self.unknown(value.span(), "value", &text, &["login", "off"]),
-                    }
+                    environment.check = self.word(value, "`check`");
                 }
                 other => self.unknown(name.span(), "setting", other, PACKAGING_KEYS),
             }
@@ -233,7 +225,7 @@ mod tests {
     fn what_is_wrong_in_packaging_and_permissions_has_its_place() {
         assert_eq!(
             problem_of("[gpu.packaging]\ncompress = 'allways'\nrunner_binray = 'x'\n"),
-            "Slurmfile:2:12: unknown value `allways`; there are: auto, never\n\
+            "Slurmfile:2:12: unknown compression `allways`; there are: auto, never\n\
              Slurmfile:3:1: unknown setting `runner_binray`; did you mean `runner_binary`?"
         );
         assert_eq!(

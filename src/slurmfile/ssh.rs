@@ -132,14 +132,7 @@ impl<'a> Reader<'a> {
                 "port" => section.port = self.number(value, "a port"),
                 "identity_file" => section.identity_files = self.files(value),
                 "host_key_policy" => {
-                    let Some(text) = self.text(value, "a policy") else { continue };
-                    match text.parse() {
-                        Ok(policy) => section.host_key_policy = Some(policy),
-                        Err(_) => {
-                            let known = ["auto", "warn", "reject"];
-                            self.unknown(value.span(), "policy", &text, &known);
-                        }
-                    }
+                    section.host_key_policy = self.word(value, "a policy");
                 }
                 "config_file" => section.config_file = file(self),
                 "known_hosts_file" => section.known_hosts_file = file(self),

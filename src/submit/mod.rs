@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use slurm_core::codec::CodecError;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
-use slurm_core::options::{self, OptionSet, OptionSpec, OptionValue, Release, Source, Walltime};
+use slurm_core::options::{OptionSet, OptionSpec, OptionValue, Release, Source, Walltime};
 use slurm_core::spec::{Argument, Spec, Work};
 use slurm_core::task::{TaskEntry, TaskKind};
 
@@ -264,9 +264,7 @@ fn add_defaults(
     ];
     for (key, text) in defaults {
         if options.get(key).is_none() {
-            let spec = options::lookup(key)
-                .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
-            options.set(spec, spec.parse(&text)?, Source::Default);
+            options.put(key, text, Source::Default)?;
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
-use slurm_core::options::{self, OptionInput, OptionSet, OptionValue, Source};
+use slurm_core::options::{OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::requeue::OnTimeout;
 use slurm_core::variable::VariableName;
 
@@ -120,20 +120,20 @@ impl Settings {
         let mut submit = OptionSet::new();
         let wrong = |error: String| unusable(Path::new(FILE), &error);
         for (key, setting) in &self.submit {
-            let spec = options::lookup(key).map_err(|error| wrong(error.to_string()))?;
             let input: OptionInput = match setting {
                 None => false.into(),
                 Some(Setting::Flag) => true.into(),
                 Some(Setting::Value(value)) => value.into(),
             };
-            let value = spec.parse_input(input).map_err(|error| wrong(error.to_string()))?;
-            submit.set(spec, value, Source::Slurmfile);
+            let set = submit.put(key, input, Source::Slurmfile);
+            set.map_err(|error| wrong(error.to_string()))?;
         }
         for flag in &self.extra {
             submit.extra(flag.clone()).map_err(|error| wrong(error.to_string()))?;
         }
         let (on_timeout, max_requeues) = &self.requeue;
-        let on_timeout = on_timeout.as_deref().map(OnTimeout::parse).transpose().map_err(wrong)?;
+        let on_timeout = on_timeout.as_deref().map(str::parse::<OnTimeout>).transpose();
+        let on_timeout = on_timeout.map_err(|error| wrong(error.to_string()))?;
         let (setup, env) = (self.setup.clone(), self.env.clone());
         let (script_permissions, job_dir_permissions) =
             (Some(self.permissions.0), self.permissions.1);

@@ -395,7 +395,7 @@ fn contradictions(site: &Site) {
     assert!(problem(call().no_requeue(true)).contains("leave `no_requeue`"));
     assert!(problem(call().signal("B:TERM@60")).contains("SIGUSR1 or SIGUSR2"));
     let wrong = problem(by_anyhow::job().on_timeout("retry"));
-    assert!(wrong.contains("`retry`: expected `requeue` or `fail`"), "{wrong}");
+    assert!(wrong.contains("unknown action `retry`: expected requeue or fail"), "{wrong}");
 }
 
 #[slurm::workflow(time = "10:00", mem = "256M")]

@@ -7,6 +7,7 @@ use super::fault::Fault;
 use super::kind::ValueKind;
 use super::spec::OptionSpec;
 use super::suggest;
+use super::table::UnknownOption;
 
 /// A value that an option does not take: what is wrong, where, and what to write instead.
 ///
@@ -136,3 +137,38 @@ impl fmt::Display for InvalidValue {
 }
 
 impl std::error::Error for InvalidValue {}
+
+/// An option that cannot be set: there is none of that name, or it does not take the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionError {
+    /// There is no such option.
+    Unknown(UnknownOption),
+    /// The option does not take the value.
+    Invalid(InvalidValue),
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(error) => write!(f, "{error}"),
+            Self::Invalid(error) => match error.option() {
+                Some(key) => write!(f, "`{key}`: {error}"),
+                None => write!(f, "{error}"),
+            },
+        }
+    }
+}
+
+impl std::error::Error for OptionError {}
+
+impl From<UnknownOption> for OptionError {
+    fn from(error: UnknownOption) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+impl From<InvalidValue> for OptionError {
+    fn from(error: InvalidValue) -> Self {
+        Self::Invalid(error)
+    }
+}

@@ -32,7 +32,7 @@ pub use conflicts::{Conflict, ConflictKind};
 pub use const_input::ConstInput;
 pub use fault::Fault;
 pub use input::OptionInput;
-pub use invalid::InvalidValue;
+pub use invalid::{InvalidValue, OptionError};
 pub use kind::ValueKind;
 pub use reference::{
     DIFFERENCE_REASONS, Difference, DifferenceReason, differences, reference_markdown,

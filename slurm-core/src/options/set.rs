@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::fault::Fault;
-use super::invalid::InvalidValue;
+use super::input::OptionInput;
+use super::invalid::{InvalidValue, OptionError};
 use super::release::Release;
 use super::spec::OptionSpec;
+use super::table::lookup;
 use super::text::Text;
 use super::value::OptionValue;
 use super::{conflicts, directives};
@@ -46,6 +48,32 @@ impl OptionSet {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Reads an option as a caller wrote it and sets it, whatever its source was before.
+    ///
+    /// # Errors
+    ///
+    /// Returns that there is no such option, or what is wrong with its value.
+    ///
+    /// ```
+    /// use slurm_core::options::{OptionSet, Source};
+    /// let mut options = OptionSet::new();
+    /// options.put("time", 90, Source::CallSite)?;
+    /// assert_eq!(options.to_args(), ["--time=01:30:00"]);
+    /// let error = options.put("time", "4 h", Source::CallSite).unwrap_err();
+    /// assert!(error.to_string().starts_with("`time`: `4 h`: "));
+    /// # Ok::<(), slurm_core::options::OptionError>(())
+    /// ```
+    pub fn put(
+        &mut self,
+        key: &str,
+        input: impl Into<OptionInput>,
+        source: Source,
+    ) -> Result<(), OptionError> {
+        let spec = lookup(key)?;
+        self.set(spec, spec.parse_input(input.into())?, source);
+        Ok(())
     }
 
     /// Sets an option, whatever its source was before.

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use slurm_core::word_enum;
 use zeroize::Zeroizing;
 
 use super::prompt::{Nobody, Prompter};
@@ -251,33 +251,7 @@ pub enum HostKeyPolicy {
     Reject,
 }
 
-impl HostKeyPolicy {
-    /// Returns its name: `auto`, `warn` or `reject`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Warn => "warn",
-            Self::Reject => "reject",
-        }
-    }
-}
-
-impl fmt::Display for HostKeyPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for HostKeyPolicy {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Auto, Self::Warn, Self::Reject]
-            .into_iter()
-            .find(|policy| policy.as_str() == text)
-            .ok_or_else(|| format!("expected auto, warn or reject, found `{text}`"))
-    }
-}
+word_enum!(HostKeyPolicy, "policy", { Auto: "auto", Warn: "warn", Reject: "reject" });
 
 /// A password that is there until it was used, shared by all clones of the settings.
 #[derive(Clone, Default)]
