@@ -130,7 +130,7 @@ pub use completed::{AsCompleted, as_completed, wait_any};
 pub use edges::{Awaitable, Edge, EdgeElement};
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
 pub use explain::{ExplainedArray, ExplainedOption, Explanation};
-pub use graph::{Graph, GraphEdge, GraphNode, Plan};
+pub use graph::{CoreHours, Graph, GraphEdge, GraphNode, Plan};
 #[cfg(feature = "ssh")]
 pub use host::ssh::{HostKeyPolicy, Ssh};
 pub use init::init;

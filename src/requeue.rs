@@ -20,18 +20,15 @@ macro_rules! setters {
     ($($builder:ty)*) => {$(
         /// Runs that end before the work is done.
         impl<T: Task> $builder {
-            /// Says what happens when the job comes near its time limit: `requeue`, or `fail` as without this.
+            /// Sets what happens when the job comes near its time limit.
             ///
-            /// With `requeue` the job is warned 60 seconds before (half of the limit where that is less, or as
+            /// With [`OnTimeout::Requeue`](crate::OnTimeout::Requeue) the job is warned 60 seconds before (half of the limit where that is less, or as
             /// long as a `signal` option says), and [`stop_requested`](crate::JobContext::stop_requested) turns true. A
             /// task that then returns a value has it; one that returns [`Requeue`](crate::Requeue), or does not return
             /// before the limit, is run again under the same id. It finds its
             /// [`checkpoint_dir`](crate::JobContext::checkpoint_dir) as it left it.
-            pub fn on_timeout(mut self, action: impl AsRef<str>) -> Self {
-                match action.as_ref().parse::<OnTimeout>() {
-                    Ok(action) => self.options.requeue.on_timeout = Some(action),
-                    Err(error) => self.options.problems.push(format!("`on_timeout`: {error}")),
-                }
+            pub fn on_timeout(mut self, action: OnTimeout) -> Self {
+                self.options.requeue.on_timeout = Some(action);
                 self
             }
 

@@ -124,7 +124,8 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// # Errors
     /// [`Error::Item`](crate::Error::Item) if an item cannot be sent; otherwise as [`JobBuilder::submit`](crate::JobBuilder::submit).
     /// Nothing is submitted then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
-    pub fn submit(self, cluster: &Cluster) -> Result<JobArray<T::Output>> {
+    pub fn submit(self, cluster: &impl AsRef<Cluster>) -> Result<JobArray<T::Output>> {
+        let cluster = cluster.as_ref();
         crate::init::check_may_submit(cluster)?;
         let Self { items, options, settings, .. } = self;
         if let Submitter::Plan { planner, .. } = cluster.submitter() {
@@ -151,7 +152,8 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     ///
     /// # Errors
     /// As `submit`, as far as it can be known without submitting.
-    pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
+    pub fn explain(self, cluster: &impl AsRef<Cluster>) -> Result<Explanation> {
+        let cluster = cluster.as_ref();
         let spooled = spool(cluster, self.items, false)?;
         prepare::<T>(cluster, &spooled, self.options, &self.settings, new_submission_id(), false)
             .map(|parts| parts.explanation())

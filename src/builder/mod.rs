@@ -60,7 +60,8 @@ impl<T: Task> JobBuilder<T> {
     /// [`Error::Argument`] and [`Error::Options`] if the call is wrong; [`Error::Submit`] if it was refused.
     /// No job exists then, unless the error is `Unknown`, `NoJobId` or `SupervisorSilent` of
     /// [`SubmitError`](crate::error::SubmitError).
-    pub fn submit(self, cluster: &Cluster) -> Result<Job<T::Output>> {
+    pub fn submit(self, cluster: &impl AsRef<Cluster>) -> Result<Job<T::Output>> {
+        let cluster = cluster.as_ref();
         crate::init::check_may_submit(cluster)?;
         match (cluster.submitter(), cluster.rehearsal()) {
             (Submitter::Plan { planner, .. }, _) => return graph::submit(planner, cluster, self),
@@ -105,7 +106,8 @@ impl<T: Task> JobBuilder<T> {
     ///
     /// # Errors
     /// As `submit`, as far as it can be known without submitting.
-    pub fn explain(self, cluster: &Cluster) -> Result<Explanation> {
+    pub fn explain(self, cluster: &impl AsRef<Cluster>) -> Result<Explanation> {
+        let cluster = cluster.as_ref();
         self.prepare(cluster, false, submit::new_submission_id())
             .map(|prepared| prepared.explanation)
     }

@@ -59,13 +59,10 @@ impl ClusterBuilder {
         self
     }
 
-    /// Says what happens to jobs that come near their time limit, `requeue` or `fail`; see
+    /// Sets what happens to jobs that come near their time limit; see
     /// [`JobBuilder::on_timeout`](crate::JobBuilder::on_timeout), which beats it.
-    pub fn on_timeout(mut self, action: impl AsRef<str>) -> Self {
-        match action.as_ref().parse::<OnTimeout>() {
-            Ok(action) => self.every_job.environment.on_timeout = Some(action),
-            Err(error) => self.every_job.problems.push(format!("`on_timeout`: {error}")),
-        }
+    pub fn on_timeout(mut self, action: OnTimeout) -> Self {
+        self.every_job.environment.on_timeout = Some(action);
         self
     }
 
@@ -158,7 +155,7 @@ mod tests {
             .set("account", "two")
             .set("mem", "2G")
             .extra_flag("--plugin=x")
-            .on_timeout("requeue")
+            .on_timeout(OnTimeout::Requeue)
             .max_requeues(2)
             .shell("zsh")
             .login(true)
@@ -200,14 +197,9 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
-        let wrong = builder()
-            .set("tiem", 1)
-            .set("time", "4 h")
-            .on_timeout("retry")
-            .env("2X", "")
-            .shell("fish");
+        let wrong = builder().set("tiem", 1).set("time", "4 h").env("2X", "").shell("fish");
         let told = wrong.setup("a\0b").extra_flag("x").build().unwrap_err().to_string();
-        for part in ["did you mean `time`", "04:00:00", "`retry`", "`2X`", "NUL", "fish"] {
+        for part in ["did you mean `time`", "04:00:00", "`2X`", "NUL", "fish"] {
             assert!(told.contains(part), "{part} in {told}");
         }
     }

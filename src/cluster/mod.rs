@@ -87,6 +87,12 @@ impl fmt::Debug for Cluster {
     }
 }
 
+impl AsRef<Self> for Cluster {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Cluster {
     /// Returns the embedded backend: jobs are processes on this machine, no Slurm is needed.
     ///

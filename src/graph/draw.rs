@@ -190,6 +190,7 @@ fn mermaid_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::CoreHours;
 
     fn node(id: &str, task: &str, within: Option<&str>, state: Option<JobState>) -> GraphNode {
         GraphNode {
@@ -250,6 +251,6 @@ mod tests {
 
     #[test]
     fn core_hours_are_those_of_jobs_with_a_limit() {
-        assert_eq!(graph().core_hours(), (2.0, 1));
+        assert_eq!(graph().core_hours(), CoreHours { total: 2.0, uncounted: 1 });
     }
 }

@@ -76,6 +76,17 @@ pub struct GraphEdge {
     pub carries_result: bool,
 }
 
+/// What jobs ask for, as if each ran until its time limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CoreHours {
+    /// CPUs times hours, of the jobs that can be counted.
+    pub total: f64,
+    /// How many jobs are left out because they have no time limit, or because the cluster decides how many CPUs
+    /// they get.
+    pub uncounted: usize,
+}
+
 impl Graph {
     /// Adds an edge, unless it is there: an array may be several for Slurm, and a job be waited for twice.
     fn connect(&mut self, edge: GraphEdge) {
@@ -104,16 +115,18 @@ impl Graph {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// Returns what the jobs ask for, as if each ran until its time limit, and how many of them are left out
-    /// because they have no limit or their CPUs depend on the cluster.
+    /// Returns what the jobs ask for, as if each ran until its time limit.
     ///
     /// Workflows are counted too: they hold what they asked for while they wait.
-    pub fn core_hours(&self) -> (f64, usize) {
+    pub fn core_hours(&self) -> CoreHours {
         let seconds = |node: &GraphNode| Some(node.cpus? as f64 * node.time_limit? as f64);
         let cost =
             |node: &GraphNode| Some(seconds(node)? * node.elements.unwrap_or(1) as f64 / 3600.0);
         let costs: Vec<Option<f64>> = self.nodes.iter().map(cost).collect();
-        (costs.iter().flatten().sum(), costs.iter().filter(|cost| cost.is_none()).count())
+        CoreHours {
+            total: costs.iter().flatten().sum(),
+            uncounted: costs.iter().filter(|cost| cost.is_none()).count(),
+        }
     }
 
     fn children<'a>(&'a self, of: Option<&'a str>) -> impl Iterator<Item = &'a GraphNode> {

@@ -11,7 +11,7 @@ use slurm_core::ids::JobId;
 use slurm_core::spec::Argument;
 use slurm_core::task::{Arguments, Task, TaskEntry, TaskKind};
 
-use super::{Graph, GraphEdge, read};
+use super::{CoreHours, Graph, GraphEdge, read};
 use crate::array::{self, ArraySettings, JobArray, Spooled};
 use crate::builder::{CallOptions, JobBuilder};
 use crate::cluster::{Cluster, ClusterBuilder, Submitter};
@@ -36,9 +36,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Returns what the jobs of the plan ask for, and how many cannot be counted; see
-    /// [`Graph::core_hours`].
-    pub fn core_hours(&self) -> (f64, usize) {
+    /// Returns what the jobs of the plan ask for; see [`Graph::core_hours`].
+    pub fn core_hours(&self) -> CoreHours {
         self.graph.core_hours()
     }
 
@@ -55,8 +54,8 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (hours, uncounted) = self.core_hours();
-        write!(f, "{} jobs, at most {hours:.1} core hours", self.graph.nodes.len())?;
+        let CoreHours { total, uncounted } = self.core_hours();
+        write!(f, "{} jobs, at most {total:.1} core hours", self.graph.nodes.len())?;
         if uncounted > 0 {
             write!(f, ", not counting {uncounted} without a time limit or a number of CPUs")?;
         }
@@ -74,7 +73,8 @@ impl<T: Task> JobBuilder<T> {
     /// # Errors
     /// If the call or one of those in the workflow is wrong, or the function fails for another reason than that
     /// there are no results.
-    pub fn plan(self, cluster: &Cluster) -> Result<Plan> {
+    pub fn plan(self, cluster: &impl AsRef<Cluster>) -> Result<Plan> {
+        let cluster = cluster.as_ref();
         let planner = Arc::new(Planner::default());
         let base = cluster.job_base_dir().join(".plan");
         let cluster = cluster.for_planning(Arc::clone(&planner), base, None);

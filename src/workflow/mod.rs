@@ -17,7 +17,6 @@ mod settings;
 mod submit;
 
 use std::fmt;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,8 +41,8 @@ pub(crate) use submit::submit;
 
 /// The cluster as a workflow sees it, and the workflow's own job.
 ///
-/// A function under [`#[slurm::workflow]`](crate::workflow) gets it as its first argument. It is a
-/// [`Cluster`]: `train::job(…).submit(flow)` submits from inside of the job. What is submitted is noted in a
+/// A function under [`#[slurm::workflow]`](crate::workflow) gets it as its first argument. Its
+/// [`cluster`](Self::cluster) runs the jobs: `train::job(…).submit(flow)` submits from inside of the job. What is submitted is noted in a
 /// journal, so that the next run of a workflow that was requeued, preempted, out of time or killed is
 /// given the jobs that exist instead of submitting them again.
 pub struct Workflow {
@@ -95,10 +94,8 @@ impl fmt::Debug for Workflow {
     }
 }
 
-impl Deref for Workflow {
-    type Target = Cluster;
-
-    fn deref(&self) -> &Cluster {
+impl AsRef<Cluster> for Workflow {
+    fn as_ref(&self) -> &Cluster {
         &self.cluster
     }
 }
@@ -111,7 +108,7 @@ impl Workflow {
     ///
     /// # Errors
     /// If the directory or the journal in it cannot be used.
-    pub fn outside(cluster: &Cluster, dir: impl Into<PathBuf>) -> Result<Self> {
+    pub fn in_process(cluster: &Cluster, dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = std::path::absolute(dir.into()).map_err(|error| Error::Config {
             message: format!("the workflow's directory cannot be used: {error}"),
             hint: "give an absolute path".to_owned(),
@@ -126,7 +123,7 @@ impl Workflow {
     /// # Errors
     /// The failure with which the job ends.
     #[doc(hidden)]
-    pub fn enter(context: &JobContext) -> Result<Self, Failure> {
+    pub fn from_context(context: &JobContext) -> Result<Self, Failure> {
         Self::open(context).map_err(|error| {
             let sources = error.hint().into_iter().collect();
             Failure { sources, ..Failure::new(FailureKind::Spec, error.to_string()) }
@@ -152,6 +149,11 @@ impl Workflow {
         }
         let cluster = cluster.for_workflow(flow, Some(settings.binary));
         Ok(Self { cluster, context: context.clone(), dir })
+    }
+
+    /// Returns the cluster that the jobs of the workflow go to.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     /// Returns what the workflow can ask about its own job.

@@ -130,8 +130,8 @@ fn a_plan(site: &Site) {
     );
     assert_eq!(plan.stopped_at, None);
     // Two hours, and four times five minutes.
-    let (hours, uncounted) = plan.core_hours();
-    assert!((hours - (2.0 + 4.0 / 12.0)).abs() < 1e-9 && uncounted == 0, "{plan}");
+    let hours = plan.core_hours();
+    assert!((hours.total - (2.0 + 4.0 / 12.0)).abs() < 1e-9 && hours.uncounted == 0, "{plan}");
     assert_eq!(states(&plan.graph), vec![None; 5]);
     assert!(site.submissions().is_empty(), "nothing was submitted");
 }
@@ -142,7 +142,7 @@ fn a_plan_that_needs_a_result(site: &Site) {
     let inner = &plan.graph.nodes[1].id;
     assert!(plan.graph.nodes[2..5].iter().all(|node| node.within.as_ref() == Some(inner)));
     assert_eq!(plan.stopped_at.as_deref(), Some("jobs::tasks::add"));
-    assert_eq!(plan.core_hours().1, 1, "the outer one has no limit");
+    assert_eq!(plan.core_hours().uncounted, 1, "the outer one has no limit");
     let text = plan.to_string();
     assert!(text.contains("not counting 1") && text.contains("there may be more"), "{text}");
 }
@@ -186,7 +186,7 @@ fn a_plan_with_arrays(site: &Site) {
     assert_eq!((array.items, array.elements), (Some(10), Some(2)));
     assert_eq!(plan.stopped_at.as_deref(), Some("jobs::tasks::square"));
     // An hour, and five minutes for each of two elements and two jobs.
-    assert!((plan.core_hours().0 - (1.0 + 4.0 / 12.0)).abs() < 1e-9, "{plan}");
+    assert!((plan.core_hours().total - (1.0 + 4.0 / 12.0)).abs() < 1e-9, "{plan}");
     assert!(plan.to_mermaid().contains("square #215; 10"), "{}", plan.to_mermaid());
 }
 

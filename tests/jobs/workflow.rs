@@ -301,7 +301,7 @@ fn outside(site: &Site) {
     let beside = base.with_file_name(format!("{}-beside", base.file_name().unwrap().display()));
     for (state, runs_by_now) in [(site.path("state"), 1), (beside.clone(), 2)] {
         for _ in 0..2 {
-            let flow = Workflow::outside(&site.cluster, &state).unwrap();
+            let flow = Workflow::in_process(&site.cluster, &state).unwrap();
             assert_eq!(sum_of_squares(&flow, &folder, 3).unwrap(), 5);
             let first = add::job(1, 2).submit(&flow).unwrap();
             assert_eq!(result_of(&add::job(&first, 4).submit(&flow).unwrap()), 7);
@@ -372,7 +372,7 @@ fn another_order_in_a_job(site: &Site) {
 
 fn another_order(site: &Site) {
     let submit = || {
-        let flow = Workflow::outside(&site.cluster, site.path("state")).unwrap();
+        let flow = Workflow::in_process(&site.cluster, site.path("state")).unwrap();
         let job = count::job(names()).submit(&flow).unwrap();
         assert_eq!(result_of(&job), 40);
         let array = count::map([names()]).submit(&flow).unwrap();

@@ -54,7 +54,7 @@ impl Task<'_> {
         // After the arguments, so that a workflow which cannot be called touches nothing.
         let enter = (self.kind == Kind::Workflow).then(|| {
             quote_spanned! {mixed=>
-                let workflow = match #private::Workflow::enter(context) {
+                let workflow = match #private::Workflow::from_context(context) {
                     ::core::result::Result::Ok(workflow) => workflow,
                     ::core::result::Result::Err(failure) => {
                         return ::core::result::Result::Err(failure);

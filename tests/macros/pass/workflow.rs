@@ -34,7 +34,7 @@ fn nested(flow: &facade::Workflow, again: bool) -> anyhow::Result<u32> {
 }
 
 fn main() {
-    let _ = sum::job(&[1, 2, 3]).max_requeues(3).on_timeout("requeue");
+    let _ = sum::job(&[1, 2, 3]).max_requeues(3).on_timeout(slurm::OnTimeout::Requeue);
     let _ = without_result::job();
     let _ = nested::job(true);
 }

@@ -93,7 +93,9 @@ fn prepare<T: Task>(job: JobBuilder<T>, unit: &Unit, call: &Call) -> JobBuilder<
         job = job.error("/dev/full");
     }
     match call.deed {
-        Deed::Checkpoint(_) => job.time(Duration::from_secs(4)).on_timeout("requeue"),
+        Deed::Checkpoint(_) => {
+            job.time(Duration::from_secs(4)).on_timeout(slurm::OnTimeout::Requeue)
+        }
         Deed::Overrun => job.time(Duration::from_secs(2)),
         _ => job,
     }
