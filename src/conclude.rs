@@ -14,7 +14,7 @@ use slurm_core::segment::{HEADER, Record, RecordKind, Records};
 use slurm_core::spec::ReadError;
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Indices, NO_ROOM, Sighting, Testimony, written};
+use crate::backend::{Asked, Indices, NO_ROOM, Sighting, Testimony, traces, written};
 use crate::cluster::Cluster;
 use crate::edges::{Edge, EdgeElement};
 use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
@@ -236,9 +236,16 @@ fn job_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
         Some(Ending::Failure(failure)) => Some((format!("failed: {failure}"), false)),
         Some(Ending::Value(_)) => None,
         None => {
-            let seen = backend.survey(&[Asked::job(edge.job)]).ok()?.seen.remove(&edge.job)?;
-            let message = || format!("ended as {}", seen.state);
-            seen.is_end().then(|| (message(), may_have_waited_in_vain(&seen)))
+            let ended_as = |state: &JobState| format!("ended as {state}");
+            let seen = backend.survey(&[Asked::job(edge.job)]).ok()?.seen.remove(&edge.job);
+            match seen {
+                Some(seen) => {
+                    seen.is_end().then(|| (ended_as(&seen.state), may_have_waited_in_vain(&seen)))
+                }
+                None => traces::was_cancelled(backend.host(), &JobDir::at(&edge.dir))
+                    .ok()?
+                    .then(|| (ended_as(&JobState::Cancelled), false)),
+            }
         }
     }
 }

@@ -4,7 +4,8 @@
 //! to 22.05 drops the dependency, so the new job runs even if the other one failed; Slurm from 23.02 on refuses the
 //! submission. So this module looks at those jobs first: a dependency that is met is left out, a dependency that can
 //! never be met is an error, and only the others are left to Slurm. No look is made at a job that was submitted moments
-//! ago and has not been seen to end.
+//! ago and has not been seen to end. A source that does not answer is asked again for minutes, because a missing answer
+//! decides nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -17,20 +18,24 @@ use slurm_core::outcome::{Ending, Outcome};
 use slurm_core::segment::{HEADER, RecordKind, Records};
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Indices, Sighting, Source, Survey};
+use crate::backend::{Asked, Indices, Sighting, Source, Survey, traces};
 use crate::cluster::Cluster;
 use crate::conclude;
 use crate::edges::{Edge, EdgeElement};
-use crate::error::{Result, SubmitError, UpstreamFailure};
+use crate::error::{Error, Result, SubmitError, UpstreamFailure};
 use crate::explain::Explanation;
 use crate::host::{self, Found};
+use crate::poll::Obstacle;
 
-/// For how long the queue certainly still knows a job, whatever `MinJobAge` is: slurmctld removes old jobs less often
-/// than this.
+/// No look is made at a job that was submitted less than this ago, unless `MinJobAge` is shorter.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// How often the backend is asked before a submission is given up because it does not answer.
-const ATTEMPTS: u32 = 3;
+/// For how long every queue still knows a job. Slurm's manual asks for a `MinJobAge` of at least 2 s, so the setting
+/// only matters, and is only asked for, if a job is older.
+const SURELY_KNOWN: Duration = Duration::from_secs(2);
+
+/// The pause after the first question without an answer, and the longest one.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// Which dependencies are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,35 +60,72 @@ pub(crate) fn open(
     // They may name another Slurm cluster.
     let there = &cluster.for_options(options);
     // Jobs of another cluster are refused elsewhere.
-    let is_doubtful = |edge: &&Edge| {
-        let is_fresh = edge.known_at.is_some_and(|known_at| known_at.elapsed() < FRESH);
-        edge.not_of(cluster, options).is_none() && (look == Look::AtAll || !is_fresh)
+    let is_doubtful = |edge: &Edge| {
+        edge.not_of(cluster, options).is_none() && (look == Look::AtAll || !is_fresh(there, edge))
     };
-    let doubtful: Vec<&Edge> = edges.iter().filter(is_doubtful).collect();
+    let (doubtful, others): (Vec<&Edge>, Vec<&Edge>) =
+        edges.iter().partition(|edge| is_doubtful(edge));
     if doubtful.is_empty() {
         return Ok(edges.to_vec());
     }
-    let survey = ask(there, &doubtful)?;
-    let (mut open, mut failed) = (Vec::new(), Vec::new());
-    for edge in edges {
-        if !is_doubtful(&edge) {
-            open.push(edge.clone());
-            continue;
+    let patience = there.backend().cadence().unconfirmed_after;
+    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+    let open = loop {
+        let unanswered = match ask(there, &doubtful) {
+            Ok(survey) => match still_open(there, &doubtful, &survey) {
+                Err(error @ Error::Submit(SubmitError::DependencyUnknown { .. }))
+                    if survey.testimony.failure().is_some() =>
+                {
+                    error
+                }
+                decided => break decided?,
+            },
+            Err(error) if Obstacle::of_error(&error).is_none() => error,
+            Err(error) => return Err(error),
+        };
+        if backoff.elapsed() + backoff.next_pause() > patience {
+            return Err(unanswered);
         }
-        match decide(there, edge, &survey) {
-            Decision::Open => open.push(edge.clone()),
+        log::warn!(
+            "the submission waits until the state of its dependencies is known, asking again in {} s: {unanswered}",
+            backoff.next_pause().as_secs_f32()
+        );
+        backoff.pause();
+    };
+    Ok(others.into_iter().chain(open).cloned().collect())
+}
+
+/// Returns whether the queue certainly still knows the job behind `edge`, which this process has submitted.
+fn is_fresh(cluster: &Cluster, edge: &Edge) -> bool {
+    let Some(known_at) = edge.known_at else { return false };
+    let is_younger_than = |age| known_at.elapsed() < age;
+    if !is_younger_than(FRESH) {
+        return false;
+    }
+    match is_younger_than(SURELY_KNOWN) {
+        true => true,
+        false => cluster.backend().forgets_after().is_some_and(is_younger_than),
+    }
+}
+
+/// Returns which of the edges that were asked about are still open.
+fn still_open<'e>(cluster: &Cluster, asked: &[&'e Edge], survey: &Survey) -> Result<Vec<&'e Edge>> {
+    let (mut open, mut failed, mut unknown) = (Vec::new(), Vec::new(), None);
+    for edge in asked.iter().copied() {
+        match decide(cluster, edge, survey) {
+            Decision::Open => open.push(edge),
             Decision::Failed(failure) if !failed.contains(&failure) => failed.push(failure),
             Decision::Met | Decision::Failed(_) => {}
-            Decision::Unknown(reason) => {
-                let (job, task) = (edge.job, edge.task.clone());
-                return Err(SubmitError::DependencyUnknown { job, task, reason }.into());
-            }
+            Decision::Unknown(reason) => unknown = unknown.or(Some((edge, reason))),
         }
     }
-    if failed.is_empty() {
-        Ok(open)
-    } else {
-        Err(SubmitError::DependencyFailed { upstream: failed }.into())
+    match (failed.is_empty(), unknown) {
+        (false, _) => Err(SubmitError::DependencyFailed { upstream: failed }.into()),
+        (true, Some((edge, reason))) => {
+            let (job, task) = (edge.job, edge.task.clone());
+            Err(SubmitError::DependencyUnknown { job, task, reason }.into())
+        }
+        (true, None) => Ok(open),
     }
 }
 
@@ -103,17 +145,7 @@ fn ask(cluster: &Cluster, edges: &[&Edge]) -> Result<Survey> {
         }
     }
     let asked: Vec<Asked> = asked.into_values().collect();
-    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
-    for attempt in 1.. {
-        match cluster.backend().survey(&asked) {
-            Err(error) if attempt < ATTEMPTS => {
-                log::warn!("cannot ask about the jobs of the dependency, trying again: {error}");
-                backoff.pause();
-            }
-            other => return other,
-        }
-    }
-    Ok(Survey::default())
+    cluster.backend().survey(&asked)
 }
 
 /// The elements that matter, if it is an array.
@@ -209,6 +241,11 @@ fn of_job(cluster: &Cluster, edge: &Edge, survey: &Survey) -> End {
     match outcome.map(|outcome| outcome.ending) {
         Some(Ending::Value(_)) => End::Well,
         Some(Ending::Failure(failure)) => End::Badly(format!("failed: {failure}")),
+        None if traces::was_cancelled(cluster.backend().host(), &JobDir::at(&edge.dir))
+            .unwrap_or_default() =>
+        {
+            End::as_state(&JobState::Cancelled)
+        }
         None => End::Unknown,
     }
 }

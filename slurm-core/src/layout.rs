@@ -14,6 +14,7 @@
 //!     result                    frame: value or failure                runner, at the end
 //!     value                     of several processes: the outcome of the first, until all have ended
 //!     requeue                   a run's wish to be run again           runner
+//!     cancelled-{random}        who cancelled the job has done so      client, with scancel
 //!     .run/                     embedded: how far the processes of a run are, while it runs
 //!     workflow.json             of a workflow: its cluster             client, before sbatch
 //!     journal.jsonl             of a workflow: what it has submitted   workflow
@@ -122,7 +123,7 @@ impl JobDir {
         self.0.join(format!("retry-{attempt}.json"))
     }
 
-    /// The prefix of the names of notes about cancelled elements of an array.
+    /// The prefix of the names of notes about cancellations of a job, or of elements of an array.
     pub const CANCELLED: &str = "cancelled-";
 
     /// Returns the path of the note of one cancellation; `random` makes it unique.

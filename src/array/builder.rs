@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Instant;
 
 use slurm_core::task::Task;
 
@@ -144,8 +145,10 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
             return workflow::submit_array::<T>(flow, cluster, &spooled, options, &settings);
         }
         let parts = prepare::<T>(cluster, &spooled, options, &settings, new_submission_id(), true)?;
+        let began = Instant::now();
         let handle = submit(cluster, &parts, Some(&spooled))?;
-        Ok(JobArray::new(cluster, handle, T::decode_output, Some(parts.explanation())))
+        let array = JobArray::new(cluster, handle, T::decode_output, Some(parts.explanation()));
+        Ok(array.submitted_at(began))
     }
 
     /// Returns what [`submit`](Self::submit) would submit; the first Slurm array, if there are several.

@@ -57,7 +57,9 @@ impl<T> JobArray<T> {
             let new: Vec<Asked> =
                 chosen.into_iter().filter(|asked| !cancelled.contains(asked)).collect();
             for Asked { job, elements } in &new {
-                if self.cluster.backend().cancel(*job, elements.as_ref())? == Cancelled::Unknown {
+                // One note about all of them follows.
+                let cancelled = self.cluster.backend().cancel(*job, elements.as_ref(), None)?;
+                if cancelled == Cancelled::Unknown {
                     unknown.push(*job);
                 }
             }
@@ -178,7 +180,7 @@ impl Cluster {
             for id in parts.map(|part| part.job_id) {
                 if !cancelled.contains(&id) {
                     // A job that is no longer known has ended.
-                    let _ = self.backend().cancel(id, None)?;
+                    let _ = self.backend().cancel(id, None, Some(dir))?;
                     cancelled.push(id);
                 }
             }

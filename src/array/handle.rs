@@ -79,7 +79,7 @@ pub struct JobArray<T> {
     pub(super) told: AtomicUsize,
     /// Progress output of the waits for this array.
     pub(super) tale: Tale,
-    /// When this process submitted it, if it did.
+    /// When this process began to submit it, if it did.
     pub(super) submitted_at: Option<Instant>,
 }
 
@@ -158,12 +158,17 @@ impl<T> JobArray<T> {
             handle,
             decode,
             watch: Arc::new(ArrayWatch::new(state)),
-            submitted_at: explanation.as_ref().map(|_| Instant::now()),
+            submitted_at: None,
             explanation: explanation.map_or_else(OnceCell::new, OnceCell::with_value),
             upstream: OnceCell::new(),
             told: AtomicUsize::new(0),
             tale: Tale::default(),
         }
+    }
+
+    /// Returns the array with the moment before it was submitted, which may have taken long.
+    pub(crate) fn submitted_at(self, began: Instant) -> Self {
+        Self { submitted_at: Some(began), ..self }
     }
 
     /// Returns an array without items, for which nothing was submitted.

@@ -78,7 +78,7 @@ fn hand_over(
                 let there = cluster.at(chosen.as_deref());
                 let mut goes_on = false;
                 for id in ids {
-                    if let Err(left) = there.backend().cancel(id, None) {
+                    if let Err(left) = there.backend().cancel(id, None, None) {
                         log::warn!("array {id} of a refused submission goes on: {left}");
                         goes_on = true;
                     }

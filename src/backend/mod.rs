@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slurm_core::ids::{JobId, SubmissionId};
+use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, Release};
 
 use crate::array::Limits;
@@ -84,7 +85,15 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn survey(&self, asked: &[Asked]) -> Result<Survey, Error>;
 
     /// Cancels a job, or some elements of an array. What has ended already is no error.
-    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<Cancelled, Error>;
+    ///
+    /// The backend may forget the job. Where it does, a note in `dir`, the directory of the submission, tells other
+    /// processes of the cancellation.
+    fn cancel(
+        &self,
+        job: JobId,
+        elements: Option<&Indices>,
+        dir: Option<&JobDir>,
+    ) -> Result<Cancelled, Error>;
 
     /// Returns the directory of the job with this id, if the backend still knows.
     fn dir_of(&self, job: JobId) -> Result<Option<PathBuf>, Error>;
@@ -95,6 +104,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Returns what it allows; asked at most once.
     fn limits(&self) -> Result<Limits, Error>;
+
+    /// Returns how long it keeps a job after its end, if it can tell; asked at most once.
+    fn forgets_after(&self) -> Option<Duration> {
+        None
+    }
 
     /// Returns how many elements of an array with these options can run at the same time, at least 1.
     fn slots(&self, options: &OptionSet) -> u64;

@@ -1,4 +1,4 @@
-//! Traces that a job leaves in its submission's directory once it runs.
+//! Traces that a job leaves in its submission's directory once it runs, and that its cancellation leaves.
 //!
 //! The names of its logs and the lines of its diary hold its id, so the directory proves that a job has started
 //! even where neither the queue nor the accounting can tell.
@@ -41,6 +41,21 @@ pub(crate) fn id_in(host: &dyn Host, dir: &JobDir, part: u32) -> Result<Option<J
     // The arrays of a submission are submitted one after the other, so only the last one is ever searched for.
     let all = ids.len() == part as usize + 1;
     Ok(ids.pop().filter(|_| all))
+}
+
+/// Returns whether the names in a job's directory tell that the job was cancelled.
+pub(crate) fn tell_of_cancellation(names: &[String]) -> bool {
+    names.iter().any(|name| name.starts_with(JobDir::CANCELLED))
+}
+
+/// Returns whether somebody has cancelled the job with the directory `dir`.
+///
+/// # Errors
+/// If the directory cannot be looked at.
+pub(crate) fn was_cancelled(host: &dyn Host, dir: &JobDir) -> Result<bool, HostError> {
+    let looks = [Look::Dir { path: dir.path().to_owned() }];
+    let found = host.look(&looks, MOST)?.pop().transpose()?;
+    Ok(matches!(found, Some(Found::Names(names)) if tell_of_cancellation(&names)))
 }
 
 /// `slurm-{id}.out` and `.err`.

@@ -42,6 +42,21 @@ pub(crate) trait Host: fmt::Debug + Send + Sync {
     /// A command that ran and failed is an `Ok`: its meaning is the caller's to judge.
     fn run(&self, command: &CommandLine) -> Result<Output, HostError>;
 
+    /// Runs a command to its end, and leaves a note if it did something.
+    ///
+    /// A note that cannot be written is no error: the command has run.
+    fn run_noted(&self, command: &CommandLine, note: &NoteOfRun<'_>) -> Result<Output, HostError> {
+        let output = self.run(command)?;
+        let denied = note.unless.iter().any(|words| output.stderr.contains(words));
+        if output.status.success()
+            && !denied
+            && let Err(error) = self.write(note.path, note.content.as_bytes())
+        {
+            log::warn!("`{command}` has run, but that could not be noted: {}", error.with_source());
+        }
+        Ok(output)
+    }
+
     /// Makes submissions: for each order its directory, and then its command, which is not repeated
     /// whatever happens. The answers are in the order of the orders.
     ///
@@ -125,6 +140,15 @@ pub(crate) struct Note<'a> {
     pub(crate) name: &'a str,
     /// What stands before and after the number.
     pub(crate) around: (&'a str, &'a str),
+}
+
+/// A file that says that a command has run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoteOfRun<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) content: &'a str,
+    /// Words on standard error after which nothing is noted.
+    pub(crate) unless: &'a [&'a str],
 }
 
 /// What became of an [`Order`].

@@ -15,7 +15,7 @@ use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Cancelled, Testimony, since_epoch};
+use crate::backend::{Asked, Cancelled, Testimony, since_epoch, traces};
 use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
@@ -42,7 +42,7 @@ pub struct Job<T> {
     told: Once,
     /// Progress output of the waits for this job.
     tale: Tale,
-    /// When this process submitted it, if it did.
+    /// When this process began to submit it, if it did.
     submitted_at: Option<Instant>,
 }
 
@@ -59,7 +59,6 @@ impl<T> Job<T> {
         decode: fn(&[u8]) -> Result<T, CodecError>,
         explanation: Option<Explanation>,
     ) -> Self {
-        let submitted_at = explanation.as_ref().map(|_| Instant::now());
         let explanation = explanation.map_or_else(OnceCell::new, OnceCell::with_value);
         let cluster = cluster.at(handle.cluster.as_deref());
         let result = JobDir::at(&handle.dir).result();
@@ -72,8 +71,13 @@ impl<T> Job<T> {
             watch,
             told: Once::new(),
             tale: Tale::default(),
-            submitted_at,
+            submitted_at: None,
         }
+    }
+
+    /// Returns the job with the moment before it was submitted, which may have taken long.
+    pub(crate) fn submitted_at(self, began: Instant) -> Self {
+        Self { submitted_at: Some(began), ..self }
     }
 
     /// Returns the job's id.
@@ -136,6 +140,10 @@ impl<T> Job<T> {
         };
         let mut survey = backend.survey(&[Asked::job(id)])?;
         let lives = survey.seen.get(&id).is_some_and(|seen| !seen.is_end());
+        // No source has its end, but whoever cancelled it has left a note.
+        if self.watch.is_open_in(&survey) && traces::was_cancelled(backend.host(), &self.dir())? {
+            self.watch.cancelled();
+        }
         if let (Some(bytes), false) = (exited, lives) {
             return Ok(status_of(&Verdict::Outcome(bytes)));
         }
@@ -212,7 +220,8 @@ impl<T> Job<T> {
     /// not been seen to end.
     pub fn cancel(&self) -> Result<()> {
         self.check_is_real()?;
-        let cancelled = match self.cluster.backend().cancel(self.id(), None)? {
+        let backend = self.cluster.backend();
+        let cancelled = match backend.cancel(self.id(), None, Some(&self.dir()))? {
             Cancelled::Done => {
                 self.watch.cancelled();
                 Ok(())

@@ -12,7 +12,7 @@ use slurm_core::state::JobState;
 
 use super::{End, Fate, Obstacle, Subject};
 use crate::array::Progress;
-use crate::backend::{Asked, Cadence, Sighting, Source, Survey, Testimony};
+use crate::backend::{Asked, Cadence, Sighting, Source, Survey, Testimony, traces};
 use crate::conclude;
 use crate::error::{Error, HostError, LastKnown};
 use crate::host::{Found, Look};
@@ -52,7 +52,7 @@ struct Notes {
     superseded: Option<Arc<Vec<u8>>>,
     /// Whether it waits to be run once more.
     was_put_back: bool,
-    /// Whether this process has cancelled it.
+    /// Whether it was cancelled by this process, or by another one that has left a note.
     cancelled: bool,
 }
 
@@ -61,12 +61,8 @@ impl Notes {
     fn take_in(&mut self, job: JobId, survey: &Survey) -> bool {
         let seen = survey.seen.get(&job);
         // An order of ours explains why a source has forgotten the job, or has no end of it.
-        let noted = match seen {
-            Some(seen) if seen.source != Source::Accounting || seen.is_end() => None,
-            _ => self
-                .cancelled
-                .then(|| Sighting { source: Source::Note, ..Sighting::of(JobState::Cancelled) }),
-        };
+        let noted = (self.cancelled && is_open(seen))
+            .then(|| Sighting { source: Source::Note, ..Sighting::of(JobState::Cancelled) });
         let is_pending = seen.is_some_and(|seen| seen.state.is_pending());
         self.was_put_back = is_pending && (self.was_put_back || self.fate.has_begun());
         if self.was_put_back
@@ -77,6 +73,11 @@ impl Notes {
         }
         self.fate.take_in(noted.as_ref().or(seen), &survey.testimony)
     }
+}
+
+/// Returns whether the queue does not list a job, and no other source has its end.
+fn is_open(seen: Option<&Sighting>) -> bool {
+    seen.is_none_or(|seen| seen.source == Source::Accounting && !seen.is_end())
 }
 
 impl JobWatch {
@@ -120,12 +121,17 @@ impl JobWatch {
         }
     }
 
-    /// Takes in that this process has cancelled the job: Slurm forgets it, and not every cluster keeps an accounting.
+    /// Returns whether a survey leaves open how the job has ended, although the queue does not list it.
+    pub(crate) fn is_open_in(&self, survey: &Survey) -> bool {
+        !self.notes().cancelled && is_open(survey.seen.get(&self.job))
+    }
+
+    /// Takes in that the job was cancelled: Slurm forgets it, and not every cluster keeps an accounting.
     pub(crate) fn cancelled(&self) {
         self.notes().cancelled = true;
     }
 
-    /// Returns whether this process has cancelled the job.
+    /// Returns whether the job was cancelled.
     pub(crate) fn was_cancelled(&self) -> bool {
         self.notes().cancelled
     }
@@ -174,10 +180,13 @@ impl Subject for JobWatch {
     }
 
     fn looks(&self, looks: &mut Vec<Look>) {
-        // Listing the directory makes NFS look whether the file is there by now.
-        if self.notes().fate.has_ended()
-            && let Some(dir) = self.result.parent()
-        {
+        // Listing the directory makes NFS look whether the file is there by now, and it may have a note of a
+        // cancellation.
+        let listed = {
+            let notes = self.notes();
+            notes.fate.has_ended() || notes.fate.is_absent() && !notes.cancelled
+        };
+        if listed && let Some(dir) = self.result.parent() {
             looks.push(Look::Dir { path: dir.to_owned() });
         }
         looks.push(Look::File { path: self.result.clone(), offset: 0 });
@@ -195,6 +204,12 @@ impl Subject for JobWatch {
                 false
             }
             Ok(Found::Bytes(bytes)) => self.conclude(Ok(Verdict::Outcome(Arc::new(bytes)))),
+            Ok(Found::Names(names)) => {
+                let mut notes = self.notes();
+                let is_news = !notes.cancelled && traces::tell_of_cancellation(&names);
+                notes.cancelled |= is_news;
+                is_news
+            }
             Ok(_) => false,
             Err(error) => {
                 let message = error.to_string();

@@ -271,9 +271,7 @@ impl Shared {
         let survey = match self.ask(&asked) {
             Ok(survey) => survey,
             Err(error) => {
-                if let Error::Host(error) = &error
-                    && let Some(obstacle) = Obstacle::of(error)
-                {
+                if let Some(obstacle) = Obstacle::of_error(&error) {
                     return Err(obstacle);
                 }
                 log::warn!("the backend did not answer, asking again: {error}");

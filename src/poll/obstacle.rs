@@ -30,6 +30,16 @@ impl Obstacle {
             _ => None,
         }
     }
+
+    /// Returns the obstacle that an error of any kind tells of.
+    pub(crate) fn of_error(error: &Error) -> Option<Self> {
+        match error {
+            Error::Host(error) => Self::of(error),
+            #[cfg(feature = "ssh")]
+            Error::Ssh(error) if !error.may_pass() => Some(Self::Refused(error.clone())),
+            _ => None,
+        }
+    }
 }
 
 impl From<Obstacle> for Error {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use slurm_core::ids::JobId;
+use slurm_core::layout::JobDir;
 use slurm_core::state::JobState;
 
 use crate::backend::{Asked, Backend, NO_ROOM, Sighting, Source, Survey};
@@ -59,7 +60,9 @@ impl Room {
             Vec::new()
         });
         for (job, reason) in found {
-            match backend.cancel(job, None) {
+            // Later processes are to know the end, too.
+            let dir = backend.dir_of(job).ok().flatten().map(JobDir::at);
+            match backend.cancel(job, None, dir.as_ref()) {
                 Ok(_) => drop(self.notes().given_up.insert(job, reason)),
                 Err(error) => {
                     log::warn!("will try again to cancel job {job}, which has no room: {error}");

@@ -3,7 +3,7 @@
 mod files;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use slurm_core::codec::CodecError;
 use slurm_core::ids::{JobId, SubmissionId};
@@ -299,6 +299,7 @@ pub(crate) fn submit_all<R>(
         .zip(&files)
         .filter_map(|(prepared, files)| Some(files.as_ref().ok()?.submission(prepared, &[], true)))
         .collect();
+    let began = Instant::now();
     let mut ids = cluster.backend().submit(&submissions).into_iter();
     drop(submissions);
     let files: Vec<Result<()>> = files.into_iter().map(|files| files.map(drop)).collect();
@@ -310,7 +311,8 @@ pub(crate) fn submit_all<R>(
         let handle = JobHandle { cluster: chosen, ..prepared.handle(id) };
         submitting.submitted(|| handle.about(cluster));
         cluster.callbacks().on_submitted(&handle, &prepared.explanation);
-        Ok(Job::new(cluster.clone(), handle, decode, Some(prepared.explanation)))
+        let job = Job::new(cluster.clone(), handle, decode, Some(prepared.explanation));
+        Ok(job.submitted_at(began))
     };
     batch.into_iter().zip(files).map(&mut job).collect()
 }

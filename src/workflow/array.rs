@@ -1,5 +1,7 @@
 //! Arrays that a journal knows: one entry for all of their items.
 
+use std::time::Instant;
+
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::task::Task;
@@ -88,6 +90,7 @@ impl Call<'_> {
 
     fn submit_new<T: Task>(&self, parts: Parts) -> Result<JobArray<T::Output>> {
         let submission_id = parts.submission_id().clone();
+        let began = Instant::now();
         let submitted = submit_parts(self.cluster, &parts, Some(self.spooled));
         match &submitted {
             Ok(handle) => {
@@ -98,7 +101,8 @@ impl Call<'_> {
             Err(_) => self.flow.journal.note(&Entry::Refused { submission_id }),
         }
         let explanation = Some(parts.explanation());
-        Ok(JobArray::new(self.cluster, submitted?, T::decode_output, explanation))
+        let array = JobArray::new(self.cluster, submitted?, T::decode_output, explanation);
+        Ok(array.submitted_at(began))
     }
 
     /// Returns the Slurm arrays of a submission during which the workflow died, as far as they exist.

@@ -99,7 +99,7 @@ fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<
     let result = backend.host().read(&dir.result(), 0)?;
     if result.is_none_or(|result| has_exited(&result)) {
         for id in ids {
-            if backend.cancel(*id, None)? == Cancelled::Unknown {
+            if backend.cancel(*id, None, Some(dir))? == Cancelled::Unknown {
                 log::warn!("job {id} of the workflow is unknown by now, so it was not cancelled");
             }
         }

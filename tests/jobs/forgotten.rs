@@ -3,6 +3,7 @@
 //! Scripts that stand before squeue and sbatch make the queue forget single jobs, which takes the real one minutes.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use slurm::error::{SubmitError, UpstreamFailure};
@@ -19,6 +20,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         far("forgotten::arrays_and_their_items_are_known_too", arrays_and_items),
         far("forgotten::an_end_that_nothing_tells_of_is_an_error", an_unknown_end),
         far("forgotten::what_is_forgotten_between_look_and_sbatch_is_looked_at_again", a_race),
+        far("forgotten::a_cluster_that_forgets_within_seconds_is_asked", forgotten_in_seconds),
+        far("forgotten::a_source_that_does_not_answer_is_asked_until_it_does", late_answers),
     ]
 }
 
@@ -208,4 +211,50 @@ fn a_race(site: &Site) {
     let several = square::map(0..3).after(&good).after_not_ok(&bad).submit(cluster).unwrap();
     assert_eq!(several.results().unwrap(), [0, 1, 4]);
     assert_eq!(good.state().unwrap(), JobState::Completed);
+}
+
+fn forgotten_in_seconds(site: &Site) {
+    let cluster = &forgetful(site, Release::Drops);
+    let config = "\"$real\" \"$@\" | sed 's/^\\(MinJobAge *= \\).*/\\12 sec/'";
+    wrapper(site, "scontrol", config);
+    let bad = exit_with::job(3).submit(cluster).unwrap();
+    let array = exit_at::map([(1, 1), (2, 1)]).submit(cluster).unwrap();
+    let began = Instant::now();
+    [bad.id()].into_iter().chain(array.job_ids()).for_each(|id| forget_ended(site, cluster, id));
+    until("they are old enough", || began.elapsed() > Duration::from_secs(3));
+    let upstream = in_vain(add::job(1, 2).after(&bad).submit(cluster));
+    assert_eq!(upstream[0].job, bad.id());
+    in_vain(square::map(0..3).after(&array).submit(cluster));
+}
+
+/// Lets a program fail a few times from now on.
+fn fails_at_first(site: &Site, program: &str, times: usize, otherwise: &str) {
+    let tries = site.path(&format!("{program}-tries"));
+    fs::write(&tries, "x".repeat(times)).unwrap();
+    let script = format!(
+        "tries={}; left=$(cat \"$tries\"); printf %s \"${{left#x}}\" > \"$tries\"\n\
+         [ \"$left\" ] && {{ echo 'Unable to contact slurm controller' >&2; exit 1; }}\n{otherwise}",
+        tries.display()
+    );
+    wrapper(site, program, &script);
+}
+
+fn late_answers(site: &Site) {
+    let good = add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&good), 3);
+    let cluster = &forgetful(site, Release::Drops);
+    let attached = || cluster.attach::<add>(good.handle()).unwrap();
+    fails_at_first(site, "squeue", 4, "exec \"$real\" \"$@\"");
+    let next = add::job(20, 22).after(&attached()).submit(cluster).unwrap();
+    assert_eq!(result_of(&next), 42);
+    // Nothing but the accounting knows how it ended.
+    let bad = abort::job().submit(&site.cluster).unwrap();
+    error_of(&bad);
+    forget_ended(site, &site.cluster, bad.id());
+    forgetful(site, Release::Drops);
+    forget(site, bad.id());
+    fails_at_first(site, "sacct", 3, "exec \"$real\" \"$@\"");
+    let attached = cluster.attach::<abort>(bad.handle()).unwrap();
+    let upstream = in_vain(add::job(1, 2).after(&attached).submit(cluster));
+    assert_eq!(upstream[0].job, bad.id());
 }

@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         slurm("elements_that_slurm_forgot_are_cancelled_for_every_handle", forgotten_elements),
         slurm("a_running_job_says_where_and_a_held_one_why", what_goes_on),
         ssh("an_array_that_only_the_accounting_knows_is_cancelled", an_array_in_accounting),
+        ssh("a_job_that_was_cancelled_and_forgotten_is_cancelled_for_every_handle", forgotten_job),
         ssh("a_failed_dependency_is_told_from_the_accounting_alone", a_failed_dependency),
         ssh("jobs_in_hidden_partitions_are_found", hidden_partitions),
         ssh("a_sacct_that_fails_for_lists_is_asked_one_by_one", a_list_that_fails),
@@ -139,6 +140,33 @@ fn an_array_in_accounting(site: &Site) {
     let cluster = behind(site, &forgetful(site));
     let later = cluster.attach_array::<square>(array.handle()).unwrap();
     assert_cancelled(&later, 0..6);
+}
+
+fn forgotten_job(site: &Site) {
+    let dir = forgetful(site);
+    no_accounting(site);
+    let cluster = behind(site, &dir);
+    let job = add::job(1, 2).begin("now+1hour").submit(&cluster).unwrap();
+    let dependent = add::job(1, 2).after(&job).submit(&cluster).unwrap();
+    let lost = add::job(1, 2).begin("now+1hour").submit(&cluster).unwrap();
+    job.cancel().unwrap();
+    scancel(&[&lost.id().to_string()]);
+    until("both have ended", || {
+        [&lost, &dependent].iter().all(|job| job.state().unwrap().is_terminal())
+    });
+    forget(site);
+    // A cancellation of what has ended already tells nothing about its end.
+    let script = "echo \"scancel: error: Kill job error on job id $2: Job/step already completing or completed\" >&2";
+    wrapper(site, "scancel", script);
+    cluster.attach::<add>(lost.handle()).unwrap().cancel().unwrap();
+    let later = behind(site, &dir);
+    let attached = later.attach::<add>(job.handle()).unwrap();
+    assert_eq!(attached.state().unwrap(), JobState::Cancelled);
+    assert_eq!(kind_of(&later.attach::<add>(job.handle()).unwrap()), JobErrorKind::Cancelled);
+    let after = add::job(1, 2).after(&attached).submit(&later).unwrap_err();
+    assert!(after.to_string().contains("CANCELLED"), "{after}");
+    let said = later.attach::<add>(lost.handle()).unwrap().state().unwrap_err();
+    assert!(matches!(said, Error::NoSuchJob { .. }), "{said:?}");
 }
 
 fn a_failed_dependency(site: &Site) {

@@ -30,6 +30,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use slurm_core::ids::{JobId, SubmissionId};
+use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, Release};
 
 use self::client::{Client, NoAnswer};
@@ -182,7 +183,13 @@ impl Backend for Local {
         }
     }
 
-    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<Cancelled, Error> {
+    fn cancel(
+        &self,
+        job: JobId,
+        elements: Option<&Indices>,
+        // The supervisor's journal keeps the cancellation.
+        _dir: Option<&JobDir>,
+    ) -> Result<Cancelled, Error> {
         match self.ask(&Request::Cancel { job, elements: elements.cloned() })? {
             Reply::Done => Ok(Cancelled::Done),
             Reply::NoSuchJob => Ok(Cancelled::Unknown),

@@ -17,13 +17,14 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 use slurm_core::ids::{JobId, SubmissionId};
+use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, Release};
 
 use super::{Asked, Backend, Cadence, Cancelled, Indices, Submission, Survey, written};
 use crate::array::Limits;
 use crate::cluster::BackendKind;
 use crate::error::{Error, SubmitError};
-use crate::host::{CommandLine, Host, Output};
+use crate::host::{CommandLine, Host, NoteOfRun, Output};
 use crate::script::Launcher;
 
 /// A Slurm whose commands run on `host`.
@@ -37,11 +38,15 @@ pub(crate) struct Slurm {
     /// The clusters that sbatch chose for submissions, where it named one.
     chosen: Mutex<HashMap<SubmissionId, String>>,
     release: OnceCell<Option<Release>>,
-    limits: size::ArrayLimits,
+    configuration: size::Configuration,
 }
 
 /// The controller answers within seconds or has a problem.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
+
+/// scancel's words about a job that has ended, and about one that slurmctld does not know.
+const ENDED: &str = "already completing";
+const NOT_KNOWN: &str = "Invalid job id";
 
 impl Slurm {
     pub(crate) fn new(kind: BackendKind, host: Box<dyn Host>, job_base_dir: PathBuf) -> Self {
@@ -52,7 +57,7 @@ impl Slurm {
             cluster: None,
             chosen: Mutex::default(),
             release: OnceCell::new(),
-            limits: size::ArrayLimits::default(),
+            configuration: size::Configuration::default(),
         }
     }
 
@@ -65,7 +70,7 @@ impl Slurm {
             cluster: Some(name.to_owned()),
             chosen: Mutex::default(),
             release: OnceCell::new(),
-            limits: size::ArrayLimits::default(),
+            configuration: size::Configuration::default(),
         }
     }
 
@@ -76,11 +81,14 @@ impl Slurm {
 
     /// Runs a command about the cluster.
     fn run(&self, command: CommandLine) -> Result<Output, Error> {
-        let command = match &self.cluster {
+        Ok(self.host.run(&self.about_cluster(command))?)
+    }
+
+    fn about_cluster(&self, command: CommandLine) -> CommandLine {
+        match &self.cluster {
             Some(name) => command.args_first(["-M", name]),
             None => command,
-        };
-        Ok(self.host.run(&command)?)
+        }
     }
 
     fn chosen(&self) -> MutexGuard<'_, HashMap<SubmissionId, String>> {
@@ -158,16 +166,30 @@ impl Backend for Slurm {
         queue::survey(self, asked)
     }
 
-    fn cancel(&self, job: JobId, elements: Option<&Indices>) -> Result<Cancelled, Error> {
+    fn cancel(
+        &self,
+        job: JobId,
+        elements: Option<&Indices>,
+        dir: Option<&JobDir>,
+    ) -> Result<Cancelled, Error> {
         let of_array = |elements| format!("{job}_[{}]", written(elements));
         let target = elements.map_or_else(|| job.to_string(), of_array);
         // Up to 22.05 scancel reports an unknown job only with `--verbose`.
         let command = CommandLine::new("scancel").args(["-v", &target]).within(QUERY_LIMIT);
-        let output = self.run(command.clone())?;
+        let output = match dir {
+            Some(dir) => {
+                let note = Asked { job, elements: elements.cloned() };
+                let content = serde_json::to_string(&[note]).unwrap_or_default();
+                let (path, unless) = (dir.cancelled(fastrand::u64(..)), [ENDED, NOT_KNOWN]);
+                let note = NoteOfRun { path: &path, content: &content, unless: &unless };
+                self.host.run_noted(&self.about_cluster(command.clone()), &note)?
+            }
+            None => self.run(command.clone())?,
+        };
         let tells = |words: &str| output.stderr.contains(words);
-        if tells("already completing") {
+        if tells(ENDED) {
             Ok(Cancelled::Done)
-        } else if tells("Invalid job id") {
+        } else if tells(NOT_KNOWN) {
             Ok(Cancelled::Unknown)
         } else if output.status.success() {
             Ok(Cancelled::Done)
@@ -185,7 +207,11 @@ impl Backend for Slurm {
     }
 
     fn limits(&self) -> Result<Limits, Error> {
-        Ok(self.limits.get(self))
+        Ok(self.configuration.limits(self))
+    }
+
+    fn forgets_after(&self) -> Option<Duration> {
+        self.configuration.forgets_after(self)
     }
 
     fn slots(&self, options: &OptionSet) -> u64 {

@@ -19,61 +19,106 @@ const TRIES: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(40)];
 /// How long a failure to ask is remembered, so that one submission does not wait for it several times.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// How large an array may be, asked once.
+/// The settings of the cluster that matter here, asked once.
 #[derive(Debug, Default)]
-pub(super) struct ArrayLimits {
-    known: OnceCell<Limits>,
+pub(super) struct Configuration {
+    known: OnceCell<Settings>,
     failed: Mutex<Option<Instant>>,
 }
 
-impl ArrayLimits {
-    /// Returns the configured limits, or Slurm's defaults while the configuration cannot be read.
-    pub(super) fn get(&self, slurm: &Slurm) -> Limits {
-        const DEFAULT: Limits = Limits { elements: DEFAULT_ARRAY_SIZE };
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    limits: Limits,
+    /// `MinJobAge`; `None` if ended jobs stay.
+    forgets_after: Option<Duration>,
+}
+
+impl Configuration {
+    /// Returns the configured limits of arrays, or Slurm's defaults while the configuration cannot be read.
+    pub(super) fn limits(&self, slurm: &Slurm) -> Limits {
+        match self.get(slurm, &TRIES) {
+            Ok(settings) => settings.limits,
+            Err(error) => {
+                if let Some(error) = error {
+                    log::warn!(
+                        "the size of arrays is taken for {DEFAULT_ARRAY_SIZE}, Slurm's default, as it could not be asked: {error}"
+                    );
+                }
+                Limits { elements: DEFAULT_ARRAY_SIZE }
+            }
+        }
+    }
+
+    /// Returns how long slurmctld keeps a job after its end; `None` if the configuration cannot be read.
+    pub(super) fn forgets_after(&self, slurm: &Slurm) -> Option<Duration> {
+        // The queue itself can be asked instead, so one try is enough.
+        match self.get(slurm, &TRIES[..1]) {
+            Ok(settings) => Some(settings.forgets_after.unwrap_or(Duration::MAX)),
+            Err(error) => {
+                if let Some(error) = error {
+                    log::debug!("`MinJobAge` could not be asked: {error}");
+                }
+                None
+            }
+        }
+    }
+
+    /// Asks for the settings, unless they are known. An error is returned once, and then remembered for a while.
+    fn get(&self, slurm: &Slurm, tries: &[Duration]) -> Result<Settings, Option<Error>> {
         if let Some(known) = self.known.get() {
-            return *known;
+            return Ok(*known);
         }
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_some_and(|failed| failed.elapsed() < REMEMBERED) {
-            return DEFAULT;
+            return Err(None);
         }
-        match ask(slurm) {
-            Ok(limits) => *self.known.get_or_init(|| limits),
+        match ask(slurm, tries) {
+            Ok(settings) => Ok(*self.known.get_or_init(|| settings)),
             Err(error) => {
-                log::warn!(
-                    "the size of arrays is taken for {DEFAULT_ARRAY_SIZE}, Slurm's default, as it could not be asked: {error}"
-                );
                 *failed = Some(Instant::now());
-                DEFAULT
+                Err(Some(error))
             }
         }
     }
 }
 
-fn ask(slurm: &Slurm) -> Result<Limits, Error> {
-    let [first, second] = TRIES;
-    ask_within(slurm, first).or_else(|error| {
-        log::warn!("scontrol did not answer, asking again: {error}");
-        thread::sleep(Duration::from_millis(500));
-        ask_within(slurm, second)
+/// Asks for the configuration, with a limit for each try.
+fn ask(slurm: &Slurm, tries: &[Duration]) -> Result<Settings, Error> {
+    let (first, others) = tries.split_first().unwrap_or((&TRIES[0], &[]));
+    others.iter().fold(ask_within(slurm, *first), |answer, limit| {
+        answer.or_else(|error| {
+            log::warn!("scontrol did not answer, asking again: {error}");
+            thread::sleep(Duration::from_millis(500));
+            ask_within(slurm, *limit)
+        })
     })
 }
 
-fn ask_within(slurm: &Slurm, limit: Duration) -> Result<Limits, Error> {
+fn ask_within(slurm: &Slurm, limit: Duration) -> Result<Settings, Error> {
     let command = question("scontrol").args(["show", "config"]).within(limit);
     let output = slurm.query(&command)?;
     if !output.status.success() {
         return Err(refused(&command, &output));
     }
-    Ok(Limits { elements: array_size(&output.stdout).unwrap_or(DEFAULT_ARRAY_SIZE) })
+    let elements = array_size(&output.stdout).unwrap_or(DEFAULT_ARRAY_SIZE);
+    Ok(Settings { limits: Limits { elements }, forgets_after: min_job_age(&output.stdout) })
+}
+
+/// Returns the value of a parameter in the output of `scontrol show config`.
+fn parameter<'c>(config: &'c str, name: &str) -> Option<&'c str> {
+    let mut lines = config.lines().filter_map(|line| line.split_once('='));
+    lines.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
+}
+
+/// Reads how long an ended job stays: `MinJobAge = 300 sec`. With 0, jobs stay.
+fn min_job_age(config: &str) -> Option<Duration> {
+    let seconds = parameter(config, "MinJobAge")?.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_secs(seconds)).filter(|age| !age.is_zero())
 }
 
 /// Reads how many elements an array may have: one more than the largest index, and as many as the scheduler takes.
 fn array_size(config: &str) -> Option<u64> {
-    let value = |name: &str| {
-        let lines = config.lines().filter_map(|line| line.split_once('='));
-        lines.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()).next()
-    };
+    let value = |name: &str| parameter(config, name);
     let number = |text: &str| text.parse().ok().filter(|number: &u64| *number > 0);
     let size = value("MaxArraySize").and_then(number);
     let tasks = value("SchedulerParameters").into_iter().flat_map(|list| list.split(','));
@@ -138,6 +183,14 @@ mod tests {
         assert_eq!(with("max_array_tasks=5000"), Some(1001));
         assert_eq!(with("bf_max_job_array_resv=20"), Some(1001));
         assert_eq!(with("(null)"), Some(1001));
+    }
+
+    #[test]
+    fn the_time_that_ended_jobs_stay_is_read() {
+        let seconds = |text| min_job_age(text).map(|age| age.as_secs());
+        assert_eq!(seconds("MaxStepCount = 40000\nMinJobAge               = 2 sec\n"), Some(2));
+        assert_eq!(seconds("MinJobAge               = 0 sec\n"), None, "jobs stay");
+        assert_eq!(seconds("MaxStepCount = 40000\n"), None);
     }
 
     #[test]

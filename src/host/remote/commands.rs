@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::host::SshHost;
 use super::shell::{Part, Script};
-use crate::host::{CommandLine, HostError, Output};
+use crate::host::{CommandLine, HostError, NoteOfRun, Output};
 
 /// What the shell may need beyond the command's own limit before it says that it killed it.
 pub(super) const SLACK: Duration = Duration::from_secs(20);
@@ -19,6 +19,31 @@ impl SshHost {
         let mut script = Script::new();
         script.add("r ").word(command.program());
         add_command(&mut script, command, true)?;
+        self.run_script(command, script)
+    }
+
+    /// Does so, and leaves a note in the same request.
+    pub(super) fn run_and_note_there(
+        &self,
+        command: &CommandLine,
+        note: &NoteOfRun<'_>,
+    ) -> Result<Output, HostError> {
+        let command = &command.with_limit(self.settings.command_timeout);
+        let mut script = Script::new();
+        script.add("w ").word(command.program());
+        add_command(&mut script, command, true)?;
+        script.add("\ncase $e in ");
+        for words in note.unless {
+            script.add("*").word(words).add("*) ;; ");
+        }
+        let beside = note.path.with_file_name(format!(".note-{:016x}", fastrand::u64(..)));
+        script.add("*x0) { printf %s ").word(note.content).add(" >").path(&beside)?;
+        script.add(" && mv -f -- ").path(&beside)?.add(" ").path(note.path)?;
+        script.add("; } 2>/dev/null </dev/null;; esac");
+        self.run_script(command, script)
+    }
+
+    fn run_script(&self, command: &CommandLine, mut script: Script) -> Result<Output, HostError> {
         script.quiet(command.limit() + SLACK);
         let began = Instant::now();
         let answer = if command.may_run_twice() {

@@ -31,11 +31,17 @@ pub(crate) use host::{Manner, SshHost};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Binary, CommandLine, Found, Host, HostError, Look, Order, Output, Submitted};
+use super::{
+    Binary, CommandLine, Found, Host, HostError, Look, NoteOfRun, Order, Output, Submitted,
+};
 
 impl Host for SshHost {
     fn run(&self, command: &CommandLine) -> Result<Output, HostError> {
         self.run_there(command)
+    }
+
+    fn run_noted(&self, command: &CommandLine, note: &NoteOfRun<'_>) -> Result<Output, HostError> {
+        self.run_and_note_there(command, note)
     }
 
     fn submit(&self, orders: &[Order<'_>]) -> Vec<Result<Submitted, HostError>> {

@@ -11,6 +11,11 @@ r() {
 if command -v "$1" >/dev/null 2>&1; then shift; t e; { o=$("$@" </dev/null; printf 'x%s' "$?"); } 2>&1; t o; printf '%s' "$o"
 else t m; fi
 }
+w() {
+e=
+if command -v "$1" >/dev/null 2>&1; then shift; e=$({ "$@" </dev/null; printf 'x%s' "$?"; } 2>&1); t e; printf '%s' "${e%x*}"; t o; printf 'x%s' "${e##*x}"
+else t m; fi
+}
 z() { t "z$1"; LC_ALL=C cat -- "$2" 2>&1 >/dev/null </dev/null; }
 f() {
 if [ -f "$3" ] || [ -d "$3" ]; then t "y$1"
