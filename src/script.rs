@@ -7,11 +7,13 @@ use std::path::Path;
 
 use slurm_core::ids::SubmissionId;
 use slurm_core::layout::JobDir;
-use slurm_core::options::{OptionSet, OptionValue};
+use slurm_core::options::{OptionSet, OptionValue, Signal};
 use slurm_core::variable::VariableName;
 use slurm_runner::exit;
+use slurm_runner::warning::{WARNED, WARNING};
 
 use crate::host::shell_word;
+use crate::submit;
 
 /// How the script starts the runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +102,7 @@ impl Script<'_> {
              }}\n",
             exit::SETUP
         );
-        // A warning before the time limit must not end the script: with a short limit it comes as soon as the job
-        // starts, as Slurm may send it 60 s too early.
-        text.push_str("trap : USR1 USR2\n");
+        self.note_warnings(&mut text);
         self.change_shell(&mut text);
         self.change_dir(&mut text);
         for (name, value) in &self.prologue.env {
@@ -118,6 +118,42 @@ impl Script<'_> {
         text
     }
 
+    /// Notes a warning signal that comes before the runner can handle it. With a short limit it comes as soon as the
+    /// job starts, because Slurm may send it too early.
+    fn note_warnings(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "[ \"${{1-}}\" = {AGAIN} ] || unset {WARNED} {WARNING}\n\
+             trap 'export {WARNED}=$(date +%s)' USR1 USR2\n"
+        );
+        // A signal is lost while a login shell reads its files, between `exec` and the runner's handler, and before
+        // srun has started the steps that it is for. The runner then goes by the time.
+        let Some((lead, early)) = self.warning() else { return };
+        let _ = write!(
+            text,
+            "if [ \"${{1-}}\" != {AGAIN} ]; then\n\
+             \x20   slurm_sdk_began=${{SLURM_JOB_START_TIME:-$(date +%s)}}\n\
+             \x20   export {WARNING}=\"$slurm_sdk_began $((slurm_sdk_began + {lead})) $((slurm_sdk_began + {}))\"\n\
+             fi\n",
+            lead.saturating_sub(early)
+        );
+    }
+
+    /// Returns how many seconds after the start the warning signal is due, if the limit is known, and how many seconds
+    /// before that it may be sent.
+    fn warning(&self) -> Option<(u64, u64)> {
+        let Some(OptionValue::Value(signal)) = self.options.get("signal") else { return None };
+        let signal: Signal = signal.parse().ok()?;
+        let limit = submit::time_limit(self.options)?.as_secs();
+        // slurmctld counts limits in minutes, and looks at them every 30 s.
+        let (limit, early) = match self.starts_in_submit_dir {
+            true => (limit, 0),
+            false => (limit.div_ceil(60) * 60, 30),
+        };
+        let is_warning = [10, 12].contains(&signal.number());
+        is_warning.then(|| (limit.saturating_sub(signal.seconds().into()), early))
+    }
+
     /// Goes on in the shell that the lines of `setup` are for.
     fn change_shell(&self, text: &mut String) {
         let Prologue { shell, login, setup, .. } = self.prologue;
@@ -125,7 +161,9 @@ impl Script<'_> {
             return;
         }
         let name = shell_word(shell.as_deref().unwrap_or("bash"));
-        let login = if *login { " -l" } else { "" };
+        // The files of a login shell may take seconds, in which a signal would end the shell. One that is ignored cannot
+        // be noted either.
+        let (login, ignore) = if *login { (" -l", "trap '' USR1 USR2; ") } else { ("", "") };
         let otherwise = match shell {
             None => String::new(),
             Some(shell) => {
@@ -136,7 +174,7 @@ impl Script<'_> {
         let _ = write!(
             text,
             "if [ \"${{1-}}\" != {AGAIN} ]; then\n\
-             \x20   slurm_sdk_shell=$(command -v {name}) && exec \"$slurm_sdk_shell\"{login} \"$0\" {AGAIN}\n\
+             \x20   slurm_sdk_shell=$(command -v {name}) && {{ {ignore}exec \"$slurm_sdk_shell\"{login} \"$0\" {AGAIN}; }}\n\
              {otherwise}\
              fi\n\
              set --\n"
@@ -191,7 +229,7 @@ impl Script<'_> {
         let _ = write!(
             text,
             "slurm_sdk_code=0\n\
-             {binary} __slurm ready || slurm_sdk_code=$?\n\
+             (trap '' USR1 USR2; exec {binary} __slurm ready) || slurm_sdk_code=$?\n\
              if [ $slurm_sdk_code != {} ]; then\n\
              \x20   printf '{NOT_STARTED}%s\\n' {binary}\" cannot run on ${{SLURMD_NODENAME:-this node}}: it ended with exit code $slurm_sdk_code\" >&2\n\
              \x20   exit {}\n\
@@ -219,8 +257,9 @@ impl Script<'_> {
             result = word(&self.dir.segments()) + &element;
         }
         let _ = match self.launcher {
-            Launcher::Exec => writeln!(text, "exec {run}"),
-            Launcher::Each => writeln!(text, "exec {run} several"),
+            // A signal that comes before the runner's handler is there must not end it.
+            Launcher::Exec => writeln!(text, "trap '' USR1 USR2\nexec {run}"),
+            Launcher::Each => writeln!(text, "trap '' USR1 USR2\nexec {run} several"),
             // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun, and the variables of the
             // script not at all if `export` named others. The value of the first process counts once all have
             // succeeded. What the run before left is gone before any process of this one can leave something.

@@ -29,8 +29,8 @@ pub(crate) fn call(
     let stop = StopFlag::default();
     let requeueing = Arc::new(Requeueing::new(spec.requeue.clone(), dir.clone(), stop.clone()));
     let at_timeout = (Arc::clone(&requeueing), Arc::clone(writer));
-    watch_signals(&stop, move || {
-        at_timeout.0.requeue_in_time(Some((Arc::clone(&at_timeout.1), entry)));
+    watch_signals(&stop, move |ago| {
+        at_timeout.0.requeue_in_time(ago, Some((Arc::clone(&at_timeout.1), entry)));
     });
     // From here on the panic is known, even if the process is killed.
     let note = |writer: &Writer, failure: &Failure| {

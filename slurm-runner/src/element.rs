@@ -46,7 +46,7 @@ pub(crate) fn element(
     let requeueing = Arc::new(Requeueing::new(spec.requeue.clone(), dir.clone(), stop.clone()));
     let at_timeout = Arc::clone(&requeueing);
     // The next run makes the calls that this one does not finish.
-    watch_signals(&stop, move || at_timeout.requeue_in_time(None));
+    watch_signals(&stop, move |ago| at_timeout.requeue_in_time(ago, None));
     let context = context(spec, dir.clone(), stop.clone());
     let number = first + u64::from(context.array_index().unwrap_or(0));
     let run = environment::report(started_at);

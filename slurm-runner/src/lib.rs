@@ -34,6 +34,7 @@ mod signals;
 mod stack;
 mod tell;
 mod together;
+pub mod warning;
 mod writer;
 
 pub use requeue::role as requeue;

@@ -74,11 +74,11 @@ impl Requeueing {
         self.undecided.notify_one();
     }
 
-    /// Returns how long after the warning signal the job has to be requeued, at the first signal only.
-    pub(crate) fn time_after_warning(&self) -> Option<Duration> {
+    /// Returns how long from now the job has to be requeued that was warned some time `ago`, at the first signal only.
+    pub(crate) fn time_after_warning(&self, ago: Duration) -> Option<Duration> {
         let left = Duration::from_secs(self.policy.before_timeout?);
         let first = !self.warned.swap(true, Ordering::SeqCst);
-        first.then(|| left - (left / 4).min(LONGEST_MARGIN))
+        first.then(|| (left - (left / 4).min(LONGEST_MARGIN)).saturating_sub(ago))
     }
 
     /// Asks for the job to be run again, and returns the exit code for this run.
@@ -190,13 +190,14 @@ pub fn role(arguments: &[OsString]) -> Option<u8> {
 }
 
 impl Requeueing {
-    /// Requeues the job before the time limit, unless the work is done by then. With a `writer`, a refusal
-    /// is the job's outcome; without one the work goes on until the time limit ends it.
+    /// Requeues the job, which was warned some time `ago`, before the time limit, unless the work is done by then. With a
+    /// `writer`, a refusal is the job's outcome; without one the work goes on until the time limit ends it.
     pub(crate) fn requeue_in_time(
         self: &Arc<Self>,
+        ago: Duration,
         writer: Option<(Arc<Writer>, &'static TaskEntry)>,
     ) {
-        let Some(wait) = self.time_after_warning() else { return };
+        let Some(wait) = self.time_after_warning(ago) else { return };
         let requeueing = Arc::clone(self);
         let requeue = move || {
             thread::sleep(wait);

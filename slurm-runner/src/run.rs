@@ -107,8 +107,8 @@ pub(crate) fn context(spec: &Spec, dir: JobDir, stop: StopFlag) -> JobContext {
         .with_submission(spec.submission_id.clone(), deadline)
 }
 
-/// Sets `stop` when a signal asks for it, and calls `warned` when it was only a warning.
-pub(crate) fn watch_signals(stop: &StopFlag, warned: impl Fn() + Send + 'static) {
+/// Sets `stop` when a signal asks for it, and calls `warned` when it was only a warning, with the time since then.
+pub(crate) fn watch_signals(stop: &StopFlag, warned: impl Fn(Duration) + Send + 'static) {
     if let Err(error) = signals::install(stop.clone(), warned) {
         tell(&Failure::new(FailureKind::Error, format!("signals will not be noticed: {error}")));
     }

@@ -2,22 +2,33 @@
 
 use std::io;
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 use slurm_core::context::StopFlag;
 
-/// Sets `stop` on SIGTERM, SIGUSR1 and SIGUSR2, and calls `warned` after the latter two.
+use crate::warning;
+
+/// Sets `stop` on SIGTERM, SIGUSR1 and SIGUSR2, and calls `warned` after the latter two, with the time since the
+/// warning. One that came before this process had a handler counts.
 ///
 /// SIGTERM still ends the process unless the task has shown that it watches the flag; SIGUSR1 and
 /// SIGUSR2, the usual warning signals of `--signal`, would end it by default and do not.
-pub(crate) fn install(stop: StopFlag, warned: impl Fn() + Send + 'static) -> io::Result<()> {
+pub(crate) fn install(
+    stop: StopFlag,
+    warned: impl Fn(Duration) + Send + 'static,
+) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGUSR1, SIGUSR2])?;
+    if let Some(ago) = warning::missed() {
+        stop.request();
+        warned(ago);
+    }
     thread::Builder::new().name("slurm-signals".to_owned()).spawn(move || {
         for signal in &mut signals {
             if signal != SIGTERM {
                 stop.request();
-                warned();
+                warned(Duration::ZERO);
                 continue;
             }
             stop.request_at_last();

@@ -44,6 +44,7 @@ mod survival;
 mod take_over;
 mod tasks;
 mod waiting;
+mod warnings;
 mod words;
 mod workflow;
 mod workflow_arrays;
@@ -100,6 +101,7 @@ fn main() {
     trials.extend(graph::trials());
     trials.extend(progress::trials());
     trials.extend(waiting::trials());
+    trials.extend(warnings::trials());
     if common::cluster_is_missing() {
         eprintln!(
             "no cluster is up, so tests named `slurm::…` and `ssh::…` are ignored: eval \"$(tests/cluster/up)\""

@@ -11,7 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 use slurm_core::durable;
 use slurm_core::ids::JobId;
 use slurm_core::layout::RUN_MARKS;
@@ -151,6 +153,14 @@ pub(super) fn signal(pid: u32, signal: Signal) {
     if let Some(group) = rustix_pid(pid) {
         // A group that is gone needs no signal.
         let _ = kill_process_group(group, signal);
+    }
+}
+
+/// Sends a signal to a process, and not to those that it started.
+pub(super) fn signal_alone(pid: u32, signal: Signal) {
+    if let Some(pid) = rustix_pid(pid) {
+        // One that is gone needs no signal.
+        let _ = kill_process(pid, signal);
     }
 }
 

@@ -215,7 +215,7 @@ impl Scheduler {
                 if let Some(signal) =
                     job.request.warning.and_then(|(number, _)| Signal::from_named_raw(number))
                 {
-                    run.signal(signal);
+                    run.warn(signal);
                 }
             }
             if due(run.alarms.limit) {
@@ -337,6 +337,14 @@ impl Scheduler {
 }
 
 impl Run {
+    /// Signals the processes of the job alone, as Slurm does for the batch script. A command that the script runs
+    /// before the task would die of it.
+    fn warn(&self, signal: Signal) {
+        for process in self.processes.iter().filter(|process| !process.ended) {
+            process::signal_alone(process.identity.pid, signal);
+        }
+    }
+
     fn signal(&self, signal: Signal) {
         let alive = self.processes.iter().filter(|process| !process.ended);
         alive.for_each(|process| process::signal(process.identity.pid, signal));
