@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "each binary of cargo-fuzz uses one of them")]
 
 use slurm::__private::fuzz;
-use slurm::options::{HostList, OPTIONS, directives};
+use slurm::options::{HostList, OPTIONS};
 use slurm::{Event, FullJobId, JobId, JobState, Slurmfile};
 use slurm_core::codec::{self, Json};
 use slurm_core::items::{ItemReader, ItemTable};
@@ -21,7 +21,6 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("arrays", arrays),
     ("descriptions", descriptions),
     ("diary", diary),
-    ("directives", directives_of_scripts),
     ("frames", frames),
     ("items", items),
     ("key_file", key_file),
@@ -67,11 +66,6 @@ pub(crate) fn diary(bytes: &[u8]) {
     let lines: Vec<String> =
         events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
     assert_eq!(Event::read_all(&lines.join("\n")), events);
-}
-
-/// `#SBATCH` lines.
-pub(crate) fn directives_of_scripts(bytes: &[u8]) {
-    let _ = directives::lex(&text(bytes));
 }
 
 /// spec and result: whole files, and payloads whose checksum would fit.

@@ -3,11 +3,17 @@
 // The counts are part of what these tests are for.
 #![allow(clippy::print_stdout)]
 
+#[path = "../examples/options_reference/differences.rs"]
+mod differences;
+#[path = "../examples/options_reference/page.rs"]
+mod page;
 mod support;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use slurm_core::options::{DIFFERENCE_REASONS, differences, lookup};
+use differences::{DIFFERENCE_REASONS, differences};
+use slurm_core::options::lookup;
 use support::Tried;
 
 /// Whether the grammar takes the value; an option that cannot be set takes none.
@@ -65,7 +71,7 @@ fn a_difference_goes_the_way_its_reason_says() {
 
 #[test]
 fn every_line_of_the_list_has_a_known_reason_and_every_reason_a_line() {
-    let source = include_str!("../src/options/reference/differences.tsv");
+    let source = include_str!("../examples/options_reference/differences.tsv");
     let lines = source.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(differences().len(), lines, "a line has no known reason");
     for reason in DIFFERENCE_REASONS {
@@ -129,4 +135,14 @@ fn canonical_forms_are_taken_and_stay_as_they_are() {
             assert_eq!(spec.parse(text).as_ref(), Ok(&value), "{} {:?}", spec.name, row.value);
         }
     }
+}
+
+#[test]
+fn the_reference_page_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/options.md");
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        page == page::reference_markdown(),
+        "docs/options.md is stale: cargo run -p slurm-core --example options_reference > docs/options.md"
+    );
 }

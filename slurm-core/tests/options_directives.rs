@@ -5,11 +5,13 @@
 
 #[path = "support/getopt.rs"]
 mod getopt;
+#[path = "support/lex.rs"]
+mod lex;
 mod support;
 
 use std::collections::BTreeMap;
 
-use slurm_core::options::{OptionSet, OptionValue, Source, directives, lookup};
+use slurm_core::options::{OptionSet, OptionValue, Source, lookup};
 
 /// One script header that was given to sbatch 22.05.8.
 struct Header {
@@ -35,7 +37,7 @@ fn headers() -> Vec<Header> {
 /// What this library makes of a header: the options of its first component, or why it is refused.
 fn read(lines: &str) -> Result<OptionSet, String> {
     let script = format!("#!/bin/sh\n{}\nhostname\n", lines.replace("\\n", "\n"));
-    let lexed = directives::lex(&script).map_err(|error| error.to_string())?;
+    let lexed = lex::lex(&script).map_err(|error| error.to_string())?;
     let mut sets = Vec::new();
     for component in &lexed.components {
         let set = getopt::read(component)?;
@@ -142,7 +144,7 @@ fn what_is_written_is_read_back() {
     ];
     let (arguments, lines) = written(&awkward);
     let script = format!("#!/bin/sh\n{}\n", lines.join("\n"));
-    let lexed = directives::lex(&script).unwrap_or_else(|error| panic!("{error}"));
+    let lexed = lex::lex(&script).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(lexed.components, [arguments]);
 }
 
@@ -172,14 +174,14 @@ fn plain_values_are_not_quoted() {
 fn scanning_stops_at_the_first_command_and_skips_comments() {
     let script =
         "#!/bin/sh\n# note\n\n##SBATCH -n1\n #SBATCH -n2\n#SBATCH -n3\necho\n#SBATCH -n4\n";
-    let lexed = directives::lex(script).unwrap_or_else(|error| panic!("{error}"));
+    let lexed = lex::lex(script).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(lexed.components, [["-n3".to_owned()]]);
 }
 
 #[test]
 fn components_are_apart() {
     let script = "#SBATCH -N1\n#SBATCH hetjob\n#SBATCH -N2 -n4\n";
-    let lexed = directives::lex(script).unwrap_or_else(|error| panic!("{error}"));
+    let lexed = lex::lex(script).unwrap_or_else(|error| panic!("{error}"));
     let expected = [vec!["-N1".to_owned()], vec!["-N2".to_owned(), "-n4".to_owned()]];
     assert_eq!(lexed.components, expected);
 }

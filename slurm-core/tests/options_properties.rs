@@ -1,5 +1,7 @@
 //! What holds for every value, whatever it is.
 
+#[path = "support/lex.rs"]
+mod lex;
 mod support;
 
 use proptest::collection::vec;
@@ -9,7 +11,7 @@ use slurm_core::options::{
     GpuFreq, Gpus, Gres, HostList, InvalidValue, Licenses, MailType, MemBind, Memory, Nice,
     NodeCount, NodeLayout, OPTIONS, OpenMode, OptionSet, OptionSpec, OptionValue, Priority,
     Release, Signal, Source, Switches, TresPerTask, UnknownOption, ValueKind, Walltime,
-    check_extra, directives, lookup,
+    check_extra, lookup,
 };
 
 fn config(cases: u32) -> ProptestConfig {
@@ -195,16 +197,16 @@ proptest! {
             prop_assert_eq!(set.extra(flag.clone()).is_ok(), check_extra(&flag).is_ok());
         }
         let script = format!("#!/bin/sh\n{}\necho\n", set.to_directives().join("\n"));
-        let lexed = directives::lex(&script);
+        let lexed = lex::lex(&script);
         let lexed = lexed.map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(lexed.components, [set.to_args()]);
     }
 
     #[test]
     fn no_script_breaks_the_lexer(script in any::<String>(), lines in vec(any_value(), 0..5)) {
-        let _ = directives::lex(&script);
+        let _ = lex::lex(&script);
         let lines: String = lines.iter().map(|line| format!("#SBATCH {line}\n")).collect();
-        let _ = directives::lex(&lines);
+        let _ = lex::lex(&lines);
     }
 
     #[test]
@@ -326,6 +328,6 @@ fn long_values_take_no_longer_than_their_length() {
             let _ = spec.parse(&value[..1_024]);
             let _ = spec.parse(&value[..4_096]);
         }
-        let _ = directives::lex(&format!("#SBATCH {value}"));
+        let _ = lex::lex(&format!("#SBATCH {value}"));
     }
 }

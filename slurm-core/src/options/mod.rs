@@ -6,16 +6,16 @@
 //! what a job is submitted with.
 //!
 //! The grammars accept what sbatch 22.05 or the newest release accepts, except what they silently
-//! misread; those are listed in the reference page that [`reference_markdown`] writes.
+//! misread; `docs/options.md` lists those values.
 
 mod conflicts;
 mod const_input;
+mod directives;
 mod fault;
 mod grammar;
 mod input;
 mod invalid;
 mod kind;
-mod reference;
 mod release;
 mod set;
 mod size;
@@ -26,17 +26,12 @@ mod text;
 mod types;
 mod value;
 
-pub mod directives;
-
 pub use conflicts::{Conflict, ConflictKind};
 pub use const_input::ConstInput;
 pub use fault::Fault;
 pub use input::OptionInput;
 pub use invalid::{InvalidValue, OptionError};
 pub use kind::ValueKind;
-pub use reference::{
-    DIFFERENCE_REASONS, Difference, DifferenceReason, differences, reference_markdown,
-};
 pub use release::{NotARelease, Release};
 pub use set::{OptionSet, Source, check_extra};
 pub use size::JobSize;

@@ -2,24 +2,24 @@
 
 /// Why a value is treated in another way than sbatch 22.05.8 treats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DifferenceReason {
+pub(crate) struct DifferenceReason {
     /// A short name, as in the data file.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// Whether the value is accepted here and refused there, or the other way round.
-    pub accepted: bool,
+    pub(crate) accepted: bool,
     /// The reason, in one or two sentences.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 /// A value that is treated in another way than sbatch 22.05.8 treats it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// The option, as sbatch writes it.
-    pub option: &'static str,
+    pub(crate) option: &'static str,
     /// The value.
-    pub value: String,
+    pub(crate) value: String,
     /// Why it differs.
-    pub reason: &'static DifferenceReason,
+    pub(crate) reason: &'static DifferenceReason,
 }
 
 const fn refused(code: &'static str, reason: &'static str) -> DifferenceReason {
@@ -31,7 +31,7 @@ const fn accepted(code: &'static str, reason: &'static str) -> DifferenceReason 
 }
 
 /// All reasons to differ from sbatch.
-pub const DIFFERENCE_REASONS: &[DifferenceReason] = &[
+pub(crate) const DIFFERENCE_REASONS: &[DifferenceReason] = &[
     refused(
         "wraps",
         "The number does not fit where Slurm keeps it: sbatch or the controller cuts it off, or \
@@ -106,8 +106,7 @@ const DATA: &str = include_str!("differences.tsv");
 
 /// Returns the values on which the grammars are known to differ from sbatch 22.05.8, among some two
 /// thousand that were tried.
-#[must_use]
-pub fn differences() -> Vec<Difference> {
+pub(crate) fn differences() -> Vec<Difference> {
     DATA.lines().filter(|line| !line.starts_with('#')).filter_map(difference).collect()
 }
 
@@ -115,23 +114,13 @@ fn difference(line: &'static str) -> Option<Difference> {
     let mut columns = line.split('\t');
     let (option, value, code) = (columns.next()?, columns.next()?, columns.next()?);
     let reason = DIFFERENCE_REASONS.iter().find(|reason| reason.code == code)?;
-    Some(Difference { option, value: unescaped(value), reason })
-}
-
-/// The text with `\t`, `\n` and `\\` read.
-fn unescaped(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' => match letters.next() {
-                Some('t') => plain.push('\t'),
-                Some('n') => plain.push('\n'),
-                Some(other) => plain.push(other),
-                None => plain.push('\\'),
-            },
-            _ => plain.push(letter),
-        }
-    }
-    plain
+    Some(Difference {
+        option,
+        value: value
+            .replace("\\\\", "\u{0}")
+            .replace("\\t", "\t")
+            .replace("\\n", "\n")
+            .replace('\u{0}', "\\"),
+        reason,
+    })
 }

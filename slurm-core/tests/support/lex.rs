@@ -2,20 +2,16 @@
 
 use std::fmt;
 
-use crate::options::text::is_space;
-
 /// What sbatch reads from a script's directives.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Lexed {
+pub(crate) struct Lexed {
     /// The arguments of each component of the job; one component unless there is a `hetjob` line.
-    pub components: Vec<Vec<String>>,
+    pub(crate) components: Vec<Vec<String>>,
 }
 
 /// A script that sbatch refuses to lex.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DirectiveError {
+pub(crate) enum DirectiveError {
     /// A quote that is not closed in its line.
     UnmatchedQuote {
         /// The line, counted from 1.
@@ -41,8 +37,6 @@ impl fmt::Display for DirectiveError {
     }
 }
 
-impl std::error::Error for DirectiveError {}
-
 /// Reads the `#SBATCH` lines of a script as sbatch 22.05 does.
 ///
 /// Slurm's source: `_opt_batch_script`, `get_argument` in `src/sbatch/opt.c`. From 24.05 on an
@@ -51,7 +45,7 @@ impl std::error::Error for DirectiveError {}
 /// # Errors
 ///
 /// Returns what makes sbatch give up.
-pub fn lex(script: &str) -> Result<Lexed, DirectiveError> {
+pub(crate) fn lex(script: &str) -> Result<Lexed, DirectiveError> {
     let mut components = vec![Vec::new()];
     for (number, line) in script.split('\n').enumerate() {
         let rest = line.strip_prefix("#SBATCH").or_else(|| line.strip_prefix("#SLURM"));
@@ -135,11 +129,6 @@ fn lex_token(line: usize, text: &[u8]) -> Result<(Option<Vec<u8>>, usize), Direc
     }
 }
 
-/// Whether the text is a word that separates the components of a job.
-pub(super) fn is_separator(text: &str) -> bool {
-    separator_length(text.as_bytes()) > 0
-}
-
 /// The length of `hetjob` or `packjob` at the start, when it is a word of its own.
 fn separator_length(text: &[u8]) -> usize {
     for word in [&b"packjob"[..], b"hetjob"] {
@@ -154,4 +143,9 @@ fn separator_length(text: &[u8]) -> usize {
 fn skip_blanks(text: &[u8]) -> &[u8] {
     let blanks = text.iter().take_while(|byte| is_space(**byte)).count();
     &text[blanks..]
+}
+
+/// C's `isspace` in the C locale.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
 }

@@ -1,6 +1,4 @@
-//! Writing an argument so that sbatch's lexer gives it back unchanged.
-
-use super::lex::is_separator;
+//! `#SBATCH` lines, written so that sbatch's lexer gives every argument back unchanged.
 
 /// Returns the `#SBATCH` line for one argument of sbatch's command line.
 ///
@@ -17,10 +15,15 @@ pub(crate) fn line(argument: &str) -> String {
                 push(&mut line, value);
             }
         }
-        _ if is_separator(argument) => push_quoted(&mut line, argument),
+        _ if separates_components(argument) => push_quoted(&mut line, argument),
         _ => push(&mut line, argument),
     }
     line
+}
+
+/// Whether sbatch takes the argument, unquoted, for the border between two components of a job.
+fn separates_components(argument: &str) -> bool {
+    ["hetjob", "packjob"].iter().any(|word| argument.eq_ignore_ascii_case(word))
 }
 
 /// Whether the lexer gives the text back as it stands, wherever in a line it stands.

@@ -2,10 +2,9 @@
 
 use std::fmt::{self, Write};
 
+use slurm_core::options::{Argument, CheckedBy, OPTIONS, OptionSpec, Release};
+
 use super::differences::{DIFFERENCE_REASONS, differences};
-use crate::options::release::Release;
-use crate::options::spec::{Argument, CheckedBy, OptionSpec};
-use crate::options::table::OPTIONS;
 
 const HEAD: &str = "\
 # Options
@@ -35,8 +34,7 @@ a wrong value; with \"the controller\" it would be refused, or misread, only aft
 
 /// Returns the reference page in Markdown: every option with its names, grammar, units, releases and
 /// a valid example, and where the grammars differ from sbatch on purpose.
-#[must_use]
-pub fn reference_markdown() -> String {
+pub(crate) fn reference_markdown() -> String {
     let mut page = String::from(HEAD);
     // Writing to a String cannot fail.
     let _ = write_page(&mut page);
