@@ -39,7 +39,7 @@ pub fn descriptions(bytes: &[u8]) -> Option<String> {
 
 /// Permissions, and names of jobs.
 pub fn words(text: &str) {
-    let _ = crate::permissions::octal(text).map(crate::permissions::script);
+    let _ = crate::model::permissions::octal(text).map(crate::model::permissions::script);
     let _ = text.parse::<SubmissionId>();
     let _ = crate::job::JobRef::from(text);
 }

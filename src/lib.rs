@@ -105,7 +105,6 @@ mod interrupt;
 mod job;
 mod logging;
 mod model;
-mod permissions;
 mod poll;
 mod progress;
 mod requeue;
@@ -125,7 +124,7 @@ pub use array::{
 pub use builder::JobBuilder;
 pub use callback::{Callback, CallbackResult};
 pub use cli::ClusterArgs;
-pub use cluster::{BackendKind, Cluster, ClusterBuilder, CommandOutput};
+pub use cluster::{Cluster, ClusterBuilder, CommandOutput};
 pub use completed::{AsCompleted, as_completed, wait_any};
 pub use edges::{Awaitable, Edge, EdgeElement};
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
@@ -152,7 +151,9 @@ pub use slurm_core::task::Task;
 pub use slurm_core::variable::VariableName;
 #[cfg(feature = "ssh")]
 pub use slurmfile::SshSection;
-pub use slurmfile::{CallbackSettings, Compress, Environment, ProgramCheck, Slurmfile};
+pub use slurmfile::{
+    BackendKind, CallbackSettings, Compress, Environment, ProgramCheck, Slurmfile,
+};
 pub use workflow::Workflow;
 
 #[doc = include_str!("task_attribute.md")]

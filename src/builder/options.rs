@@ -5,10 +5,11 @@ use slurm_core::requeue::{RequeuePolicy, TaskRequeue};
 use slurm_core::task::{TaskEntry, TaskValue};
 use slurm_core::variable::VariableName;
 
-use crate::cluster::{BackendKind, Cluster};
+use crate::cluster::Cluster;
 use crate::edges::{self, Edge};
 use crate::error::{Error, Result};
 use crate::script::Prologue;
+use crate::slurmfile::BackendKind;
 use crate::{requeue, workflow};
 
 /// The options of a call site, what it waits for, and what is wrong with them.

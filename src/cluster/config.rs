@@ -23,29 +23,14 @@ use crate::host::ssh::{HostKeyPolicy, Ssh};
 use crate::host::{Binary, LocalHost};
 #[cfg(feature = "ssh")]
 use crate::host::{Manner, SshHost};
-use crate::permissions::{self, Permissions};
+use crate::model::permissions::{self, Permissions};
 use crate::poll::Poller;
 use crate::progress::ProgressMode;
 #[cfg(feature = "ssh")]
 use crate::slurmfile::Compress;
 #[cfg(feature = "ssh")]
 use crate::slurmfile::ProgramCheck;
-use crate::slurmfile::{self, Environment};
-
-/// Who runs the jobs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum BackendKind {
-    /// The embedded backend: processes on this machine.
-    #[default]
-    Local,
-    /// The Slurm of this host.
-    Slurm,
-    /// The Slurm of another host, over SSH.
-    Ssh,
-}
-
-word_enum!(BackendKind, "backend", { Local: "local", Slurm: "slurm", Ssh: "ssh" });
+use crate::slurmfile::{self, BackendKind, Environment};
 
 /// Every setting of a [`Cluster`].
 #[derive(Clone, Debug, Default)]

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::{BackendKind, Cluster};
+use super::Cluster;
 use crate::error::Result;
 use crate::host::fit;
-use crate::slurmfile::ProgramCheck;
+use crate::slurmfile::{BackendKind, ProgramCheck};
 
 /// The program of a cluster, once it is staged.
 #[derive(Debug, Default)]

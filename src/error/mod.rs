@@ -2,6 +2,7 @@
 
 mod job;
 mod last_known;
+mod slurmfile;
 mod submit;
 
 use std::error::Error as StdError;
@@ -20,9 +21,9 @@ use crate::host::Printable;
 #[cfg(feature = "ssh")]
 pub use crate::host::ssh::SshError;
 pub use crate::host::{HostError, Unfit};
-pub use crate::slurmfile::{Problem, SlurmfileError};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 pub use last_known::LastKnown;
+pub use slurmfile::{Problem, SlurmfileError};
 pub(crate) use submit::limit_in;
 pub use submit::{Refusal, SubmitError};
 

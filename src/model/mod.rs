@@ -1,5 +1,6 @@
 //! Plain data that several layers name.
 
+pub(crate) mod permissions;
 mod reason;
 mod span;
 mod status;

@@ -7,13 +7,13 @@
 //! | `ssh` | the section about SSH |
 
 mod discover;
+mod kind;
 mod parse;
 mod sections;
 #[cfg(feature = "ssh")]
 mod ssh;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use slurm_core::options::OptionSet;
@@ -22,12 +22,12 @@ use slurm_core::variable::VariableName;
 use slurm_core::word_enum;
 
 pub(crate) use discover::chosen;
+pub use kind::BackendKind;
 pub use sections::CallbackSettings;
 #[cfg(feature = "ssh")]
 pub use ssh::SshSection;
 
-use crate::cluster::BackendKind;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SlurmfileError};
 use crate::script::Prologue;
 
 /// The name of the environment that is used where none is named, and that lies under all others.
@@ -138,40 +138,6 @@ pub enum ProgramCheck {
 }
 
 word_enum!(ProgramCheck, "program check", { Login: "login", Off: "off" });
-
-/// Everything that is wrong with a Slurmfile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SlurmfileError {
-    /// The file's name.
-    pub file: String,
-    /// What is wrong, in the order of the lines; never empty.
-    pub problems: Vec<Problem>,
-}
-
-/// One thing that is wrong with a Slurmfile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Problem {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    /// What is wrong there.
-    pub message: String,
-}
-
-impl fmt::Display for SlurmfileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Problem { line, column, message }) in self.problems.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{}:{line}:{column}: {message}", self.file)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for SlurmfileError {}
 
 impl Slurmfile {
     /// Reads the text of a Slurmfile; `name` is what errors call it.

@@ -11,8 +11,10 @@ use slurm_core::word_enum::UnknownWord;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Environment, Problem};
-use crate::{permissions, script};
+use super::Environment;
+use crate::error::Problem;
+use crate::model::permissions;
+use crate::script;
 
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -352,8 +354,8 @@ fn with_article(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cluster::BackendKind;
     use crate::error::Error;
+    use crate::slurmfile::BackendKind;
     use crate::slurmfile::Slurmfile;
 
     fn problems(text: &str) -> Vec<String> {

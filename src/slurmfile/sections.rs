@@ -6,9 +6,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::parse::{Reader, Value, place};
-use super::{Environment, Problem, SlurmfileError};
-use crate::error::{Error, Result};
-use crate::permissions;
+use super::Environment;
+use crate::error::{Error, Problem, Result, SlurmfileError};
+use crate::model::permissions;
 
 /// The settings of `packaging`.
 const PACKAGING_KEYS: &[&str] = &["runner_binary", "compress", "check"];

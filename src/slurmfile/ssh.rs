@@ -181,8 +181,8 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::BackendKind;
     use crate::error::Error;
+    use crate::slurmfile::BackendKind;
     use crate::slurmfile::Slurmfile;
 
     #[test]

@@ -10,9 +10,10 @@ use slurm_core::options::{OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::requeue::OnTimeout;
 use slurm_core::variable::VariableName;
 
-use crate::cluster::{BackendKind, Cluster};
+use crate::cluster::Cluster;
 use crate::error::{Error, Result};
-use crate::permissions::Permissions;
+use crate::model::permissions::Permissions;
+use crate::slurmfile::BackendKind;
 use crate::slurmfile::Environment;
 
 /// The name of the file in the workflow's job directory.

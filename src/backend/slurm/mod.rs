@@ -22,10 +22,10 @@ use slurm_core::options::{OptionSet, Release};
 
 use super::{Asked, Backend, Cadence, Cancelled, Indices, Submission, Survey, written};
 use crate::array::Limits;
-use crate::cluster::BackendKind;
 use crate::error::{Error, SubmitError};
 use crate::host::{CommandLine, Host, NoteOfRun, Output};
 use crate::script::Launcher;
+use crate::slurmfile::BackendKind;
 
 /// A Slurm whose commands run on `host`.
 #[derive(Debug)]
