@@ -11,8 +11,8 @@ use slurm_core::task::Codec;
 
 use crate::Job;
 use crate::array::{ArrayUpstream, ItemRef, JobArray};
-use crate::edges::Edge;
 use crate::error::Error;
+use crate::model::Edge;
 
 /// What may be passed where a task takes a `T`.
 ///
@@ -74,7 +74,7 @@ impl<T: Clone> IntoArg<T> for &T {
 
 impl<T> IntoArg<T> for &Job<T> {
     fn into_arg(self) -> Arg<T> {
-        Arg(Form::ResultOf(Box::new(Edge::new(DependencyKind::AfterOk, self).carrying())))
+        Arg(Form::ResultOf(Box::new(self.edge(DependencyKind::AfterOk).carrying())))
     }
 }
 

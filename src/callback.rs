@@ -11,10 +11,8 @@ use slurm_core::state::JobState;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
-use crate::array::{ArrayHandle, Progress};
 use crate::error::Result;
-use crate::explain::Explanation;
-use crate::job::JobHandle;
+use crate::model::{ArrayHandle, Explanation, JobHandle, Progress};
 use crate::slurmfile::CallbackSettings;
 
 /// What a program does when its jobs are submitted and end.

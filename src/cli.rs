@@ -8,9 +8,9 @@ use crate::cluster::{Cluster, ClusterBuilder, backend_variable};
 use crate::error::Result;
 #[cfg(feature = "ssh")]
 use crate::host::ssh::HostKeyPolicy;
+use crate::model::BackendKind;
 use crate::progress::ProgressMode;
 use crate::slurmfile;
-use crate::slurmfile::BackendKind;
 
 // clap takes a documentation comment for the description of the user's program, so it is one for rustdoc alone.
 #[cfg_attr(any(doc, doctest), doc = include_str!("cluster_args.md"))]

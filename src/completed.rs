@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::array::Progress;
 use crate::edges::Awaitable;
 use crate::edges::sealed::Watched;
 use crate::error::Result;
+use crate::model::Progress;
 use crate::poll::{Poller, Subject, Watch};
 use crate::progress::{self, About, Reporter, Tale, View};
 

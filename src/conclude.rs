@@ -16,10 +16,9 @@ use slurm_core::state::JobState;
 
 use crate::backend::{Asked, Indices, NO_ROOM, Sighting, Testimony, traces, written};
 use crate::cluster::Cluster;
-use crate::edges::{Edge, EdgeElement};
 use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
-use crate::explain::Explanation;
 use crate::host::{Found, Look};
+use crate::model::{Edge, EdgeElement, Explanation};
 use crate::poll::{End, Verdict};
 use crate::script::NOT_STARTED;
 

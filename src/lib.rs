@@ -96,7 +96,6 @@ mod conclude;
 mod edges;
 mod entry_point;
 pub mod error;
-mod explain;
 mod fuzz;
 mod graph;
 mod host;
@@ -118,24 +117,24 @@ mod workflow;
 mod setters;
 
 pub use arg::{Arg, IntoArg};
-pub use array::{
-    ArrayBuilder, ArrayHandle, ArrayPart, ArrayRef, IntoItem, ItemRef, JobArray, Progress, Stream,
-};
+pub use array::{ArrayBuilder, ArrayRef, IntoItem, ItemRef, JobArray, Stream};
 pub use builder::JobBuilder;
 pub use callback::{Callback, CallbackResult};
 pub use cli::ClusterArgs;
 pub use cluster::{Cluster, ClusterBuilder, CommandOutput};
 pub use completed::{AsCompleted, as_completed, wait_any};
-pub use edges::{Awaitable, Edge, EdgeElement};
+pub use edges::Awaitable;
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
-pub use explain::{ExplainedArray, ExplainedOption, Explanation};
 pub use graph::{CoreHours, Graph, GraphEdge, GraphNode, Plan};
 #[cfg(feature = "ssh")]
 pub use host::ssh::{HostKeyPolicy, Ssh};
 pub use init::init;
-pub use job::{Job, JobHandle, JobRef};
+pub use job::{Job, JobRef};
 pub use logging::init_logging;
-pub use model::{Reason, Status};
+pub use model::{
+    ArrayHandle, ArrayPart, BackendKind, Edge, EdgeElement, ExplainedArray, ExplainedOption,
+    Explanation, JobHandle, Progress, Reason, Status,
+};
 pub use progress::ProgressMode;
 pub use slurm_core::codec::Json;
 pub use slurm_core::context::JobContext;
@@ -151,9 +150,7 @@ pub use slurm_core::task::Task;
 pub use slurm_core::variable::VariableName;
 #[cfg(feature = "ssh")]
 pub use slurmfile::SshSection;
-pub use slurmfile::{
-    BackendKind, CallbackSettings, Compress, Environment, ProgramCheck, Slurmfile,
-};
+pub use slurmfile::{CallbackSettings, Compress, Environment, ProgramCheck, Slurmfile};
 pub use workflow::Workflow;
 
 #[doc = include_str!("task_attribute.md")]

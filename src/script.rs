@@ -1,18 +1,17 @@
 //! The batch script.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use slurm_core::ids::SubmissionId;
 use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, OptionValue, Signal};
-use slurm_core::variable::VariableName;
 use slurm_runner::exit;
 use slurm_runner::warning::{WARNED, WARNING};
 
 use crate::host::shell_word;
+use crate::model::Prologue;
 use crate::submit;
 
 /// How the script starts the runner.
@@ -43,27 +42,6 @@ pub(crate) struct Script<'a> {
     /// Whether it is not certain that the program runs where the job does. A trial takes some milliseconds.
     pub(crate) tries_program: bool,
     pub(crate) prologue: &'a Prologue,
-}
-
-/// The shell lines and variables of the job before the task.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Prologue {
-    /// The shell that runs the lines, by name or path; bash where there is one if nothing is said.
-    pub(crate) shell: Option<String>,
-    /// Whether it is a login shell.
-    pub(crate) login: bool,
-    pub(crate) env: BTreeMap<VariableName, String>,
-    /// Lines of shell. One that fails ends the job.
-    pub(crate) setup: Vec<String>,
-}
-
-impl Prologue {
-    /// Adds the lines and variables of a task or a call: lines are appended, and variables replace earlier ones of
-    /// the same name.
-    pub(crate) fn add(&mut self, setup: &[String], env: &BTreeMap<VariableName, String>) {
-        self.setup.extend_from_slice(setup);
-        self.env.extend(env.clone());
-    }
 }
 
 /// The variable by which a process knows that it runs inside a job; its value is the submission's id.
@@ -284,18 +262,6 @@ impl Script<'_> {
             ),
         };
     }
-}
-
-/// Says so if `shell` cannot be the name or the path of a shell that runs lines of `setup`.
-pub(crate) fn check_shell(shell: &str) -> Result<(), String> {
-    let name = shell.rsplit('/').next().unwrap_or(shell);
-    if name.is_empty() || shell.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err("a shell is a name or a path, such as `bash` or `/usr/bin/zsh`".to_owned());
-    }
-    if ["csh", "tcsh", "fish", "nu", "xonsh", "elvish", "pwsh"].contains(&name) {
-        return Err(format!("`{name}` does not read what sh reads; use bash, zsh, ksh or dash"));
-    }
-    Ok(())
 }
 
 fn word(path: &Path) -> String {

@@ -21,10 +21,9 @@ use slurm_core::state::JobState;
 use crate::backend::{Asked, Indices, Sighting, Source, Survey, traces};
 use crate::cluster::Cluster;
 use crate::conclude;
-use crate::edges::{Edge, EdgeElement};
 use crate::error::{Error, Result, SubmitError, UpstreamFailure};
-use crate::explain::Explanation;
 use crate::host::{self, Found};
+use crate::model::{Edge, EdgeElement, Explanation};
 use crate::poll::Obstacle;
 
 /// No look is made at a job that was submitted less than this ago, unless `MinJobAge` is shorter.

@@ -8,14 +8,13 @@ use slurm_core::layout::JobDir;
 use slurm_core::state::JobState;
 use slurm_core::task::Task;
 
-use super::handle::ArrayPart;
+use super::JobArray;
 use super::retry::{damaged, same_options};
 use super::state::State;
-use super::{ArrayHandle, JobArray};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
-use crate::explain::{ExplainedArray, Explanation};
 use crate::job::JobRef;
+use crate::model::{ArrayHandle, ArrayPart, ExplainedArray, Explanation};
 use crate::submit::Submitted;
 
 impl Cluster {

@@ -13,11 +13,11 @@ use slurm_core::layout::JobDir;
 use slurm_core::spec::{self, Shares, Upstream, Work};
 
 use super::retry::damaged;
-use super::{ArrayHandle, JobArray, reference};
+use super::{JobArray, reference};
 use crate::cluster::Cluster;
-use crate::edges::Edge;
 use crate::error::{Error, Result};
 use crate::host::{Found, Host, Look};
+use crate::model::{ArrayHandle, Edge};
 
 /// What stands in the file of an attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use crate::arg::CallArguments;
 use crate::builder::CallOptions;
 use crate::cluster::{Cluster, Submitter};
 use crate::error::Result;
-use crate::explain::Explanation;
+use crate::model::Explanation;
 use crate::submit::new_submission_id;
 use crate::{graph, workflow};
 

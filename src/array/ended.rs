@@ -6,11 +6,12 @@ use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::Failure;
 
+use super::JobArray;
 use super::state::Attempt;
-use super::{ArrayHandle, JobArray};
 use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::UpstreamFailure;
+use crate::model::ArrayHandle;
 
 /// Placeholder id for items that were never submitted.
 const NOBODY: JobId = match JobId::new(u32::MAX) {

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use once_cell::sync::OnceCell;
-use serde::{Deserialize, Serialize};
 use slurm_core::codec::CodecError;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
@@ -16,53 +15,15 @@ use slurm_core::state::JobState;
 use slurm_core::task::TaskEntry;
 
 use super::reference::ItemRef;
-use super::state::{Attempt, Progress, Slot, State};
+use super::state::{Attempt, Slot, State};
 use super::watch::ArrayWatch;
 use crate::backend::Sighting;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, UpstreamFailure};
-use crate::explain::Explanation;
 use crate::job::LONGEST_LOG;
-use crate::model::Status;
+use crate::model::{ArrayHandle, Explanation, Progress, Status};
 use crate::poll::Subject;
 use crate::progress::{self, About, Tale, View};
-
-/// What another process needs to [attach](Cluster::attach_array) to an array.
-///
-/// It can be serialized; it holds no secret and no value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ArrayHandle {
-    /// The submission's id.
-    pub submission_id: SubmissionId,
-    /// The task's name.
-    pub task: String,
-    /// The hash of the task's parameter and return types.
-    pub signature: u64,
-    /// The directory of the submission.
-    pub dir: PathBuf,
-    /// The Slurm arrays: one, unless there are more elements than an array may have.
-    pub parts: Vec<ArrayPart>,
-    /// The number of items.
-    pub items: u64,
-    /// How many items an element has.
-    pub items_per_element: u64,
-    /// How often an item may be tried.
-    pub max_attempts: usize,
-    /// The Slurm cluster that has the array, if it is not the host's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
-}
-
-/// One Slurm array of a submission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ArrayPart {
-    /// The id of the array.
-    pub job_id: JobId,
-    /// How many elements it has.
-    pub elements: u64,
-}
 
 /// Many submitted calls, each of which will give a `T`.
 ///

@@ -11,9 +11,8 @@ use super::prepare::Settings;
 use super::spool::Spooled;
 use crate::builder::CallOptions;
 use crate::cluster::Cluster;
-use crate::edges::Edge;
 use crate::error::{Error, Result};
-use crate::explain::Explanation;
+use crate::model::{Edge, Explanation};
 
 /// The options that say what a job waits for, beside its edges.
 const OF_WAITING: [&str; 2] = ["dependency", "kill_on_invalid_dep"];

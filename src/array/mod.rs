@@ -36,12 +36,10 @@ mod watch;
 
 pub use attach::ArrayRef;
 pub use builder::ArrayBuilder;
-pub use handle::{ArrayHandle, ArrayPart, JobArray};
+pub use handle::JobArray;
 pub use item::{IntoItem, Parameters};
 pub use reference::ItemRef;
 pub use results::Stream;
-
-pub use state::Progress;
 
 pub(crate) use attach::read_anything;
 pub(crate) use inputs::Inputs;

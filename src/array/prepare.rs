@@ -10,17 +10,16 @@ use slurm_core::spec::{Items, Shares, Spec, Work};
 use slurm_core::task::{Task, TaskEntry};
 
 use super::ArrayUpstream;
-use super::handle::{ArrayHandle, ArrayPart, MAX_ITEMS};
+use super::handle::MAX_ITEMS;
 use super::sharing::{self, Chunk};
 use super::spool::Spooled;
 use crate::builder::{CallOptions, given};
 use crate::cluster::Cluster;
-use crate::edges::Edge;
 use crate::error::{Error, Result};
-use crate::explain::Explanation;
+use crate::model::{ArrayHandle, ArrayPart, Edge, Explanation, Part};
 use crate::script::Launcher;
 use crate::settle::{self, Look};
-use crate::submit::{self, Call, Part, Prepared};
+use crate::submit::{self, Call, Prepared};
 
 /// What a cluster allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

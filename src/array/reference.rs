@@ -13,7 +13,7 @@ use slurm_core::spec::{Attempt, Shares, Upstream};
 use slurm_core::state::JobState;
 
 use super::JobArray;
-use crate::edges::{Edge, EdgeElement};
+use crate::model::{Edge, EdgeElement};
 
 /// Above this many elements, a submission depends on the whole array instead of listing them.
 const MOST_ELEMENTS: usize = 50;

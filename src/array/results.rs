@@ -9,9 +9,10 @@ use slurm_core::outcome::RunReport;
 
 use super::JobArray;
 use super::ended::Item;
-use super::state::{NO_ITEM, Progress, Slot, failure};
+use super::state::{NO_ITEM, Slot, failure};
 use crate::conclude;
 use crate::error::{Error, JobError, JobErrorKind, Result};
+use crate::model::Progress;
 use crate::poll::{End, Watch};
 use crate::progress::{self, Reporter};
 

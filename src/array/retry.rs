@@ -15,7 +15,7 @@ use super::sharing::Chunk;
 use super::submit::submit;
 use crate::builder::CallOptions;
 use crate::error::{Error, Result};
-use crate::explain::Explanation;
+use crate::model::Explanation;
 use crate::submit::new_submission_id;
 use crate::workflow;
 

@@ -15,8 +15,8 @@ use super::prepare::Settings;
 use super::reference::ElementSet;
 use crate::arg::CallArguments;
 use crate::cluster::Cluster;
-use crate::edges::Edge;
 use crate::error::{Error, HostError, Result};
+use crate::model::Edge;
 use crate::workflow::Shape;
 
 /// Items that were taken and checked, and written to a file unless nothing is to be submitted.

@@ -2,7 +2,6 @@
 
 use slurm_core::ids::JobId;
 
-use super::handle::ArrayHandle;
 use super::prepare::Parts;
 use super::spool::Spooled;
 use crate::backend::Submission;
@@ -10,6 +9,7 @@ use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::host::{Content, NewFile};
 use crate::interrupt::Submitting;
+use crate::model::ArrayHandle;
 use crate::submit::{self, Files};
 
 /// Writes the directory of an array and hands its parts to the backend.

@@ -4,11 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
 
-use super::state::{Progress, State};
+use super::state::State;
 use crate::backend::{Asked, Cadence, Survey};
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
-use crate::model::Status;
+use crate::model::{Progress, Status};
 use crate::poll::{Obstacle, Subject};
 
 /// An array that is waited for.

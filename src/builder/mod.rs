@@ -1,6 +1,7 @@
 //! Calls that are not yet submitted.
 
 mod options;
+mod waits;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,12 +15,11 @@ use slurm_core::task::Task;
 use crate::arg::CallArguments;
 use crate::cluster::{Cluster, Submitter};
 use crate::error::{Error, Result};
-use crate::explain::Explanation;
-use crate::graph;
 use crate::job::Job;
+use crate::model::Explanation;
 use crate::settle::{self, Look};
 use crate::submit::{self, Call, Prepared};
-use crate::workflow;
+use crate::{graph, workflow};
 
 pub(crate) use options::{CallOptions, given};
 

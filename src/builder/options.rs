@@ -6,10 +6,9 @@ use slurm_core::task::{TaskEntry, TaskValue};
 use slurm_core::variable::VariableName;
 
 use crate::cluster::Cluster;
-use crate::edges::{self, Edge};
 use crate::error::{Error, Result};
-use crate::script::Prologue;
-use crate::slurmfile::BackendKind;
+use crate::model::{BackendKind, Edge, Prologue};
+use crate::submit::dependency;
 use crate::{requeue, workflow};
 
 /// The options of a call site, what it waits for, and what is wrong with them.
@@ -90,7 +89,7 @@ impl CallOptions {
             problems.extend(add_clusters(&mut merged).err());
         }
         problems.extend(edges.iter().filter_map(|edge| edge.not_of(cluster, &merged)));
-        if let Err(problem) = edges::add_to(&mut merged, waits) {
+        if let Err(problem) = dependency::add_to(&mut merged, waits) {
             problems.push(problem);
         }
         if given(&merged, "array") {

@@ -9,9 +9,9 @@ use slurm_core::task::Task;
 use super::Cluster;
 use crate::backend::Asked;
 use crate::error::{Error, HostError, Result};
-use crate::explain::Explanation;
 use crate::host::{Found, Look};
-use crate::job::{Job, JobHandle, JobRef};
+use crate::job::{Job, JobRef};
+use crate::model::{Explanation, JobHandle};
 use crate::submit::Submitted;
 
 impl Cluster {

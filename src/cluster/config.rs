@@ -8,7 +8,6 @@ use once_cell::sync::OnceCell;
 use super::every_job::EveryJob;
 use super::program::Staged;
 use super::{Cluster, Inner, Submitter, variables};
-use slurm_core::word_enum;
 
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
@@ -23,6 +22,7 @@ use crate::host::ssh::{HostKeyPolicy, Ssh};
 use crate::host::{Binary, LocalHost};
 #[cfg(feature = "ssh")]
 use crate::host::{Manner, SshHost};
+use crate::model::BackendKind;
 use crate::model::permissions::{self, Permissions};
 use crate::poll::Poller;
 use crate::progress::ProgressMode;
@@ -30,7 +30,7 @@ use crate::progress::ProgressMode;
 use crate::slurmfile::Compress;
 #[cfg(feature = "ssh")]
 use crate::slurmfile::ProgramCheck;
-use crate::slurmfile::{self, BackendKind, Environment};
+use crate::slurmfile::{self, Environment};
 
 /// Every setting of a [`Cluster`].
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use slurm_core::variable::VariableName;
 use super::ClusterBuilder;
 use crate::callback::{Callback, OwnCallbacks};
 use crate::error::{Error, Result};
-use crate::script;
+use crate::model::check_shell;
 use crate::slurmfile::{Compress, Environment, ProgramCheck};
 
 /// What the methods of the builder have set.
@@ -77,7 +77,7 @@ impl ClusterBuilder {
     /// and sh elsewhere.
     pub fn shell(mut self, shell: impl Into<String>) -> Self {
         let shell = shell.into();
-        self.every_job.problems.extend(script::check_shell(&shell).err());
+        self.every_job.problems.extend(check_shell(&shell).err());
         self.every_job.environment.shell = Some(shell);
         self
     }

@@ -23,17 +23,17 @@ use crate::error::Result;
 use crate::graph::Planner;
 use crate::host::Binary;
 use crate::job::Job;
+use crate::model::BackendKind;
 use crate::model::permissions::Permissions;
 use crate::poll::Poller;
 use crate::progress::ProgressMode;
-use crate::slurmfile::{BackendKind, Environment};
+use crate::slurmfile::Environment;
 use crate::workflow::Flow;
 use program::Staged;
 
 pub use command::CommandOutput;
 pub use config::ClusterBuilder;
 pub(crate) use config::backend_variable;
-
 
 /// Where jobs go: the embedded backend on this machine, the Slurm of this host, or that of another.
 ///

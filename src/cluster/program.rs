@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use super::Cluster;
 use crate::error::Result;
 use crate::host::fit;
-use crate::slurmfile::{BackendKind, ProgramCheck};
+use crate::model::BackendKind;
+use crate::slurmfile::ProgramCheck;
 
 /// The program of a cluster, once it is staged.
 #[derive(Debug, Default)]

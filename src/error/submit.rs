@@ -5,8 +5,7 @@ use std::time::Duration;
 use slurm_core::ids::JobId;
 
 use super::job::UpstreamFailure;
-use crate::host::HostError;
-use crate::host::Printable;
+use crate::host::{HostError, Printable};
 
 fn list(upstream: &[UpstreamFailure]) -> String {
     let each = upstream.iter().map(ToString::to_string);

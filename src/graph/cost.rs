@@ -2,7 +2,7 @@
 
 use slurm_core::options::Walltime;
 
-use crate::explain::{ExplainedOption, Explanation};
+use crate::model::{ExplainedOption, Explanation};
 
 /// Returns the CPUs that a job asks for, or `None` if that depends on the cluster.
 pub(super) fn cpus(explanation: &Explanation) -> Option<u64> {

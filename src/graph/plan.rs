@@ -16,8 +16,8 @@ use crate::array::{self, ArraySettings, JobArray, Spooled};
 use crate::builder::{CallOptions, JobBuilder};
 use crate::cluster::{Cluster, ClusterBuilder, Submitter};
 use crate::error::{Error, Result};
-use crate::explain::Explanation;
-use crate::job::{Job, JobHandle};
+use crate::job::Job;
+use crate::model::{Explanation, JobHandle};
 use crate::submit;
 
 /// What a workflow would submit, as far as that can be known without running its jobs.

@@ -11,10 +11,9 @@ use slurm_core::state::JobState;
 use super::{Graph, GraphEdge, GraphNode, cost};
 use crate::backend::Asked;
 use crate::cluster::Cluster;
-use crate::edges::Edge;
 use crate::error::Result;
-use crate::explain::Explanation;
 use crate::job::Job;
+use crate::model::{Edge, Explanation};
 use crate::workflow;
 
 impl<T> Job<T> {

@@ -15,8 +15,8 @@ use crate::array::{self, ArraySettings, JobArray, Spooled};
 use crate::builder::{CallOptions, JobBuilder};
 use crate::cluster::Cluster;
 use crate::error::Result;
-use crate::explain::Explanation;
-use crate::job::{Job, JobHandle};
+use crate::job::Job;
+use crate::model::{Explanation, JobHandle};
 use crate::submit;
 
 /// Returns a placeholder for the job that `call` would become.

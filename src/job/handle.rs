@@ -1,35 +1,13 @@
 //! Names for jobs that pass between processes.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use slurm_core::ids::{JobId, SubmissionId};
 
 use crate::cluster::Cluster;
+use crate::model::JobHandle;
 use crate::progress::{self, About};
-
-/// What another process needs to [attach](crate::Cluster::attach) to a job.
-///
-/// It can be serialized; it holds no secret and no value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct JobHandle {
-    /// The submission's id.
-    pub submission_id: SubmissionId,
-    /// The job's id.
-    pub job_id: JobId,
-    /// The task's name.
-    pub task: String,
-    /// The hash of the task's parameter and return types.
-    pub signature: u64,
-    /// The job's directory.
-    pub dir: PathBuf,
-    /// The Slurm cluster that has the job, if it is not the host's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
-}
 
 /// A way to name a job: by its id, by its submission's id, or by its handle.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Jobs that were submitted.
 
+mod edge;
 mod handle;
 mod logs;
 
@@ -19,13 +20,12 @@ use crate::backend::{Asked, Cancelled, Testimony, since_epoch, traces};
 use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
-use crate::explain::Explanation;
-use crate::model::Status;
+use crate::model::{Explanation, JobHandle, Status};
 use crate::poll::{End, JobWatch, Subject, Verdict, has_exited};
 use crate::progress::{self, Reporter, Tale, View};
 use crate::workflow;
 
-pub use handle::{JobHandle, JobRef};
+pub use handle::JobRef;
 pub(crate) use logs::LONGEST_LOG;
 
 /// A submitted call that will give a `T`.

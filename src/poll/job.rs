@@ -11,12 +11,11 @@ use slurm_core::outcome::{Ending, FailureKind, Outcome};
 use slurm_core::state::JobState;
 
 use super::{End, Fate, Obstacle, Subject};
-use crate::array::Progress;
 use crate::backend::{Asked, Cadence, Sighting, Source, Survey, Testimony, traces};
 use crate::conclude;
 use crate::error::{Error, HostError, LastKnown};
 use crate::host::{Found, Look};
-use crate::model::Status;
+use crate::model::{Progress, Status};
 
 /// How a job ended, before anybody has looked into it.
 #[derive(Clone, Debug)]

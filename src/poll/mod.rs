@@ -26,11 +26,10 @@ use std::time::{Duration, Instant};
 
 use slurm_core::ids::JobId;
 
-use crate::array::Progress;
 use crate::backend::{Asked, Backend, Cadence, Survey};
 use crate::error::{Error, HostError};
 use crate::host::{Found, Look};
-use crate::model::Status;
+use crate::model::{Progress, Status};
 
 pub(crate) use fate::{End, Fate};
 pub(crate) use job::{JobWatch, Verdict, has_exited};

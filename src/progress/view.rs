@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use slurm_core::ids::JobId;
 
-use crate::array::Progress;
 use crate::host::Printable;
-use crate::model::Status;
+use crate::model::{Progress, Status};
 use crate::poll::Silence;
 
 /// The subject of a wait.

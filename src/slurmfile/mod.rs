@@ -7,7 +7,6 @@
 //! | `ssh` | the section about SSH |
 
 mod discover;
-mod kind;
 mod parse;
 mod sections;
 #[cfg(feature = "ssh")]
@@ -22,13 +21,12 @@ use slurm_core::variable::VariableName;
 use slurm_core::word_enum;
 
 pub(crate) use discover::chosen;
-pub use kind::BackendKind;
 pub use sections::CallbackSettings;
 #[cfg(feature = "ssh")]
 pub use ssh::SshSection;
 
 use crate::error::{Error, Result, SlurmfileError};
-use crate::script::Prologue;
+use crate::model::{BackendKind, Prologue};
 
 /// The name of the environment that is used where none is named, and that lies under all others.
 pub(crate) const DEFAULT_ENVIRONMENT: &str = "default";

@@ -13,8 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Environment;
 use crate::error::Problem;
-use crate::model::permissions;
-use crate::script;
+use crate::model::{check_shell, permissions};
 
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -226,7 +225,7 @@ impl<'a> Reader<'a> {
 
     fn shell(&mut self, value: &Value<'a>) -> Option<String> {
         let text = self.text(value, "a shell")?;
-        match script::check_shell(&text) {
+        match check_shell(&text) {
             Ok(()) => Some(text),
             Err(message) => {
                 self.problem(value.span(), message);
@@ -355,7 +354,7 @@ fn with_article(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::error::Error;
-    use crate::slurmfile::BackendKind;
+    use crate::model::BackendKind;
     use crate::slurmfile::Slurmfile;
 
     fn problems(text: &str) -> Vec<String> {

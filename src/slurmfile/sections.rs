@@ -5,8 +5,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::parse::{Reader, Value, place};
 use super::Environment;
+use super::parse::{Reader, Value, place};
 use crate::error::{Error, Problem, Result, SlurmfileError};
 use crate::model::permissions;
 

@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::slurmfile::BackendKind;
+    use crate::model::BackendKind;
     use crate::slurmfile::Slurmfile;
 
     #[test]

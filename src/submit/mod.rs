@@ -1,5 +1,6 @@
 //! From a call to a job.
 
+pub(crate) mod dependency;
 mod files;
 
 use std::path::{Path, PathBuf};
@@ -14,12 +15,11 @@ use slurm_core::task::{TaskEntry, TaskKind};
 
 use crate::backend::{Backend, Submission};
 use crate::cluster::Cluster;
-use crate::edges::{self, Edge};
 use crate::error::{Error, Refusal, Result, SubmitError};
-use crate::explain::{ExplainedArray, Explanation, explained};
 use crate::interrupt::Submitting;
-use crate::job::{Job, JobHandle};
-use crate::script::{Prologue, Script};
+use crate::job::Job;
+use crate::model::{Edge, ExplainedArray, Explanation, JobHandle, Part, Prologue, explained};
+use crate::script::Script;
 use crate::settle::{self, Look};
 use crate::workflow;
 
@@ -98,20 +98,6 @@ pub(crate) struct Call<'a> {
     pub(crate) resumed: Option<PathBuf>,
     /// The shell lines and variables of the job before the task.
     pub(crate) prologue: Prologue,
-}
-
-/// One Slurm array of a submission.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
-    pub(crate) number: u32,
-    /// The element that has the index 0 in it.
-    pub(crate) first: u64,
-    /// How many elements of all arrays may run at once.
-    pub(crate) max_running: Option<u32>,
-    /// How often an item may be tried.
-    pub(crate) max_attempts: usize,
-    /// The most elements that one Slurm array may have.
-    pub(crate) most: u64,
 }
 
 pub(crate) fn prepare(
@@ -337,7 +323,7 @@ pub(crate) fn accepted(
         let waits = settle::open(cluster, &prepared.options, &prepared.waits, Look::AtAll)?;
         let mut again = Prepared { refusals: 1, ..prepared.clone() };
         let fewer = waits.len() < prepared.waits.len();
-        let changed = edges::replace(&mut again.options, &prepared.waits, &waits).is_some();
+        let changed = dependency::replace(&mut again.options, &prepared.waits, &waits).is_some();
         if !fewer || !changed {
             return Err(refused.into());
         }

@@ -12,8 +12,8 @@ use slurm_core::variable::VariableName;
 
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
+use crate::model::BackendKind;
 use crate::model::permissions::Permissions;
-use crate::slurmfile::BackendKind;
 use crate::slurmfile::Environment;
 
 /// The name of the file in the workflow's job directory.

@@ -20,8 +20,8 @@ use crate::backend::{Asked, Survey};
 use crate::builder::JobBuilder;
 use crate::cluster::{Cluster, Submitter};
 use crate::error::{Error, HostError, Result};
-use crate::explain::Explanation;
-use crate::job::{Job, JobHandle};
+use crate::job::Job;
+use crate::model::{Explanation, JobHandle};
 use crate::poll::has_exited;
 use crate::submit;
 

@@ -19,34 +19,12 @@ use std::sync::Arc;
 
 use slurm_core::state::JobState;
 
-use super::ArrayHandle;
 use crate::backend::{Asked, Sighting};
-use crate::model::Status;
+use crate::model::{ArrayHandle, Progress, Status};
 use crate::poll::End;
 
 pub(super) use attempt::{Attempt, Element, ranges};
 pub(super) use news::failure;
-
-/// How far an array has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// The number of items.
-    pub items: usize,
-    /// How many have a value.
-    pub succeeded: usize,
-    /// How many have ended without one.
-    pub failed: usize,
-    /// How many elements run, as far as is known.
-    pub running: usize,
-}
-
-impl Progress {
-    /// Returns how many items have ended.
-    pub fn ended(&self) -> usize {
-        self.succeeded + self.failed
-    }
-}
 
 /// In the order of ends, the place of an item that was tried again.
 pub(super) const NO_ITEM: u64 = u64::MAX;

@@ -24,8 +24,8 @@ use super::{Asked, Backend, Cadence, Cancelled, Indices, Submission, Survey, wri
 use crate::array::Limits;
 use crate::error::{Error, SubmitError};
 use crate::host::{CommandLine, Host, NoteOfRun, Output};
+use crate::model::BackendKind;
 use crate::script::Launcher;
-use crate::slurmfile::BackendKind;
 
 /// A Slurm whose commands run on `host`.
 #[derive(Debug)]

@@ -10,10 +10,9 @@ use slurm_core::options::{OptionSet, OptionValue, Source};
 use slurm_core::spec::{Items, Shares};
 use slurm_core::variable::VariableName;
 
-use crate::edges::Edge;
+use super::edge::Edge;
+use super::prologue::Prologue;
 use crate::host::Printable;
-use crate::script::Prologue;
-use crate::submit::Part;
 
 /// What a submission consists of: the merged options with where each came from, and the script.
 ///
@@ -57,6 +56,20 @@ pub struct Explanation {
     pub warnings: Vec<String>,
     /// The text of the batch script.
     pub script: String,
+}
+
+/// One Slurm array of a submission.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) number: u32,
+    /// The element that has the index 0 in it.
+    pub(crate) first: u64,
+    /// How many elements of all arrays may run at once.
+    pub(crate) max_running: Option<u32>,
+    /// How often an item may be tried.
+    pub(crate) max_attempts: usize,
+    /// The most elements that one Slurm array may have.
+    pub(crate) most: u64,
 }
 
 /// The shape of an array.

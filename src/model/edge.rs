@@ -1,0 +1,79 @@
+//! What a job waits for.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use slurm_core::ids::JobId;
+use slurm_core::state::JobState;
+
+/// A job that another one waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Edge {
+    /// What must have happened to it, in sbatch's word: `afterok`, `afterany`, `afternotok` or `after`.
+    pub kind: String,
+    /// The job.
+    pub job: JobId,
+    /// Minutes to wait after its start, for `after`.
+    pub minutes: Option<u64>,
+    /// Its task.
+    pub task: String,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The backend that runs it, with the host if that is another one.
+    pub backend: String,
+    /// How many items it has, if it is an array.
+    #[serde(default)]
+    pub items: Option<u64>,
+    /// Whether its result, or one of its results, is an argument.
+    #[serde(default)]
+    pub carries_result: bool,
+    /// The element that is waited for, if it is not all of an array.
+    #[serde(default)]
+    pub element: Option<EdgeElement>,
+    /// When the queue last certainly knew the job, unless it has been seen to end since.
+    #[serde(skip)]
+    pub(crate) known_at: Option<Instant>,
+    /// How it ended, if this process has seen that.
+    #[serde(skip)]
+    pub(crate) ended_as: Option<JobState>,
+    /// Which elements of the submission the Slurm array has, if it is one: the number of the first, and how many.
+    #[serde(skip)]
+    pub(crate) elements: Option<(u64, u32)>,
+    /// Whether it is a placeholder of a dry run or a plan, whose id is that of no job.
+    #[serde(skip)]
+    pub(crate) is_planned: bool,
+}
+
+/// An element of an array that another job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EdgeElement {
+    /// Its index in the Slurm array.
+    pub index: u32,
+    /// Its number among the elements of all Slurm arrays of the submission.
+    pub number: u64,
+    /// The item whose value is needed, if it is a single one.
+    pub item: Option<u64>,
+}
+
+impl Edge {
+    /// Returns whether both are Slurm arrays of one submission.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        self.dir == other.dir && self.job != other.job
+    }
+
+    /// Returns what sbatch calls that which is waited for.
+    pub(crate) fn target(&self) -> String {
+        match self.element {
+            Some(element) => format!("{}_{}", self.job, element.index),
+            None => self.job.to_string(),
+        }
+    }
+
+    /// Returns the edge of an argument that is the job's result, or one of its results.
+    pub(crate) fn carrying(self) -> Self {
+        Self { carries_result: true, ..self }
+    }
+}
