@@ -4,7 +4,7 @@
 //! 20 ms in each direction and lets any number through. `scp` has a connection that is already open (a
 //! control master), as the library has.
 
-#[path = "../tests/jobs/proxy.rs"]
+#[path = "../tests/jobs/support/proxy.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod proxy;
 

@@ -29,6 +29,13 @@ fn tests_of(claim: &str) -> Vec<(PathBuf, &str)> {
     parts.map(|(file, name)| (root().join(file), name)).collect()
 }
 
+/// The functions that a file of tests/jobs lists as its tests.
+fn trials_of(source: &str) -> impl Iterator<Item = &str> {
+    let list = source.split_once("trials![").and_then(|(_, rest)| rest.split_once("];"));
+    let lines = list.map_or("", |(list, _)| list).split(',');
+    lines.filter_map(|line| line.trim().split_once(' ')).map(|(_, name)| name)
+}
+
 /// Whether the file has a test of this name: a function under `#[test]`, or a trial.
 fn has_test(source: &str, name: &str) -> bool {
     let function = format!("fn {name}() {{");
@@ -38,6 +45,7 @@ fn has_test(source: &str, name: &str) -> bool {
             || above.rsplit('\n').take(2).any(|line| line.trim() == "#[test]")
     };
     source.match_indices(&function).any(|(at, _)| is_test(at))
+        || trials_of(source).any(|trial| trial == name)
         || (source.contains("Trial") && source.contains(&format!("\"{name}\"")))
 }
 
@@ -78,7 +86,7 @@ fn claims_are_single_sentences_and_numbered_through() {
 
 #[test]
 fn a_test_that_does_not_exist_is_noticed() {
-    let source = "#[test]\nfn it_holds() {\n}\nfn helper() {\n}\nTrial::test(\"a_trial\"";
+    let source = "#[test]\nfn it_holds() {\n}\nfn helper() {\n}\ntrials![\n    all a_trial,\n];\n";
     assert!(has_test(source, "it_holds") && has_test(source, "a_trial"));
     assert!(
         !has_test(source, "helper") && !has_test(source, "it_hold") && !has_test(source, "trial")

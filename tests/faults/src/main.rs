@@ -12,7 +12,7 @@ mod judge;
 mod ledger;
 mod plan;
 mod processes;
-#[path = "../../jobs/proxy.rs"]
+#[path = "../../jobs/support/proxy.rs"]
 #[allow(dead_code, reason = "the tests of SSH need more of it")]
 mod proxy;
 mod referee;

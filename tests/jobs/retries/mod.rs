@@ -1,12 +1,6 @@
-//! Items that are tried again.
+//! What runs again: items of arrays, and jobs under the same id.
 
-mod attempts;
-mod inputs;
-
-use libtest_mimic::Trial;
-
-pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = attempts::trials();
-    trials.extend(inputs::trials());
-    trials
-}
+pub(crate) mod array_attempts;
+pub(crate) mod inputs_and_options;
+pub(crate) mod requeue;
+pub(crate) mod time_limit_warnings;

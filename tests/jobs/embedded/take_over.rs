@@ -1,0 +1,366 @@
+//! Embedded supervisors that die, and what the next one finds.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use slurm::error::JobErrorKind;
+use slurm::{Cluster, Job, JobContext, JobState, Workflow};
+
+use crate::common::{Site, kind_of, result_of, until};
+use crate::embedded::supervisor::{another_client, is_alive, kill_supervisor, place};
+use crate::tasks::*;
+
+trials![
+    local a_rank_that_fails_without_a_supervisor_is_no_success,
+    local ranks_that_end_well_without_a_supervisor_succeed,
+    local an_element_whose_rank_fails_without_a_supervisor_fails,
+    local an_adopted_rank_that_fails_ends_the_others,
+    local a_task_that_exits_without_a_supervisor_died,
+    local what_a_job_left_behind_ends_at_take_over,
+    local a_start_that_was_only_noted_is_made_again,
+    local a_journal_that_lost_its_end_runs_nothing_twice,
+    local a_lost_folder_starts_no_id_over,
+    local an_overdue_warning_gets_its_full_time,
+    local a_limit_does_not_come_early_after_a_take_over,
+    local supervisors_killed_at_any_moment_run_each_job_once,
+];
+
+/// Adds a line to a file; several processes may do so at the same time.
+fn note(file: &Path, line: &str) {
+    let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+    file.write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+fn lines(file: &Path) -> Vec<String> {
+    fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// The first process returns at once; the others note their number, and leave with `code` once there is
+/// `gate`, or return if that is 0.
+#[slurm::task(time = "5:00", ntasks = 2)]
+fn leave_late(ctx: &JobContext, pids: &Path, gate: &Path, code: i32) -> u32 {
+    if ctx.rank() != 0 {
+        note(pids, &std::process::id().to_string());
+        while !gate.exists() {
+            thread::sleep(Duration::from_millis(2));
+        }
+        if code != 0 {
+            std::process::exit(code);
+        }
+    }
+    42
+}
+
+/// Has the second process of a job end while there is no supervisor.
+fn end_alone(site: &Site, pids: &Path, gate: &Path, value: impl Fn() -> bool) {
+    until("the first process has ended and the other runs", || value() && !lines(pids).is_empty());
+    kill_supervisor(site);
+    fs::write(gate, "").unwrap();
+    until("the other has ended", || lines(pids).iter().all(|pid| !is_alive(pid)));
+}
+
+fn a_rank_that_fails_without_a_supervisor_is_no_success(site: &Site) {
+    for adopted in [false, true] {
+        let (pids, gate) =
+            (site.path(&format!("pids-{adopted}")), site.path(&format!("{adopted}")));
+        let job = leave_late::job(pids.as_path(), gate.as_path(), 7).submit(&site.cluster).unwrap();
+        let has_value = || job.job_dir().join("value").exists();
+        if adopted {
+            until("both are there", || has_value() && !lines(&pids).is_empty());
+            kill_supervisor(site);
+            assert_eq!(job.state().unwrap(), JobState::Running);
+            fs::write(&gate, "").unwrap();
+        } else {
+            end_alone(site, &pids, &gate, has_value);
+        }
+        assert_eq!(kind_of(&job), JobErrorKind::Crashed, "adopted: {adopted}");
+        assert_eq!(job.state().unwrap(), JobState::Failed);
+        assert!(!job.job_dir().join(".run").exists(), "its marks are removed");
+    }
+}
+
+fn ranks_that_end_well_without_a_supervisor_succeed(site: &Site) {
+    let (pids, gate) = (site.path("pids"), site.path("gate"));
+    let job = leave_late::job(pids.as_path(), gate.as_path(), 0).submit(&site.cluster).unwrap();
+    end_alone(site, &pids, &gate, || job.job_dir().join("value").exists());
+    assert_eq!(result_of(&job), 42);
+    assert_eq!(job.state().unwrap(), JobState::Completed);
+}
+
+fn an_element_whose_rank_fails_without_a_supervisor_fails(site: &Site) {
+    for (code, succeeded) in [(7, 0), (0, 2)] {
+        let (pids, gate) = (site.path(&format!("pids-{code}")), site.path(&format!("{code}")));
+        let items = (0..2).map(|_| (pids.clone(), gate.clone(), code));
+        let array = leave_late::map(items).submit(&site.cluster).unwrap();
+        let values = array.job_dir().join("values");
+        let both = || fs::read_dir(&values).is_ok_and(|entries| entries.count() == 2);
+        end_alone(site, &pids, &gate, || both() && lines(&pids).len() == 2);
+        assert_eq!(array.wait().unwrap().succeeded, succeeded, "exit code {code}");
+    }
+}
+
+/// The first process never returns; the second leaves badly once there is `gate`.
+#[slurm::task(time = "5:00", ntasks = 2)]
+fn never_returns(ctx: &JobContext, ready: &Path, gate: &Path) {
+    note(ready, "ready");
+    while ctx.rank() == 0 || !gate.exists() {
+        thread::sleep(Duration::from_millis(2));
+    }
+    std::process::exit(7);
+}
+
+fn an_adopted_rank_that_fails_ends_the_others(site: &Site) {
+    for adopted in [true, false] {
+        let (ready, gate) =
+            (site.path(&format!("ready-{adopted}")), site.path(&format!("{adopted}")));
+        let job =
+            never_returns::job(ready.as_path(), gate.as_path()).submit(&site.cluster).unwrap();
+        until("both run", || lines(&ready).len() == 2);
+        kill_supervisor(site);
+        if adopted {
+            assert_eq!(job.state().unwrap(), JobState::Running);
+        }
+        fs::write(&gate, "").unwrap();
+        assert_eq!(kind_of(&job), JobErrorKind::Crashed, "adopted: {adopted}");
+    }
+}
+
+/// Notes its number, and leaves with `code` once there is `gate`.
+#[slurm::task(time = "5:00")]
+fn leave(pids: &Path, gate: &Path, code: i32) {
+    note(pids, &std::process::id().to_string());
+    while !gate.exists() {
+        thread::sleep(Duration::from_millis(2));
+    }
+    std::process::exit(code);
+}
+
+fn a_task_that_exits_without_a_supervisor_died(site: &Site) {
+    for code in [0, 3] {
+        let (pids, gate) = (site.path(&format!("pids-{code}")), site.path(&format!("{code}")));
+        let job = leave::job(pids.as_path(), gate.as_path(), code).submit(&site.cluster).unwrap();
+        end_alone(site, &pids, &gate, || true);
+        assert_eq!(kind_of(&job), JobErrorKind::Crashed, "exit code {code}");
+    }
+}
+
+#[allow(clippy::zombie_processes, reason = "whether anybody ends it is the question")]
+/// Leaves a process behind, and returns once there is `gate`.
+#[slurm::task(time = "5:00")]
+fn leave_behind(pids: &Path, gate: &Path) -> u32 {
+    let mut sleep = Command::new("sleep");
+    let child = sleep.arg("1000").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    note(pids, &std::process::id().to_string());
+    while !gate.exists() {
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.id()
+}
+
+fn what_a_job_left_behind_ends_at_take_over(site: &Site) {
+    let (pids, gate) = (site.path("pids"), site.path("gate"));
+    let job = leave_behind::job(pids.as_path(), gate.as_path()).submit(&site.cluster).unwrap();
+    end_alone(site, &pids, &gate, || true);
+    let child = result_of(&job).to_string();
+    assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
+    until("what it left behind has ended", || {
+        let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    });
+}
+
+/// Notes each of its runs.
+#[slurm::task(time = "5:00")]
+fn note_run(ctx: &JobContext, runs: &Path, gate: &Path) -> u32 {
+    note(runs, &ctx.job_id().map_or(0, slurm::JobId::get).to_string());
+    while !gate.exists() {
+        thread::sleep(Duration::from_millis(2));
+    }
+    ctx.restart_count()
+}
+
+/// A job that waits behind one that takes the whole machine, until there is a file `first`.
+fn behind_another<T>(site: &Site, submit: impl Fn(&Cluster) -> Job<T>) -> (Job<bool>, Job<T>) {
+    let first = wait_for::job(site.path("first")).cpus_per_task(4).submit(&site.cluster).unwrap();
+    let second = submit(&site.cluster);
+    until("the first runs", || first.state().unwrap() == JobState::Running);
+    assert_eq!(second.state().unwrap(), JobState::Pending);
+    (first, second)
+}
+
+fn a_start_that_was_only_noted_is_made_again(site: &Site) {
+    let (runs, gate) = (site.path("runs"), site.path("gate"));
+    let submit =
+        |cluster: &Cluster| note_run::job(runs.as_path(), gate.as_path()).submit(cluster).unwrap();
+    let (first, job) = behind_another(site, submit);
+    kill_supervisor(site);
+    // The files of a supervisor that was killed before it started a process.
+    let marks = job.job_dir().join(".run");
+    fs::create_dir(&marks).unwrap();
+    fs::write(marks.join(format!("{}.0.ready", job.id())), "").unwrap();
+    let entry = serde_json::json!({ "Started": {
+        "id": job.id().get(), "at": 1, "restarts": 0, "boot": null, "gpus": [],
+        "granted": { "cpus": 1, "memory_mib": 64, "gpus": 0 },
+    }});
+    note(&place(site).join("journal.jsonl"), &entry.to_string());
+    let found = another_client(site).attach::<note_run>(job.handle()).unwrap();
+    assert_eq!(found.state().unwrap(), JobState::Pending);
+    fs::write(site.path("first"), "").unwrap();
+    fs::write(&gate, "").unwrap();
+    assert!(result_of(&first));
+    assert_eq!(result_of(&found), 0, "it is the first run");
+    assert_eq!(lines(&runs).len(), 1);
+}
+
+fn a_journal_that_lost_its_end_runs_nothing_twice(site: &Site) {
+    let journal = || place(site).join("journal.jsonl");
+    // The two submissions and the start of the first are five lines; in the end all are lost.
+    for lost in [0, 1, 2, 3, 4, 5, usize::MAX] {
+        let (runs, gate) = (site.path(&format!("runs-{lost}")), site.path(&format!("gate-{lost}")));
+        let submit = |cores| {
+            let call = note_run::job(runs.as_path(), gate.as_path()).cpus_per_task(cores);
+            call.submit(&site.cluster).unwrap()
+        };
+        let (running, waiting) = (submit(1), submit(4));
+        until("one runs", || lines(&runs).len() == 1);
+        assert_eq!(waiting.state().unwrap(), JobState::Pending);
+        kill_supervisor(site);
+        let text = fs::read_to_string(journal()).unwrap();
+        let kept: Vec<&str> = text.lines().collect();
+        let left = kept.len().saturating_sub(lost);
+        fs::write(
+            journal(),
+            kept[..left].iter().map(|line| format!("{line}\n")).collect::<String>(),
+        )
+        .unwrap();
+        let cluster = another_client(site);
+        let found = cluster.attach::<note_run>(running.handle()).unwrap();
+        assert_eq!(found.state().unwrap(), JobState::Running, "{lost} lines are lost");
+        let found = cluster.attach::<note_run>(waiting.handle()).unwrap();
+        assert_eq!(found.state().unwrap(), JobState::Pending, "{lost} lines are lost");
+        let next = add::job(1, 2).submit(&cluster).unwrap();
+        assert!(next.id() > waiting.id(), "{lost} lines are lost: {} was given again", next.id());
+        fs::write(&gate, "").unwrap();
+        assert_eq!((result_of(&running), result_of(&waiting), result_of(&next)), (0, 0, 3));
+        let mut ids: Vec<u32> = lines(&runs).iter().map(|id| id.parse().unwrap()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [running.id().get(), waiting.id().get()], "{lost} lines are lost");
+    }
+}
+
+#[slurm::workflow(time = "5:00", mem = "256M")]
+fn submit_later(flow: &Workflow, ready: &Path, gate: &Path) -> slurm::Result<(u32, i64)> {
+    fs::write(ready, "").unwrap();
+    while !gate.exists() {
+        thread::sleep(Duration::from_millis(2));
+    }
+    let child = add::job(1, 2).submit(flow)?;
+    Ok((child.id().get(), child.result()?))
+}
+
+fn a_lost_folder_starts_no_id_over(site: &Site) {
+    let (ready, gate) = (site.path("ready"), site.path("gate"));
+    let job = submit_later::job(ready.as_path(), gate.as_path()).submit(&site.cluster).unwrap();
+    until("it runs", || ready.exists());
+    kill_supervisor(site);
+    fs::remove_dir_all(site.path(".local")).unwrap();
+    fs::write(&gate, "").unwrap();
+    let (child, sum) = result_of(&job);
+    assert!(child > job.id().get(), "{child} within {}", job.id());
+    assert_eq!(sum, 3);
+}
+
+/// Runs until its second run.
+#[slurm::task(time = "0:08", on_timeout = "requeue", signal = "USR1@4")]
+fn until_it_runs_again(ctx: &JobContext, ready: &Path) -> u32 {
+    fs::write(ready, "").unwrap();
+    while ctx.restart_count() == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    ctx.restart_count()
+}
+
+fn an_overdue_warning_gets_its_full_time(site: &Site) {
+    for away in [Duration::from_millis(6500), Duration::from_secs(9)] {
+        let ready = site.path(&format!("ready-{}", away.as_millis()));
+        let job = until_it_runs_again::job(ready.as_path()).submit(&site.cluster).unwrap();
+        until("it runs", || ready.exists());
+        let started = Instant::now();
+        kill_supervisor(site);
+        until("the warning is overdue", || started.elapsed() >= away);
+        assert_eq!(result_of(&job), 1, "the supervisor was away for {away:?}");
+    }
+}
+
+fn a_limit_does_not_come_early_after_a_take_over(site: &Site) {
+    let ready = site.path("ready");
+    // A start that is noted in whole seconds would be far off.
+    let fraction = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    until("a second is nearly over", || fraction().subsec_millis() / 100 == 7);
+    let before = Instant::now();
+    let job = wait_for_stop::job(ready.as_path())
+        .time(Duration::from_secs(3))
+        .submit(&site.cluster)
+        .unwrap();
+    until("it runs", || ready.exists());
+    kill_supervisor(site);
+    // It is asked to stop at its limit.
+    let _ = job.wait();
+    assert!(before.elapsed() >= Duration::from_secs(3), "it had only {:?}", before.elapsed());
+}
+
+fn supervisors_killed_at_any_moment_run_each_job_once(site: &Site) {
+    const JOBS: usize = 60;
+    let runs = site.path("runs");
+    let done = AtomicBool::new(false);
+    let gate = site.path("gate");
+    fs::write(&gate, "").unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let address = || {
+                let text = fs::read(place(site).join("supervisor.json")).ok()?;
+                serde_json::from_slice::<serde_json::Value>(&text).ok()
+            };
+            let mut pause = 0;
+            until("all jobs have ended", || {
+                pause = (pause + 7) % 40;
+                thread::sleep(Duration::from_millis(20 + pause));
+                if let Some(address) = place_is_there(site).then(address).flatten() {
+                    let pid = address["pid"].to_string();
+                    let _ = Command::new("kill").args(["-9", &pid]).stderr(Stdio::null()).status();
+                }
+                done.load(Ordering::SeqCst)
+            });
+        });
+        let cluster = another_client(site);
+        let submit = |n: usize| {
+            let call = note_run::job(runs.as_path(), gate.as_path());
+            let call = if n.is_multiple_of(3) { call.ntasks(2) } else { call };
+            call.submit(&cluster).unwrap()
+        };
+        let jobs: Vec<_> = (0..JOBS).map(submit).collect();
+        let results: Vec<_> =
+            jobs.iter().map(|job| job.result_timeout(Duration::from_secs(60))).collect();
+        done.store(true, Ordering::SeqCst);
+        for (job, result) in jobs.iter().zip(results) {
+            assert_eq!(result.map_err(|error| error.to_string()), Ok(0), "{}", job.id());
+        }
+        let mut expected: Vec<String> = Vec::new();
+        for (n, job) in jobs.iter().enumerate() {
+            expected.extend(vec![job.id().to_string(); if n.is_multiple_of(3) { 2 } else { 1 }]);
+        }
+        expected.sort();
+        let mut ran = lines(&runs);
+        ran.sort();
+        assert_eq!(ran, expected);
+    });
+}
+
+fn place_is_there(site: &Site) -> bool {
+    fs::read_dir(site.path(".local")).is_ok_and(|mut hosts| hosts.next().is_some())
+}

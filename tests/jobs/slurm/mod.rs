@@ -1,0 +1,7 @@
+//! What only a real Slurm does, and what its commands may answer.
+
+pub(crate) mod command_answers;
+pub(crate) mod forgotten_dependencies;
+pub(crate) mod job_states;
+pub(crate) mod pending_reasons;
+pub(crate) mod submission_answers;

@@ -1,0 +1,216 @@
+//! A request whose connection was lost goes on on the host, beside the one that was sent after it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use slurm::error::{HostError, Refusal, SubmitError};
+use slurm::{Cluster, Error};
+
+use crate::common::{Site, result_of, until};
+use crate::proxy::Proxy;
+use crate::slurm::command_answers::wrapper;
+use crate::ssh::cut_connections::jobs_named;
+use crate::ssh::remote_host::{at_port, near, open};
+use crate::tasks::*;
+
+trials![
+    ssh half_an_argument_of_a_dead_connection_harms_no_job,
+    ssh a_first_attempt_that_wakes_up_harms_no_job,
+    ssh a_first_attempt_that_wakes_up_after_a_refusal_submits_nothing,
+    ssh an_upload_whose_last_answer_is_lost_has_arrived,
+    ssh files_that_cannot_be_written_leave_nothing,
+];
+
+/// A shell command that notes on behalf of whom a wrapper runs: the session that sshd has started.
+fn note_session(site: &Site) -> String {
+    format!("ps -o sid= -p $$ >> {}", site.path("sessions").display())
+}
+
+/// Waits until everything has ended on the host that sshd has started so far.
+fn until_sessions_end(site: &Site) {
+    let noted = fs::read_to_string(site.path("sessions")).unwrap();
+    let sessions: BTreeSet<&str> = noted.split_whitespace().collect();
+    assert!(!sessions.is_empty());
+    let is_over = || sessions.iter().all(|id| !Path::new("/proc").join(id).exists());
+    until("the sessions of before have ended", is_over);
+}
+
+fn through(proxy: &Proxy, site: &Site, wrappers: &Path) -> Cluster {
+    let ssh = at_port(proxy.port, site).keepalive(Duration::from_secs(1));
+    let cluster = open(ssh.slurm_bin_dir(wrappers.to_str().unwrap()), site);
+    // The binary is staged, and nothing of this job is in the way.
+    result_of(&add::job(0, 0).submit(&cluster).unwrap());
+    cluster
+}
+
+/// What lies in a job's directory, but for what the job itself has written.
+fn files(dir: &Path) -> BTreeSet<String> {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = names.map(|name| name.into_string().unwrap());
+    names.filter(|name| !name.starts_with("slurm-")).collect()
+}
+
+/// The directory of a job that has ended holds what belongs there and nothing else.
+pub(crate) fn assert_whole(dir: &Path) {
+    let expected = [".sbatch", "events.jsonl", "job.json", "result", "script.sh", "spec"];
+    let expected = expected.into_iter().chain(["submitted.json"]).map(str::to_owned).collect();
+    let mut found = files(dir);
+    found.remove("output");
+    assert_eq!(found, expected);
+}
+
+fn half_an_argument_of_a_dead_connection_harms_no_job(site: &Site) {
+    let script = format!("{}; exec \"$real\" \"$@\"", note_session(site));
+    let dir = wrapper(site, "head", &script);
+    let proxy = near();
+    let cluster = through(&proxy, site, &dir);
+    let go = site.path("go");
+    let gate = wait_for::job(go.as_path()).submit(&cluster).unwrap();
+    let name = format!("half-{}", std::process::id());
+    // Eight million bytes, and the shell there waits for the second half of them until the end.
+    let call = double::job(vec![7; 1_000_000]).mem("400M").job_name(&name).after_any(&gate);
+    proxy.freeze_after(4_000_000);
+    let job = thread::scope(|scope| {
+        let submission = scope.spawn(|| call.submit(&cluster).unwrap());
+        until("half of it is there", || proxy.is_frozen());
+        proxy.freeze(false);
+        submission.join().unwrap()
+    });
+    proxy.cut();
+    until_sessions_end(site);
+    fs::write(&go, "").unwrap();
+    assert_eq!(result_of(&job), vec![14; 1_000_000]);
+    assert_whole(job.job_dir());
+    until("the accounting knows it", || !jobs_named(&name).is_empty());
+    assert_eq!(jobs_named(&name), [job.id().to_string()]);
+}
+
+/// A mkdir that stops once at the directory of a submission, before or after it has made it.
+fn slow_mkdir(site: &Site, before: bool) -> String {
+    let hold = format!(
+        ": > {}; {}; while [ ! -e {} ]; do sleep 0.05; done",
+        site.path("held").display(),
+        note_session(site),
+        site.path("may-go-on").display()
+    );
+    let make = format!("\"$real\" \"$@\"; s=$?; echo $s > {}", site.path("made").display());
+    let both = if before { format!("{hold}; {make}") } else { format!("{make}; {hold}") };
+    format!(
+        "case \"$*\" in *./20??????_??????_*) ;; *) exec \"$real\" \"$@\";; esac\n\
+         if [ ! -e {} ] || [ -e {} ]; then exec \"$real\" \"$@\"; fi\n{both}; exit $s",
+        site.path("armed").display(),
+        site.path("held").display()
+    )
+}
+
+fn a_first_attempt_that_wakes_up_harms_no_job(site: &Site) {
+    let dir = wrapper(site, "mkdir", &slow_mkdir(site, false));
+    let proxy = near();
+    let cluster = through(&proxy, site, &dir);
+    let go = site.path("go");
+    let gate = wait_for::job(go.as_path()).submit(&cluster).unwrap();
+    let name = format!("wakes-{}", std::process::id());
+    let call = add::job(20, 22).job_name(&name).after_any(&gate);
+    fs::write(site.path("armed"), "").unwrap();
+    let job = thread::scope(|scope| {
+        let submission = scope.spawn(|| call.submit(&cluster).unwrap());
+        until("the directory is made", || site.path("held").exists());
+        proxy.cut();
+        submission.join().unwrap()
+    });
+    fs::write(site.path("may-go-on"), "").unwrap();
+    until_sessions_end(site);
+    fs::write(&go, "").unwrap();
+    assert_eq!(result_of(&job), 42);
+    assert_whole(job.job_dir());
+    until("the accounting knows it", || !jobs_named(&name).is_empty());
+    assert_eq!(jobs_named(&name), [job.id().to_string()]);
+}
+
+fn a_first_attempt_that_wakes_up_after_a_refusal_submits_nothing(site: &Site) {
+    let dir = wrapper(site, "mkdir", &slow_mkdir(site, true));
+    let calls = site.path("calls");
+    // Refused for a reason that has passed a moment later.
+    let script = format!(
+        "[ -e {} ] || exec \"$real\" \"$@\"\necho x >> {1}\n[ $(wc -l < {1}) -gt 1 ] && exec \"$real\" \"$@\"\n\
+         echo 'sbatch: error: Batch job submission failed: Invalid qos specification' >&2; exit 1",
+        site.path("armed").display(),
+        calls.display()
+    );
+    wrapper(site, "sbatch", &script);
+    let proxy = near();
+    let cluster = through(&proxy, site, &dir);
+    fs::write(site.path("armed"), "").unwrap();
+    let error = thread::scope(|scope| {
+        let submission = scope.spawn(|| add::job(20, 22).submit(&cluster).unwrap_err());
+        until("the directory is about to be made", || site.path("held").exists());
+        // The host does not learn that nobody listens any more.
+        proxy.freeze(true);
+        until("the silence has begun", || proxy.swallowed() > 0);
+        proxy.freeze(false);
+        submission.join().unwrap()
+    });
+    let refused =
+        matches!(error, Error::Submit(SubmitError::Refused { refusal: Refusal::Qos, .. }));
+    assert!(refused, "{error:?}");
+    fs::write(site.path("may-go-on"), "").unwrap();
+    until("the first attempt has gone on", || !read(&site.path("made")).is_empty());
+    assert_ne!(read(&site.path("made")), "0\n", "there is no second directory");
+    assert_eq!(read(&calls), "x\n", "what was refused is not submitted");
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn files_that_cannot_be_written_leave_nothing(site: &Site) {
+    let script = "echo 'sync: error syncing: No space left on device' >&2; exit 1";
+    let armed = site.path("armed");
+    let script = format!("[ -e {} ] || exec \"$real\" \"$@\"\n{script}", armed.display());
+    let dir = wrapper(site, "sync", &script);
+    let cluster = through(&near(), site, &dir);
+    let before = site.submissions();
+    fs::write(&armed, "").unwrap();
+    let is_told = |error: Error| {
+        let text = error.to_string();
+        assert!(
+            matches!(error, Error::Submit(SubmitError::Host(HostError::File { .. }))),
+            "{text}"
+        );
+    };
+    is_told(add::job(1, 2).submit(&cluster).unwrap_err());
+    let jobs = cluster.submit_all((0..3).map(|n| add::job(n, 1)));
+    jobs.into_iter().for_each(|job| is_told(job.unwrap_err()));
+    assert_eq!(site.submissions(), before, "nothing is left behind");
+    fs::remove_file(&armed).unwrap();
+    assert_eq!(result_of(&add::job(20, 22).submit(&cluster).unwrap()), 42);
+}
+
+fn an_upload_whose_last_answer_is_lost_has_arrived(site: &Site) {
+    // The binary is in its place; then the answer waits for the cut.
+    let (moved, go) = (site.path("moved"), site.path("may-go-on"));
+    let script = format!(
+        "\"$real\" \"$@\" || exit\necho x >> {0}\nwhile [ ! -e {1} ]; do sleep 0.05; done",
+        moved.display(),
+        go.display()
+    );
+    let dir = wrapper(site, "mv", &script);
+    let proxy = near();
+    let ssh = at_port(proxy.port, site).slurm_bin_dir(dir.to_str().unwrap());
+    let cluster = open(ssh, site);
+    let job = thread::scope(|scope| {
+        let submission = scope.spawn(|| add::job(20, 22).submit(&cluster));
+        until("the binary is in its place", || moved.exists());
+        proxy.cut();
+        until("there is another connection", || proxy.connections() > 1);
+        fs::write(&go, "").unwrap();
+        submission.join().unwrap().unwrap()
+    });
+    assert_eq!(result_of(&job), 42);
+    assert_eq!(read(&moved), "x\n", "it went up once");
+    let names = fs::read_dir(site.path(".bin")).unwrap().count();
+    assert_eq!(names, 1, "nothing half-finished is left");
+}

@@ -1,0 +1,10 @@
+//! What tests share: clusters, tasks, programs, and the list of tests.
+
+pub(crate) mod common;
+pub(crate) mod logger;
+pub(crate) mod proxy;
+pub(crate) mod roles;
+pub(crate) mod sshd;
+pub(crate) mod tasks;
+#[macro_use]
+pub(crate) mod trials;

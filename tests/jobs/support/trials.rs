@@ -1,0 +1,129 @@
+//! The tests of this program: each file lists its own with [`trials!`], and nothing else names them.
+
+use libtest_mimic::{Failed, Trial};
+use slurm::BackendKind;
+
+use super::common::{Site, cluster_is_missing};
+use super::roles;
+
+pub(crate) type Body = fn(&Site);
+
+/// One function that is a test on each of some backends.
+pub(crate) struct Test {
+    module: &'static str,
+    name: &'static str,
+    body: Body,
+    kinds: &'static [BackendKind],
+    /// Why it cannot run.
+    missing: fn() -> Option<&'static str>,
+    /// Whether it runs in a process of its own.
+    alone: bool,
+}
+
+inventory::collect!(Test);
+
+/// Lists the tests of a file: where each runs, and the function, which is the name.
+///
+/// `local`, `slurm` and `ssh` are one backend each, `both` the two whose files lie on this machine, `all` the three.
+/// `ssh_servers` also needs the servers of `tests/sshd/up`; `ssh_alone` runs in a process of its own.
+macro_rules! trials {
+    ($($place:ident $name:ident),+ $(,)?) => {
+        $(::inventory::submit! {
+            $crate::support::trials::$place(::std::module_path!(), ::std::stringify!($name), $name)
+        })+
+    };
+}
+
+const fn test(
+    module: &'static str,
+    name: &'static str,
+    body: Body,
+    kinds: &'static [BackendKind],
+) -> Test {
+    Test { module, name, body, kinds, missing: no_cluster, alone: false }
+}
+
+pub(crate) const fn local(module: &'static str, name: &'static str, body: Body) -> Test {
+    test(module, name, body, &[BackendKind::Local])
+}
+
+pub(crate) const fn slurm(module: &'static str, name: &'static str, body: Body) -> Test {
+    test(module, name, body, &[BackendKind::Slurm])
+}
+
+pub(crate) const fn ssh(module: &'static str, name: &'static str, body: Body) -> Test {
+    test(module, name, body, &[BackendKind::Ssh])
+}
+
+pub(crate) const fn ssh_alone(module: &'static str, name: &'static str, body: Body) -> Test {
+    Test { alone: true, ..ssh(module, name, body) }
+}
+
+pub(crate) const fn ssh_servers(module: &'static str, name: &'static str, body: Body) -> Test {
+    Test { missing: no_servers, ..ssh(module, name, body) }
+}
+
+pub(crate) const fn both(module: &'static str, name: &'static str, body: Body) -> Test {
+    test(module, name, body, &[BackendKind::Local, BackendKind::Slurm])
+}
+
+pub(crate) const fn all(module: &'static str, name: &'static str, body: Body) -> Test {
+    test(module, name, body, &[BackendKind::Local, BackendKind::Slurm, BackendKind::Ssh])
+}
+
+fn no_cluster() -> Option<&'static str> {
+    cluster_is_missing().then_some("no cluster: run tests/cluster/up")
+}
+
+fn no_servers() -> Option<&'static str> {
+    let missing = std::env::var_os("SLURM_SDK_TEST_SSHD").is_none();
+    no_cluster().or(missing.then_some("no servers: run tests/sshd/up"))
+}
+
+impl Test {
+    /// The backend, the folder and the file, and the function. A folder for one backend does not repeat its name.
+    fn name_on(&self, kind: BackendKind) -> String {
+        let (_, path) = self.module.split_once("::").expect("a module of this program");
+        let backend = ["slurm::", "ssh::", "embedded::"];
+        let path = backend.iter().find_map(|folder| path.strip_prefix(folder)).unwrap_or(path);
+        format!("{kind}::{path}::{}", self.name)
+    }
+
+    fn trial_on(&'static self, kind: BackendKind) -> Trial {
+        let name = self.name_on(kind);
+        let trial = Trial::test(name.clone(), move || {
+            if self.alone {
+                roles::run_alone("trial", &name);
+            } else {
+                (self.body)(&Site::new(kind));
+            }
+            Ok::<(), Failed>(())
+        });
+        match (self.missing)() {
+            Some(reason) if kind != BackendKind::Local => {
+                trial.with_kind(reason).with_ignored_flag(true)
+            }
+            _ => trial,
+        }
+    }
+}
+
+/// Each test on each of its backends, in the order of names.
+pub(crate) fn list() -> Vec<Trial> {
+    let tests = inventory::iter::<Test>.into_iter();
+    let mut trials: Vec<Trial> =
+        tests.flat_map(|test| test.kinds.iter().map(|kind| test.trial_on(*kind))).collect();
+    trials.sort_by(|a, b| a.name().cmp(b.name()));
+    trials
+}
+
+/// Runs the body of a test in this process.
+pub(crate) fn run_here(name: &str) {
+    let mut tests = inventory::iter::<Test>.into_iter();
+    let known = tests.find_map(|test| {
+        let kind = test.kinds.iter().find(|kind| test.name_on(**kind) == name)?;
+        Some((test.body, *kind))
+    });
+    let (body, kind) = known.expect("the name of a test");
+    body(&Site::new(kind));
+}
