@@ -17,6 +17,7 @@ mod processes;
 mod proxy;
 mod referee;
 mod round;
+mod shared_fs;
 mod ssh;
 mod tasks;
 
@@ -24,6 +25,12 @@ use std::process::ExitCode;
 
 fn main() -> anyhow::Result<ExitCode> {
     slurm::init()?;
+    if let [_, command, dir] = &std::env::args_os().collect::<Vec<_>>()[..]
+        && command == "serve-shared-fs"
+    {
+        shared_fs::serve(dir.as_ref())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if client::play()? {
         return Ok(ExitCode::SUCCESS);
     }

@@ -1,0 +1,97 @@
+//! A file system for tests that several hosts share: one server, and clients of it that cache as NFS clients do. Each
+//! mount is a client, so two mounts on one machine see what two hosts would see.
+//!
+//! What it does not have: a lookup by `open` with `O_EXCL`, by `mkdir` or by `link` may be answered from the cache (the
+//! kernel does not tell), so an exclusive creation can meet a name that another client has removed.
+
+mod attributes;
+mod client;
+mod mount;
+mod policy;
+mod server;
+#[cfg(test)]
+mod table;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fuser::{BackgroundSession, Config, MountOption, SessionACL};
+
+use client::{Client, Clock};
+use mount::Mount;
+pub(crate) use policy::Policy;
+use policy::Realms;
+use server::Server;
+
+/// A server, and the clients that are mounted.
+#[derive(Debug)]
+pub(crate) struct SharedFs {
+    server: Arc<Server>,
+    clock: Arc<Clock>,
+    clients: Vec<(Arc<Client>, BackgroundSession)>,
+}
+
+impl SharedFs {
+    /// Serves a directory. `control` may have settings for the directories in it: `{name}.json`.
+    pub(crate) fn new(dir: &Path, control: PathBuf, clock: Clock) -> io::Result<Self> {
+        let server = Arc::new(Server::new(dir, Realms::new(control))?);
+        Ok(Self { server, clock: Arc::new(clock), clients: Vec::new() })
+    }
+
+    /// Mounts it once more, as another host would. This needs root. Requests
+    /// that wait for the server hold a thread each.
+    pub(crate) fn mount(&mut self, place: &Path, threads: usize) -> io::Result<()> {
+        let client = Arc::new(Client::new(Arc::clone(&self.server), Arc::clone(&self.clock)));
+        let mut config = Config::default();
+        config.mount_options = vec![
+            MountOption::FSName("slurm-faults".to_owned()),
+            MountOption::Subtype("nfs-like".to_owned()),
+            MountOption::DefaultPermissions,
+            MountOption::Exec,
+        ];
+        config.acl = SessionACL::All;
+        config.n_threads = Some(threads);
+        let session = fuser::spawn_mount(Mount(Arc::clone(&client)), place, &config)?;
+        self.clients.push((client, session));
+        Ok(())
+    }
+
+    /// What the clients do by themselves; to be called again and again.
+    pub(crate) fn tidy(&self) {
+        for (client, _) in &self.clients {
+            client.tidy();
+        }
+        self.server.sweep();
+    }
+
+    #[cfg(test)]
+    fn put_clock_forward(&self, by: Duration) {
+        self.clock.put_forward(by);
+        self.tidy();
+    }
+}
+
+const THREADS: usize = 96;
+
+/// Serves `{dir}/server` at `{dir}/login` and `{dir}/nodes` until the input ends, with settings in `{dir}/control`.
+pub(crate) fn serve(dir: &Path) -> anyhow::Result<()> {
+    let mut shared = SharedFs::new(&dir.join("server"), dir.join("control"), Clock::real())?;
+    for client in ["login", "nodes"] {
+        shared.mount(&dir.join(client), THREADS)?;
+    }
+    println!("mounted");
+    std::thread::scope(|scope| {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let shared = &shared;
+        scope.spawn(move || {
+            while stopped.recv_timeout(Duration::from_millis(50)).is_err() {
+                shared.tidy();
+            }
+        });
+        io::copy(&mut io::stdin(), &mut io::sink())?;
+        let _ = stop.send(());
+        Ok(())
+    })
+}
