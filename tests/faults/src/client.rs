@@ -14,6 +14,7 @@ use slurm::{ArrayHandle, BackendKind, Cluster, Job, JobArray, JobHandle, Submiss
 
 use crate::ledger;
 use crate::plan::{Plan, Suite, Unit, Work};
+use crate::shared_fs;
 use crate::tasks::{flow, total, work};
 use submit::{Submission, submit};
 pub(crate) use verdict::{Kind, Verdict};
@@ -122,10 +123,10 @@ pub(crate) fn play() -> anyhow::Result<bool> {
 }
 
 fn cluster(plan: &Plan, round: &Path) -> anyhow::Result<Cluster> {
-    let builder = Cluster::builder().job_base_dir(round.join("base")).local_cpus(4);
+    let builder = Cluster::builder().job_base_dir(shared_fs::job_base_dir(round)).local_cpus(4);
     let builder = match plan.suite {
         Suite::Local => builder.backend(BackendKind::Local),
-        Suite::Slurm | Suite::Daemons => builder.backend(BackendKind::Slurm),
+        Suite::Slurm | Suite::Daemons | Suite::SharedFs => builder.backend(BackendKind::Slurm),
         Suite::Ssh => return crate::ssh::open(builder, round),
     };
     Ok(builder.build()?)

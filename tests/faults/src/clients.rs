@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 
-use crate::client::{By, Found, NOTES, Note, ROLE, ROUND, Role};
+use crate::client::{By, Found, Handle, NOTES, Note, ROLE, ROUND, Role};
 use crate::commands::Wrappers;
 use crate::inject::job_name;
 use crate::ledger;
@@ -145,7 +145,8 @@ impl Clients {
     /// Returns the submissions whose clients were killed before they could note them.
     fn orphans(&self, round: &Path, known: &[Found]) -> Vec<Found> {
         let is_known = |dir: &Path| {
-            known.iter().any(|found| matches!(&found.by, By::Handle(handle) if handle.dir() == dir))
+            let is = |handle: &Handle| handle.dir().file_name() == dir.file_name();
+            known.iter().any(|found| matches!(&found.by, By::Handle(handle) if is(handle)))
         };
         let mut found = Vec::new();
         for dir in submissions(&round.join("base")) {

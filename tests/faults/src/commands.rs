@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::plan::{Answer, CALLS, Plan};
+use crate::shared_fs;
 
 /// A directory of wrappers.
 pub(crate) struct Wrappers {
@@ -84,7 +85,7 @@ pub(crate) fn cancel_jobs(round: &Path) {
         return;
     };
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let place = format!("{}/", round.display());
+    let place = format!("{}/", shared_fs::job_base_dir(round).display());
     let jobs = text.lines().filter_map(|line| line.split_once(' '));
     let jobs = jobs.filter(|(_, script)| script.starts_with(&place)).map(|(id, _)| id);
     let _ = Command::new("scancel").arg("--quiet").args(jobs).status();

@@ -14,6 +14,7 @@ use crate::ledger;
 use crate::plan::{Cut, Damage, Fault, Plan, Stop, Timed};
 use crate::processes::{self, Process};
 use crate::proxy::Proxy;
+use crate::shared_fs::{self, Directory, Policy};
 use crate::{daemons, ssh};
 
 /// The target of a fault.
@@ -57,6 +58,10 @@ pub(crate) enum Target {
     Shell {
         pid: u32,
     },
+    FileServer {
+        forgetful: bool,
+        until: u64,
+    },
     Daemon {
         name: String,
         how: Stop,
@@ -74,6 +79,7 @@ pub(crate) struct Injector<'a> {
     /// Whether the base directory is a small file system.
     pub(crate) small_disk: bool,
     pub(crate) proxy: Option<&'a Proxy>,
+    pub(crate) shared_fs: Option<&'a Directory>,
 }
 
 impl Injector<'_> {
@@ -135,6 +141,9 @@ impl Injector<'_> {
             | Fault::KillShell { .. } => {
                 self.proxy.and_then(|proxy| ssh::happen(proxy, fault)).into_iter().collect()
             }
+            Fault::FileServerAway { .. } | Fault::FileServerSlow { .. } => {
+                self.shared_fs.map(|directory| trouble(directory, fault)).into_iter().collect()
+            }
             Fault::StopDaemon { name, how, ms } => {
                 daemons::stop(name, *how, *ms);
                 vec![Target::Daemon { name: name.clone(), how: *how, until: ledger::now() }]
@@ -182,8 +191,30 @@ impl Injector<'_> {
     }
 }
 
+/// Lets a file server be away or slow, and returns when that is over.
+fn trouble(directory: &Directory, fault: &Fault) -> Target {
+    let normal = directory.policy();
+    let (ms, forgetful, policy) = match *fault {
+        Fault::FileServerAway { ms, forgetful } => {
+            let away_until = ledger::now() + ms;
+            (ms, forgetful, Policy { away_until, forgetful, ..normal.clone() })
+        }
+        Fault::FileServerSlow { ms, delay_ms } => {
+            (ms, false, Policy { delay_ms, ..normal.clone() })
+        }
+        _ => (0, false, normal.clone()),
+    };
+    directory.set(&policy).expect("the settings of the file server can be written");
+    std::thread::sleep(Duration::from_millis(ms));
+    // A request may still be on its way whose answer is to be lost.
+    if !forgetful {
+        directory.set(&normal).expect("the settings of the file server can be written");
+    }
+    Target::FileServer { forgetful, until: ledger::now() }
+}
+
 fn runner(process: &Process) -> Target {
-    let dir = process.spec().and_then(|spec| spec.parent().map(Path::to_owned));
+    let dir = process.spec().and_then(|spec| spec.parent().map(shared_fs::on_server));
     let job = dir.and_then(|dir| job_name(&dir)).unwrap_or_default();
     let element = process.variable("SLURM_ARRAY_TASK_ID").and_then(|text| text.parse().ok());
     Target::Runner { job, element, pid: process.pid }

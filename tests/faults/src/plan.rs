@@ -23,6 +23,8 @@ pub(crate) enum Suite {
     Ssh,
     /// The same Slurm while its daemons are killed and started again.
     Daemons,
+    /// The same Slurm with jobs in a directory that the nodes see as hosts with NFS do.
+    SharedFs,
 }
 
 impl Suite {
@@ -32,6 +34,7 @@ impl Suite {
             Self::Slurm => "slurm",
             Self::Ssh => "ssh",
             Self::Daemons => "daemons",
+            Self::SharedFs => "shared-fs",
         }
     }
 
@@ -83,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_seed_gives_one_plan() {
-        for suite in [Suite::Local, Suite::Slurm, Suite::Ssh, Suite::Daemons] {
+        for suite in [Suite::Local, Suite::Slurm, Suite::Ssh, Suite::Daemons, Suite::SharedFs] {
             for seed in 0..50 {
                 assert_eq!(Plan::new(suite, seed), Plan::new(suite, seed));
             }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::shared_fs;
+
 /// A living process that belongs to a round.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
@@ -50,8 +52,20 @@ pub(crate) fn kill(pid: u32) {
 
 /// Returns the processes that have `round` in their words or environment, without this one.
 pub(crate) fn of(round: &Path) -> Vec<Process> {
-    let needle = round.as_os_str().as_bytes();
-    let holds = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    let traces = shared_fs::traces(round);
+    with(|bytes| traces.iter().any(|path| holds_path(bytes, path.as_bytes())))
+}
+
+/// Whether a text names a path, or one below it, and not only one whose name goes on.
+fn holds_path(text: &[u8], path: &[u8]) -> bool {
+    let mut places = text.windows(path.len()).enumerate().filter(|(_, window)| *window == path);
+    places.any(|(place, _)| {
+        text.get(place + path.len()).is_none_or(|next| !next.is_ascii_alphanumeric())
+    })
+}
+
+/// Returns the processes whose words or environment are such.
+fn with(holds: impl Fn(&[u8]) -> bool) -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|pid| *pid != std::process::id())
@@ -71,8 +85,8 @@ pub(crate) fn of(round: &Path) -> Vec<Process> {
 
 /// Returns the processes, of any round, whose variable `name` has a value that fits.
 pub(crate) fn with_variable(name: &str, fits: impl Fn(&str) -> bool) -> Vec<u32> {
-    let needle = Path::new(name);
-    of(needle)
+    let needle = name.as_bytes();
+    with(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
         .iter()
         .filter(|process| process.variable(name).is_some_and(|value| fits(&value)))
         .map(|process| process.pid)

@@ -105,7 +105,7 @@ pub(crate) fn main() -> anyhow::Result<ExitCode> {
 fn one(plan: &Plan, parent: &Path, arguments: &Arguments, total: &Mutex<Total>) {
     let dir = parent.join(format!("{}-{}", plan.suite.name(), plan.seed));
     let _ = fs::remove_dir_all(&dir);
-    let outcome = round::run(plan, &dir).unwrap_or_else(|error| Outcome {
+    let outcome = round::run(plan, &dir, arguments.keep).unwrap_or_else(|error| Outcome {
         violations: vec![format!("the round cannot be run: {error:#}")],
         hits: Vec::new(),
         calls: 0,
@@ -157,6 +157,7 @@ fn name(hit: &Hit) -> String {
         Target::Answered { command, .. } => command.clone(),
         Target::Connection => "connection".to_owned(),
         Target::Shell { .. } => "shell".to_owned(),
+        Target::FileServer { .. } => "file server".to_owned(),
         Target::Daemon { name, .. } => name.clone(),
         Target::Nothing(_) => "nothing".to_owned(),
     }

@@ -12,6 +12,7 @@ use crate::judge::{self, Evidence};
 use crate::plan::{Plan, Suite};
 use crate::processes;
 use crate::proxy::Proxy;
+use crate::shared_fs::Directory;
 use crate::ssh;
 
 /// The result of a round.
@@ -26,10 +27,15 @@ pub(crate) struct Outcome {
 const SETTLE: Duration = Duration::from_secs(30);
 
 /// Runs a round in `dir`, which must not exist.
-pub(crate) fn run(plan: &Plan, dir: &Path) -> anyhow::Result<Outcome> {
+pub(crate) fn run(plan: &Plan, dir: &Path, keep: bool) -> anyhow::Result<Outcome> {
     let began = Instant::now();
-    for part in ["base", "ledger", "clients", "run"] {
+    for part in ["ledger", "clients", "run"] {
         fs::create_dir_all(dir.join(part))?;
+    }
+    let policy = plan.fixed.shared_fs.as_ref();
+    let shared_fs = policy.map(|policy| Directory::make(dir, policy)).transpose()?;
+    if shared_fs.is_none() {
+        fs::create_dir(dir.join("base"))?;
     }
     fs::write(dir.join("plan.json"), serde_json::to_vec_pretty(plan)?)?;
     let disk = plan.fixed.small_disk.map(|mib| Disk::mount(dir.join("base"), mib));
@@ -37,7 +43,15 @@ pub(crate) fn run(plan: &Plan, dir: &Path) -> anyhow::Result<Outcome> {
     let wrappers = Wrappers::make(plan, dir)?;
     let proxy = (plan.suite == Suite::Ssh).then(ssh::proxy).transpose()?;
     let clients = Clients::new(dir, plan, wrappers, proxy.as_ref().map(|proxy| proxy.port));
-    let mut violations = play(plan, dir, &clients, disk.is_some(), proxy.as_ref());
+    let injector = Injector {
+        plan,
+        round: dir,
+        clients: &clients,
+        small_disk: disk.is_some(),
+        proxy: proxy.as_ref(),
+        shared_fs: shared_fs.as_ref(),
+    };
+    let mut violations = play(&injector);
     if plan.suite.is_slurm() && !violations.is_empty() {
         commands::cancel_jobs(dir);
     }
@@ -48,29 +62,27 @@ pub(crate) fn run(plan: &Plan, dir: &Path) -> anyhow::Result<Outcome> {
     let evidence = Evidence::gather(plan, dir, clients.ended());
     violations.extend(judge::judge(plan, &evidence));
     drop(disk);
+    if let Some(directory) = shared_fs.filter(|_| violations.is_empty() && !keep) {
+        directory.remove();
+    }
     let hits = evidence.hits;
     let calls = plan.units.iter().map(|unit| unit.work.calls().len()).sum();
     Ok(Outcome { violations, hits, calls, took: began.elapsed() })
 }
 
 /// Runs clients and faults, and then a last client that finds everything.
-fn play(
-    plan: &Plan,
-    dir: &Path,
-    clients: &Clients,
-    small_disk: bool,
-    proxy: Option<&Proxy>,
-) -> Vec<String> {
+fn play(injector: &Injector<'_>) -> Vec<String> {
+    let Injector { plan, round, clients, proxy, .. } = *injector;
     let deadline = Instant::now() + plan.suite.longest();
     for number in 0..plan.clients {
         clients.start(number);
     }
-    Injector { plan, round: dir, clients, small_disk, proxy }.run(deadline);
+    injector.run(deadline);
     let mut violations = Vec::new();
     wait_for_clients(clients, deadline, &mut violations);
     if violations.is_empty() {
         proxy.into_iter().for_each(Proxy::heal);
-        clients.attach_to_everything(dir);
+        clients.attach_to_everything(round);
         wait_for_clients(clients, Instant::now() + plan.suite.longest(), &mut violations);
     }
     violations

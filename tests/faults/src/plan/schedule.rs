@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Suite;
 use super::workload::Unit;
+use crate::shared_fs::{Locks, Policy};
 
 /// A fault, and when it comes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,10 @@ pub(crate) enum Fault {
     FreezeConnection { bytes: u64, ms: u64 },
     /// `kill -9` of a shell that serves a connection, or of its sshd.
     KillShell { pick: usize, sshd: bool },
+    /// The file server does not answer for this long. It may forget a request that it carried out before.
+    FileServerAway { ms: u64, forgetful: bool },
+    /// Each request to the file server takes longer, for some time.
+    FileServerSlow { ms: u64, delay_ms: u64 },
     /// A daemon is stopped, and started again after this long.
     StopDaemon { name: String, how: Stop, ms: u64 },
 }
@@ -81,6 +86,8 @@ pub(crate) struct Fixed {
     pub(crate) small_disk: Option<u32>,
     /// What the n-th call of a command meets.
     pub(crate) answers: Vec<(String, usize, Answer)>,
+    /// The caches of the hosts that share a file system.
+    pub(crate) shared_fs: Option<Policy>,
 }
 
 /// What stands in the place of one call of a command of Slurm's.
@@ -107,8 +114,13 @@ pub(crate) enum Answer {
 impl Fixed {
     pub(super) fn new(suite: Suite, rng: &mut Rng) -> Self {
         let small_disk = (suite == Suite::Local && rng.u8(0..6) == 0).then_some(96);
-        let answers = if suite == Suite::Slurm { answers(rng) } else { Vec::new() };
-        Self { small_disk, answers }
+        let answers = match suite {
+            Suite::Slurm => answers(rng),
+            Suite::SharedFs if rng.bool() => answers(rng),
+            _ => Vec::new(),
+        };
+        let shared_fs = (suite == Suite::SharedFs).then(|| policy(rng));
+        Self { small_disk, answers, shared_fs }
     }
 }
 
@@ -190,6 +202,7 @@ pub(super) fn faults(suite: Suite, units: &[Unit], rng: &mut Rng) -> Vec<Timed> 
                 Suite::Slurm => anywhere(rng),
                 Suite::Ssh => ssh(rng),
                 Suite::Daemons => daemons(rng),
+                Suite::SharedFs => shared_fs(rng),
             },
         })
         .collect();
@@ -229,6 +242,27 @@ fn daemons(rng: &mut Rng) -> Fault {
         _ => return anywhere(rng),
     };
     Fault::StopDaemon { name: name.to_owned(), how, ms: rng.u64(200..6000) }
+}
+
+/// Caches that are shorter than the usual ones, so that a round stays short, and longer than a job.
+fn policy(rng: &mut Rng) -> Policy {
+    let locks = [Locks::NotGranted, Locks::Unknown, Locks::Refused];
+    Policy {
+        files_ms: rng.u64(1000..=8000),
+        names_ms: rng.u64(1000..=20_000),
+        flush_ms: rng.u64(1000..=20_000),
+        locks: locks[rng.usize(0..3)],
+        delay_ms: rng.u64(0..3),
+        ..Policy::default()
+    }
+}
+
+fn shared_fs(rng: &mut Rng) -> Fault {
+    match rng.u8(0..10) {
+        0..=3 => Fault::FileServerAway { ms: rng.u64(200..8000), forgetful: rng.bool() },
+        4 => Fault::FileServerSlow { ms: rng.u64(500..8000), delay_ms: rng.u64(5..150) },
+        _ => anywhere(rng),
+    }
 }
 
 fn anywhere(rng: &mut Rng) -> Fault {

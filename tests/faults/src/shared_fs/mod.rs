@@ -8,6 +8,7 @@ mod attributes;
 mod client;
 mod mount;
 mod policy;
+mod round;
 mod server;
 #[cfg(test)]
 mod table;
@@ -21,8 +22,9 @@ use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 
 use client::{Client, Clock};
 use mount::Mount;
-pub(crate) use policy::Policy;
 use policy::Realms;
+pub(crate) use policy::{Locks, Policy};
+pub(crate) use round::{Directory, job_base_dir, on_server, traces};
 use server::Server;
 
 /// A server, and the clients that are mounted.

@@ -1,5 +1,6 @@
 //! Open files.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use rustix::fs::StatVfs;
@@ -61,11 +62,12 @@ impl Client {
     }
 
     fn page<'a>(&self, node: &Node, known: &'a mut Known, number: u64) -> Answer<&'a [u8]> {
-        if !known.pages.contains_key(&number) {
-            let page = self.server.read(node.id, number * PAGE, PAGE as usize)?;
-            known.pages.insert(number, page);
-        }
-        Ok(&known.pages[&number])
+        Ok(match known.pages.entry(number) {
+            Entry::Occupied(page) => page.into_mut(),
+            Entry::Vacant(empty) => {
+                empty.insert(self.server.read(node.id, number * PAGE, PAGE as usize)?)
+            }
+        })
     }
 
     /// Takes bytes to be written; `append` puts them behind those that the server has.
