@@ -19,7 +19,7 @@ pub fn sum(flow: &Workflow, numbers: &[u32]) -> slurm::Result<u32> {
 
 #[slurm::workflow]
 fn without_result(flow: &slurm::Workflow) {
-    let _ = (flow.context().restart_count(), flow.job_base_dir());
+    let _ = (flow.context().restart_count(), flow.cluster().job_base_dir());
 }
 
 mod facade {
