@@ -50,6 +50,7 @@ impl<T> JobArray<T> {
     /// Cancels what `chosen` says, of all attempts that there are by now or that are on their way, and returns
     /// it.
     fn cancel_all_of(&self, chosen: impl Fn(&State) -> Vec<Asked>) -> Result<Vec<Asked>> {
+        self.answer.expire();
         let (mut cancelled, mut late, mut unknown) = (Vec::new(), Late::new(), Vec::new());
         loop {
             let followed = self.cluster.follow(self);

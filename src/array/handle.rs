@@ -22,7 +22,7 @@ use crate::cluster::Cluster;
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::job::LONGEST_LOG;
 use crate::model::{ArrayHandle, Explanation, Progress, Status};
-use crate::poll::Subject;
+use crate::poll::{Freshness, Subject};
 use crate::progress::{self, About, Tale, View};
 
 /// Many submitted calls, each of which will give a `T`.
@@ -42,6 +42,8 @@ pub struct JobArray<T> {
     pub(super) tale: Tale,
     /// When this process began to submit it, if it did.
     pub(super) submitted_at: Option<Instant>,
+    /// The age of the answer to a question for states.
+    pub(super) answer: Freshness,
 }
 
 impl<T> fmt::Debug for JobArray<T> {
@@ -120,6 +122,7 @@ impl<T> JobArray<T> {
             decode,
             watch: Arc::new(ArrayWatch::new(state)),
             submitted_at: None,
+            answer: Freshness::default(),
             explanation: explanation.map_or_else(OnceCell::new, OnceCell::with_value),
             upstream: OnceCell::new(),
             told: AtomicUsize::new(0),
@@ -220,27 +223,47 @@ impl<T> JobArray<T> {
         ItemRef::new(self.reference(), index as u64)
     }
 
-    /// Returns how far the array has come, as far as is known without looking.
-    ///
-    /// [`refresh`](Self::refresh) looks; so does everything that waits.
+    /// Returns the last known progress of the array. It asks nothing: [`refresh`](Self::refresh) does, and so does
+    /// everything that waits.
     pub fn progress(&self) -> Progress {
         self.watch.state().progress()
     }
 
-    /// Looks at the results and the queue once, and returns how far the array has come.
+    /// Looks at the results and asks the queue now, and returns the progress of the array.
     ///
     /// # Errors
     /// If the backend cannot be asked.
     pub fn refresh(&self) -> Result<Progress> {
         self.cluster.check_is_real(&self.handle.task)?;
+        let began = Instant::now();
         self.cluster.poller().refresh(&self.subject())?;
+        self.answer.answered(began);
         self.tell_end();
         Ok(self.progress())
     }
 
-    /// Returns the state of the item `index`, as far as is known without looking: that of its own if it has
-    /// ended, else that of its element.
-    pub fn state(&self, index: usize) -> JobState {
+    /// Refreshes the array unless that was done less than a poll interval ago.
+    fn refresh_if_old(&self) -> Result<()> {
+        let interval = self.cluster.backend().cadence().survey.0;
+        if self.watch.is_settled() || self.answer.holds(interval) {
+            return Ok(());
+        }
+        self.refresh().map(|_| ())
+    }
+
+    /// Returns the state of the item `index`: its own if it has ended, else the state of its element.
+    ///
+    /// It is no older than a poll interval (half a second on Slurm, two round trips if they take longer, 20 ms on
+    /// the embedded backend), so a loop over all items asks once; [`refresh`](Self::refresh) always asks.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked.
+    pub fn state(&self, index: usize) -> Result<JobState> {
+        self.refresh_if_old()?;
+        Ok(self.last_state(index))
+    }
+
+    fn last_state(&self, index: usize) -> JobState {
         let state = self.watch.state();
         match state.slot(index as u64) {
             Some(Slot::Value(..)) => JobState::Completed,
@@ -249,21 +272,39 @@ impl<T> JobArray<T> {
         }
     }
 
-    /// Returns the last known status of the item `index`: its [`state`](Self::state), with the reason, nodes and
-    /// start of its element. It asks nothing; [`refresh`](Self::refresh) does.
-    pub fn status(&self, index: usize) -> Status {
-        let state = self.state(index);
+    /// Returns the status of the item `index`: its [`state`](Self::state), with the reason, nodes and start of its
+    /// element. It costs as much as `state`, and is as old.
+    ///
+    /// # Errors
+    /// As [`state`](Self::state).
+    pub fn status(&self, index: usize) -> Result<Status> {
+        let state = self.state(index)?;
         let seen = self.watch.state().last_seen(index as u64).map(Sighting::status);
-        match seen {
+        Ok(match seen {
             Some(seen) if seen.state == state => seen,
             _ => Status::of(state),
-        }
+        })
     }
 
-    /// Returns the last known statuses of the elements that have not ended, each with the number of such elements,
-    /// and without nodes and start times. It asks nothing. [`Status::blocked`] finds those that can never start.
-    pub fn statuses(&self) -> Vec<(Status, usize)> {
-        self.watch.state().statuses()
+    /// Returns the statuses of the elements that have not ended, each with the number of such elements, and without
+    /// nodes and start times. It costs as much as [`state`](Self::state). [`Status::blocked`] finds those that can
+    /// never start.
+    ///
+    /// # Errors
+    /// As [`state`](Self::state).
+    pub fn statuses(&self) -> Result<Vec<(Status, usize)>> {
+        self.refresh_if_old()?;
+        Ok(self.watch.statuses())
+    }
+
+    /// Returns whether every item has a value, or has failed and is not tried again. It costs as much as
+    /// [`state`](Self::state).
+    ///
+    /// # Errors
+    /// As [`state`](Self::state).
+    pub fn is_finished(&self) -> Result<bool> {
+        self.refresh_if_old()?;
+        Ok(self.watch.is_settled())
     }
 
     /// Returns what the element that has the item `index` has written to standard output so far. The calls
@@ -343,7 +384,7 @@ impl<T> JobArray<T> {
 
     pub(super) fn view(&self) -> View {
         let silences = self.cluster.poller().silences();
-        View { progress: self.progress(), statuses: self.statuses(), silences }
+        View { progress: self.progress(), statuses: self.watch.statuses(), silences }
     }
 
     pub(crate) fn subject(&self) -> Arc<dyn Subject> {

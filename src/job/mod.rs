@@ -21,7 +21,7 @@ use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::model::{Explanation, JobHandle, Status};
-use crate::poll::{End, JobWatch, Subject, Verdict, has_exited};
+use crate::poll::{End, Freshness, JobWatch, Subject, Verdict, has_exited};
 use crate::progress::{self, Reporter, Tale, View};
 use crate::workflow;
 
@@ -44,6 +44,8 @@ pub struct Job<T> {
     tale: Tale,
     /// When this process began to submit it, if it did.
     submitted_at: Option<Instant>,
+    /// The age of the answer to a question for its state.
+    answer: Freshness,
 }
 
 impl<T> fmt::Debug for Job<T> {
@@ -72,6 +74,7 @@ impl<T> Job<T> {
             told: Once::new(),
             tale: Tale::default(),
             submitted_at: None,
+            answer: Freshness::default(),
         }
     }
 
@@ -104,23 +107,57 @@ impl<T> Job<T> {
         &self.handle.dir
     }
 
-    /// Returns the job's state as of now: at most one read and one question to the backend.
+    /// Returns the job's state.
+    ///
+    /// It is no older than a poll interval (half a second on Slurm, two round trips if they take longer, 20 ms on
+    /// the embedded backend): calls in between return the last answer. [`refresh`](Self::refresh) always asks.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh).
+    pub fn state(&self) -> Result<JobState> {
+        self.status().map(|status| status.state)
+    }
+
+    /// Returns the status of the job: its state, the reason with its meaning, nodes, start, and the expected start.
+    /// It costs as much as [`state`](Self::state), and is as old.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh).
+    pub fn status(&self) -> Result<Status> {
+        let is_open = self.watch.verdict().is_none();
+        let interval = self.cluster.backend().cadence().survey.0;
+        match self.watch.status().filter(|_| is_open && self.answer.holds(interval)) {
+            Some(status) => Ok(status),
+            None => self.refresh(),
+        }
+    }
+
+    /// Returns whether the job has ended, well or not. It costs as much as [`state`](Self::state). A job that every
+    /// source denies has ended, too.
+    ///
+    /// # Errors
+    /// If the backend cannot be asked, or a source that may know the job did not answer.
+    pub fn is_finished(&self) -> Result<bool> {
+        // A lost job counts as ended, although no source has seen its end.
+        if let Some(verdict) = self.watch.verdict() {
+            return verdict.map(|_| true);
+        }
+        match self.state() {
+            Ok(state) => Ok(state.is_terminal()),
+            Err(Error::NoSuchJob { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for the status of the job now: at most one read and one question to the backend.
     ///
     /// # Errors
     /// If the backend cannot be asked. [`Error::NoSuchJob`] if every source has answered and none knows the job, or
     /// if the job is lost because no source has listed it for too long; [`Error::Unclear`] if a source that may know
     /// the job did not answer.
-    pub fn state(&self) -> Result<JobState> {
-        self.status().map(|status| status.state)
-    }
-
-    /// Returns the current status of the job: its state, the reason with its meaning, nodes, start, and the expected
-    /// start. It costs as much as [`state`](Self::state).
-    ///
-    /// # Errors
-    /// As [`state`](Self::state).
-    pub fn status(&self) -> Result<Status> {
+    pub fn refresh(&self) -> Result<Status> {
         self.check_is_real()?;
+        let began = Instant::now();
         let id = self.id();
         let lost = |testimony: &Testimony| Error::NoSuchJob {
             wanted: id.to_string(),
@@ -153,24 +190,12 @@ impl<T> Job<T> {
         }
         match survey.seen.remove(&id) {
             Some(sighting) => {
+                self.answer.answered(began);
                 let jobs_ahead = survey.ahead.get(&id).map(|ahead| ahead.waiting);
                 Ok(Status { jobs_ahead, ..sighting.status() })
             }
             None if self.watch.was_cancelled() => Ok(Status::of(JobState::Cancelled)),
             None => Err(survey.testimony.absence_of(id)),
-        }
-    }
-
-    /// Returns whether the job has ended, or every source denies that it exists.
-    pub(crate) fn has_ended(&self) -> Result<bool> {
-        // A lost job counts as ended, although no source has seen its end.
-        if let Some(verdict) = self.watch.verdict() {
-            return verdict.map(|_| true);
-        }
-        match self.state() {
-            Ok(state) => Ok(state.is_terminal()),
-            Err(Error::NoSuchJob { .. }) => Ok(true),
-            Err(error) => Err(error),
         }
     }
 
@@ -220,6 +245,7 @@ impl<T> Job<T> {
     /// not been seen to end.
     pub fn cancel(&self) -> Result<()> {
         self.check_is_real()?;
+        self.answer.expire();
         let backend = self.cluster.backend();
         let cancelled = match backend.cancel(self.id(), None, Some(&self.dir()))? {
             Cancelled::Done => {
@@ -241,7 +267,7 @@ impl<T> Job<T> {
         if self.watch.verdict().is_some() {
             return Ok(());
         }
-        let state = self.state()?;
+        let Status { state, .. } = self.refresh()?;
         if state.is_terminal() {
             return Ok(());
         }

@@ -101,7 +101,7 @@ impl JobWatch {
     }
 
     /// Returns the last sighting, if there is one.
-    fn status(&self) -> Option<Status> {
+    pub(crate) fn status(&self) -> Option<Status> {
         let notes = self.notes();
         let status = notes.fate.last()?.status();
         let jobs_ahead = notes.ahead.filter(|_| status.state.is_pending());
@@ -111,8 +111,8 @@ impl JobWatch {
     /// Takes in a survey from outside of the poller. If the job is lost according to it, returns the answers of the
     /// sources.
     pub(crate) fn is_lost_by(&self, survey: &Survey, cadence: &Cadence) -> Option<Testimony> {
-        let mut notes = self.notes();
-        notes.take_in(self.job, survey);
+        self.seen(survey);
+        let notes = self.notes();
         // An end has to be followed by another look for the result, which is for whoever waits.
         match notes.fate.settle(cadence)? {
             End::Lost(testimony) => Some(testimony),

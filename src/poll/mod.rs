@@ -10,6 +10,7 @@
 //! What is waited for is a [`Subject`]: a [job](job) or an [array](crate::array).
 
 mod fate;
+mod fresh;
 mod job;
 mod look;
 mod obstacle;
@@ -32,6 +33,7 @@ use crate::host::{Found, Look};
 use crate::model::{Progress, Status};
 
 pub(crate) use fate::{End, Fate};
+pub(crate) use fresh::Freshness;
 pub(crate) use job::{JobWatch, Verdict, has_exited};
 pub(crate) use obstacle::Obstacle;
 use pace::Pace;

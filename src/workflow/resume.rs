@@ -38,7 +38,7 @@ impl<T: Task> JobBuilder<T> {
                 "job {} ({name}) is not a workflow, so it cannot be resumed",
                 job.id()
             )),
-            Some(_) if !job.has_ended()? => {
+            Some(_) if !job.is_finished()? => {
                 let problem =
                     format!("job {} ({name}) has not ended, so it cannot be resumed", job.id());
                 self.options.problems.push(problem);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Instant;
 
-use slurm::Cluster;
+use slurm::{Cluster, JobState};
 
 use crate::common::Site;
 use crate::roles;
@@ -13,6 +13,7 @@ use crate::tasks::square;
 
 trials![
     slurm an_array_is_one_sbatch_and_its_elements_call_nothing,
+    slurm states_asked_for_in_a_loop_cost_no_more_than_a_wait,
     local many_items_take_no_more_memory_than_few,
 ];
 
@@ -54,6 +55,15 @@ fn an_array_is_one_sbatch_and_its_elements_call_nothing(site: &Site) {
     assert_eq!(others, expected);
 }
 
+fn states_asked_for_in_a_loop_cost_no_more_than_a_wait(site: &Site) {
+    let began = Instant::now();
+    let counts = calls_of(site, "states-in-a-loop");
+    let asked: usize = ["squeue", "sacct"].iter().filter_map(|what| counts.get(*what)).sum();
+    // Of the job and of the array.
+    let most = 2 * most_polls(began);
+    assert!((2..=most).contains(&asked), "at most {most}: {counts:?}");
+}
+
 #[slurm::task(time = "5:00")]
 fn length(text: &str) -> usize {
     text.len()
@@ -64,6 +74,16 @@ pub(crate) fn play(role: &str, argument: &str, cluster: &Cluster) {
         "array-of-twenty" => {
             let array = square::map(0..20).mem("256M").submit(cluster).unwrap();
             assert_eq!(array.results().unwrap(), (0..20).map(|n| n * n).collect::<Vec<_>>());
+        }
+        "states-in-a-loop" => {
+            let array = square::map(0..20).mem("256M").submit(cluster).unwrap();
+            let job = square::job(7).submit(cluster).unwrap();
+            while !(array.is_finished().unwrap() && job.is_finished().unwrap()) {
+                let ended = (0..20).filter(|n| array.state(*n).unwrap().is_terminal()).count();
+                assert!(ended <= 20 && job.status().is_ok());
+            }
+            assert_eq!(job.state().unwrap(), JobState::Completed);
+            assert_eq!(array.state(19).unwrap(), JobState::Completed);
         }
         "array-of-three" => {
             let array = square::map(0..3).mem("256M").submit(cluster).unwrap();

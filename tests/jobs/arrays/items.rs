@@ -44,7 +44,7 @@ fn an_array_gives_a_value_for_each_item(site: &Site) {
     assert_eq!(array.results_of(2..4).unwrap(), [4, 9]);
     let progress = array.progress();
     assert_eq!((progress.items, progress.succeeded, progress.failed), (10, 10, 0));
-    assert_eq!(array.state(7), JobState::Completed);
+    assert_eq!(array.state(7).unwrap(), JobState::Completed);
     assert!(array.result(10).unwrap_err().hint().unwrap().contains("10 items"));
 }
 
@@ -91,7 +91,7 @@ fn items_fail_one_by_one(site: &Site) {
     let each = array.try_results().unwrap();
     let values: Vec<Option<f64>> = each.into_iter().map(Result::ok).collect();
     assert_eq!(values, [Some(2.0), None, Some(3.0), None]);
-    assert_eq!((array.state(1), array.progress().failed), (JobState::Failed, 2));
+    assert_eq!((array.state(1).unwrap(), array.progress().failed), (JobState::Failed, 2));
 }
 
 fn an_element_makes_the_calls_of_its_chunk(site: &Site) {

@@ -68,9 +68,13 @@ fn a_held_array_is_blocked(site: &Site) {
     let array = square::map(0..5).hold(true).submit(&site.cluster).unwrap();
     until("the array is known to be held", || {
         array.refresh().unwrap();
-        array.statuses().iter().any(|(status, count)| status.blocked().is_some() && *count == 5)
+        array
+            .statuses()
+            .unwrap()
+            .iter()
+            .any(|(status, count)| status.blocked().is_some() && *count == 5)
     });
-    assert_eq!(array.status(3).blocked().map(Reason::as_str), Some("JobHeldUser"));
+    assert_eq!(array.status(3).unwrap().blocked().map(Reason::as_str), Some("JobHeldUser"));
     array.cancel().unwrap();
 }
 

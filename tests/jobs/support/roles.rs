@@ -131,7 +131,8 @@ pub(crate) fn play() {
             let job = cluster.attach::<add>(argument.as_str()).unwrap();
             println!("{:?}", job.result());
         }
-        "array-of-twenty" | "array-of-three" | "array-of-processes" | "many-items" => {
+        "array-of-twenty" | "states-in-a-loop" | "array-of-three" | "array-of-processes"
+        | "many-items" => {
             crate::arrays::calls_and_memory::play(&role, &argument, &cluster);
         }
         "variable" | "alone" => crate::basics::batch_script::play(&role, &argument, &cluster),
