@@ -14,13 +14,12 @@ use slurm_core::segment::{HEADER, Record, RecordKind, Records};
 use slurm_core::spec::ReadError;
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Indices, NO_ROOM, Sighting, Testimony, traces, written};
-use crate::cluster::Cluster;
+use crate::backend::script::NOT_STARTED;
+use crate::backend::{Asked, Backend, Indices, NO_ROOM, Sighting, Testimony, traces, written};
 use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 use crate::host::{Found, Look};
 use crate::model::{Edge, EdgeElement, Explanation};
 use crate::poll::{End, Verdict};
-use crate::script::NOT_STARTED;
 
 /// A call that was submitted: a job, or an item of an array.
 pub(crate) trait Case {
@@ -44,21 +43,8 @@ pub(crate) trait Case {
     fn stderr_end(&self) -> (Option<PathBuf>, String);
     /// Returns the failed dependencies, with the end of each; see [`upstream`].
     fn upstream(&self) -> Vec<UpstreamFailure>;
-    /// Returns the cluster that ran it.
-    fn cluster(&self) -> &Cluster;
-}
-
-/// The state that a verdict amounts to.
-pub(crate) fn state_of(verdict: &Verdict) -> JobState {
-    match verdict {
-        Verdict::Outcome(bytes) => match Outcome::from_bytes(bytes) {
-            Ok((Outcome { ending: Ending::Value(_), .. }, _)) => JobState::Completed,
-            _ => JobState::Failed,
-        },
-        Verdict::Ended(End::Seen(sighting)) => sighting.state.clone(),
-        Verdict::Unreadable(_) => JobState::Failed,
-        Verdict::Ended(End::Lost(_)) => JobState::Unknown("LOST".to_owned()),
-    }
+    /// Returns the backend that ran it.
+    fn backend(&self) -> &dyn Backend;
 }
 
 /// The error of a job that left no result file.
@@ -143,8 +129,8 @@ fn waited_in_vain(job: &dyn Case, sighting: &Sighting) -> Option<Vec<UpstreamFai
 
 /// Returns the jobs behind `edges` that did not end as required, with the end of each. For a job that never ran
 /// because of a dependency, reports the root failure.
-pub(crate) fn upstream(cluster: &Cluster, edges: &[Edge]) -> Vec<UpstreamFailure> {
-    let mut looks = Looks { cluster, left: MOST_LOOKS, seen: HashSet::new() };
+pub(crate) fn upstream(backend: &dyn Backend, edges: &[Edge]) -> Vec<UpstreamFailure> {
+    let mut looks = Looks { backend, left: MOST_LOOKS, seen: HashSet::new() };
     let told = |Failing { mut failure, first }: Failing| {
         if let Some(UpstreamFailure { job, task, message }) = first {
             failure.message.push_str(&format!(" because job {job} ({task}) {message}"));
@@ -159,7 +145,7 @@ const MOST_LOOKS: usize = 32;
 
 /// Looks for the reason why jobs have failed.
 struct Looks<'a> {
-    cluster: &'a Cluster,
+    backend: &'a dyn Backend,
     /// How many more jobs may be looked at.
     left: usize,
     /// Jobs or elements that were looked at already, each with the required end.
@@ -183,11 +169,11 @@ impl Looks<'_> {
             return None;
         }
         let fate = match (edge.items, edge.element) {
-            (None, _) => job_failure(self.cluster, edge),
+            (None, _) => job_failure(self.backend, edge),
             (Some(_), Some(element @ EdgeElement { item: Some(item), .. })) => {
-                item_failure(self.cluster, edge, element, item)
+                item_failure(self.backend, edge, element, item)
             }
-            (Some(_), _) => array_failure(self.cluster, edge),
+            (Some(_), _) => array_failure(self.backend, edge),
         };
         let (message, never_ran) = match (fate, needs_failure) {
             (Some(fate), false) => fate,
@@ -203,7 +189,7 @@ impl Looks<'_> {
     /// jobs that it waited for.
     fn first_before(&mut self, edge: &Edge) -> Option<UpstreamFailure> {
         let path = JobDir::at(&edge.dir).job_json();
-        let text = self.cluster.backend().host().read(&path, 0).ok().flatten()?;
+        let text = self.backend.host().read(&path, 0).ok().flatten()?;
         let after = serde_json::from_slice::<Explanation>(&text).ok()?.after;
         after.iter().find_map(|edge| {
             // Ways to a job may part and meet again.
@@ -227,8 +213,7 @@ fn may_have_waited_in_vain(seen: &Sighting) -> bool {
     seen.waits_in_vain() || seen.state == JobState::Cancelled && seen.cancelled_by.is_none()
 }
 
-fn job_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
-    let backend = cluster.backend();
+fn job_failure(backend: &dyn Backend, edge: &Edge) -> Option<Fate> {
     let result = backend.host().read(&JobDir::at(&edge.dir).result(), 0).ok().flatten();
     let outcome = result.and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0.ending));
     match outcome {
@@ -250,9 +235,14 @@ fn job_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
 }
 
 /// What an item has left in place of a value; nothing if it has one, or may still have.
-fn item_failure(cluster: &Cluster, edge: &Edge, element: EdgeElement, item: u64) -> Option<Fate> {
+fn item_failure(
+    backend: &dyn Backend,
+    edge: &Edge,
+    element: EdgeElement,
+    item: u64,
+) -> Option<Fate> {
     let segment = JobDir::at(&edge.dir).segment(element.number);
-    let bytes = cluster.backend().host().read(&segment, 0).ok().flatten().unwrap_or_default();
+    let bytes = backend.host().read(&segment, 0).ok().flatten().unwrap_or_default();
     let is_it = |record: &Record| {
         record.index == item && matches!(record.kind, RecordKind::Value | RecordKind::Failure)
     };
@@ -263,7 +253,7 @@ fn item_failure(cluster: &Cluster, edge: &Edge, element: EdgeElement, item: u64)
             let failure = failure.map_or_else(|e| e.to_string(), |f| f.to_string());
             Some((failed_item(item, failure), false))
         }
-        None => ended_without(cluster, edge.job, element.index, item),
+        None => ended_without(backend, edge.job, element.index, item),
     }
 }
 
@@ -272,9 +262,9 @@ fn failed_item(item: u64, failure: impl Display) -> String {
 }
 
 /// The end of the element of an item that has left nothing, if it has ended.
-fn ended_without(cluster: &Cluster, job: JobId, index: u32, item: u64) -> Option<Fate> {
+fn ended_without(backend: &dyn Backend, job: JobId, index: u32, item: u64) -> Option<Fate> {
     let asked = Asked { job, elements: Some(vec![(index, index)]) };
-    let survey = cluster.backend().survey(&[asked]).ok()?;
+    let survey = backend.survey(&[asked]).ok()?;
     let seen = survey.element(job, index).filter(|seen| seen.is_end())?;
     let message = format!("{}: its element ended as {}", no_value(item), seen.state);
     Some((message, may_have_waited_in_vain(seen)))
@@ -285,19 +275,19 @@ fn no_value(item: u64) -> String {
 }
 
 /// What became of an item that a runner has missed.
-fn missing_item(cluster: &Cluster, missing: MissingItem) -> UpstreamFailure {
+fn missing_item(backend: &dyn Backend, missing: MissingItem) -> UpstreamFailure {
     let MissingItem { task, job, index, item, failure } = missing;
     let failure = failure.map(|failure| failed_item(item, failure));
-    let ended = || ended_without(cluster, job, index, item).map(|(message, _)| message);
+    let ended = || ended_without(backend, job, index, item).map(|(message, _)| message);
     let message = failure.or_else(ended);
     UpstreamFailure { job, task, message: message.unwrap_or_else(|| no_value(item)) }
 }
 
-fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
-    let bad = ended_badly(cluster, edge);
+fn array_failure(backend: &dyn Backend, edge: &Edge) -> Option<Fate> {
+    let bad = ended_badly(backend, edge);
     let dir = JobDir::at(&edge.dir);
     let look = Look::Dir { path: dir.segments() };
-    let listed = cluster.backend().host().look(&[look], u64::MAX).ok()?.pop()?.ok()?;
+    let listed = backend.host().look(&[look], u64::MAX).ok()?.pop()?.ok()?;
     let names = if let Found::Names(names) = listed { names } else { Vec::new() };
     let mut elements: Vec<u64> = names.iter().filter_map(|name| name.parse().ok()).collect();
     // Those that the backend says have failed come first. In a further array of the submission they have other
@@ -313,7 +303,7 @@ fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
     let (likely, others) = elements.split_at(likely);
     // One is enough, and there may be many of any size.
     let mut batches = likely.chunks(1).chain(others.chunks(8));
-    let failure = batches.find_map(|batch| first_failure(cluster, &dir, batch));
+    let failure = batches.find_map(|batch| first_failure(backend, &dir, batch));
     let told = failure
         .map(|(index, failure)| (format!("failed: item {index} of its {count}: {failure}"), false));
     told.or_else(|| {
@@ -328,10 +318,10 @@ fn array_failure(cluster: &Cluster, edge: &Edge) -> Option<Fate> {
 }
 
 /// Returns the first failure in the segments of some elements.
-fn first_failure(cluster: &Cluster, dir: &JobDir, elements: &[u64]) -> Option<(u64, String)> {
+fn first_failure(backend: &dyn Backend, dir: &JobDir, elements: &[u64]) -> Option<(u64, String)> {
     let look = |element: &u64| Look::File { path: dir.segment(*element), offset: 0 };
     let looks: Vec<Look> = elements.iter().map(look).collect();
-    let found = cluster.backend().host().look(&looks, u64::MAX).ok()?.into_iter().flatten();
+    let found = backend.host().look(&looks, u64::MAX).ok()?.into_iter().flatten();
     found.filter_map(Found::into_bytes).find_map(|bytes| {
         let mut records = Records::new(&bytes, HEADER);
         let record = records.find(|record| record.kind == RecordKind::Failure)?;
@@ -342,8 +332,8 @@ fn first_failure(cluster: &Cluster, dir: &JobDir, elements: &[u64]) -> Option<(u
 
 /// The elements that did not end well, as far as the backend knows; without indices if that is said of the array
 /// as a whole.
-fn ended_badly(cluster: &Cluster, edge: &Edge) -> Vec<(Indices, Sighting)> {
-    let Ok(mut survey) = cluster.backend().survey(&[Asked::job(edge.job)]) else {
+fn ended_badly(backend: &dyn Backend, edge: &Edge) -> Vec<(Indices, Sighting)> {
+    let Ok(mut survey) = backend.survey(&[Asked::job(edge.job)]) else {
         return Vec::new();
     };
     let mut bad = survey.elements.remove(&edge.job).unwrap_or_default();
@@ -382,7 +372,7 @@ pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> Jo
     report.state = Some(JobState::Failed);
     report.node = node.map(str::to_owned);
     if let Some(missing) = failure.missing {
-        let upstream = vec![missing_item(job.cluster(), *missing)];
+        let upstream = vec![missing_item(job.backend(), *missing)];
         return JobError { kind: JobErrorKind::DependencyFailed { upstream }, job: report };
     }
     // Slurm may let a job run whose result it takes has never come.
@@ -437,7 +427,7 @@ fn report(job: &dyn Case, sighting: Option<&Sighting>) -> JobReport {
         stderr_tail: tail(&stderr_end),
         stderr_file,
         dir: job.dir().to_owned(),
-        host: job.cluster().backend().host().name().map(str::to_owned),
+        host: job.backend().host().name().map(str::to_owned),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cli::OnlyCluster;
 use crate::cluster::Cluster;
 use crate::error::{self, Error};
 use crate::host::Printable;
-use crate::interrupt;
+use crate::progress::interrupt;
 
 /// Runs `main` with the cluster that the command line names.
 pub fn main_with_cluster(main: impl FnOnce(Cluster) -> ExitCode) -> ExitCode {

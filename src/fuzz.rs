@@ -2,10 +2,9 @@
 
 use slurm_core::ids::SubmissionId;
 
-use crate::backend::{local, slurm};
+use crate::backend::{SubmissionNote, local, slurm};
 use crate::host::Printable;
 use crate::model::Explanation;
-use crate::submit::Submitted;
 
 /// What squeue, sacct and sbatch print.
 pub fn slurm_output(text: &str) {
@@ -31,7 +30,7 @@ pub fn workflow(bytes: &[u8]) {
 
 /// The descriptions in a job's directory; returns what people are shown.
 pub fn descriptions(bytes: &[u8]) -> Option<String> {
-    let _ = serde_json::from_slice::<Submitted>(bytes);
+    let _ = serde_json::from_slice::<SubmissionNote>(bytes);
     let _ = serde_json::from_slice::<crate::model::JobHandle>(bytes);
     let _ = serde_json::from_slice::<slurm_core::requeue::RequeueNote>(bytes);
     serde_json::from_slice::<Explanation>(bytes).ok().map(|explanation| explanation.to_string())

@@ -6,17 +6,15 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use slurm_core::registry::Registry;
+use slurm_core::roles::INTERNAL;
 
+use crate::backend::script::INSIDE_JOB;
 use crate::cluster::{Cluster, Submitter};
 use crate::error::{Error, Result};
-use crate::script::INSIDE_JOB;
 
 mod test_harness;
 
 static INITIALIZED: AtomicBool = AtomicBool::new(false);
-
-/// The first argument of processes that run inside jobs.
-pub(crate) const INTERNAL: &str = "__slurm";
 
 /// Makes this binary able to run its own tasks. Call it first thing in `main`, before anything
 /// else reads the command line or starts threads; [`#[slurm::main]`](crate::main) writes it for you.

@@ -6,10 +6,9 @@ use slurm_core::task::{Task, TaskEntry, TaskKind};
 
 use crate::array::ArrayBuilder;
 use crate::backend::Backend;
+use crate::backend::script::Launcher;
 use crate::builder::JobBuilder;
 use crate::cluster::Cluster;
-use crate::script::Launcher;
-use crate::submit;
 
 /// What a job is warned with: programs for GPUs use SIGUSR1 themselves.
 const WARNING_SIGNAL: &str = "USR2";
@@ -102,7 +101,7 @@ fn warning(options: &mut OptionSet, backend: &dyn Backend) -> Result<u64, String
                 .to_owned(),
         );
     }
-    let limit = submit::time_limit(options).map(|limit| limit.as_secs());
+    let limit = options.time_limit().map(|limit| limit.as_secs());
     let Some(OptionValue::Value(text)) = options.get("signal").cloned() else {
         let seconds = limit.map_or(WARNING_TIME, |limit| WARNING_TIME.min(limit / 2)).max(1);
         // A signal for the batch script alone does not reach what srun starts, and the other way round.

@@ -196,7 +196,7 @@ fn failed(edge: &Edge, message: String) -> Decision {
 
 /// Returns the failure of the dependency, with its root failure.
 fn told(cluster: &Cluster, edge: &Edge) -> Option<UpstreamFailure> {
-    conclude::upstream(cluster, std::slice::from_ref(edge)).pop()
+    conclude::upstream(cluster.backend(), std::slice::from_ref(edge)).pop()
 }
 
 /// How a dependency has ended.

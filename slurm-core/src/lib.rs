@@ -65,6 +65,8 @@ pub mod registry;
 #[cfg(feature = "runtime")]
 pub mod requeue;
 #[cfg(feature = "runtime")]
+pub mod roles;
+#[cfg(feature = "runtime")]
 pub mod secret;
 #[cfg(feature = "runtime")]
 pub mod segment;

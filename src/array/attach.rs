@@ -11,11 +11,11 @@ use slurm_core::task::Task;
 use super::JobArray;
 use super::retry::{damaged, same_options};
 use super::state::State;
+use crate::backend::SubmissionNote;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::job::JobRef;
 use crate::model::{ArrayHandle, ArrayPart, ExplainedArray, Explanation};
-use crate::submit::Submitted;
 
 impl Cluster {
     /// Returns an array of the task `T` that any process has submitted, with all attempts: by its id or that of
@@ -89,7 +89,7 @@ impl Cluster {
             said: format!("{} describes no array that was submitted", dir.path().display()),
         };
         let array = explanation.array.as_ref().ok_or_else(unknown)?;
-        let note: Option<Submitted> = self.json(&dir.submitted())?;
+        let note: Option<SubmissionNote> = self.json(&dir.submitted())?;
         let mut cluster = self.backend().cluster().map(str::to_owned);
         let ids = match note {
             Some(note) => {

@@ -8,7 +8,7 @@ use slurm_core::outcome::Failure;
 
 use super::JobArray;
 use super::state::Attempt;
-use crate::cluster::Cluster;
+use crate::backend::Backend;
 use crate::conclude::{self, Case};
 use crate::error::UpstreamFailure;
 use crate::model::ArrayHandle;
@@ -120,12 +120,12 @@ impl<T> Case for Item<'_, T> {
         let array = self.array;
         let find = || {
             let edges = array.explain().map_or(&[][..], |explanation| &explanation.after);
-            conclude::upstream(&array.cluster, edges)
+            conclude::upstream(array.cluster.backend(), edges)
         };
         array.upstream.get_or_init(find).clone()
     }
 
-    fn cluster(&self) -> &Cluster {
-        &self.array.cluster
+    fn backend(&self) -> &dyn Backend {
+        self.array.cluster.backend()
     }
 }

@@ -43,7 +43,7 @@ pub use results::Stream;
 
 pub(crate) use attach::read_anything;
 pub(crate) use inputs::Inputs;
-pub(crate) use prepare::{Limits, Parts, Settings as ArraySettings, prepare};
+pub(crate) use prepare::{Parts, Settings as ArraySettings, prepare};
 pub(crate) use reference::ArrayUpstream;
 pub(crate) use spool::Spooled;
 pub(crate) use submit::{enqueue, submit};

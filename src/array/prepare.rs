@@ -13,20 +13,14 @@ use super::ArrayUpstream;
 use super::handle::MAX_ITEMS;
 use super::sharing::{self, Chunk};
 use super::spool::Spooled;
+use crate::backend::script::Launcher;
+use crate::backend::{Limits, Prepared};
 use crate::builder::{CallOptions, given};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::model::{ArrayHandle, ArrayPart, Edge, Explanation, Part};
-use crate::script::Launcher;
 use crate::settle::{self, Look};
-use crate::submit::{self, Call, Prepared};
-
-/// What a cluster allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// The most elements of one Slurm array.
-    pub(crate) elements: u64,
-}
+use crate::submit::{self, Call};
 
 /// What a builder says beside sbatch's options.
 #[derive(Clone, Debug)]
@@ -128,7 +122,7 @@ pub(crate) fn prepare<T: Task>(
         threads: settings.threads,
     };
     let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
-    let time_limit = submit::time_limit(&plain).map(|limit| limit.as_secs());
+    let time_limit = plain.time_limit().map(|limit| limit.as_secs());
     let spec = Spec { submission_id, work: Work::Items(items), upstream, time_limit, requeue };
     let edges = |part, parts| edges_of(part, parts, spooled, &options.edges, settings, per_element);
     let mut parts = split(cluster, entry, &options, &spec, &dir, edges, settings, stage)?;

@@ -1,6 +1,6 @@
 //! How items are shared out among elements.
 
-use super::prepare::Limits;
+use crate::backend::Limits;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

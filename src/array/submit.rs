@@ -4,12 +4,12 @@ use slurm_core::ids::JobId;
 
 use super::prepare::Parts;
 use super::spool::Spooled;
-use crate::backend::Submission;
+use crate::backend::{Submission, give_up, note};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::host::{Content, NewFile};
-use crate::interrupt::Submitting;
 use crate::model::ArrayHandle;
+use crate::progress::interrupt::Submitting;
 use crate::submit::{self, Files};
 
 /// Writes the directory of an array and hands its parts to the backend.
@@ -85,14 +85,14 @@ fn hand_over(
                 }
                 // What goes on needs its files.
                 if let (Error::Submit(error), false) = (&error, goes_on) {
-                    submit::give_up(backend.host(), first.dir.path(), error);
+                    give_up(backend.host(), first.dir.path(), error);
                 }
                 return Err(error);
             }
         }
     }
     if !alone || new.is_none() {
-        submit::note(backend.host(), &first.dir, &ids, backend.chosen_for(&first.submission_id));
+        note(backend.host(), &first.dir, &ids, backend.chosen_for(&first.submission_id));
     }
     for (part, id) in parts.submissions.iter().zip(&ids) {
         cluster.callbacks().on_submitted(&part.handle(*id), &part.explanation);

@@ -6,7 +6,10 @@
 //! A [`Survey`] has the answers of the sources of a backend about jobs (`sighting`), and names the sources that gave
 //! none (`testimony`).
 
+mod directory;
 pub(crate) mod local;
+mod prepared;
+pub(crate) mod script;
 mod sighting;
 pub(crate) mod slurm;
 mod survey;
@@ -22,12 +25,12 @@ use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, Release};
 
-use crate::array::Limits;
+use crate::backend::script::Launcher;
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, NewDir, NewFile};
-use crate::script::Launcher;
-use crate::submit::{self, Prepared};
 
+pub(crate) use directory::{SubmissionNote, give_up, note, withdraw};
+pub(crate) use prepared::Prepared;
 pub(crate) use sighting::{Exit, NO_ROOM, Sighting, Source, Times, since_epoch};
 pub(crate) use survey::{Ahead, Asked, Indices, Survey, written};
 pub(crate) use testimony::{Said, Testimony};
@@ -131,6 +134,13 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn cadence(&self) -> Cadence;
 }
 
+/// What a cluster allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The most elements of one Slurm array.
+    pub(crate) elements: u64,
+}
+
 /// A submission, or one of the arrays of one.
 #[derive(Debug)]
 pub(crate) struct Submission<'a> {
@@ -148,12 +158,12 @@ impl Submission<'_> {
         match answer {
             Ok(id) if self.noted => {
                 let cluster = backend.chosen_for(&self.prepared.submission_id);
-                submit::note(host, &self.prepared.dir, &[*id], cluster);
+                note(host, &self.prepared.dir, &[*id], cluster);
             }
             // A later search needs the directory.
             Err(error) if self.prepared.may_be_looked_at_again(error) => {}
             Err(error) if self.new.is_some() => {
-                submit::give_up(host, self.prepared.dir.path(), error);
+                give_up(host, self.prepared.dir.path(), error);
             }
             _ => {}
         }

@@ -13,12 +13,13 @@ use slurm_core::spec::{Spec, Work};
 use slurm_core::task::Task;
 
 use crate::arg::CallArguments;
+use crate::backend::Prepared;
 use crate::cluster::{Cluster, Submitter};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::model::Explanation;
 use crate::settle::{self, Look};
-use crate::submit::{self, Call, Prepared};
+use crate::submit::{self, Call};
 use crate::{graph, workflow};
 
 pub(crate) use options::{CallOptions, given};
@@ -147,7 +148,7 @@ impl<T: Task> JobBuilder<T> {
             submission_id: submission_id.clone(),
             work: Work::Call(arguments),
             upstream: arrays.iter().map(|array| array.upstream.clone()).collect(),
-            time_limit: submit::time_limit(&options).map(|limit| limit.as_secs()),
+            time_limit: options.time_limit().map(|limit| limit.as_secs()),
             requeue,
         };
         let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &submission_id);

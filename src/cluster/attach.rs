@@ -7,12 +7,11 @@ use slurm_core::layout::{self, JobDir};
 use slurm_core::task::Task;
 
 use super::Cluster;
-use crate::backend::Asked;
+use crate::backend::{Asked, SubmissionNote};
 use crate::error::{Error, HostError, Result};
 use crate::host::{Found, Look};
 use crate::job::{Job, JobRef};
 use crate::model::{Explanation, JobHandle};
-use crate::submit::Submitted;
 
 impl Cluster {
     /// Returns a job of the task `T` that any process has submitted.
@@ -94,7 +93,7 @@ impl Cluster {
                 hint: format!("attach to it with `attach_array` by {submission_id}"),
             });
         }
-        let Submitted { job_id, cluster, .. } = self.note_in(dir, &described.submission_id)?;
+        let SubmissionNote { job_id, cluster, .. } = self.note_in(dir, &described.submission_id)?;
         Ok(JobHandle {
             submission_id: described.submission_id,
             job_id,
@@ -198,7 +197,11 @@ impl Cluster {
     }
 
     /// Returns the note of a submission, whose client may have died before it could write it.
-    pub(crate) fn note_in(&self, dir: &JobDir, submission_id: &SubmissionId) -> Result<Submitted> {
+    pub(crate) fn note_in(
+        &self,
+        dir: &JobDir,
+        submission_id: &SubmissionId,
+    ) -> Result<SubmissionNote> {
         // One that is empty is being written.
         let note = self.backend().host().read(&dir.submitted(), 0)?;
         if let Some(note) = note.filter(|note| !note.is_empty()) {
@@ -208,7 +211,7 @@ impl Cluster {
         let found = self.backend().id_of(submission_id, 0)?;
         let job_id = found.ok_or_else(|| self.no_such_job(submission_id.as_str()))?;
         let cluster = self.backend().cluster().map(str::to_owned);
-        Ok(Submitted { job_id, further: Vec::new(), cluster })
+        Ok(SubmissionNote { job_id, further: Vec::new(), cluster })
     }
 
     fn no_such_job(&self, wanted: &str) -> Error {
@@ -225,7 +228,7 @@ impl Cluster {
 /// Returns whether the finding is a note with this id.
 fn has_id(found: &Result<Found, HostError>, id: JobId) -> bool {
     let Ok(Found::Bytes(bytes)) = found else { return false };
-    let note = serde_json::from_slice::<Submitted>(bytes);
+    let note = serde_json::from_slice::<SubmissionNote>(bytes);
     note.is_ok_and(|note| note.job_id == id || note.further.contains(&id))
 }
 

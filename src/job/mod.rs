@@ -16,7 +16,7 @@ use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
 use slurm_core::state::JobState;
 
-use crate::backend::{Asked, Cancelled, Testimony, since_epoch, traces};
+use crate::backend::{Asked, Backend, Cancelled, Testimony, since_epoch, traces};
 use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
@@ -204,7 +204,7 @@ impl<T> Job<T> {
     /// # Errors
     /// Only if the backend cannot be asked.
     pub fn wait(&self) -> Result<JobState> {
-        self.verdict(None).map(conclude::state_of)
+        self.verdict(None).map(Verdict::state)
     }
 
     /// Waits for the job and returns its value.
@@ -303,7 +303,7 @@ impl<T> Job<T> {
     pub(crate) fn ended_as(&self) -> Option<JobState> {
         match self.watch.verdict()?.ok()? {
             Verdict::Ended(End::Lost(_)) | Verdict::Unreadable(_) => None,
-            verdict => Some(conclude::state_of(verdict)),
+            verdict => Some(verdict.state()),
         }
     }
 
@@ -343,8 +343,7 @@ impl<T> Job<T> {
         };
         drop(reporter);
         if let Ok(verdict) = &verdict {
-            let ended =
-                || self.cluster.callbacks().on_ended(&self.handle, || conclude::state_of(verdict));
+            let ended = || self.cluster.callbacks().on_ended(&self.handle, || verdict.state());
             self.told.call_once(ended);
         }
         verdict
@@ -379,7 +378,7 @@ impl<T> Job<T> {
 
 /// Returns the report of a job that has ended.
 fn status_of(verdict: &Verdict) -> Status {
-    let state = conclude::state_of(verdict);
+    let state = verdict.state();
     match verdict {
         Verdict::Ended(End::Seen(sighting)) => Status { state, ..sighting.status() },
         Verdict::Outcome(bytes) => {
@@ -431,10 +430,10 @@ impl<T> Case for Job<T> {
 
     fn upstream(&self) -> Vec<UpstreamFailure> {
         let edges = self.explain().map_or(&[][..], |explanation| &explanation.after);
-        conclude::upstream(&self.cluster, edges)
+        conclude::upstream(self.cluster.backend(), edges)
     }
 
-    fn cluster(&self) -> &Cluster {
-        &self.cluster
+    fn backend(&self) -> &dyn Backend {
+        self.cluster.backend()
     }
 }

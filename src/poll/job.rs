@@ -12,7 +12,6 @@ use slurm_core::state::JobState;
 
 use super::{End, Fate, Obstacle, Subject};
 use crate::backend::{Asked, Cadence, Sighting, Source, Survey, Testimony, traces};
-use crate::conclude;
 use crate::error::{Error, HostError, LastKnown};
 use crate::host::{Found, Look};
 use crate::model::{Progress, Status};
@@ -26,6 +25,21 @@ pub(crate) enum Verdict {
     Ended(End),
     /// There is a result file that cannot be read, and why.
     Unreadable(String),
+}
+
+impl Verdict {
+    /// Returns the state that the verdict amounts to.
+    pub(crate) fn state(&self) -> JobState {
+        match self {
+            Self::Outcome(bytes) => match Outcome::from_bytes(bytes) {
+                Ok((Outcome { ending: Ending::Value(_), .. }, _)) => JobState::Completed,
+                _ => JobState::Failed,
+            },
+            Self::Ended(End::Seen(sighting)) => sighting.state.clone(),
+            Self::Unreadable(_) => JobState::Failed,
+            Self::Ended(End::Lost(_)) => JobState::Unknown("LOST".to_owned()),
+        }
+    }
 }
 
 /// A job that is waited for.
@@ -159,7 +173,7 @@ impl Subject for JobWatch {
             return progress;
         };
         let has_value = || {
-            let state = known.as_ref().map(conclude::state_of);
+            let state = known.as_ref().map(Verdict::state);
             state.is_ok_and(|state| state == JobState::Completed)
         };
         match self.succeeded.get_or_init(has_value) {
@@ -346,7 +360,7 @@ mod tests {
         watch.seen(&Survey::default());
         watch.settle(&CADENCE);
         let verdict = watch.verdict().unwrap().unwrap();
-        assert_eq!(conclude::state_of(verdict), JobState::Cancelled);
+        assert_eq!(verdict.state(), JobState::Cancelled);
     }
 
     #[test]

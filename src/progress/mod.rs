@@ -5,7 +5,9 @@
 //! | `view` | what there is to tell |
 //! | `reporter` | when it is told, and how |
 //! | `stage` | which of several waits has the terminal |
+//! | `interrupt` | output on Ctrl-C |
 
+pub(crate) mod interrupt;
 mod reporter;
 mod stage;
 mod view;

@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::ProgressMode;
 use super::stage::Waiting;
 use super::view::{About, View};
-use crate::interrupt;
 use crate::model::Span;
+use crate::progress::interrupt;
 
 /// A wait that is over sooner needs no bar.
 const BAR_AFTER: Duration = Duration::from_millis(500);

@@ -1,29 +1,11 @@
 //! The directory of a submission: what is written before, noted after, and removed if nothing came of it.
 
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
-use slurm_core::ids::JobId;
-use slurm_core::layout::JobDir;
-
 use super::Prepared;
 use crate::backend::Submission;
 use crate::cluster::Cluster;
-use crate::error::{Error, Result, SubmitError};
-use crate::host::{Content, Host, NewDir, NewFile};
+use crate::error::{Error, Result};
+use crate::host::{Content, NewDir, NewFile};
 use crate::workflow;
-
-/// The note that the client leaves in the job's directory once the job has an id.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Submitted {
-    pub(crate) job_id: JobId,
-    /// Of the further arrays of the submission.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) further: Vec<JobId>,
-    /// The Slurm cluster that has them, if it is not the host's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) cluster: Option<String>,
-}
 
 /// What is written before anything is submitted.
 #[derive(Debug)]
@@ -89,32 +71,5 @@ impl<'a> Files<'a> {
         let settings = self.workflow.into_iter();
         files.extend(settings.map(|text| file(workflow::SETTINGS_FILE, text, Some(0o600), true)));
         files
-    }
-}
-
-/// Removes the directory of a job that was refused; whatever may still become a job keeps its files.
-pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
-    if !error.leaves_open() {
-        withdraw(host, dir);
-    }
-}
-
-/// Removes the directory of a submission that came to nothing.
-pub(crate) fn withdraw(host: &dyn Host, dir: &Path) {
-    if let Err(leftover) = host.withdraw(dir) {
-        log::warn!("the directory of a refused job could not be removed: {leftover}");
-    }
-}
-
-/// Notes the ids of a submission in its directory.
-pub(crate) fn note(host: &dyn Host, dir: &JobDir, ids: &[JobId], cluster: Option<String>) {
-    let Some((job_id, further)) = ids.split_first() else { return };
-    let note = Submitted { job_id: *job_id, further: further.to_vec(), cluster };
-    // The job exists; that its id cannot be noted makes it harder to find, not less of a job.
-    let noted = serde_json::to_vec(&note)
-        .map_err(|error| error.to_string())
-        .and_then(|note| host.write(&dir.submitted(), &note).map_err(|error| error.to_string()));
-    if let Err(error) = noted {
-        log::warn!("the id of job {job_id} could not be noted: {error}");
     }
 }

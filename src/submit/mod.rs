@@ -4,83 +4,26 @@ pub(crate) mod dependency;
 mod files;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use slurm_core::codec::CodecError;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
-use slurm_core::options::{OptionSet, OptionSpec, OptionValue, Release, Source, Walltime};
+use slurm_core::options::{OptionSet, OptionSpec, OptionValue, Release, Source};
 use slurm_core::spec::{Argument, Spec, Work};
 use slurm_core::task::{TaskEntry, TaskKind};
 
-use crate::backend::{Backend, Submission};
+use crate::backend::script::Script;
+use crate::backend::{Backend, Prepared, Submission, give_up, withdraw};
 use crate::cluster::Cluster;
-use crate::error::{Error, Refusal, Result, SubmitError};
-use crate::interrupt::Submitting;
+use crate::error::{Error, Result, SubmitError};
 use crate::job::Job;
 use crate::model::{Edge, ExplainedArray, Explanation, JobHandle, Part, Prologue, explained};
-use crate::script::Script;
+use crate::progress::interrupt::Submitting;
 use crate::settle::{self, Look};
 use crate::workflow;
 
-pub(crate) use files::{Files, Submitted, give_up, note, withdraw};
-
-/// A submission that is ready: everything is decided and nothing is written.
-#[derive(Clone, Debug)]
-pub(crate) struct Prepared {
-    pub(crate) entry: &'static TaskEntry,
-    pub(crate) submission_id: SubmissionId,
-    /// Which of the arrays it is, for a submission that takes several.
-    pub(crate) part: u32,
-    /// Of an array: the element that has the index 0 in it.
-    pub(crate) first: u64,
-    pub(crate) dir: JobDir,
-    pub(crate) options: OptionSet,
-    /// The dependencies from the options.
-    pub(crate) waits: Vec<Edge>,
-    /// How often the backend was asked before to take it.
-    pub(crate) refusals: u32,
-    pub(crate) spec: Vec<u8>,
-    /// The settings of the cluster inside of a workflow.
-    pub(crate) workflow: Option<Vec<u8>>,
-    /// The workflow's job that submits it.
-    pub(crate) within: Option<JobId>,
-    pub(crate) explanation: Explanation,
-    pub(crate) holds_secrets: bool,
-}
-
-impl Prepared {
-    /// Returns the handle of the job that it has become.
-    pub(crate) fn handle(&self, job_id: JobId) -> JobHandle {
-        JobHandle {
-            submission_id: self.submission_id.clone(),
-            job_id,
-            task: self.entry.name.to_owned(),
-            signature: self.entry.signature,
-            dir: self.dir.path().to_owned(),
-            cluster: None,
-        }
-    }
-
-    /// Notes that arguments of these parameters hold secrets, which will lie in `file`.
-    pub(crate) fn note_secrets(&mut self, parameters: &[&'static str], file: &Path) {
-        self.holds_secrets |= !parameters.is_empty();
-        let warnings = parameters.iter().map(|name| secret_in(file, name));
-        self.explanation.warnings.extend(warnings);
-    }
-
-    /// Returns whether another look at the dependencies may change this answer.
-    pub(crate) fn may_be_looked_at_again(&self, error: &SubmitError) -> bool {
-        let about_dependency =
-            matches!(error, SubmitError::Refused { refusal: Refusal::Dependency, .. });
-        about_dependency && self.refusals == 0 && !self.waits.is_empty()
-    }
-
-    /// Returns the path of the batch script.
-    pub(crate) fn script(&self) -> PathBuf {
-        self.dir.script_of(self.part)
-    }
-}
+pub(crate) use files::Files;
 
 /// A call, or many, whose options are merged.
 #[derive(Debug)]
@@ -188,13 +131,6 @@ pub(crate) fn prepare(
     let file = prepared.dir.spec();
     prepared.note_secrets(&secrets, &file);
     Ok(prepared)
-}
-
-fn secret_in(file: &Path, parameter: &str) -> String {
-    format!(
-        "the argument `{parameter}` holds a secret: it will lie in {}, which only you can read, until that is removed",
-        file.display()
-    )
 }
 
 /// Refuses options that the cluster's Slurm does not have, and warns of those that it may not have.
@@ -364,12 +300,4 @@ pub(crate) fn tell_warnings(prepared: &Prepared) {
 pub(crate) fn new_submission_id() -> SubmissionId {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     SubmissionId::new(since.as_secs(), fastrand::u32(..))
-}
-
-/// Returns the time limit that the options ask for, if they ask for one.
-pub(crate) fn time_limit(options: &OptionSet) -> Option<Duration> {
-    match options.get("time") {
-        Some(OptionValue::Value(text)) => text.parse::<Walltime>().ok()?.as_limit(),
-        _ => None,
-    }
 }

@@ -5,13 +5,14 @@
 //! written here was compared with `SLURM_NTASKS` and the number of processes of `srun` on 22.05.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::conflicts::View;
 use super::set::OptionSet;
 use super::spec::{Argument, OptionSpec};
 use super::table::{OPTIONS, find};
-use super::types::{Distribution, Gpus, Gres, HostList, Layout, NodeLayout, TresPerTask};
-use super::{Source, ValueKind};
+use super::types::{Distribution, Gpus, Gres, HostList, Layout, NodeLayout, TresPerTask, Walltime};
+use super::{OptionValue, Source, ValueKind};
 
 /// How many nodes, tasks and GPUs a job has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,15 @@ impl OptionSet {
     #[must_use]
     pub fn size(&self) -> JobSize {
         size_of(&self.with_flags())
+    }
+
+    /// Returns the time limit that the options ask for, if they ask for one.
+    #[must_use]
+    pub fn time_limit(&self) -> Option<Duration> {
+        match self.get("time") {
+            Some(OptionValue::Value(text)) => text.parse::<Walltime>().ok()?.as_limit(),
+            _ => None,
+        }
     }
 
     /// Returns the set with what its raw flags set, as far as they are options of the table; the flags

@@ -2,7 +2,7 @@
 
 use super::gpus;
 use super::memory::memory_mib;
-use crate::script::INSIDE_JOB;
+use crate::backend::script::INSIDE_JOB;
 use serde::{Deserialize, Serialize};
 
 /// What jobs may use together, and what one of them asks for.

@@ -36,11 +36,11 @@ use slurm_core::options::{OptionSet, Release};
 use self::client::{Client, NoAnswer};
 use self::protocol::{Reply, Request, Status};
 use super::{Asked, Backend, Cadence, Cancelled, Indices, Said, Submission, Survey, Testimony};
-use crate::array::Limits;
+use crate::backend::Limits;
+use crate::backend::Prepared;
+use crate::backend::script::Launcher;
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, LocalHost};
-use crate::script::Launcher;
-use crate::submit::Prepared;
 
 pub(crate) use capacity::Capacity;
 pub(crate) use supervisor::supervise;

@@ -7,9 +7,9 @@ use slurm_core::options::{ArrayRange, ArraySpec, Memory, OptionSet, OptionValue,
 use super::capacity::Capacity;
 use super::gpus;
 use super::protocol::{ArrayRequest, JobRequest, SystemText};
+use crate::backend::Prepared;
 use crate::error::SubmitError;
 use crate::host::is_scrubbed;
-use crate::submit::{self, Prepared};
 
 /// Options that change when or how a job runs, in ways that this backend has no means for.
 const UNSUPPORTED: &[(&str, &str)] = &[
@@ -64,7 +64,7 @@ pub(super) fn job(prepared: &Prepared, machine: Capacity) -> Result<JobRequest, 
             .any(|key| text(options, key).is_some()),
         tasks,
         cpus_per_task: number(options, "cpus_per_task").unwrap_or(1),
-        time_limit: submit::time_limit(options).map(|limit| limit.as_secs()),
+        time_limit: options.time_limit().map(|limit| limit.as_secs()),
         warning: signal.map(|signal| (signal.number().into(), signal.seconds().into())),
         dependency: text(options, "dependency").map(str::to_owned),
         within: prepared.within,

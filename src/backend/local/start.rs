@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::capacity::Capacity;
 use super::protocol::Place;
 use crate::host::Binary;
-use crate::init::INTERNAL;
+use slurm_core::roles::INTERNAL;
 
 /// A supervisor that was started and need not have come up.
 #[derive(Debug)]

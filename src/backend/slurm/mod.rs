@@ -21,11 +21,11 @@ use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, Release};
 
 use super::{Asked, Backend, Cadence, Cancelled, Indices, Submission, Survey, written};
-use crate::array::Limits;
+use crate::backend::Limits;
+use crate::backend::script::Launcher;
 use crate::error::{Error, SubmitError};
 use crate::host::{CommandLine, Host, NoteOfRun, Output};
 use crate::model::BackendKind;
-use crate::script::Launcher;
 
 /// A Slurm whose commands run on `host`.
 #[derive(Debug)]

@@ -8,10 +8,9 @@ use slurm_core::options::OptionValue;
 use slurm_core::words::LEAVE_OPEN;
 
 use super::{Slurm, queue};
-use crate::backend::{Backend, Submission, traces};
+use crate::backend::{Backend, Prepared, Submission, traces};
 use crate::error::{Error, HostError, Refusal, SubmitError, limit_in};
 use crate::host::{CommandLine, Note, Order, Output, Printable, Submitted};
-use crate::submit::Prepared;
 
 /// How long to search for a job if sbatch left open whether it exists.
 const SEARCH: Duration = Duration::from_secs(30);

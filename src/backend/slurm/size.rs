@@ -8,7 +8,7 @@ use once_cell::sync::OnceCell;
 use slurm_core::options::{OptionSet, OptionValue};
 
 use super::{Slurm, question, refused};
-use crate::array::Limits;
+use crate::backend::Limits;
 use crate::error::Error;
 
 /// Slurm's default for `MaxArraySize`, one more than the largest index.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 
 use super::process::GATE;
-use crate::init::INTERNAL;
-use crate::script::AGAIN;
+use crate::backend::script::AGAIN;
+use slurm_core::roles::INTERNAL;
 
 /// A process, told from a later one that was given the same number by when it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

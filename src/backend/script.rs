@@ -12,7 +12,6 @@ use slurm_runner::warning::{WARNED, WARNING};
 
 use crate::host::shell_word;
 use crate::model::Prologue;
-use crate::submit;
 
 /// How the script starts the runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +121,7 @@ impl Script<'_> {
     fn warning(&self) -> Option<(u64, u64)> {
         let Some(OptionValue::Value(signal)) = self.options.get("signal") else { return None };
         let signal: Signal = signal.parse().ok()?;
-        let limit = submit::time_limit(self.options)?.as_secs();
+        let limit = self.options.time_limit()?.as_secs();
         // slurmctld counts limits in minutes, and looks at them every 30 s.
         let (limit, early) = match self.starts_in_submit_dir {
             true => (limit, 0),

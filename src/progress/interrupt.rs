@@ -19,7 +19,7 @@ use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::progress::{self, About};
+use super::About;
 
 /// Whether the program allows it.
 static ALLOWED: AtomicBool = AtomicBool::new(false);
@@ -119,7 +119,7 @@ fn end(submitted: Vec<About>) {
     const NAMED: usize = 5;
 
     let mut all: Vec<About> =
-        progress::interrupted().iter().map(|about| About::clone(about)).collect();
+        super::interrupted().iter().map(|about| About::clone(about)).collect();
     all.extend(submitted);
     all.dedup();
     if !all.is_empty() {
