@@ -1,9 +1,8 @@
 //! The typed values: what they read, what they write, and what they say.
 
 use slurm_core::options::{
-    ArraySpec, Constraint, CpuFreq, DateTime, Dependency, Distribution, Export, GpuBind, GpuFreq,
-    Gpus, Gres, HostList, HostListError, InvalidValue, Licenses, MailType, MemBind, Memory, Nice,
-    NodeCount, NodeLayout, OpenMode, Priority, Signal, Switches, TresPerTask, Walltime, lookup,
+    AccountName, ArraySpec, DateTime, Dependency, HostList, HostListError, InvalidValue, JobName,
+    Memory, NodeCount, PartitionName, QosName, Signal, Walltime, lookup,
 };
 use std::fmt::Display;
 use std::str::FromStr;
@@ -14,6 +13,16 @@ fn writes<T: FromStr<Err = InvalidValue> + Display>(pairs: &[(&str, &str)]) {
     for (given, written) in pairs {
         let value: T = given.parse().unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(value.to_string(), *written, "{given}");
+    }
+}
+
+/// Values of an option, and what is passed on to sbatch.
+#[track_caller]
+fn passes_on(option: &str, pairs: &[(&str, &str)]) {
+    let spec = lookup(option).unwrap_or_else(|error| panic!("{error}"));
+    for (given, written) in pairs {
+        let value = spec.parse(given).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(value.as_str(), Some(*written), "{option}={given}");
     }
 }
 
@@ -92,49 +101,64 @@ fn values_are_written_in_canonical_form() {
         ("uts1893456000", "uts1893456000"),
         ("now+1day 16:00", "now+1dayT16:00:00"),
     ]);
-    writes::<Distribution>(&[
-        ("BLOCK::cyclic,Pack", "block:cyclic,pack"),
-        ("*:block:*", "*:block:*"),
-        ("block:", "block"),
-        ("hostfile", "arbitrary"),
-        ("nopack", "nopack"),
-        ("plane=4", "plane=4"),
-    ]);
-    writes::<Gres>(&[
-        ("gres:gpu:tesla-v100:4", "gpu:tesla-v100:4"),
-        ("gres/gpu=2", "gpu:2"),
-        ("gpu:a100", "gpu:a100:1"),
-        ("gpu", "gpu:1"),
-        ("lscratch:10G", "lscratch:10G"),
-        ("gpu:3090:1,lscratch:2048", "gpu:3090:1,lscratch:2K"),
-        ("NONE", "none"),
-        ("gpu:1g.5gb:1", "gpu:1g.5gb:1"),
-        ("gpu:1g.5gb", "gpu:1g.5gb:1"),
-    ]);
-    writes::<Gpus>(&[("2", "2"), ("a100", "a100:1"), ("a100=2,v100:1", "a100:2,v100:1")]);
-    writes::<TresPerTask>(&[("cpu:2", "cpu=2"), ("gres/gpu:a100:1", "gres/gpu:a100=1")]);
-    writes::<Constraint>(&[("knl,quad", "knl&quad"), ("[a*1&b*2]", "[a*1&b*2]")]);
-    writes::<Licenses>(&[("a;b=2", "a:1,b:2"), ("a|b:3", "a:1|b:3")]);
-    writes::<MailType>(&[("fail,END,end,", "END,FAIL"), ("all", "ALL")]);
-    writes::<GpuBind>(&[("verbose,CLOSEST", "verbose,closest"), ("mask:F,0X3", "mask_gpu:f,0x3")]);
-    writes::<GpuFreq>(&[("memory=low,,verbose,900", "900,memory=low,verbose")]);
-    writes::<CpuFreq>(&[
-        ("Low", "low"),
-        ("2400000-2400000:perform", "2400000-2400000:Performance"),
-        ("onde", "OnDemand"),
-        ("med-him1", "medium-highm1"),
-    ]);
-    writes::<MemBind>(&[
-        ("v,no", "verbose,none"),
-        ("MAP_MEM=0,1*2,q", "map_mem:0,1*2,quiet"),
-        ("mask_mem:0x1,F,local", "mask_mem:0x1,f,local"),
-    ]);
-    writes::<NodeLayout>(&[("2:*", "2:*"), ("1k", "1024"), (":2-4", "*:2-4")]);
-    writes::<Switches>(&[("2@10", "2@00:10:00"), ("4", "4")]);
-    writes::<OpenMode>(&[("a", "append"), ("T", "truncate")]);
-    writes::<Nice>(&[("+5", "5"), ("-100", "-100")]);
-    writes::<Priority>(&[("top", "TOP"), ("4294967293", "4294967293")]);
-    writes::<Export>(&[("all,A='b,c',PATH", "ALL,A='b,c',PATH"), ("None", "NONE")]);
+    passes_on(
+        "distribution",
+        &[
+            ("BLOCK::cyclic,Pack", "block:cyclic,pack"),
+            ("*:block:*", "*:block:*"),
+            ("block:", "block"),
+            ("hostfile", "arbitrary"),
+            ("nopack", "nopack"),
+            ("plane=4", "plane=4"),
+        ],
+    );
+    passes_on(
+        "gres",
+        &[
+            ("gres:gpu:tesla-v100:4", "gpu:tesla-v100:4"),
+            ("gres/gpu=2", "gpu:2"),
+            ("gpu:a100", "gpu:a100:1"),
+            ("gpu", "gpu:1"),
+            ("lscratch:10G", "lscratch:10G"),
+            ("gpu:3090:1,lscratch:2048", "gpu:3090:1,lscratch:2K"),
+            ("NONE", "none"),
+            ("gpu:1g.5gb:1", "gpu:1g.5gb:1"),
+            ("gpu:1g.5gb", "gpu:1g.5gb:1"),
+        ],
+    );
+    passes_on("gpus", &[("2", "2"), ("a100", "a100:1"), ("a100=2,v100:1", "a100:2,v100:1")]);
+    passes_on("tres_per_task", &[("cpu:2", "cpu=2"), ("gres/gpu:a100:1", "gres/gpu:a100=1")]);
+    passes_on("constraint", &[("knl,quad", "knl&quad"), ("[a*1&b*2]", "[a*1&b*2]")]);
+    passes_on("licenses", &[("a;b=2", "a:1,b:2"), ("a|b:3", "a:1|b:3")]);
+    passes_on("mail_type", &[("fail,END,end,", "END,FAIL"), ("all", "ALL")]);
+    passes_on(
+        "gpu_bind",
+        &[("verbose,CLOSEST", "verbose,closest"), ("mask:F,0X3", "mask_gpu:f,0x3")],
+    );
+    passes_on("gpu_freq", &[("memory=low,,verbose,900", "900,memory=low,verbose")]);
+    passes_on(
+        "cpu_freq",
+        &[
+            ("Low", "low"),
+            ("2400000-2400000:perform", "2400000-2400000:Performance"),
+            ("onde", "OnDemand"),
+            ("med-him1", "medium-highm1"),
+        ],
+    );
+    passes_on(
+        "mem_bind",
+        &[
+            ("v,no", "verbose,none"),
+            ("MAP_MEM=0,1*2,q", "map_mem:0,1*2,quiet"),
+            ("mask_mem:0x1,F,local", "mask_mem:0x1,f,local"),
+        ],
+    );
+    passes_on("extra_node_info", &[("2:*", "2:*"), ("1k", "1024"), (":2-4", "*:2-4")]);
+    passes_on("switches", &[("2@10", "2@00:10:00"), ("4", "4")]);
+    passes_on("open_mode", &[("a", "append"), ("T", "truncate")]);
+    passes_on("nice", &[("+5", "5"), ("-100", "-100")]);
+    passes_on("priority", &[("top", "TOP"), ("4294967293", "4294967293")]);
+    passes_on("export", &[("all,A='b,c',PATH", "ALL,A='b,c',PATH"), ("None", "NONE")]);
     writes::<HostList>(&[("n1 n2\tn[01-04],", "n1,n2,n[01-04]"), ("./hosts", "./hosts")]);
 }
 
@@ -148,11 +172,7 @@ fn parts_of_values_are_at_hand() {
     assert_eq!(read::<ArraySpec>("0-7:3,2").indices(), [0, 2, 3, 6]);
     assert_eq!(read::<ArraySpec>("0-7:3").max_index(), 6);
     assert_eq!(read::<Signal>("USR1@30").number(), 10);
-    assert_eq!(read::<Gres>("gpu:a100:2,gpu:v100:1").total("gpu"), 3);
     assert_eq!(read::<NodeCount>("2-8").max(), 8);
-    let constraint = read::<Constraint>("(a|b)&[c*2&d*10]");
-    assert_eq!(constraint.features().collect::<Vec<_>>(), ["a", "b", "c", "d"]);
-    assert!(read::<Export>("all,A=1").has_all());
 }
 
 #[test]
@@ -356,5 +376,50 @@ fn what_sbatch_misreads_is_refused() {
     ] {
         let spec = lookup(option).unwrap_or_else(|error| panic!("{error}"));
         assert!(spec.parse(value).is_err(), "{option} {value}");
+    }
+}
+
+#[test]
+fn a_text_that_cannot_be_a_name_is_refused() {
+    let hostile = [
+        "",
+        " ",
+        "a b",
+        "a\tb",
+        "a\nb",
+        "a\0b",
+        "$(id)",
+        "`id`",
+        "a;b",
+        "a|b",
+        "a&b",
+        "a'b",
+        "a\"b",
+        "a\\b",
+        "a<b",
+        "a(b",
+        "a{b",
+        "\u{1b}[2J",
+        "a\rb",
+        "#a",
+        "a,b",
+    ];
+    for text in hostile {
+        assert!(text.parse::<AccountName>().is_err(), "{text:?}");
+        assert!(text.parse::<PartitionName>().is_err(), "{text:?}");
+        assert!(text.parse::<QosName>().is_err(), "{text:?}");
+    }
+    for text in ["", "a\nb", "a\0b", "\u{1b}[2J", "a\tb", "a\rb"] {
+        assert!(text.parse::<JobName>().is_err(), "{text:?}");
+    }
+    assert!("x".repeat(1025).parse::<JobName>().is_err());
+}
+
+#[test]
+fn names_of_real_clusters_are_names() {
+    for text in
+        ["debug", "six@v100", "naiss2026-4-66", "pi_x.y", "GPU:long", "größe", "a/b", "a%b", "[x]"]
+    {
+        assert_eq!(text.parse::<AccountName>().map(|name| name.to_string()), Ok(text.to_owned()));
     }
 }

@@ -5,254 +5,160 @@ use super::grammar::{BURST_BUFFER, Grammar, PATH};
 use super::release::Release;
 use super::text::Text;
 use super::types::{
-    acctg_freq, array, constraint, cpu_freq, datetime, dependency, distribution, export, gpu_bind,
-    gpu_freq, gpus, gres, host_list, licenses, mail_type, mem_bind, memory, name, node_count,
-    node_layout, number, open_mode, priority, rlimits, signal, switches, tres_per_task, walltime,
+    array, binding, constraint, datetime, dependency, distribution, export, frequencies, host_list,
+    licenses, memory, name, node_count, node_layout, number, resources, signal, switches, walltime,
     words,
 };
 
-/// The form of an option's value. Each kind has one grammar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ValueKind {
-    /// Sampling intervals: [`AcctgFreq`](super::AcctgFreq).
-    AcctgFreq,
-    /// Indices of a job array: [`ArraySpec`](super::ArraySpec).
-    Array,
+/// Defines the kinds, each with its grammar.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident: $grammar:expr,)*) => {
+        /// The form of an option's value. Each kind has one grammar.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ValueKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl ValueKind {
+            /// All kinds.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// The grammar of the kind.
+            pub(crate) const fn grammar(self) -> &'static Grammar {
+                match self {
+                    $(Self::$kind => &$grammar,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Sampling intervals.
+    AcctgFreq: frequencies::SAMPLING,
+    /// Indices of a job array.
+    Array: array::GRAMMAR,
     /// Features of the node of the batch script.
-    BatchFeatures,
+    BatchFeatures: constraint::BATCH,
     /// A description of a burst buffer.
-    BurstBuffer,
+    BurstBuffer: Grammar {
+        expected: "a description of at most 8192 bytes",
+        example: "#DW jobdw capacity=10GB access_mode=striped type=scratch",
+        longest: BURST_BUFFER,
+        ..Grammar::VERBATIM
+    },
     /// Features of a cluster, perhaps negated.
-    ClusterFeatures,
-    /// Features of nodes: [`Constraint`](super::Constraint).
-    Constraint,
+    ClusterFeatures: constraint::CLUSTER,
+    /// Features of nodes.
+    Constraint: constraint::GRAMMAR,
     /// Reserved cores, 0 to 32767.
-    CoreSpec,
+    CoreSpec: number::CORE_SPEC,
     /// A whole number from 1 to 2147483646.
-    Count,
-    /// Frequencies of processors: [`CpuFreq`](super::CpuFreq).
-    CpuFreq,
-    /// A point in time: [`DateTime`](super::DateTime).
-    DateTime,
-    /// What must have happened before: [`Dependency`](super::Dependency).
-    Dependency,
-    /// How tasks are spread: [`Distribution`](super::Distribution).
-    Distribution,
+    Count: number::COUNT,
+    /// Frequencies of processors.
+    CpuFreq: frequencies::CPU,
+    /// A point in time.
+    DateTime: datetime::GRAMMAR,
+    /// What must have happened before.
+    Dependency: dependency::GRAMMAR,
+    /// How tasks are spread.
+    Distribution: distribution::GRAMMAR,
     /// With whom nodes are shared.
-    Exclusive,
-    /// Environment variables: [`Export`](super::Export).
-    Export,
+    Exclusive: words::EXCLUSIVE,
+    /// Environment variables.
+    Export: export::GRAMMAR,
     /// No value at all.
-    Flag,
-    /// How tasks are bound to GPUs: [`GpuBind`](super::GpuBind).
-    GpuBind,
-    /// Frequencies of GPUs: [`GpuFreq`](super::GpuFreq).
-    GpuFreq,
-    /// Numbers of GPUs: [`Gpus`](super::Gpus).
-    Gpus,
-    /// Generic resources: [`Gres`](super::Gres).
-    Gres,
+    Flag: Grammar {
+        expected: "no value",
+        example: "",
+        canonical: |text| {
+            Err(text.fault("this option is a flag, given alone and without a value"))
+        },
+        ..Grammar::ANY
+    },
+    /// How tasks are bound to GPUs.
+    GpuBind: binding::GPU,
+    /// Frequencies of GPUs.
+    GpuFreq: frequencies::GPU,
+    /// Numbers of GPUs.
+    Gpus: resources::GPUS,
+    /// Generic resources.
+    Gres: resources::GRES,
     /// How generic resources are tied to processors.
-    GresFlags,
+    GresFlags: words::GRES_FLAGS,
     /// What an application is limited by.
-    Hint,
-    /// Names of nodes: [`HostList`](super::HostList).
-    HostList,
-    /// Licences: [`Licenses`](super::Licenses).
-    Licenses,
-    /// Occasions for mail: [`MailType`](super::MailType).
-    MailType,
-    /// How tasks are bound to memory: [`MemBind`](super::MemBind).
-    MemBind,
-    /// A size: [`Memory`](super::Memory).
-    Memory,
-    /// The name of a job: [`JobName`](super::JobName).
-    JobName,
-    /// One name, of an account for example: [`AccountName`](super::AccountName).
-    Name,
-    /// Names separated by commas: [`PartitionName`](super::PartitionName), [`QosName`](super::QosName).
-    Names,
-    /// A change of priority: [`Nice`](super::Nice).
-    Nice,
+    Hint: words::HINT,
+    /// Names of nodes.
+    HostList: host_list::GRAMMAR,
+    /// Licences.
+    Licenses: licenses::GRAMMAR,
+    /// Occasions for mail.
+    MailType: words::MAIL_TYPE,
+    /// How tasks are bound to memory.
+    MemBind: binding::MEMORY,
+    /// A size.
+    Memory: memory::GRAMMAR,
+    /// The name of a job.
+    JobName: name::JOB,
+    /// One name, of an account for example.
+    Name: name::ONE,
+    /// Names separated by commas.
+    Names: name::SEVERAL,
+    /// A change of priority.
+    Nice: number::NICE,
     /// Whether a failed node ends the job.
-    NoKill,
-    /// A number of nodes: [`NodeCount`](super::NodeCount).
-    NodeCount,
-    /// Sockets, cores and threads: [`NodeLayout`](super::NodeLayout).
-    NodeLayout,
-    /// Whether log files are appended to: [`OpenMode`](super::OpenMode).
-    OpenMode,
+    NoKill: words::NO_KILL,
+    /// A number of nodes.
+    NodeCount: node_count::GRAMMAR,
+    /// Sockets, cores and threads.
+    NodeLayout: node_layout::GRAMMAR,
+    /// Whether log files are appended to.
+    OpenMode: words::OPEN_MODE,
     /// A path of a file or directory.
-    Path,
+    Path: Grammar {
+        expected: "a path of at most 4096 bytes",
+        example: "logs/%j.out",
+        longest: PATH,
+        ..Grammar::VERBATIM
+    },
     /// Power management.
-    Power,
-    /// A priority: [`Priority`](super::Priority).
-    Priority,
+    Power: words::POWER,
+    /// A priority.
+    Priority: number::PRIORITY,
     /// What is profiled.
-    Profile,
+    Profile: words::PROFILE,
     /// Resource limits.
-    RLimits,
+    RLimits: words::RLIMITS,
     /// How a job is requeued.
-    Requeue,
-    /// A signal before the end: [`Signal`](super::Signal).
-    Signal,
+    Requeue: words::REQUEUE,
+    /// A signal before the end.
+    Signal: signal::GRAMMAR,
     /// A whole number from 1 to 65533.
-    SmallCount,
+    SmallCount: number::SMALL_COUNT,
     /// A whole number from 0 to 65533.
-    SmallNumber,
-    /// Network switches: [`Switches`](super::Switches).
-    Switches,
+    SmallNumber: number::SMALL_NUMBER,
+    /// Network switches.
+    Switches: switches::GRAMMAR,
     /// Free text.
-    Text,
+    Text: Grammar::VERBATIM,
     /// Reserved threads, 1 to 32767.
-    ThreadSpec,
+    ThreadSpec: number::THREAD_SPEC,
     /// How tasks are bound to resources.
-    TresBind,
-    /// Resources of each task: [`TresPerTask`](super::TresPerTask).
-    TresPerTask,
+    TresBind: binding::TRES,
+    /// Resources of each task.
+    TresPerTask: resources::TRES_PER_TASK,
     /// How the login environment is loaded.
-    UserEnvironment,
-    /// A time span: [`Walltime`](super::Walltime).
-    Walltime,
+    UserEnvironment: words::USER_ENVIRONMENT,
+    /// A time span.
+    Walltime: walltime::GRAMMAR,
     /// `yes` or `no`.
-    YesNo,
+    YesNo: words::YES_NO,
     /// `0` or `1`.
-    ZeroOrOne,
+    ZeroOrOne: number::ZERO_OR_ONE,
 }
 
 impl ValueKind {
-    /// All kinds.
-    pub const ALL: &'static [Self] = &[
-        Self::AcctgFreq,
-        Self::Array,
-        Self::BatchFeatures,
-        Self::BurstBuffer,
-        Self::ClusterFeatures,
-        Self::Constraint,
-        Self::CoreSpec,
-        Self::Count,
-        Self::CpuFreq,
-        Self::DateTime,
-        Self::Dependency,
-        Self::Distribution,
-        Self::Exclusive,
-        Self::Export,
-        Self::Flag,
-        Self::GpuBind,
-        Self::GpuFreq,
-        Self::Gpus,
-        Self::Gres,
-        Self::GresFlags,
-        Self::Hint,
-        Self::HostList,
-        Self::Licenses,
-        Self::MailType,
-        Self::MemBind,
-        Self::Memory,
-        Self::JobName,
-        Self::Name,
-        Self::Names,
-        Self::Nice,
-        Self::NoKill,
-        Self::NodeCount,
-        Self::NodeLayout,
-        Self::OpenMode,
-        Self::Path,
-        Self::Power,
-        Self::Priority,
-        Self::Profile,
-        Self::RLimits,
-        Self::Requeue,
-        Self::Signal,
-        Self::SmallCount,
-        Self::SmallNumber,
-        Self::Switches,
-        Self::Text,
-        Self::ThreadSpec,
-        Self::TresBind,
-        Self::TresPerTask,
-        Self::UserEnvironment,
-        Self::Walltime,
-        Self::YesNo,
-        Self::ZeroOrOne,
-    ];
-
-    /// The grammar of the kind.
-    pub(crate) const fn grammar(self) -> &'static Grammar {
-        match self {
-            Self::AcctgFreq => &acctg_freq::GRAMMAR,
-            Self::Array => &array::GRAMMAR,
-            Self::BatchFeatures => &constraint::BATCH,
-            Self::BurstBuffer => &Grammar {
-                expected: "a description of at most 8192 bytes",
-                example: "#DW jobdw capacity=10GB access_mode=striped type=scratch",
-                longest: BURST_BUFFER,
-                ..Grammar::VERBATIM
-            },
-            Self::ClusterFeatures => &constraint::CLUSTER,
-            Self::Constraint => &constraint::GRAMMAR,
-            Self::CoreSpec => &number::CORE_SPEC,
-            Self::Count => &number::COUNT,
-            Self::CpuFreq => &cpu_freq::GRAMMAR,
-            Self::DateTime => &datetime::GRAMMAR,
-            Self::Dependency => &dependency::GRAMMAR,
-            Self::Distribution => &distribution::GRAMMAR,
-            Self::Exclusive => &words::EXCLUSIVE,
-            Self::Export => &export::GRAMMAR,
-            Self::Flag => &Grammar {
-                expected: "no value",
-                example: "",
-                canonical: |text| {
-                    Err(text.fault("this option is a flag, given alone and without a value"))
-                },
-                ..Grammar::ANY
-            },
-            Self::GpuBind => &gpu_bind::GRAMMAR,
-            Self::GpuFreq => &gpu_freq::GRAMMAR,
-            Self::Gpus => &gpus::GRAMMAR,
-            Self::Gres => &gres::GRAMMAR,
-            Self::GresFlags => &words::GRES_FLAGS,
-            Self::Hint => &words::HINT,
-            Self::HostList => &host_list::GRAMMAR,
-            Self::JobName => &name::JOB,
-            Self::Licenses => &licenses::GRAMMAR,
-            Self::MailType => &mail_type::GRAMMAR,
-            Self::MemBind => &mem_bind::GRAMMAR,
-            Self::Memory => &memory::GRAMMAR,
-            Self::Name => &name::ONE,
-            Self::Names => &name::SEVERAL,
-            Self::Nice => &priority::NICE,
-            Self::NoKill => &words::NO_KILL,
-            Self::NodeCount => &node_count::GRAMMAR,
-            Self::NodeLayout => &node_layout::GRAMMAR,
-            Self::OpenMode => &open_mode::GRAMMAR,
-            Self::Path => &Grammar {
-                expected: "a path of at most 4096 bytes",
-                example: "logs/%j.out",
-                longest: PATH,
-                ..Grammar::VERBATIM
-            },
-            Self::Power => &words::POWER,
-            Self::Priority => &priority::PRIORITY,
-            Self::Profile => &words::PROFILE,
-            Self::RLimits => &rlimits::GRAMMAR,
-            Self::Requeue => &words::REQUEUE,
-            Self::Signal => &signal::GRAMMAR,
-            Self::SmallCount => &number::SMALL_COUNT,
-            Self::SmallNumber => &number::SMALL_NUMBER,
-            Self::Switches => &switches::GRAMMAR,
-            Self::Text => &Grammar::VERBATIM,
-            Self::ThreadSpec => &number::THREAD_SPEC,
-            Self::TresBind => &gpu_bind::TRES,
-            Self::TresPerTask => &tres_per_task::GRAMMAR,
-            Self::UserEnvironment => &words::USER_ENVIRONMENT,
-            Self::Walltime => &walltime::GRAMMAR,
-            Self::YesNo => &words::YES_NO,
-            Self::ZeroOrOne => &number::ZERO_OR_ONE,
-        }
-    }
-
     /// Returns the form and unit of a value, to follow "expected".
     #[must_use]
     pub const fn expected(self) -> &'static str {

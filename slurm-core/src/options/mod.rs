@@ -11,6 +11,7 @@
 mod conflicts;
 mod const_input;
 mod directives;
+mod exclusions;
 mod fault;
 mod grammar;
 mod input;
@@ -25,6 +26,7 @@ mod table;
 mod text;
 mod types;
 mod value;
+mod view;
 
 pub use conflicts::{Conflict, ConflictKind};
 pub use const_input::ConstInput;

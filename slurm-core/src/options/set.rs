@@ -10,7 +10,7 @@ use super::spec::OptionSpec;
 use super::table::lookup;
 use super::text::Text;
 use super::value::OptionValue;
-use super::{conflicts, directives};
+use super::{directives, exclusions};
 
 /// Where an option was set, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,7 +127,7 @@ impl OptionSet {
     pub fn overlay(&mut self, over: &Self) {
         for entry in over.options.values() {
             if entry.value != OptionValue::Unset {
-                conflicts::partners(entry.spec.key).for_each(|key| {
+                exclusions::partners(entry.spec.key).for_each(|key| {
                     self.remove(key);
                 });
             }
@@ -141,7 +141,7 @@ impl OptionSet {
         if entry.value == OptionValue::Unset {
             return;
         }
-        for key in conflicts::partners(entry.spec.key) {
+        for key in exclusions::partners(entry.spec.key) {
             let lower = self.source(key).is_some_and(|source| source < entry.source);
             if lower {
                 self.remove(key);

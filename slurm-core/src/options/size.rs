@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::conflicts::View;
 use super::set::OptionSet;
 use super::spec::{Argument, OptionSpec};
 use super::table::{OPTIONS, find};
-use super::types::{Distribution, Gpus, Gres, HostList, Layout, NodeLayout, TresPerTask, Walltime};
+use super::types::{HostList, Walltime};
+use super::view::View;
 use super::{OptionValue, Source, ValueKind};
 
 /// How many nodes, tasks and GPUs a job has.
@@ -94,7 +94,7 @@ fn size_of(set: &OptionSet) -> JobSize {
         None => (listed.max(1), 1),
     };
     // The GPUs of the job divided by the GPUs of each node give the number of nodes.
-    let (per_job, per_node) = (gpus(&view, "gpus"), gpus_per_node(&view));
+    let (per_job, per_node) = (view.gpus("gpus"), gpus_per_node(&view));
     if let (None, Some(job), Some(node)) = (asked, per_job, per_node) {
         let nodes = u32::try_from(job / node).unwrap_or(u32::MAX);
         min_nodes = min_nodes.max(nodes);
@@ -102,7 +102,7 @@ fn size_of(set: &OptionSet) -> JobSize {
     let of_all_nodes = per_node.map(|node| node.saturating_mul(min_nodes.into()));
     let by_socket = || {
         let sockets = u64::from(layout(&view).0.unwrap_or(1)).saturating_mul(min_nodes.into());
-        gpus(&view, "gpus_per_socket").map(|socket| socket.saturating_mul(sockets))
+        view.gpus("gpus_per_socket").map(|socket| socket.saturating_mul(sockets))
     };
     let gpus_of_job = per_job.or(of_all_nodes).or_else(by_socket);
 
@@ -112,10 +112,7 @@ fn size_of(set: &OptionSet) -> JobSize {
         .or_else(|| tasks_by_gpus(&view, gpus_of_job, asked.is_some().then_some(min_nodes)))
         .or_else(|| tasks_by_layout(&view, asked))
         .map(|tasks| tasks.max(1));
-    let per_task = gpus(&view, "gpus_per_task").or_else(|| {
-        let of_task = view.typed::<TresPerTask>("tres_per_task")?.gpus();
-        (of_task > 0).then_some(of_task)
-    });
+    let per_task = view.gpus("gpus_per_task").or_else(|| view.gpus("tres_per_task"));
     let of_tasks = || Some(per_task?.saturating_mul(tasks.unwrap_or(min_nodes).into()));
     // Without a number of tasks there is one on each of `nodes`. Nodes that are only named, or that GPUs are
     // spread over, do not make a job one of several processes.
@@ -129,32 +126,25 @@ fn size_of(set: &OptionSet) -> JobSize {
     }
 }
 
-/// The number of GPUs that an option asks for, if it asks for any.
-fn gpus(view: &View<'_>, key: &str) -> Option<u64> {
-    view.typed::<Gpus>(key).map(|gpus| gpus.total()).filter(|total| *total > 0)
-}
-
 fn gpus_per_node(view: &View<'_>) -> Option<u64> {
-    let of_gres = || view.typed::<Gres>("gres").map(|gres| gres.total("gpu"));
-    gpus(view, "gpus_per_node").or_else(|| of_gres().filter(|total| *total > 0))
+    view.gpus("gpus_per_node").or_else(|| view.gpus("gres"))
 }
 
 /// `--distribution=arbitrary` starts one task for each entry of the list of nodes.
 fn arbitrary(view: &View<'_>) -> Option<u32> {
-    let distribution: Distribution = view.typed("distribution")?;
+    view.text("distribution").filter(|layout| layout.starts_with("arbitrary"))?;
     let list: HostList = view.typed("nodelist")?;
-    let count = u32::try_from(list.count()?).unwrap_or(u32::MAX);
-    matches!(distribution.layout, Layout::Arbitrary).then_some(count)
+    Some(u32::try_from(list.count()?).unwrap_or(u32::MAX))
 }
 
 /// Tasks for each GPU, or GPUs for each task.
 fn tasks_by_gpus(view: &View<'_>, gpus_of_job: Option<u64>, nodes: Option<u32>) -> Option<u32> {
     let per_gpu = view.number("ntasks_per_gpu").or_else(|| view.number("ntasks_per_tres"));
-    let per_task = gpus(view, "gpus_per_task");
+    let per_task = view.gpus("gpus_per_task");
     let tasks = match (per_gpu, per_task) {
         // Without GPUs, each node has one.
         (Some(tasks), _) => gpus_of_job.or(nodes.map(u64::from))?.checked_mul(tasks),
-        (None, Some(task)) => match gpus(view, "gpus") {
+        (None, Some(task)) => match view.gpus("gpus") {
             Some(job) => job.checked_div(task),
             // One task on each node.
             None => nodes.map(u64::from),
@@ -167,8 +157,11 @@ fn tasks_by_gpus(view: &View<'_>, gpus_of_job: Option<u64>, nodes: Option<u32>) 
 /// Sockets, cores and threads as they are asked for, by their own options or by `extra_node_info`.
 fn layout(view: &View<'_>) -> (Option<u32>, Option<u32>, Option<u32>) {
     let number = |key| view.number(key).and_then(|number| u32::try_from(number).ok());
-    let info: Option<NodeLayout> = view.typed("extra_node_info");
-    let field = |index: usize| Some(info.as_ref()?.fields().get(index).copied()??.0);
+    // The least of each field, such as `2-4`; `*` is none.
+    let field = |index: usize| {
+        let field = view.text("extra_node_info")?.split(':').nth(index)?;
+        field.split('-').next()?.parse().ok()
+    };
     let one_thread = view
         .text("hint")
         .is_some_and(|hint| hint.split(',').any(|word| word.eq_ignore_ascii_case("nomultithread")));

@@ -186,6 +186,15 @@ impl<'a> Text<'a> {
         words.iter().position(|word| self.is_any_case(word))
     }
 
+    /// The word that this is, in any mix of ASCII case, as `words` spells it; otherwise a fault with `reason`.
+    pub(crate) fn word_of<'w>(
+        self,
+        words: &[&'w str],
+        reason: &'static str,
+    ) -> Result<&'w str, Fault> {
+        self.position_in(words).map(|index| words[index]).ok_or_else(|| self.is_fault(reason))
+    }
+
     /// This without the white space (C's `isspace`) at its start.
     pub(crate) fn trim_start(self) -> Self {
         self.skip(self.position(|byte| !is_space(byte)).unwrap_or(self.len()))

@@ -20,7 +20,7 @@ macro_rules! __option_rows_to {
     ([table] $({
         $key:ident, $name:literal, $short:expr, $kind:ident, $argument:ident, $since:expr,
         $until:expr, $checked_by:ident, [$($alias:literal),*],
-        $summary:literal, $example:literal, $note:literal
+        $summary:literal, $example:literal $(, $note:literal)?
     })*) => {
         &[$(OptionSpec {
             name: $name,
@@ -34,13 +34,13 @@ macro_rules! __option_rows_to {
             aliases: &[$($alias),*],
             summary: $summary,
             example: $example,
-            note: $note,
+            note: concat!("" $(, $note)?),
         }),*]
     };
     ([each $($callback:tt)*] $({
         $key:ident, $name:literal, $short:expr, $kind:ident, $argument:ident, $since:expr,
         $until:expr, $checked_by:ident, [$($alias:literal),*],
-        $summary:literal, $example:literal, $note:literal
+        $summary:literal, $example:literal $(, $note:literal)?
     })*) => {
         $($callback)*! { $(($key, $name, $kind, $summary, $example))* }
     };

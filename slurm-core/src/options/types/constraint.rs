@@ -1,26 +1,16 @@
 //! Features of nodes: `build_feature_list` of `src/slurmctld/job_scheduler.c`.
 
-use std::fmt;
-
 use super::number::digits;
-use super::typed;
 use crate::options::fault::Fault;
 use crate::options::grammar::Grammar;
 use crate::options::suggest::without_part;
 use crate::options::text::{Text, is_space};
 
-/// Which features nodes must have: names joined by `&` (and) and `|` (or).
+/// Which features nodes must have. Names are not checked: they are the cluster's. A trailing operator, which the
+/// controller drops without a word, is refused. Only the controller checks this value.
 ///
-/// `(…)` groups, one level deep. One `[…]` per expression: `[a|b]` wants all nodes to have the same
-/// one, `[a*2&b*4]` so many nodes of each. A comma means `&`. Names are not checked: they are the
-/// cluster's. A trailing operator, which the controller drops without a word, is refused.
-///
-/// Only the controller checks this value.
 /// Slurm's source: `build_feature_list` (from 23.02 on `_feature_string2list`) and
 /// `_valid_feature_list` in `src/slurmctld/job_scheduler.c`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Constraint(String);
-
 pub(crate) const GRAMMAR: Grammar = Grammar {
     expected: "features joined by `&` or `|`, in `(…)` or one `[…]`",
     example: "haswell&ssd",
@@ -28,7 +18,10 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
               pair of brackets is allowed: `[a|b]` wants the same feature on all nodes, \
               `[a*2&b*4]` so many nodes with each. A count outside brackets beside other \
               features is refused from 23.02 on.",
-    canonical: |text| Ok(Constraint::read(text)?.0),
+    canonical: |text| {
+        Parser { text, index: 0, bracket: None, paren: None, brackets: 0 }.expression()?;
+        Ok(text.to_text().replace(',', "&"))
+    },
     separator: Some("&"),
     nearby,
     ..Grammar::ANY
@@ -80,42 +73,6 @@ fn plain_features(text: Text<'_>) -> Result<(), Fault> {
 
 /// The bytes that are not part of a name.
 const SPECIAL: &[u8] = b"*&|,[]()";
-
-impl Constraint {
-    /// Returns the expression, with `&` for every comma.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns the names of the features in the order written.
-    pub fn features(&self) -> impl Iterator<Item = &str> {
-        // A count follows a `*`, and no other part is led by one.
-        let mut rest = self.0.as_str();
-        std::iter::from_fn(move || {
-            loop {
-                let start = rest.find(|letter: char| !is_special(letter))?;
-                let counts = rest[..start].ends_with('*');
-                let tail = &rest[start..];
-                let end = tail.find(is_special).unwrap_or(tail.len());
-                rest = &tail[end..];
-                if !counts {
-                    return Some(&tail[..end]);
-                }
-            }
-        })
-    }
-
-    /// Reads an expression.
-    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        Parser { text, index: 0, bracket: None, paren: None, brackets: 0 }.expression()?;
-        Ok(Self(text.to_text().replace(',', "&")))
-    }
-}
-
-fn is_special(letter: char) -> bool {
-    u8::try_from(letter).is_ok_and(|byte| SPECIAL.contains(&byte))
-}
 
 /// The operators and counts seen in a bracket.
 #[derive(Clone, Copy)]
@@ -333,12 +290,4 @@ fn nearby(value: &str, fault: &Fault) -> Vec<String> {
     // Without a count that is wrong.
     proposals.extend(value.rsplit_once('*').map(|(name, _)| name.to_owned()));
     proposals
-}
-
-typed!(Constraint, Constraint);
-
-impl fmt::Display for Constraint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }

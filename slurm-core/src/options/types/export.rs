@@ -1,30 +1,19 @@
 //! Environment variables: `env_merge_filter` of `src/common/env.c`.
 
-use std::fmt;
-
-use super::typed;
 use crate::options::fault::Fault;
 use crate::options::grammar::{Grammar, LINE};
 use crate::options::release::Release;
 use crate::options::text::Text;
 
-/// Which environment variables a job inherits.
+/// Which environment variables a job inherits: `env_merge_filter`, `find_quote_token` in `src/common/env.c`.
 ///
-/// `ALL`, `NONE`, `NIL` (only what Slurm sets), or a list of `NAME`, `NAME=value` and `ALL` joined
-/// by commas. Quotes around an item keep its commas together. sbatch refuses nothing here; unclosed
-/// quotes and values without a name are refused, because they get lost on the way.
-///
-/// Slurm's source: `env_merge_filter`, `find_quote_token` in `src/common/env.c`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Export {
-    items: Vec<String>,
-}
-
+/// sbatch refuses nothing here; unclosed quotes and values without a name are refused, because they get lost on
+/// the way.
 pub(crate) const GRAMMAR: Grammar = Grammar {
     expected: "`ALL`, `NONE`, `NIL`, or `NAME` and `NAME=value` joined by commas",
     example: "ALL,EDITOR=vim",
     details: "Quotes keep the commas of a value together; nothing else is interpreted. `NIL` needs 23.02.",
-    canonical: |text| Ok(Export::read(text)?.to_string()),
+    canonical,
     longest: LINE,
     separator: Some(","),
     since: |value| (value == "NIL").then_some(Release::new(23, 2)),
@@ -33,40 +22,24 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
 
 const ALONE: &[&str] = &["ALL", "NONE", "NIL"];
 
-impl Export {
-    /// Returns the items in the order written, as written.
-    #[must_use]
-    pub fn items(&self) -> &[String] {
-        &self.items
-    }
-
-    /// Returns whether the whole environment of the submission is inherited.
-    #[must_use]
-    pub fn has_all(&self) -> bool {
-        self.items.iter().any(|item| item == "ALL")
-    }
-
-    /// Reads a list of variables.
-    pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
-        let mut items = Vec::new();
-        let mut rest = Some(text);
-        while let Some(list) = rest {
-            let end = end_of_item(list)?;
-            let item = end.map_or(list, |end| list.take(end));
-            rest = end.map(|end| list.skip(end + 1));
-            if item.byte(0) == b'=' {
-                return Err(item.is_fault("a value without the name of a variable"));
-            }
-            if !item.is_empty() {
-                let word = item.position_in(ALONE).map(|index| ALONE[index].to_owned());
-                items.push(word.unwrap_or_else(|| item.to_text()));
-            }
+fn canonical(text: Text<'_>) -> Result<String, Fault> {
+    let (mut items, mut rest) = (Vec::new(), Some(text));
+    while let Some(list) = rest {
+        let end = end_of_item(list)?;
+        let item = end.map_or(list, |end| list.take(end));
+        rest = end.map(|end| list.skip(end + 1));
+        if item.byte(0) == b'=' {
+            return Err(item.is_fault("a value without the name of a variable"));
         }
-        if items.is_empty() {
-            return Err(text.fault("no variable is named; write NONE for none"));
+        if !item.is_empty() {
+            let word = item.position_in(ALONE).map(|index| ALONE[index].to_owned());
+            items.push(word.unwrap_or_else(|| item.to_text()));
         }
-        Ok(Self { items })
     }
+    if items.is_empty() {
+        return Err(text.fault("no variable is named; write NONE for none"));
+    }
+    Ok(items.join(","))
 }
 
 /// The position of the first comma outside quotes.
@@ -83,13 +56,5 @@ fn end_of_item(text: Text<'_>) -> Result<Option<usize>, Fault> {
     match single.or(double) {
         Some(start) => Err(text.at(start).fault("this quote is not closed")),
         None => Ok(None),
-    }
-}
-
-typed!(Export, Export);
-
-impl fmt::Display for Export {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.items.join(","))
     }
 }

@@ -68,12 +68,6 @@ fn between(
 const ONE: (u64, &str) = (1, "zero is not allowed here, the least is 1");
 const ZERO: (u64, &str) = (0, "");
 
-/// Reads a count of at least one.
-pub(crate) fn count(text: Text<'_>) -> Result<u32, Fault> {
-    (COUNT.canonical)(text)?;
-    Ok(integer(text)? as u32)
-}
-
 pub(crate) const COUNT: Grammar = Grammar {
     expected: "a whole number from 1 to 2147483646",
     example: "4",
@@ -148,4 +142,63 @@ pub(crate) fn nearby(value: &str) -> Vec<String> {
         proposals.push("1".to_owned());
     }
     proposals
+}
+
+/// By how much a job's priority is lowered: `arg_set_nice` of `src/common/slurm_opt.c`, which ignores whatever
+/// follows the number and reads 0 where there is none.
+pub(crate) const NICE: Grammar = Grammar {
+    expected: "a whole number between -2147483645 and 2147483645",
+    example: "100",
+    canonical: |text| {
+        let body = text.trim_start();
+        let number = body.skip(usize::from(matches!(body.byte(0), b'-' | b'+')));
+        match (whole(text, number)?, body.byte(0)) {
+            (value, _) if value > MAX_NICE => {
+                Err(text.fault("out of range: the most is 2147483645 either way"))
+            }
+            (value @ 1.., b'-') => Ok(format!("-{value}")),
+            (value, _) => Ok(value.to_string()),
+        }
+    },
+    integers: Some((-(MAX_NICE as i128), MAX_NICE as i128)),
+    ..Grammar::ANY
+};
+const MAX_NICE: u64 = 2_147_483_645;
+
+/// A job's priority, or the top of the user's own jobs: `arg_set_priority` of `src/common/slurm_opt.c`, which
+/// ignores whatever follows the number and takes 0 for "not set".
+pub(crate) const PRIORITY: Grammar = Grammar {
+    expected: "`TOP` or a whole number from 1 to 4294967293",
+    example: "100",
+    canonical: |text| {
+        if text.is_any_case("TOP") {
+            return Ok("TOP".to_owned());
+        }
+        let body = text.trim_start();
+        if body.byte(0) == b'-' {
+            return Err(text.fault("a priority cannot be negative"));
+        }
+        match whole(text, body.without(b'+'))? {
+            0 => Err(text.fault("0 is no priority to sbatch; use `hold` to hold the job")),
+            value if value > MAX_PRIORITY => {
+                Err(text.fault("out of range: the highest priority is 4294967293"))
+            }
+            value => Ok(value.to_string()),
+        }
+    },
+    integers: Some((1, MAX_PRIORITY as i128)),
+    ..Grammar::ANY
+};
+const MAX_PRIORITY: u64 = 4_294_967_293;
+
+/// A number that must be all there is; sbatch's `strtoll` would ignore the rest.
+fn whole(text: Text<'_>, number: Text<'_>) -> Result<u64, Fault> {
+    let length = number.leading_digits();
+    if length == 0 {
+        return Err(text.is_fault("not a number (sbatch would read 0)"));
+    }
+    if length < number.len() {
+        return Err(number.skip(length).is_fault("not part of a number (sbatch would ignore it)"));
+    }
+    digits(number)
 }

@@ -5,40 +5,30 @@ use crate::options::fault::Fault;
 use crate::options::grammar::Grammar;
 use crate::options::release::Release;
 use crate::options::suggest::boolean;
-use crate::options::text::Text;
-
-/// The word that this is, in any mix of case, as `words` spells it.
-fn word(
-    text: Text<'_>,
-    words: &[&'static str],
-    reason: &'static str,
-) -> Result<&'static str, Fault> {
-    text.position_in(words).map(|index| words[index]).ok_or_else(|| text.is_fault(reason))
-}
+use crate::options::text::{Text, is_space};
 
 /// A list of words joined by commas, each once; empty places are skipped, as `strtok` does. Words that exclude each
 /// other come with the reason.
 fn list(
     text: Text<'_>,
-    words: &[&'static str],
+    words: &[&str],
     reason: &'static str,
     exclusive: &[(&str, &str, &'static str)],
 ) -> Result<String, Fault> {
     let none = "nothing is named between the commas";
-    let mut found = text.items(b',', none, |item| word(item, words, reason))?;
+    let found = text.items(b',', none, |item| item.word_of(words, reason))?;
     for (first, second, reason) in exclusive {
         if found.contains(first) && found.contains(second) {
             return Err(text.fault(reason));
         }
     }
-    let mut seen = Vec::new();
-    found.retain(|word| {
-        !seen.contains(word) && {
-            seen.push(*word);
-            true
+    let mut once: Vec<&str> = Vec::new();
+    for word in found {
+        if !once.contains(&word) {
+            once.push(word);
         }
-    });
-    Ok(found.join(","))
+    }
+    Ok(once.join(","))
 }
 
 /// `arg_set_exclusive` of `src/common/slurm_opt.c`.
@@ -49,7 +39,7 @@ pub(crate) const EXCLUSIVE: Grammar = Grammar {
     canonical: |text| {
         let reason = "not a way to share nodes; expected exclusive, user, mcs, oversubscribe, topo \
                       (24.05) or allocation (26.05)";
-        Ok(word(text, EXCLUSIVE.words, reason)?.to_owned())
+        Ok(text.word_of(EXCLUSIVE.words, reason)?.to_owned())
     },
     since: |value| match value {
         "topo" => Some(Release::new(24, 5)),
@@ -65,7 +55,7 @@ pub(crate) const EXCLUSIVE: Grammar = Grammar {
 pub(crate) const YES_NO: Grammar = Grammar {
     expected: "`yes` or `no`",
     example: "yes",
-    canonical: |text| Ok(word(text, YES_NO.words, "neither yes nor no")?.to_owned()),
+    canonical: |text| Ok(text.word_of(YES_NO.words, "neither yes nor no")?.to_owned()),
     booleans: Some(("yes", "no")),
     words: &["yes", "no"],
     instead: |part| boolean(part).map(|yes| if yes { "yes" } else { "no" }),
@@ -78,7 +68,7 @@ pub(crate) const NO_KILL: Grammar = Grammar {
     example: "off",
     canonical: |text| {
         let reason = "not a switch; expected no value, `set`, `off` or `no`";
-        Ok(word(text, &["set", "off", "no"], reason)?.to_owned())
+        Ok(text.word_of(&["set", "off", "no"], reason)?.to_owned())
     },
     instead: |part| boolean(part).map(|yes| if yes { "set" } else { "off" }),
     ..Grammar::ANY
@@ -90,7 +80,7 @@ pub(crate) const REQUEUE: Grammar = Grammar {
     example: "expedite",
     canonical: |text| {
         let reason = "not a way to requeue; expected no value or `expedite` (25.11)";
-        Ok(word(text, REQUEUE.words, reason)?.to_owned())
+        Ok(text.word_of(REQUEUE.words, reason)?.to_owned())
     },
     since: |_| Some(Release::new(25, 11)),
     words: &["expedite"],
@@ -197,3 +187,123 @@ pub(crate) const USER_ENVIRONMENT: Grammar = Grammar {
     until: |_| Some(Release::new(25, 5)),
     ..Grammar::ANY
 };
+
+/// Whether log files are continued: `arg_set_open_mode` of `src/common/slurm_opt.c`, which looks at the first letter
+/// alone.
+pub(crate) const OPEN_MODE: Grammar = Grammar {
+    expected: "`append` or `truncate`",
+    example: "append",
+    details: "Both may be shortened.",
+    canonical: |text| {
+        let mode = OPEN_MODE.words.iter().find(|mode| text.starts_word(mode));
+        mode.map(|mode| (*mode).to_owned()).ok_or_else(|| {
+            text.is_fault(match text.byte(0) {
+                b'a' | b'A' | b't' | b'T' => {
+                    "neither append nor truncate (sbatch looks at the first letter alone)"
+                }
+                _ => "neither append nor truncate",
+            })
+        })
+    },
+    words: &["append", "truncate"],
+    instead: |part| match part.chars().next() {
+        _ if part == "continue" => Some("append"),
+        Some('a') => Some("append"),
+        Some('t' | 'w' | 'o') => Some("truncate"),
+        _ => None,
+    },
+    ..Grammar::ANY
+};
+
+/// On which events Slurm sends mail: `parse_mail_type` of `src/common/proc_args.c`, which ignores words that it does
+/// not know if it knows one. Written in sbatch's order.
+pub(crate) const MAIL_TYPE: Grammar = Grammar {
+    expected: "mail types such as BEGIN, END and FAIL joined by commas",
+    example: "END,FAIL",
+    details: "`NONE`, `ALL`, `BEGIN`, `END`, `FAIL`, `REQUEUE`, `INVALID_DEPEND`, `STAGE_OUT`, \
+              `TIME_LIMIT`, `TIME_LIMIT_90`, `TIME_LIMIT_80`, `TIME_LIMIT_50`, `ARRAY_TASKS`, \
+              in any case.",
+    canonical: |text| {
+        let unknown = "not a mail type; expected NONE, ALL, BEGIN, END, FAIL, REQUEUE, \
+                       INVALID_DEPEND, STAGE_OUT, TIME_LIMIT, TIME_LIMIT_90, TIME_LIMIT_80, \
+                       TIME_LIMIT_50 or ARRAY_TASKS";
+        let named = text.items(b',', "no mail type is named", |word| {
+            if is_space(word.byte(0)) || word.trim_end().len() < word.len() {
+                return Err(word.fault(
+                    "no blank may stand beside a comma (sbatch would ignore the mail type there)",
+                ));
+            }
+            word.word_of(MAIL_TYPE.words, unknown)
+        })?;
+        if named.len() > 1 && named.contains(&"NONE") {
+            return Err(text.fault("NONE switches off every other mail type beside it"));
+        }
+        let in_order = MAIL_TYPE.words.iter().filter(|word| named.contains(word));
+        Ok(in_order.copied().collect::<Vec<_>>().join(","))
+    },
+    separator: Some(","),
+    words: &[
+        "NONE",
+        "BEGIN",
+        "END",
+        "FAIL",
+        "REQUEUE",
+        "ALL",
+        "INVALID_DEPEND",
+        "STAGE_OUT",
+        "TIME_LIMIT",
+        "TIME_LIMIT_90",
+        "TIME_LIMIT_80",
+        "TIME_LIMIT_50",
+        "ARRAY_TASKS",
+    ],
+    instead: |part| match part {
+        "start" | "started" => Some("BEGIN"),
+        "abort" | "error" | "failure" => Some("FAIL"),
+        "complete" | "completed" | "finish" | "finished" | "done" => Some("END"),
+        "timelimit" | "timeout" => Some("TIME_LIMIT"),
+        _ => None,
+    },
+    nearby: |value, _| vec![value.replace([' ', ';', '|', '+'], ",")],
+    ..Grammar::ANY
+};
+
+/// The names of limits, `ALL` or `NONE`, all in upper case: `parse_rlimits` of
+/// `src/common/slurm_rlimits_info.c`. Written without prefix.
+pub(crate) const RLIMITS: Grammar = Grammar {
+    expected: "`ALL`, `NONE`, or some of CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, NOFILE, \
+               MEMLOCK and AS, joined by commas",
+    example: "STACK,NOFILE",
+    details: "Upper case only; `RLIMIT_` may stand before a name.",
+    canonical: |text| {
+        if text.is("ALL") || text.is("NONE") {
+            return Ok(text.to_text());
+        }
+        let words = text.parts_by(|list| list.find_any(b", \t")).filter(|word| !word.is_empty());
+        let names: Vec<&str> = words.map(limit).collect::<Result<_, _>>()?;
+        if names.is_empty() { Err(text.fault("no limit is named")) } else { Ok(names.join(",")) }
+    },
+    separator: Some(","),
+    words: &["CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS"],
+    nearby: |value, _| vec![value.to_uppercase()],
+    ..Grammar::ANY
+};
+
+fn limit(word: Text<'_>) -> Result<&'static str, Fault> {
+    let short = if word.take(7).is("RLIMIT_") { word.skip(7) } else { word };
+    if let Some(name) = RLIMITS.words.iter().find(|name| short.is(name)) {
+        return Ok(name);
+    }
+    Err(if word.is("ALL") || word.is("NONE") {
+        word.fault("ALL and NONE stand alone")
+    } else if short.position_in(RLIMITS.words).is_some()
+        || word.position_in(&["ALL", "NONE"]).is_some()
+    {
+        word.is_fault("not in upper case, as limits are written")
+    } else {
+        word.is_fault(
+            "not a limit; expected ALL, NONE or some of CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, \
+             NOFILE, MEMLOCK, AS",
+        )
+    })
+}
