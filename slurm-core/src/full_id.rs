@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{IdError, JobId};
 use crate::options::ArraySpec;
+use crate::text_form::text_form;
 
 /// A job, or a part of one, as Slurm's commands print and take it: `123`, `123_4`, `123_[1,3-5%2]`, `123+1`,
 /// `123.batch`, `123_4.0`.
@@ -133,19 +134,7 @@ impl fmt::Display for FullJobId {
     }
 }
 
-impl TryFrom<String> for FullJobId {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
-    }
-}
-
-impl From<FullJobId> for String {
-    fn from(id: FullJobId) -> Self {
-        id.to_string()
-    }
-}
+text_form!(FullJobId, IdError);
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text_form::text_form;
+
 /// The id of a job, as `sbatch --parsable` prints it.
 ///
 /// Slurm hands out ids up to 67,043,328 by default and then starts again, so an id alone does not
@@ -95,19 +97,7 @@ impl FromStr for SubmissionId {
     }
 }
 
-impl TryFrom<String> for SubmissionId {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
-    }
-}
-
-impl From<SubmissionId> for String {
-    fn from(id: SubmissionId) -> Self {
-        id.0
-    }
-}
+text_form!(SubmissionId, IdError);
 
 /// A text that is not the id it was taken for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -35,6 +35,7 @@
 )]
 
 pub mod options;
+mod text_form;
 pub mod variable;
 pub mod word_enum;
 
@@ -50,6 +51,8 @@ pub mod durable;
 pub mod events;
 #[cfg(feature = "runtime")]
 pub mod frame;
+#[cfg(feature = "runtime")]
+mod framed;
 #[cfg(feature = "runtime")]
 pub mod full_id;
 #[cfg(feature = "runtime")]

@@ -4,10 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec;
-use crate::frame::{Frame, FrameKind};
+use crate::frame::FrameKind;
+use crate::framed::framed;
 use crate::ids::JobId;
-use crate::spec::ReadError;
 
 /// How a call ended, and what it took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,22 +146,4 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Outcome {
-    /// Returns the file of this outcome of the task `task` with the signature hash `signature`.
-    ///
-    /// # Errors
-    /// If the value is too large.
-    pub fn to_bytes(&self, task: &str, signature: u64) -> Result<Vec<u8>, ReadError> {
-        let payload = codec::encode(self)?;
-        Ok(Frame { task, signature, payload: &payload }.to_bytes(FrameKind::Outcome)?)
-    }
-
-    /// Reads an outcome and the frame around it.
-    ///
-    /// # Errors
-    /// Says whether the frame or its content is wrong.
-    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, Frame<'_>), ReadError> {
-        let frame = Frame::from_bytes(bytes, FrameKind::Outcome)?;
-        Ok((codec::decode(frame.payload)?, frame))
-    }
-}
+framed!(Outcome, FrameKind::Outcome);

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{self, CodecError};
-use crate::frame::{Frame, FrameError, FrameKind};
+use crate::frame::FrameKind;
+use crate::framed::framed;
 use crate::ids::{JobId, SubmissionId};
 use crate::requeue::RequeuePolicy;
+
+pub use crate::framed::ReadError;
 
 /// Everything that the runner has to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,34 +166,4 @@ pub enum Argument {
     ItemOf(u32, u64),
 }
 
-/// Why a spec or an outcome cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The frame around it is not whole.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// The frame is whole, but what it holds cannot be decoded.
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-}
-
-impl Spec {
-    /// Returns the file of this spec for the task `task` with the signature hash `signature`.
-    ///
-    /// # Errors
-    /// [`ReadError::Codec`] or [`ReadError::Frame`] if the arguments together are too large.
-    pub fn to_bytes(&self, task: &str, signature: u64) -> Result<Vec<u8>, ReadError> {
-        let payload = codec::encode(self)?;
-        Ok(Frame { task, signature, payload: &payload }.to_bytes(FrameKind::Spec)?)
-    }
-
-    /// Reads a spec and the frame around it.
-    ///
-    /// # Errors
-    /// Says whether the frame or its content is wrong.
-    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, Frame<'_>), ReadError> {
-        let frame = Frame::from_bytes(bytes, FrameKind::Spec)?;
-        Ok((codec::decode(frame.payload)?, frame))
-    }
-}
+framed!(Spec, FrameKind::Spec);

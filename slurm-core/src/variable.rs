@@ -8,6 +8,8 @@ use std::str::FromStr;
 #[cfg(feature = "runtime")]
 use serde::{Deserialize, Serialize};
 
+use crate::text_form::text_form;
+
 /// The name of an environment variable that every shell can export: letters, digits and `_`, no digit first.
 ///
 /// ```
@@ -58,19 +60,7 @@ impl FromStr for VariableName {
     }
 }
 
-impl TryFrom<String> for VariableName {
-    type Error = VariableNameError;
-
-    fn try_from(text: String) -> Result<Self, VariableNameError> {
-        text.parse()
-    }
-}
-
-impl From<VariableName> for String {
-    fn from(name: VariableName) -> Self {
-        name.0
-    }
-}
+text_form!(VariableName, VariableNameError);
 
 impl fmt::Display for VariableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,6 +12,7 @@ mod attributes;
 mod entry_point;
 mod errors;
 mod function;
+mod kind;
 mod options;
 mod parameters;
 mod task;
@@ -23,13 +24,13 @@ use proc_macro::TokenStream;
 #[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn task(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    task::expand(arguments.into(), &item.into(), task::Kind::Task).into()
+    task::expand(arguments.into(), &item.into(), kind::Kind::Task).into()
 }
 
 #[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    task::expand(arguments.into(), &item.into(), task::Kind::Workflow).into()
+    task::expand(arguments.into(), &item.into(), kind::Kind::Workflow).into()
 }
 
 #[allow(missing_docs)]

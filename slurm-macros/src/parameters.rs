@@ -7,7 +7,7 @@ use syn::{PathArguments, Type};
 
 use crate::errors::Errors;
 use crate::function::{Function, Input, Pattern};
-use crate::task::Kind;
+use crate::kind::Kind;
 
 /// The parameters of a task and its return type.
 pub(crate) struct Signature {

@@ -8,6 +8,7 @@ use syn::spanned::Spanned as _;
 use crate::attributes::{self, CONDITIONS, DEPRECATION, HIDING, LINTS};
 use crate::errors::Errors;
 use crate::function::{Function, plain_name};
+use crate::kind::Kind;
 use crate::options::Options;
 use crate::parameters::{Output, Parameter, Signature};
 use crate::valid;
@@ -15,13 +16,6 @@ use crate::valid;
 mod entry;
 mod map;
 mod run;
-
-/// Which attribute it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Task,
-    Workflow,
-}
 
 /// Returns `item` as it is, and beside it what makes it a task.
 pub(crate) fn expand(arguments: TokenStream, item: &TokenStream, kind: Kind) -> TokenStream {

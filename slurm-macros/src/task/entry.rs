@@ -5,8 +5,9 @@ use quote::{quote, quote_spanned};
 use slurm_core::options::OptionValue;
 use syn::spanned::Spanned as _;
 
-use super::{Kind, Task, at};
+use super::{Task, at};
 use crate::function::plain_name;
+use crate::kind::Kind;
 use crate::{attributes, text};
 
 impl Task<'_> {

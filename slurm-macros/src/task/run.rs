@@ -4,8 +4,9 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::{Kind, Task, at};
+use super::{Task, at};
 use crate::function::plain_name;
+use crate::kind::Kind;
 
 impl Task<'_> {
     /// Returns how each type travels. A type that cannot is reported here, and only here.

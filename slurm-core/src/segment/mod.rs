@@ -19,16 +19,15 @@
 //! Each record is appended by one write when its item is finished, so whatever ends the process leaves
 //! whole records and at most one torn one, which the next run of the element cuts off.
 
-use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::ops::Range;
-use std::path::Path;
+mod writer;
 
-use crate::codec;
-use crate::durable;
+use std::ops::Range;
+
 use crate::frame::{FORMAT_VERSION, MAX_PAYLOAD};
+#[cfg(doc)]
 use crate::outcome::{Failure, RunReport};
+
+pub use writer::{Done, SegmentWriter};
 
 const MAGIC: [u8; 8] = *b"SLURMSEG";
 /// The length of what stands before the first record, in bytes.
@@ -220,116 +219,14 @@ fn field<const N: usize>(bytes: &[u8]) -> [u8; N] {
     field
 }
 
-/// What earlier runs of an element have finished.
-#[derive(Debug, Default)]
-pub struct Done {
-    /// The items.
-    pub items: HashSet<u64>,
-    /// Whether any of them failed.
-    pub any_failed: bool,
-}
-
-/// The segment of an element, open at its end.
-#[derive(Debug)]
-pub struct SegmentWriter {
-    file: File,
-    length: u64,
-    buffer: Vec<u8>,
-}
-
-impl SegmentWriter {
-    /// Opens the segment at `path`, and returns it with the indices of the items that are in it already.
-    /// What is torn at its end is cut off. A run that begins is noted.
-    ///
-    /// # Errors
-    /// If it cannot be read or written, or is one of another task.
-    pub fn open(path: &Path, signature: u64, run: &RunReport) -> io::Result<(Self, Done)> {
-        let bytes = match fs::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            other => other?,
-        };
-        let mut done = Done::default();
-        let whole = if check_header(&bytes, signature).map_err(io::Error::other)? {
-            let mut records = Records::new(&bytes, HEADER);
-            for record in &mut records {
-                if matches!(record.kind, RecordKind::Value | RecordKind::Failure) {
-                    done.items.insert(record.index);
-                    done.any_failed |= record.kind == RecordKind::Failure;
-                }
-            }
-            records.position()
-        } else {
-            0
-        };
-        let file = durable::append_to(path)?;
-        if whole < bytes.len() {
-            file.set_len(whole as u64)?;
-        }
-        let buffer = if whole == 0 { header(signature) } else { Vec::new() };
-        let mut writer = Self { file, length: whole as u64, buffer };
-        let report = codec::encode(run).map_err(io::Error::other)?;
-        writer.append(RecordKind::RunBegins, 0, &report)?;
-        Ok((writer, done))
-    }
-
-    /// Appends the value or the failure of the item `index`, by one write.
-    ///
-    /// # Errors
-    /// If it cannot be written. What was written before stays whole.
-    pub fn item(&mut self, index: u64, ending: Result<&[u8], &Failure>) -> io::Result<()> {
-        match ending {
-            Ok(value) => self.append(RecordKind::Value, index, value),
-            Err(failure) => {
-                let failure = codec::encode(failure).map_err(io::Error::other)?;
-                self.append(RecordKind::Failure, index, &failure)
-            }
-        }
-    }
-
-    /// Notes that the item `index` has panicked, before [`item`](Self::item) has the whole failure.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn panicked(&mut self, index: u64, failure: &Failure) -> io::Result<()> {
-        let failure = codec::encode(failure).map_err(io::Error::other)?;
-        self.append(RecordKind::Panic, index, &failure)
-    }
-
-    /// Notes the end of the run and puts everything on the disk.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn end(&mut self, run: &RunReport) -> io::Result<()> {
-        let report = codec::encode(run).map_err(io::Error::other)?;
-        self.append(RecordKind::RunEnds, 0, &report)?;
-        self.sync()
-    }
-
-    /// Puts everything on the disk.
-    ///
-    /// # Errors
-    /// If that fails.
-    pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
-    fn append(&mut self, kind: RecordKind, index: u64, payload: &[u8]) -> io::Result<()> {
-        push_record(&mut self.buffer, kind, index, payload);
-        let written = self.file.write_all(&self.buffer);
-        match &written {
-            Ok(()) => self.length += self.buffer.len() as u64,
-            // A full disk may have taken a part of it, after which no other record would be found.
-            Err(_) => drop(self.file.set_len(self.length)),
-        }
-        self.buffer.clear();
-        written
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
-    use crate::outcome::FailureKind;
+    use crate::outcome::{Failure, FailureKind, RunReport};
 
     fn segment(dir: &Path) -> (std::path::PathBuf, SegmentWriter, Done) {
         let path = dir.join("0");
