@@ -72,7 +72,7 @@ macro_rules! checked {
 }
 
 checked!(bool, |_value, spec| match spec.argument {
-    Argument::Required if spec.kind.boolean_words().is_none() => {
+    Argument::Required if spec.kind.grammar().booleans.is_none() => {
         Err("this option takes a value, not a boolean")
     }
     _ => Ok(()),
@@ -115,7 +115,7 @@ integers!(u8, u16, u32, u64, usize, i8, i16, i32, i64, i128, isize);
 
 /// An integer stands for its digits, which may also be a name.
 const fn check_integer(number: i128, kind: ValueKind) -> Check {
-    match kind.integers() {
+    match kind.grammar().integers {
         Some((least, _)) if number < least => Err("too small for this option"),
         Some((_, most)) if number > most => Err("too large for this option"),
         _ => Ok(()),
@@ -126,7 +126,7 @@ const fn check_integer(number: i128, kind: ValueKind) -> Check {
 const fn check_items(items: &[&str], kind: ValueKind) -> Check {
     match items {
         [item] => check_text(item, kind),
-        [_, ..] if kind.list_separator().is_none() => Err(NOT_LIST),
+        [_, ..] if kind.grammar().separator.is_none() => Err(NOT_LIST),
         _ => Ok(()),
     }
 }

@@ -36,7 +36,7 @@ impl OptionInput {
         };
         match self.0 {
             Input::Text(text) => Ok(Some(text)),
-            Input::Bool(set) => match spec.kind.boolean_words() {
+            Input::Bool(set) => match spec.kind.grammar().booleans {
                 Some((yes, no)) => Ok(Some(if set { yes } else { no }.to_owned())),
                 None if matches!(spec.argument, Argument::Required) => Err(refuse(
                     if set { "true" } else { "false" },
@@ -59,7 +59,7 @@ impl OptionInput {
                     Err(reason) => Err(refuse(&format!("{duration:?}"), reason)),
                 }
             }
-            Input::List(items) => match spec.kind.list_separator() {
+            Input::List(items) => match spec.kind.grammar().separator {
                 Some(separator) => Ok(Some(items.join(separator))),
                 None => match <[String; 1]>::try_from(items) {
                     Ok([item]) => Ok(Some(item)),

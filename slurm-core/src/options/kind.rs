@@ -2,7 +2,6 @@
 
 use super::fault::Fault;
 use super::grammar::{BURST_BUFFER, Grammar, PATH};
-use super::release::Release;
 use super::text::Text;
 use super::types::{
     array, binding, constraint, datetime, dependency, distribution, export, frequencies, host_list,
@@ -218,30 +217,5 @@ impl ValueKind {
             return Err(text.skip(longest).fault(reason));
         }
         Ok(text)
-    }
-
-    /// The words that a boolean stands for, if the values are a yes and a no.
-    pub(crate) const fn boolean_words(self) -> Option<(&'static str, &'static str)> {
-        self.grammar().booleans
-    }
-
-    /// Returns the separator, if the value is a list.
-    pub(crate) const fn list_separator(self) -> Option<&'static str> {
-        self.grammar().separator
-    }
-
-    /// The least and the largest integer, if the digits of every integer between them are a value.
-    pub(crate) const fn integers(self) -> Option<(i128, i128)> {
-        self.grammar().integers
-    }
-
-    /// The first release that takes this canonical value, if not all do.
-    pub(crate) fn value_since(self, value: &str) -> Option<Release> {
-        (self.grammar().since)(value)
-    }
-
-    /// The first release that no longer takes this canonical value.
-    pub(crate) fn value_until(self, value: &str) -> Option<Release> {
-        (self.grammar().until)(value)
     }
 }

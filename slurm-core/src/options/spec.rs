@@ -108,7 +108,7 @@ impl OptionSpec {
     /// Returns the first release that has the option and takes the (canonical) value.
     #[must_use]
     pub fn since_with(&self, value: &OptionValue) -> Release {
-        let with_value = value.as_str().and_then(|value| self.kind.value_since(value));
+        let with_value = value.as_str().and_then(|value| (self.kind.grammar().since)(value));
         match value {
             OptionValue::Unset => Release::new(0, 1),
             _ => with_value.map_or(self.since, |since| since.max(self.since)),
@@ -119,7 +119,7 @@ impl OptionSpec {
     /// value.
     #[must_use]
     pub fn until_with(&self, value: &OptionValue) -> Option<Release> {
-        let with_value = value.as_str().and_then(|value| self.kind.value_until(value));
+        let with_value = value.as_str().and_then(|value| (self.kind.grammar().until)(value));
         match value {
             OptionValue::Unset => None,
             _ => self.until.or(with_value),

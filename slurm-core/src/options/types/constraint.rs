@@ -99,7 +99,8 @@ impl<'a> Parser<'a> {
             if self.index == self.text.len() {
                 return self.end();
             }
-            self.operator()?;
+            // Every operand is followed by an operator.
+            self.index += 1;
         }
     }
 
@@ -211,16 +212,6 @@ impl<'a> Parser<'a> {
         }
         self.index += 1 + length;
         Ok(true)
-    }
-
-    fn operator(&mut self) -> Result<(), Fault> {
-        match self.peek() {
-            b'&' | b'|' | b',' => {
-                self.index += 1;
-                Ok(())
-            }
-            _ => Err(self.here().is_fault("unexpected: `&` or `|` must come first")),
-        }
     }
 
     /// Remembers what a bracket holds.

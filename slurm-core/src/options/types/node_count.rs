@@ -23,13 +23,10 @@ pub struct NodeCount {
 
 /// One number or range of a [`NodeCount`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct NodeRange {
-    /// The fewest nodes.
-    pub min: u32,
-    /// The most nodes; the same as `min` for a single number.
-    pub max: u32,
-    /// The step between allowed numbers; 1 for all of them.
-    pub step: u32,
+struct NodeRange {
+    min: u32,
+    max: u32,
+    step: u32,
 }
 
 pub(crate) const GRAMMAR: Grammar = Grammar {
@@ -75,12 +72,6 @@ impl NodeCount {
         self.ranges.iter().map(|range| range.max).max().unwrap_or(0)
     }
 
-    /// Returns the numbers and ranges in the order written.
-    #[must_use]
-    pub fn ranges(&self) -> &[NodeRange] {
-        &self.ranges
-    }
-
     /// Reads a number of nodes.
     pub(crate) fn read(text: Text<'_>) -> Result<Self, Fault> {
         if text.find_any(b",:").is_none() {
@@ -96,8 +87,7 @@ impl NodeCount {
     }
 
     /// Returns whether it is a list or has a step, which needs 23.02.
-    #[must_use]
-    pub fn is_list(&self) -> bool {
+    fn is_list(&self) -> bool {
         self.ranges.len() > 1 || self.ranges.iter().any(|range| range.step != 1)
     }
 }

@@ -166,14 +166,14 @@ fn total(
     minutes: u64,
     seconds: u64,
 ) -> Result<Walltime, Fault> {
-    const LIMIT: u64 = MAX_SECONDS;
-    if days <= LIMIT && hours <= LIMIT && minutes <= LIMIT && seconds <= LIMIT {
-        let sum = days * DAY + hours * HOUR + minutes * MINUTE + seconds;
-        if sum <= LIMIT {
-            return Ok(Walltime(sum as u32));
-        }
+    let parts = [(days, DAY), (hours, HOUR), (minutes, MINUTE), (seconds, 1)];
+    let sum = parts
+        .iter()
+        .fold(0_u64, |sum, (count, seconds)| sum.saturating_add(count.saturating_mul(*seconds)));
+    if sum > MAX_SECONDS {
+        return Err(text.fault("too long: Slurm counts at most 24855 days"));
     }
-    Err(text.fault("too long: Slurm counts at most 24855 days"))
+    Ok(Walltime(sum as u32))
 }
 
 typed!(Walltime, Walltime);

@@ -20,6 +20,8 @@ const UNITS: &[(&str, i64)] = &[
     ("weeks", 604_800),
     ("week", 604_800),
 ];
+const SECOND_DATE: &str = "a second date";
+const SECOND_TIME: &str = "a second time of day";
 const MIN_EPOCH: u64 = 1_000_000;
 /// About 30,000 years; beyond it the C library's calendar gives up.
 pub(crate) const MAX_SECONDS: u64 = 1_000_000_000_000;
@@ -50,14 +52,14 @@ impl DateTime {
     /// Reads one item and returns what follows it.
     fn item<'a>(&mut self, whole: Text<'a>, text: Text<'a>) -> Result<Text<'a>, Fault> {
         if text.starts_with_any_case("today") {
-            return self.set_date(text, 5, Date::Today);
+            return set(&mut self.date, Date::Today, text, 5, SECOND_DATE);
         }
         if text.starts_with_any_case("tomorrow") {
-            return self.set_date(text, 8, Date::Tomorrow);
+            return set(&mut self.date, Date::Tomorrow, text, 8, SECOND_DATE);
         }
         if let Some((word, hour)) = TIMES.iter().find(|(word, _)| text.starts_with_any_case(word)) {
             let time = TimeOfDay { hour: *hour, minute: 0, second: 0 };
-            return self.set_time(text, word.len(), time);
+            return set(&mut self.time, time, text, word.len(), SECOND_TIME);
         }
         if text.starts_with_any_case("now") {
             if text.start() > 0 {
@@ -72,36 +74,24 @@ impl DateTime {
         }
         if text.byte(1) == b':' || text.byte(2) == b':' {
             let (time, length) = time_of_day(text)?;
-            return self.set_time(text, length, time);
+            return set(&mut self.time, time, text, length, SECOND_TIME);
         }
         let (date, length) = date(text)?;
-        self.set_date(text, length, date)
+        set(&mut self.date, date, text, length, SECOND_DATE)
     }
+}
 
-    fn set_date<'a>(
-        &mut self,
-        text: Text<'a>,
-        length: usize,
-        date: Date,
-    ) -> Result<Text<'a>, Fault> {
-        if self.date.is_some() {
-            return Err(text.take(length).is_fault("a second date"));
-        }
-        self.date = Some(date);
-        Ok(text.skip(length))
-    }
-
-    fn set_time<'a>(
-        &mut self,
-        text: Text<'a>,
-        length: usize,
-        time: TimeOfDay,
-    ) -> Result<Text<'a>, Fault> {
-        if self.time.is_some() {
-            return Err(text.take(length).is_fault("a second time of day"));
-        }
-        self.time = Some(time);
-        Ok(text.skip(length))
+/// Sets the date or the time of day in the first `length` bytes, and returns what follows them.
+fn set<'a, T>(
+    slot: &mut Option<T>,
+    value: T,
+    text: Text<'a>,
+    length: usize,
+    second: &'static str,
+) -> Result<Text<'a>, Fault> {
+    match slot.replace(value) {
+        Some(_) => Err(text.take(length).is_fault(second)),
+        None => Ok(text.skip(length)),
     }
 }
 

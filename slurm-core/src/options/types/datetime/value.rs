@@ -60,19 +60,17 @@ impl DateTime {
     /// compared without a clock.
     #[must_use]
     pub fn is_before(self, other: Self) -> bool {
-        match (self, other) {
-            (
-                Self { start: Some(Start::Epoch(left)), .. },
-                Self { start: Some(Start::Epoch(right)), .. },
-            ) => left < right,
-            _ => match (self.seconds_from_now(), other.seconds_from_now()) {
-                (Some(left), Some(right)) => left < right,
-                _ => match (self.calendar(), other.calendar()) {
-                    (Some(left), Some(right)) => left < right,
-                    _ => false,
-                },
-            },
+        let epoch = |time: Self| match time.start {
+            Some(Start::Epoch(seconds)) => Some(seconds),
+            _ => None,
+        };
+        fn less<T: PartialOrd>(left: Option<T>, right: Option<T>) -> Option<bool> {
+            Some(left? < right?)
         }
+        less(epoch(self), epoch(other))
+            .or_else(|| less(self.seconds_from_now(), other.seconds_from_now()))
+            .or_else(|| less(self.calendar(), other.calendar()))
+            .unwrap_or(false)
     }
 
     /// Year, month, day and time of day, if all are known.
@@ -81,11 +79,7 @@ impl DateTime {
             return None;
         };
         let midnight = TimeOfDay { hour: 0, minute: 0, second: 0 };
-        let time = match self.time {
-            Some(time) => time,
-            None => midnight,
-        };
-        Some((year, month, day, time))
+        Some((year, month, day, self.time.unwrap_or(midnight)))
     }
 }
 

@@ -18,7 +18,16 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
     canonical: |text| Ok(Dependency::read(text)?.to_string()),
     longest: LONG,
     separator: Some(","),
-    words: value::WORDS,
+    words: &[
+        "after",
+        "afterany",
+        "afterburstbuffer",
+        "aftercorr",
+        "afternotok",
+        "afterok",
+        "expand",
+        "singleton",
+    ],
     instead: |part| part.starts_with("afterburst").then_some("afterburstbuffer"),
     nearby: |value, _| nearby(value),
     ..Grammar::ANY

@@ -107,7 +107,7 @@ fn head(item: Text<'_>) -> Result<Head<'_>, Fault> {
 }
 
 fn kind_of(word: Text<'_>) -> Option<DependencyKind> {
-    DependencyKind::ALL.into_iter().find(|kind| word.is_any_case(kind.as_str()))
+    DependencyKind::ALL.iter().copied().find(|kind| word.is_any_case(kind.as_str()))
 }
 
 /// One job; `kind` is `None` for a bare id, which takes no minutes.

@@ -57,35 +57,15 @@ pub enum DependencyKind {
     Expand,
 }
 
-impl DependencyKind {
-    pub(super) const ALL: [Self; 7] = [
-        Self::After,
-        Self::AfterAny,
-        Self::AfterBurstBuffer,
-        Self::AfterCorr,
-        Self::AfterNotOk,
-        Self::AfterOk,
-        Self::Expand,
-    ];
-
-    /// Returns sbatch's word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        WORDS[self as usize]
-    }
-}
-
-/// sbatch's words: the kinds of [`DependencyKind`] in order, and the word that needs no job.
-pub(super) const WORDS: &[&str] = &[
-    "after",
-    "afterany",
-    "afterburstbuffer",
-    "aftercorr",
-    "afternotok",
-    "afterok",
-    "expand",
-    "singleton",
-];
+crate::word_enum!(DependencyKind, "kind of dependency", {
+    After: "after",
+    AfterAny: "afterany",
+    AfterBurstBuffer: "afterburstbuffer",
+    AfterCorr: "aftercorr",
+    AfterNotOk: "afternotok",
+    AfterOk: "afterok",
+    Expand: "expand",
+});
 
 /// Which job, and which task of it when it is an array.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
