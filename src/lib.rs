@@ -131,7 +131,7 @@ pub use job::{Job, JobRef};
 pub use logging::init_logging;
 pub use model::{
     ArrayHandle, ArrayPart, BackendKind, Edge, EdgeElement, ExplainedArray, ExplainedOption,
-    Explanation, JobHandle, Progress, Reason, Status,
+    Explanation, JobHandle, Progress, Reason, Status, Warning,
 };
 pub use progress::ProgressMode;
 pub use slurm_core::codec::Json;

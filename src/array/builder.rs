@@ -148,7 +148,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         let began = Instant::now();
         let handle = submit(cluster, &parts, Some(&spooled))?;
         let array = JobArray::new(cluster, handle, T::decode_output, Some(parts.explanation()));
-        Ok(array.submitted_at(began))
+        Ok(array.submitted(began))
     }
 
     /// Returns what [`submit`](Self::submit) would submit; the first Slurm array, if there are several.

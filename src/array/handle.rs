@@ -21,7 +21,7 @@ use crate::backend::Sighting;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::job::LONGEST_LOG;
-use crate::model::{ArrayHandle, Explanation, Progress, Status};
+use crate::model::{ArrayHandle, Explanation, Progress, Status, Warning};
 use crate::poll::{Freshness, Subject};
 use crate::progress::{self, About, Tale, View};
 
@@ -44,6 +44,8 @@ pub struct JobArray<T> {
     pub(super) submitted_at: Option<Instant>,
     /// The age of the answer to a question for states.
     pub(super) answer: Freshness,
+    /// The lines that sbatch printed then.
+    said: Vec<String>,
 }
 
 impl<T> fmt::Debug for JobArray<T> {
@@ -123,6 +125,7 @@ impl<T> JobArray<T> {
             watch: Arc::new(ArrayWatch::new(state)),
             submitted_at: None,
             answer: Freshness::default(),
+            said: Vec::new(),
             explanation: explanation.map_or_else(OnceCell::new, OnceCell::with_value),
             upstream: OnceCell::new(),
             told: AtomicUsize::new(0),
@@ -130,9 +133,10 @@ impl<T> JobArray<T> {
         }
     }
 
-    /// Returns the array with the moment before it was submitted, which may have taken long.
-    pub(crate) fn submitted_at(self, began: Instant) -> Self {
-        Self { submitted_at: Some(began), ..self }
+    /// Returns the array with the moment before it was submitted, which may have taken long, and what sbatch said.
+    pub(crate) fn submitted(self, began: Instant) -> Self {
+        let said = self.cluster.backend().said_of(&self.handle.submission_id);
+        Self { submitted_at: Some(began), said, ..self }
     }
 
     /// Returns an array without items, for which nothing was submitted.
@@ -305,6 +309,13 @@ impl<T> JobArray<T> {
     pub fn is_finished(&self) -> Result<bool> {
         self.refresh_if_old()?;
         Ok(self.watch.is_settled())
+    }
+
+    /// Returns the warnings about the array, without asking anything: of its submission, if this process submitted
+    /// it, and why elements can never start, if a wait or [`refresh`](Self::refresh) has seen that.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let explained = self.explanation.get().map_or(&[][..], |known| &known.warnings);
+        Warning::all(explained, &self.said, &self.watch.statuses())
     }
 
     /// Returns what the element that has the item `index` has written to standard output so far. The calls

@@ -63,6 +63,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns the lines that sbatch printed beside the id of a job that it took, once.
+    fn said_of(&self, _submission_id: &SubmissionId) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns where its commands run and its files lie.
     fn host(&self) -> &dyn Host;
 

@@ -20,7 +20,7 @@ use crate::backend::{Asked, Backend, Cancelled, Testimony, since_epoch, traces};
 use crate::cluster::Cluster;
 use crate::conclude::{self, Case};
 use crate::error::{Error, Result, UpstreamFailure};
-use crate::model::{Explanation, JobHandle, Status};
+use crate::model::{Explanation, JobHandle, Status, Warning};
 use crate::poll::{End, Freshness, JobWatch, Subject, Verdict, has_exited};
 use crate::progress::{self, Reporter, Tale, View};
 use crate::workflow;
@@ -46,6 +46,8 @@ pub struct Job<T> {
     submitted_at: Option<Instant>,
     /// The age of the answer to a question for its state.
     answer: Freshness,
+    /// The lines that sbatch printed then.
+    said: Vec<String>,
 }
 
 impl<T> fmt::Debug for Job<T> {
@@ -75,12 +77,13 @@ impl<T> Job<T> {
             tale: Tale::default(),
             submitted_at: None,
             answer: Freshness::default(),
+            said: Vec::new(),
         }
     }
 
-    /// Returns the job with the moment before it was submitted, which may have taken long.
-    pub(crate) fn submitted_at(self, began: Instant) -> Self {
-        Self { submitted_at: Some(began), ..self }
+    /// Returns the job with the moment before it was submitted, which may have taken long, and what sbatch said.
+    pub(crate) fn submitted(self, began: Instant, said: Vec<String>) -> Self {
+        Self { submitted_at: Some(began), said, ..self }
     }
 
     /// Returns the job's id.
@@ -197,6 +200,30 @@ impl<T> Job<T> {
             None if self.watch.was_cancelled() => Ok(Status::of(JobState::Cancelled)),
             None => Err(survey.testimony.absence_of(id)),
         }
+    }
+
+    /// Returns the warnings about the job, without asking anything: of its submission, if this process submitted it,
+    /// and that it can never start, if a wait or [`status`](Self::status) has seen that.
+    ///
+    /// Slurm decides after the submission whether a job fits its partition and QOS, so that is known from the first
+    /// look at the queue on. A wait with progress output shows it, and any other wait logs it.
+    ///
+    /// ```no_run
+    /// # #[slurm::task]
+    /// # fn train() {}
+    /// # fn main() -> slurm::Result<()> {
+    /// # let cluster = slurm::Cluster::slurm()?;
+    /// let job = train::job().partition("short").time("2-00").submit(&cluster)?;
+    /// job.status()?;
+    /// for warning in job.warnings() {
+    ///     eprintln!("job {}: {warning}", job.id());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn warnings(&self) -> Vec<Warning> {
+        let explained = self.explanation.get().map_or(&[][..], |known| &known.warnings);
+        Warning::all(explained, &self.said, &self.watch.statuses())
     }
 
     /// Waits until the job has ended, well or not, and returns its last state.

@@ -10,6 +10,7 @@ mod prologue;
 mod reason;
 mod span;
 mod status;
+mod warning;
 
 pub use edge::{Edge, EdgeElement};
 pub use explanation::{ExplainedArray, ExplainedOption, Explanation};
@@ -21,3 +22,4 @@ pub(crate) use prologue::{Prologue, check_shell};
 pub use reason::Reason;
 pub(crate) use span::Span;
 pub use status::Status;
+pub use warning::Warning;

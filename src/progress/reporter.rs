@@ -35,6 +35,8 @@ struct Told {
     submission: bool,
     /// When the last line was written, and how long until the next one without a change.
     line: Option<(Instant, Duration)>,
+    /// When a wait without output last looked for an obstacle.
+    looked: Option<Instant>,
     /// What the last line was about.
     key: String,
     /// The obstacles and silences that were shown on the terminal.
@@ -74,13 +76,20 @@ impl Reporter {
 
     /// Returns when to show something next.
     pub(crate) fn next(&self) -> Option<Instant> {
-        (self.mode != ProgressMode::Off).then_some(self.due)
+        Some(self.due)
     }
 
     /// Shows something if it is time.
     pub(crate) fn tick(&mut self, view: impl FnOnce() -> View) {
         let now = Instant::now();
-        if self.mode == ProgressMode::Off || now < self.due {
+        if now < self.due {
+            return;
+        }
+        if self.mode == ProgressMode::Off {
+            self.due = now + WORDS_AFTER;
+            if self.waited() >= WORDS_AFTER {
+                self.tale.told().log_obstacle(&self.about, view);
+            }
             return;
         }
         let is_bar = self.mode == ProgressMode::Bar;
@@ -194,6 +203,20 @@ impl Reporter {
 }
 
 impl Told {
+    /// Logs once what can never start, for a wait without output.
+    fn log_obstacle(&mut self, about: &About, view: impl FnOnce() -> View) {
+        // Of an array, a view takes a look at each element.
+        if self.looked.is_some_and(|at| at.elapsed() < WORDS_AFTER) {
+            return;
+        }
+        self.looked = Some(Instant::now());
+        let blocked = view().blocked().filter(|blocked| !self.news.contains(blocked));
+        if let Some(blocked) = blocked {
+            log::warn!("{about}: {blocked}");
+            self.news.push(blocked);
+        }
+    }
+
     /// Tells what stays on the terminal: the submission, what can never start, and what does not answer.
     fn tell_news(&mut self, about: &About, view: &View, mut tell: impl FnMut(String)) {
         if !std::mem::replace(&mut self.submission, true) {

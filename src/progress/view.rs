@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use slurm_core::ids::JobId;
 
 use crate::host::Printable;
-use crate::model::{Progress, Status};
+use crate::model::{Progress, Status, Warning};
 use crate::poll::Silence;
 
 /// The subject of a wait.
@@ -89,6 +89,12 @@ impl View {
         let status = self.main_status().filter(|status| status.state.is_pending())?;
         let reason = status.reason.as_ref()?;
         Some(format!("{reason}; {}", reason.advice()?))
+    }
+
+    /// Returns the warning about what can never start.
+    pub(super) fn blocked(&self) -> Option<String> {
+        let reason = self.main_status()?.blocked()?.clone();
+        Some(Warning::Blocked(reason).to_string())
     }
 
     /// Returns the counts of an array, or of several jobs.

@@ -234,7 +234,8 @@ pub(crate) fn submit_all<R>(
         submitting.submitted(|| handle.about(cluster));
         cluster.callbacks().on_submitted(&handle, &prepared.explanation);
         let job = Job::new(cluster.clone(), handle, decode, Some(prepared.explanation));
-        Ok(job.submitted_at(began))
+        let said = cluster.backend().said_of(&prepared.submission_id);
+        Ok(job.submitted(began, said))
     };
     batch.into_iter().zip(files).map(&mut job).collect()
 }

@@ -102,7 +102,7 @@ impl Call<'_> {
         }
         let explanation = Some(parts.explanation());
         let array = JobArray::new(self.cluster, submitted?, T::decode_output, explanation);
-        Ok(array.submitted_at(began))
+        Ok(array.submitted(began))
     }
 
     /// Returns the Slurm arrays of a submission during which the workflow died, as far as they exist.

@@ -37,6 +37,8 @@ pub(crate) struct Slurm {
     cluster: Option<String>,
     /// The clusters that sbatch chose for submissions, where it named one.
     chosen: Mutex<HashMap<SubmissionId, String>>,
+    /// The lines that sbatch printed about submissions that it took.
+    said: Mutex<HashMap<SubmissionId, Vec<String>>>,
     release: OnceCell<Option<Release>>,
     configuration: size::Configuration,
 }
@@ -56,6 +58,7 @@ impl Slurm {
             job_base_dir,
             cluster: None,
             chosen: Mutex::default(),
+            said: Mutex::default(),
             release: OnceCell::new(),
             configuration: size::Configuration::default(),
         }
@@ -69,6 +72,7 @@ impl Slurm {
             job_base_dir: self.job_base_dir.clone(),
             cluster: Some(name.to_owned()),
             chosen: Mutex::default(),
+            said: Mutex::default(),
             release: OnceCell::new(),
             configuration: size::Configuration::default(),
         }
@@ -93,6 +97,10 @@ impl Slurm {
 
     fn chosen(&self) -> MutexGuard<'_, HashMap<SubmissionId, String>> {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn said(&self) -> MutexGuard<'_, HashMap<SubmissionId, Vec<String>>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,6 +144,10 @@ impl Backend for Slurm {
 
     fn chosen_for(&self, submission_id: &SubmissionId) -> Option<String> {
         self.chosen().get(submission_id).cloned().or_else(|| self.cluster.clone())
+    }
+
+    fn said_of(&self, submission_id: &SubmissionId) -> Vec<String> {
+        self.said().remove(submission_id).unwrap_or_default()
     }
 
     fn job_base_dir(&self) -> &Path {

@@ -67,12 +67,35 @@ fn conclude(
     if let Some(name) = named.or(only.map(str::to_owned)) {
         slurm.chosen().insert(submission_id.clone(), name);
     }
+    let printed =
+        answer.as_ref().map_or_else(|_| Vec::new(), |output| lines_of_sbatch(&output.stderr));
     let id = id_of(slurm, submission.prepared, &order.command, answer);
+    if id.is_ok() && !printed.is_empty() {
+        tell(&printed);
+        slurm.said().entry(submission_id.clone()).or_default().extend(printed);
+    }
     let is_noted = noted.is_some() && slurm.chosen_for(submission_id).is_none();
     if id.as_ref().ok().map(ToString::to_string) != noted || !is_noted {
         submission.conclude(slurm, &id);
     }
     id
+}
+
+/// Returns the lines that are sbatch's own, without its name. Plugins of a site speak in its name, too.
+fn lines_of_sbatch(stderr: &str) -> Vec<String> {
+    let lines = stderr.lines().filter_map(|line| line.trim().strip_prefix("sbatch: "));
+    lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+/// Logs the lines that sbatch printed beside an id. A site may greet with each submission; only a warning is one.
+fn tell(lines: &[String]) {
+    for line in lines {
+        let start = line.get(..7).map(str::to_ascii_lowercase);
+        let is_warning =
+            start.is_some_and(|start| start == "warning" || start.starts_with("error"));
+        let level = if is_warning { log::Level::Warn } else { log::Level::Info };
+        log::log!(level, "sbatch took the job and said: {}", Printable(line));
+    }
 }
 
 fn id_of(
@@ -293,6 +316,13 @@ mod tests {
         assert_eq!(cluster_of("Welcome; today is Monday\n4242;c2\n").as_deref(), Some("c2"));
         assert_eq!(cluster_of("4242\n"), None);
         assert_eq!(cluster_of("12; drink water\n4242\n"), None);
+    }
+
+    #[test]
+    fn what_sbatch_says_of_a_job_that_it_took_is_kept_without_the_words_of_others() {
+        let stderr = "Welcome\nsbatch: Warning: can't run 2 processes on 3 nodes\nsbatch: \nsbatch: charged to x\n";
+        let lines = ["Warning: can't run 2 processes on 3 nodes", "charged to x"];
+        assert_eq!(lines_of_sbatch(stderr), lines);
     }
 
     #[test]

@@ -4,17 +4,19 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use slurm::{Error, Job, JobState, Reason, Status};
+use slurm::{Error, Job, JobState, Reason, Status, Warning};
 
 use crate::common::{Site, result_of, until};
-use crate::roles;
 use crate::slurm::command_answers::wrapper;
 use crate::tasks::{add, square, wait_for};
+use crate::{logger, roles};
 
 trials![
     slurm a_held_job_is_blocked_until_it_is_released,
     slurm a_job_beyond_its_partition_is_blocked,
     slurm a_held_array_is_blocked,
+    slurm a_warning_of_sbatch_is_one_of_the_job,
+    ssh a_warning_of_sbatch_is_one_of_the_job,
     slurm a_running_job_tells_where_since_when_and_for_how_long,
     slurm a_queue_that_does_not_answer_is_told_with_its_words,
     slurm an_accounting_that_does_not_answer_is_told_with_its_words,
@@ -61,7 +63,23 @@ fn a_job_beyond_its_partition_is_blocked(site: &Site) {
     let reason = status.blocked().map(Reason::as_str);
     assert!(matches!(reason, Some("PartitionTimeLimit" | "PartitionConfig")), "{status:?}");
     assert_eq!(status.time_limit, Some(Duration::from_secs(600)));
+    assert_eq!(job.warnings(), [Warning::Blocked(status.reason.unwrap())]);
+    // A wait without progress output logs it.
+    let told = || {
+        let about = format!("add: job {} on ", job.id());
+        let log = logger::logged();
+        let lines = log.lines().filter(|line| line.starts_with("WARN") && line.contains(&about));
+        lines.filter(|line| line.contains("it can never start")).count()
+    };
+    until("the wait has told", || {
+        assert!(job.result_timeout(Duration::from_secs(1)).is_err());
+        told() > 0
+    });
+    assert!(job.result_timeout(Duration::from_secs(7)).is_err());
+    assert_eq!(told(), 1);
     job.cancel().unwrap();
+    assert_eq!(job.wait().unwrap(), JobState::Cancelled);
+    assert_eq!(job.warnings(), []);
 }
 
 fn a_held_array_is_blocked(site: &Site) {
@@ -76,6 +94,23 @@ fn a_held_array_is_blocked(site: &Site) {
     });
     assert_eq!(array.status(3).unwrap().blocked().map(Reason::as_str), Some("JobHeldUser"));
     array.cancel().unwrap();
+}
+
+fn a_warning_of_sbatch_is_one_of_the_job(site: &Site) {
+    let call = add::job(20, 22).nodes("3").ntasks(2).ntasks_per_node(1);
+    let job = call.submit(&site.cluster).unwrap();
+    let said = "Warning: can't run 2 processes on 3 nodes, setting nnodes to 2".to_owned();
+    assert_eq!(job.warnings(), [Warning::Sbatch(said.clone())]);
+    let log = logger::logged();
+    assert!(log.lines().any(|line| line.starts_with("WARN") && line.contains(&said)), "{log}");
+    job.cancel().unwrap();
+    let call = square::map(0..2).nodes("3").ntasks(2).ntasks_per_node(1);
+    let array = call.submit(&site.cluster).unwrap();
+    assert_eq!(array.warnings(), [Warning::Sbatch(said)]);
+    array.cancel().unwrap();
+    let plain = add::job(20, 22).submit(&site.cluster).unwrap();
+    assert_eq!(plain.warnings(), []);
+    plain.cancel().unwrap();
 }
 
 fn a_running_job_tells_where_since_when_and_for_how_long(site: &Site) {
