@@ -274,6 +274,12 @@ fn no_value(item: u64) -> String {
     format!("left no value of item {item}")
 }
 
+/// Says of an item that has no value why, as far as it left that itself.
+pub(crate) fn words_of(missing: &MissingItem) -> String {
+    let failure = missing.failure.as_ref();
+    failure.map_or_else(|| no_value(missing.item), |failure| failed_item(missing.item, failure))
+}
+
 /// What became of an item that a runner has missed.
 fn missing_item(backend: &dyn Backend, missing: MissingItem) -> UpstreamFailure {
     let MissingItem { task, job, index, item, failure } = missing;

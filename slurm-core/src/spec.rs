@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::frame::FrameKind;
 use crate::framed::framed;
 use crate::ids::{JobId, SubmissionId};
+use crate::outcome::MissingItem;
 use crate::requeue::RequeuePolicy;
 
 pub use crate::framed::ReadError;
@@ -24,6 +25,19 @@ pub struct Spec {
     pub time_limit: Option<u64>,
     /// Whether and how the job may be requeued.
     pub requeue: RequeuePolicy,
+    /// The elements of an array that must not make their calls.
+    pub refused: Vec<Refused>,
+}
+
+/// An element that must not make its calls, because the element of another array that it follows did not succeed.
+///
+/// Slurm decides that while it knows the other array; here it had forgotten it when this one was submitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Its number among all elements of the submission.
+    pub element: u64,
+    /// An item without a value of the other element.
+    pub missing: MissingItem,
 }
 
 /// What a job does.

@@ -143,6 +143,13 @@ fn failure(message: String) -> Failure {
     Failure::new(FailureKind::Argument, message)
 }
 
+/// The failure of the calls of an element that must not make them.
+pub(crate) fn refused(missing: &MissingItem) -> Failure {
+    let MissingItem { job, index, .. } = missing;
+    let message = format!("element {index} of the array {job}, which it follows, did not succeed");
+    Failure { missing: Some(Box::new(missing.clone())), ..failure(message) }
+}
+
 /// The failure of a call that needs an item which has no value.
 fn missing(upstream: &Upstream, item: u64, why: Option<String>) -> Failure {
     let dir = upstream.attempts.first().map_or(Path::new(""), |attempt| &attempt.dir).display();

@@ -17,7 +17,7 @@ use slurm_core::segment::SegmentWriter;
 use slurm_core::spec::{Items, Spec};
 use slurm_core::task::{Arguments, TaskEntry};
 
-use crate::arguments::Resolver;
+use crate::arguments::{self, Resolver};
 use crate::panics::PanicLog;
 use crate::requeue::Requeueing;
 use crate::run::{context, watch_signals};
@@ -62,7 +62,10 @@ pub(crate) fn element(
     };
     let panics = PanicLog::default();
     let asked = Mutex::default();
-    let mut work = Work { spec, entry, context, reader, panics, output: None, stop, asked };
+    let refusal = spec.refused.iter().find(|refused| refused.element == number);
+    let refusal = refusal.map(|refused| arguments::refused(&refused.missing));
+    let mut work =
+        Work { spec, entry, context, reader, panics, output: None, stop, asked, refusal };
     let share = items.shares.of_element(number);
     if environment::is_one_of_several() {
         return together(&work, &requeueing, dir, number, &share, run);
@@ -171,6 +174,8 @@ pub(crate) struct Work<'a> {
     stop: StopFlag,
     /// The items that want another run.
     asked: Mutex<Vec<(u64, Failure)>>,
+    /// The failure of all calls, if they must not be made.
+    refusal: Option<Failure>,
 }
 
 #[derive(Debug)]
@@ -283,6 +288,9 @@ impl Work<'_> {
         context: &mut JobContext,
         resolver: &Resolver<'_>,
     ) -> Result<Vec<u8>, Failure> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
         let arguments = self.reader.read(index).map_err(|error| {
             Failure::new(FailureKind::Argument, format!("item {index} cannot be read: {error}"))
         })?;

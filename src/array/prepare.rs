@@ -6,7 +6,8 @@ use std::sync::Arc;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{DependencyKind, OptionSet, Source};
-use slurm_core::spec::{Items, Shares, Spec, Work};
+use slurm_core::outcome::MissingItem;
+use slurm_core::spec::{Items, Refused, Shares, Spec, Work};
 use slurm_core::task::{Task, TaskEntry};
 
 use super::ArrayUpstream;
@@ -17,6 +18,7 @@ use crate::backend::script::Launcher;
 use crate::backend::{Limits, Prepared};
 use crate::builder::{CallOptions, given};
 use crate::cluster::Cluster;
+use crate::conclude;
 use crate::error::{Error, Result};
 use crate::model::{ArrayHandle, ArrayPart, Edge, Explanation, Part};
 use crate::settle::{self, Look};
@@ -123,7 +125,8 @@ pub(crate) fn prepare<T: Task>(
     };
     let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
     let time_limit = plain.time_limit().map(|limit| limit.as_secs());
-    let spec = Spec { submission_id, work: Work::Items(items), upstream, time_limit, requeue };
+    let (work, refused) = (Work::Items(items), Vec::new());
+    let spec = Spec { submission_id, work, upstream, time_limit, requeue, refused };
     let edges = |part, parts| edges_of(part, parts, spooled, &options.edges, settings, per_element);
     let mut parts = split(cluster, entry, &options, &spec, &dir, edges, settings, stage)?;
     parts.submissions.iter_mut().take(1).for_each(|part| {
@@ -158,10 +161,15 @@ pub(crate) fn split(
     let each = (0..elements.len()).map(|number| edges(number, elements.len()).map_err(refuse));
     let each = each.collect::<Result<Vec<_>>>()?;
     // All of them at once.
-    let mut open = each.concat();
+    let (mut open, mut refused) = (each.concat(), Vec::new());
     if stage && let Ok(plain) = options.merged(cluster, entry, &[], &[]) {
-        open = settle::open(cluster, &plain, &open, Look::AtDoubtful)?;
+        let settled = settle::open(cluster, &plain, &open, Look::AtDoubtful)?;
+        open = settled.open;
+        refused = settled.refused;
     }
+    let refused = refused_elements(&refused, &each, &elements);
+    let mut warnings: Vec<String> = warning_of(&refused).into_iter().collect();
+    let spec = &Spec { refused, ..spec.clone() };
     for ((number, size), edges) in elements.iter().enumerate().zip(each) {
         let waits: Vec<Edge> = edges.iter().filter(|edge| open.contains(edge)).cloned().collect();
         let merged = options.merged(cluster, entry, &edges, &waits);
@@ -181,9 +189,44 @@ pub(crate) fn split(
     }
     let (shares, max_attempts) = (items.shares.clone(), settings.max_attempts);
     if let Some(first) = submissions.first_mut() {
-        first.explanation.warnings.extend(remark(items, settings, limits, elements.len()));
+        warnings.extend(remark(items, settings, limits, elements.len()));
+        first.explanation.warnings.append(&mut warnings);
     }
     Ok(Parts { submissions, elements, shares, several, max_attempts })
+}
+
+/// Returns the elements of a submission that follow elements without success, given the edges and the size of each
+/// of its Slurm arrays.
+fn refused_elements(missing: &[MissingItem], edges: &[Vec<Edge>], sizes: &[u64]) -> Vec<Refused> {
+    let mut refused: Vec<Refused> = Vec::new();
+    let mut first = 0;
+    for (edges, size) in edges.iter().zip(sizes) {
+        let follows = |missing: &&MissingItem| {
+            let kind = DependencyKind::AfterCorr.as_str();
+            let is_it = |edge: &Edge| edge.kind == kind && edge.job == missing.job;
+            u64::from(missing.index) < *size && edges.iter().any(is_it)
+        };
+        for missing in missing.iter().filter(follows) {
+            let element = first + u64::from(missing.index);
+            if refused.iter().all(|known| known.element != element) {
+                refused.push(Refused { element, missing: missing.clone() });
+            }
+        }
+        first += size;
+    }
+    refused
+}
+
+fn warning_of(refused: &[Refused]) -> Option<String> {
+    let Refused { missing, .. } = refused.first()?;
+    Some(format!(
+        "{} of the elements make no calls, as those that they follow did not succeed; the first one follows element {} of job {} ({}), which {}",
+        refused.len(),
+        missing.index,
+        missing.job,
+        missing.task,
+        conclude::words_of(missing)
+    ))
 }
 
 /// Says so if items share elements, or elements several arrays, without having been told to.

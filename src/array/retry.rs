@@ -133,10 +133,14 @@ impl<T> JobArray<T> {
             None => Inputs::of_before(cluster, before.upstream, explanation)?,
         };
         options.options.merge(&inputs.options);
+        if let Some(name) = &self.handle.cluster {
+            // All attempts of an array are asked for on one cluster.
+            options.options.put("clusters", name.as_str(), Source::CallSite)?;
+        }
         let upstream = inputs.upstream.clone();
         let edges = |part, parts| Ok(inputs.edges(&shares, part, parts));
         let work = Work::Items(Items { shares: shares.clone(), ..items });
-        let spec = Spec { submission_id, work, upstream, ..before };
+        let spec = Spec { submission_id, work, upstream, refused: Vec::new(), ..before };
         let stage = !cluster.is_dry_run();
         split(cluster, entry, &options, &spec, &dir, edges, &settings, stage)
     }

@@ -137,7 +137,7 @@ impl<T: Task> JobBuilder<T> {
         if stage && !edges.is_empty() {
             let plain = self.options.merged(cluster, entry, &[], &[]);
             let plain = plain.map_err(|problems| Error::Options { problems })?;
-            waits = settle::open(cluster, &plain, &edges, Look::AtDoubtful)?;
+            waits = settle::open(cluster, &plain, &edges, Look::AtDoubtful)?.for_all()?;
         }
         let merged = self.options.merged(cluster, entry, &edges, &waits);
         let mut options = merged.map_err(|problems| Error::Options { problems })?;
@@ -150,6 +150,7 @@ impl<T: Task> JobBuilder<T> {
             upstream: arrays.iter().map(|array| array.upstream.clone()).collect(),
             time_limit: options.time_limit().map(|limit| limit.as_secs()),
             requeue,
+            refused: Vec::new(),
         };
         let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &submission_id);
         let resumed = self.resumed;

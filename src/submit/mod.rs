@@ -257,7 +257,9 @@ pub(crate) fn accepted(
     };
     let backend = cluster.backend();
     let submit_again = || {
-        let waits = settle::open(cluster, &prepared.options, &prepared.waits, Look::AtAll)?;
+        // The spec is written by now, so elements cannot be left out any more.
+        let settled = settle::open(cluster, &prepared.options, &prepared.waits, Look::AtAll)?;
+        let waits = settled.for_all()?;
         let mut again = Prepared { refusals: 1, ..prepared.clone() };
         let fewer = waits.len() < prepared.waits.len();
         let changed = dependency::replace(&mut again.options, &prepared.waits, &waits).is_some();

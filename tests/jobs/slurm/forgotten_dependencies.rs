@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use slurm::error::{SubmitError, UpstreamFailure};
-use slurm::{Cluster, Error, Job, JobErrorKind, JobId, JobState};
+use slurm::{Cluster, Error, Job, JobErrorKind, JobId, JobState, Warning};
 
 use crate::common::{Site, error_of, login_node, result_of, until};
 use crate::slurm::command_answers::wrapper;
@@ -136,6 +136,9 @@ fn arrays_and_their_items_are_known_too(site: &Site) {
     let cluster = &forgetful(site, Release::Refuses);
     let mixed = root::map([4, -1, 9]).submit(cluster).unwrap();
     let well = root::map([4, 9]).chunk(2).submit(cluster).unwrap();
+    let bad = root::map([-1, -2]).submit(cluster).unwrap();
+    assert_eq!(bad.wait().unwrap().failed, 2);
+    bad.job_ids().for_each(|id| forget_ended(site, cluster, id));
     assert_eq!((mixed.wait().unwrap().failed, well.wait().unwrap().failed), (1, 0));
     mixed.job_ids().chain(well.job_ids()).for_each(|id| forget_ended(site, cluster, id));
     // As another process knows them.
@@ -145,7 +148,16 @@ fn arrays_and_their_items_are_known_too(site: &Site) {
         assert!(upstream[0].message.contains("item 1"), "{upstream:?}");
         let upstream = in_vain(root_of::job(mixed.item(1)).submit(cluster));
         assert!(upstream[0].message.contains("item 1"), "{upstream:?}");
-        in_vain(square::map(0..3).after_corr(mixed).submit(cluster));
+        let corr = square::map(0..3).after_corr(mixed).submit(cluster).unwrap();
+        assert!(
+            matches!(&corr.warnings()[..], [Warning::Options(said)] if said.contains("item 1"))
+        );
+        let corr = corr.try_results().unwrap();
+        assert!(matches!(&corr[..], [Ok(0), Err(_), Ok(4)]), "{corr:?}");
+        let Err(Error::Job(error)) = &corr[1] else { panic!("{corr:?}") };
+        assert!(matches!(error.kind, JobErrorKind::DependencyFailed { .. }), "{error}");
+        assert!(error.to_string().contains("item 1"), "{error}");
+        in_vain(square::map(0..2).after_corr(&bad).submit(cluster));
         let item = root_of::job(mixed.item(2)).submit(cluster).unwrap();
         let failed = add::job(20, 22).after_not_ok(mixed).submit(cluster).unwrap();
         let each = root_of::map(mixed).submit(cluster).unwrap();
