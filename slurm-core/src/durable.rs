@@ -1,9 +1,12 @@
 //! Writes that are whole or absent, and files that are no wider than the directory that they lie in.
+//!
+//! A file server may carry out a request whose answer is lost, and refuse the repetition: a file that was renamed is
+//! then not found, and a new link is there already. So these errors are compared with what the names stand for now.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Writes `bytes` to `path` so that a reader finds either the whole file or none, also after a crash
@@ -28,7 +31,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn write_first(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Some file systems have no links. Two writers of the same moment may both come through there, each with
     // a whole file.
-    link(path, bytes, |temporary| fs::rename(temporary, path))
+    link(path, bytes, |temporary, file| rename(file, temporary, path))
 }
 
 /// Does what [`write_first()`] does, and lets exactly one writer come through also where files cannot be linked.
@@ -37,9 +40,9 @@ pub fn write_first(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn claim(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    link(path, bytes, |_| match create_synced(path, bytes) {
+    link(path, bytes, |_, _| match create_synced(path, bytes) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
+        other => other.map(drop),
     })
 }
 
@@ -48,12 +51,14 @@ pub fn claim(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn link(
     path: &Path,
     bytes: &[u8],
-    otherwise: impl FnOnce(&Path) -> io::Result<()>,
+    otherwise: impl FnOnce(&Path, &File) -> io::Result<()>,
 ) -> io::Result<()> {
     let temporary = temporary_beside(path);
     let written =
-        create_synced(&temporary, bytes).and_then(|()| match fs::hard_link(&temporary, path) {
-            Err(_) if !path.exists() => otherwise(&temporary),
+        create_synced(&temporary, bytes).and_then(|file| match fs::hard_link(&temporary, path) {
+            // The file server says so; this host may still take the name for a missing one.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(_) if !path.exists() => otherwise(&temporary, &file),
             // It is there, or was there first.
             _ => Ok(()),
         });
@@ -69,7 +74,7 @@ fn link(
 /// As [`write()`].
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_beside(path);
-    let written = create_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = create_synced(&temporary, bytes).and_then(|file| rename(&file, &temporary, path));
     if written.is_err() {
         // Best effort: the error that matters is the one at hand.
         let _ = fs::remove_file(&temporary);
@@ -77,13 +82,32 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-fn create_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Renames a file that is open as `file`.
+///
+/// # Errors
+/// As [`fs::rename()`], unless the file has its new name.
+pub fn rename(file: &File, from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_at(file, to) => Ok(()),
+        renamed => renamed,
+    }
+}
+
+/// Returns whether an open file has this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |file: &File| file.metadata().map(|known| (known.dev(), known.ino()));
+    let there = File::open(path).and_then(|there| identity(&there));
+    there.is_ok_and(|there| identity(file).is_ok_and(|file| file == there))
+}
+
+fn create_synced(path: &Path, bytes: &[u8]) -> io::Result<File> {
     // `create_new` does not follow a link that somebody put there.
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(mode_beside(path)?);
     let mut file = options.open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// Opens the file at `path` to append to it. One that is not there is created, readable by no more users than

@@ -224,14 +224,19 @@ impl Script<'_> {
         let (mut value, mut result) = (word(&self.dir.value()), word(&self.dir.result()));
         let mut requeue = word(&self.dir.requeue());
         let mut code = "$slurm_sdk_code".to_owned();
+        // The processes may have been on other nodes, whose new files NFS hides for as long as it trusts what it knows of
+        // a directory. It asks the server when a directory is opened.
+        let mut fresh = format!("true <{}", word(self.dir.path()));
         if let Some(first) = self.first {
             // Elements share the directory.
             requeue += "-${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID";
             let _ = write!(run, " {first}");
             let _ = write!(code, " {first}");
             let element = format!("/$(({first} + SLURM_ARRAY_TASK_ID))");
-            value = word(&self.dir.path().join("values")) + &element;
-            result = word(&self.dir.segments()) + &element;
+            let (values, segments) = (self.dir.path().join("values"), self.dir.segments());
+            let _ = write!(fresh, "; true <{}; true <{}", word(&values), word(&segments));
+            value = word(&values) + &element;
+            result = word(&segments) + &element;
         }
         let _ = match self.launcher {
             // A signal that comes before the runner's handler is there must not end it.
@@ -239,7 +244,7 @@ impl Script<'_> {
             Launcher::Each => writeln!(text, "trap '' USR1 USR2\nexec {run} several"),
             // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun, and the variables of the
             // script not at all if `export` named others. The value of the first process counts once all have
-            // succeeded. What the run before left is gone before any process of this one can leave something.
+            // succeeded. A file server may have renamed it although mv was told that it is not there. What the run before left is gone before any process of this one can leave something.
             Launcher::Srun => write!(
                 text,
                 "unset SLURM_EXPORT_ENV\n\
@@ -247,9 +252,10 @@ impl Script<'_> {
                  slurm_sdk_code=0\n\
                  srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} several ||\n\
                  \x20   slurm_sdk_code=$?\n\
+                 {{ {fresh}; }} 2>/dev/null\n\
                  if [ $slurm_sdk_code = 0 ]; then\n\
                  \x20   [ -e {value} ] && [ ! -e {result} ] || exit {exited}\n\
-                 \x20   mv -f {value} {result} || exit {outcome}\n\
+                 \x20   mv -f {value} {result} || {{ [ ! -e {value} ] && [ -e {result} ]; }} || exit {outcome}\n\
                  \x20   exit 0\n\
                  fi\n\
                  [ ! -e {result} ] || exit {failed}\n\

@@ -63,11 +63,15 @@ impl Folder {
         let failed = |error: Errno| HostError::file("create", &path, error.into());
         let first = mode.map_or(Mode::from_raw_mode(widest), |_| Mode::RWXU);
         mkdirat(&self.fd, name, first).map_err(failed)?;
-        let folder = self.open(name)?;
+        self.open(name)?.with_mode(mode)
+    }
+
+    fn with_mode(self, mode: Option<u32>) -> Result<Self, HostError> {
         if let Some(mode) = mode {
-            rustix::fs::fchmod(&folder.fd, Mode::from_raw_mode(mode)).map_err(failed)?;
+            rustix::fs::fchmod(&self.fd, Mode::from_raw_mode(mode))
+                .map_err(|error| HostError::file("create", &self.path, error.into()))?;
         }
-        Ok(folder)
+        Ok(self)
     }
 
     /// Creates a file in this directory, readable and writable by no more users than the directory is.
@@ -99,7 +103,19 @@ impl Folder {
         if file.synced {
             handle.sync_all()?;
         }
-        Ok(renameat(CWD, spooled, &self.fd, file.name)?)
+        match renameat(CWD, spooled, &self.fd, file.name) {
+            // The answer of a file server can be lost, and the repetition is then refused.
+            Err(Errno::NOENT) if self.has(file.name, &handle) => Ok(()),
+            renamed => Ok(renamed?),
+        }
+    }
+
+    /// Returns whether a name stands for an open file.
+    fn has(&self, name: &str, file: &File) -> bool {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let identity = |file: &File| file.metadata().map(|known| (known.dev(), known.ino())).ok();
+        openat(&self.fd, name, flags, Mode::empty())
+            .is_ok_and(|there| identity(&File::from(there)) == identity(file))
     }
 
     /// Makes what was created in this directory last.
@@ -169,18 +185,45 @@ pub(super) fn create_with(dir: &NewDir<'_>, files: &[NewFile<'_>]) -> Result<(),
     for part in way {
         parent = parent.enter(part, None)?;
     }
-    // Not `enter`: a directory that exists already is somebody else's submission.
-    let folder = parent.create(name, dir.mode)?;
+    // Not `enter`: a directory that exists already is somebody else's submission, or was made by a request whose answer
+    // was lost. Whoever creates the first file in it knows that it is his.
+    let (folder, mut is_ours) = match parent.create(name, dir.mode) {
+        Err(HostError::File { source, .. })
+            if source.kind() == io::ErrorKind::AlreadyExists && can_be_claimed(files) =>
+        {
+            (parent.open(name)?.if_ours()?.with_mode(dir.mode)?, false)
+        }
+        created => (created?, true),
+    };
     for file in files {
-        if let Err(error) = folder.write_new(file) {
-            let _ = fs::remove_dir_all(&folder.path);
+        let written = match folder.write_new(file) {
+            // So was this one.
+            Err(error)
+                if is_ours
+                    && matches!(file.content, Content::Dir)
+                    && error.kind() == io::ErrorKind::AlreadyExists =>
+            {
+                Ok(())
+            }
+            written => written,
+        };
+        if let Err(error) = written {
+            if is_ours {
+                let _ = fs::remove_dir_all(&folder.path);
+            }
             return Err(HostError::file("write", &folder.path.join(file.name), error));
         }
+        is_ours = true;
     }
     if files.iter().any(|file| file.synced) {
         folder.sync().map_err(|error| HostError::file("write", &folder.path, error))?;
     }
     Ok(())
+}
+
+/// Whether the first of the files is created as one that must not be there.
+fn can_be_claimed(files: &[NewFile<'_>]) -> bool {
+    files.first().is_some_and(|file| matches!(file.content, Content::Bytes(_)))
 }
 
 #[cfg(test)]
@@ -211,6 +254,17 @@ mod tests {
         std::os::unix::fs::symlink(elsewhere.path(), base.path().join("fit/one")).unwrap();
         assert!(create(base.path(), "fit/one", None).is_err());
         assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0, "nothing was written there");
+    }
+
+    #[test]
+    fn a_directory_belongs_to_who_creates_the_first_file_in_it() {
+        let base = tempfile::tempdir().unwrap();
+        // The request was carried out, and its answer was lost.
+        fs::create_dir_all(base.path().join("train/one")).unwrap();
+        create(base.path(), "train/one", Some(0o700)).unwrap();
+        assert_eq!(mode(&base.path().join("train/one")), 0o700);
+        create(base.path(), "train/one", None).unwrap_err();
+        assert_eq!(fs::read(base.path().join("train/one/spec")).unwrap(), b"x");
     }
 
     #[test]

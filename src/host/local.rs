@@ -131,7 +131,7 @@ fn is_absence(error: &io::Error) -> bool {
 /// opening a pipe blocks until another process writes to it.
 fn read_regular(
     path: &Path,
-    read: impl FnOnce(&mut File) -> io::Result<Vec<u8>>,
+    read: impl Fn(&mut File) -> io::Result<Vec<u8>>,
 ) -> Result<Option<Vec<u8>>, HostError> {
     let open = || {
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -143,7 +143,15 @@ fn read_regular(
         }
         read(&mut file)
     };
-    match open() {
+    // A file that another host has replaced meanwhile is stale, and the new one is there to be read.
+    let mut read = open();
+    for _ in 0..3 {
+        match &read {
+            Err(error) if error.kind() == io::ErrorKind::StaleNetworkFileHandle => read = open(),
+            _ => break,
+        }
+    }
+    match read {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if is_absence(&error) => Ok(None),
         Err(error) => Err(HostError::file("read", path, error)),

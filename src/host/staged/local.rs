@@ -63,8 +63,10 @@ pub(in crate::host) fn stage(binary: &Binary, job_base_dir: &Path) -> Result<Pat
     if !is_whole(&staged, size) {
         let copy = durable::temporary_beside(&job_base_dir.join(".bin").join(&binary.name));
         let writing = |error| HostError::file("write", &copy, error);
-        write_program(&lean, &metadata, &copy).map_err(writing)?;
-        fs::rename(&copy, &staged).map_err(|error| HostError::file("write", &staged, error))?;
+        let written = write_program(&lean, &metadata, &copy).map_err(writing)?;
+        durable::rename(&written, &copy, &staged)
+            .map_err(|error| HostError::file("write", &staged, error))?;
+        drop(written);
         retire::in_dir(job_base_dir, SystemTime::now());
     }
     durable::replace(&index, format!("{folder} {size}").as_bytes())
@@ -125,13 +127,15 @@ fn index_entry(job_base_dir: &Path, metadata: &fs::Metadata) -> PathBuf {
 }
 
 /// Writes a program into a new file that may be run and not be written.
-fn write_program(program: &[u8], source: &fs::Metadata, target: &Path) -> io::Result<()> {
+fn write_program(program: &[u8], source: &fs::Metadata, target: &Path) -> io::Result<File> {
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).open(target)?;
         file.write_all(program)?;
         let mode = source.permissions().mode() | 0o500;
         file.set_permissions(fs::Permissions::from_mode(mode & 0o555))?;
-        file.sync_all()
+        file.sync_all()?;
+        // A program that is open for writing cannot be run.
+        File::open(target)
     };
     let written = write();
     if written.is_err() {

@@ -75,12 +75,13 @@ impl SharedFs {
     }
 }
 
-const THREADS: usize = 96;
+const THREADS: usize = 64;
 
-/// Serves `{dir}/server` at `{dir}/login` and `{dir}/nodes` until the input ends, with settings in `{dir}/control`.
+/// Serves `{dir}/server` at `{dir}/login` and at `{dir}/{node}` for each node of the test cluster until the input ends,
+/// with settings in `{dir}/control`.
 pub(crate) fn serve(dir: &Path) -> anyhow::Result<()> {
     let mut shared = SharedFs::new(&dir.join("server"), dir.join("control"), Clock::real())?;
-    for client in ["login", "nodes"] {
+    for client in ["login", "n1", "n2", "n3", "n4"] {
         shared.mount(&dir.join(client), THREADS)?;
     }
     println!("mounted");

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use slurm_core::durable;
 
 use super::client::Clock;
 use super::policy::Locks;
@@ -306,6 +307,39 @@ fn a_server_that_forgets_carries_out_a_request_twice() {
     assert_fails(fs::remove_file(path("three")), Errno::NOENT);
     hosts.outage();
     File::create_new(path("new")).unwrap();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn what_the_library_writes_is_there_also_if_an_answer_of_the_server_is_lost() {
+    let hosts = Hosts::new();
+    let path = |name: &str| hosts.a.join(name);
+    let during_outages = |write: fn(&Path, &[u8]) -> io::Result<()>, name: &str| {
+        hosts.outage();
+        write(&path(name), name.as_bytes()).unwrap();
+        assert_eq!(fs::read_to_string(hosts.b.join(name)).unwrap(), name);
+    };
+    during_outages(durable::write, "result");
+    during_outages(durable::replace, "submitted.json");
+    during_outages(durable::write_first, "first");
+    during_outages(durable::claim, "claim");
+    hosts.outage();
+    durable::create_dirs(&path("a/b")).unwrap();
+    assert_eq!(fs::read_dir(&hosts.b).unwrap().count(), 5, "no temporary file is left");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn the_first_of_several_hosts_comes_through() {
+    for write in [durable::write_first, durable::claim] {
+        let hosts = Hosts::new();
+        let (a, b) = (hosts.a.join("result"), hosts.b.join("result"));
+        assert!(!a.exists() && !b.exists());
+        write(&b, b"first").unwrap();
+        assert!(!a.exists());
+        write(&a, b"second").unwrap();
+        assert_eq!(fs::read(&a).unwrap(), b"first");
+    }
 }
 
 #[test]
