@@ -393,7 +393,10 @@ pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> Jo
         }
         FailureKind::Requeue => JobErrorKind::NotRequeued { reason: failure.message },
         FailureKind::Exited => JobErrorKind::Crashed,
-        FailureKind::Spec => JobErrorKind::Corrupt { reason: failure.message },
+        FailureKind::Spec => {
+            report.reason = Some(failure.message);
+            JobErrorKind::NotStarted
+        }
         _ => JobErrorKind::Failed(Box::new(failure)),
     };
     JobError { kind, job: report }

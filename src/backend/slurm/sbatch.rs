@@ -181,7 +181,10 @@ fn is_refusal(line: &str) -> bool {
     const BEGINNINGS: [&str; 5] =
         ["error: ", "fatal: ", "unrecognized option", "invalid option", "option "];
     let words = line.trim_start().strip_prefix("sbatch: ");
-    words.is_some_and(|words| BEGINNINGS.iter().any(|beginning| words.starts_with(beginning)))
+    // sbatch says this of an answer that it cannot verify, too, and then there is a job.
+    let is_of_answer = line.contains("Protocol authentication error");
+    let begins = |words: &str| BEGINNINGS.iter().any(|beginning| words.starts_with(beginning));
+    words.is_some_and(begins) && !is_of_answer
 }
 
 fn refused(message: String, command: &CommandLine) -> SubmitError {
@@ -338,6 +341,7 @@ mod tests {
             "sbatch: unrecognized option '--nonsense'\nTry \"sbatch --help\" for more information";
         assert_eq!(said(1, option), Said::Refused(option.to_owned()));
         for word in [
+            "sbatch: error: Batch job submission failed: Protocol authentication error",
             "audit: cannot write the log",
             "sbatch: warning: can't honor --ntasks-per-node\naudit: cannot write the log",
             "sbatch: your project has 12 hours left",

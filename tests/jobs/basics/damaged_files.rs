@@ -19,6 +19,7 @@ trials![
     all a_result_that_was_damaged_is_corrupt,
     local an_item_that_was_damaged_is_corrupt,
     local every_cut_of_a_spec_is_refused,
+    local a_damaged_spec_is_no_damaged_result,
     local a_spec_of_another_program_is_refused,
     local submitting_without_init_is_refused,
     local a_full_disk_leaves_nothing_half_written,
@@ -125,6 +126,20 @@ fn every_cut_of_a_spec_is_refused(site: &Site) {
     newer[8] = 99;
     assert_eq!(run_on(&dir, &newer), Some(112));
     assert_eq!(run_on(&dir, &spec), Some(0), "the whole one runs");
+}
+
+fn a_damaged_spec_is_no_damaged_result(site: &Site) {
+    let job = add::job(1, 2).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&job), 3);
+    let spec = fs::read(job.job_dir().join("spec")).unwrap();
+    // In the job's own place, so that the client sees what the runner left there.
+    fs::remove_file(job.job_dir().join("result")).unwrap();
+    assert_eq!(run_on(job.job_dir(), &spec[..spec.len() - 1]), Some(110));
+    let error = crate::common::error_of(&site.cluster.attach::<add>(job.handle()).unwrap());
+    assert_eq!(error.kind, JobErrorKind::NotStarted, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("before the task was started") && text.contains("/spec: "), "{text}");
+    assert!(!text.contains("left a result"), "{text}");
 }
 
 fn a_spec_of_another_program_is_refused(site: &Site) {
