@@ -1,6 +1,7 @@
 //! The programs that submit and wait. They are processes of this program, as they get killed, and note what they
 //! were told in a file of their own.
 
+mod follow;
 mod submit;
 mod verdict;
 
@@ -13,11 +14,19 @@ use serde::{Deserialize, Serialize};
 use slurm::{ArrayHandle, BackendKind, Cluster, Job, JobArray, JobHandle, SubmissionId};
 
 use crate::ledger;
-use crate::plan::{Plan, Suite, Unit, Work};
+use crate::plan::{Call, Deed, Plan, Suite, Unit, Work};
 use crate::shared_fs;
-use crate::tasks::{flow, total, work};
+use crate::tasks::{Order, flow, total, work};
 use submit::{Submission, submit};
 pub(crate) use verdict::{Kind, Verdict};
+
+/// A note of a client, and when it was made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Noted {
+    /// Milliseconds since the epoch.
+    pub(crate) at: u64,
+    pub(crate) note: Note,
+}
 
 /// A note of a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,7 +57,20 @@ pub(crate) enum Note {
     /// The end of a call.
     Told {
         call: String,
+        /// Whether another job tells, which resumes a workflow.
+        resumed: bool,
         verdict: Verdict,
+    },
+    /// The log of a call, whole.
+    Read {
+        call: String,
+        text: String,
+    },
+    /// A log that was read lost something of what it had.
+    Shrunk {
+        call: String,
+        from: String,
+        to: String,
     },
     /// It knows the end of every call.
     Done,
@@ -77,6 +99,10 @@ pub(crate) enum Role {
     Client(usize),
     /// Waits for submissions that others have made.
     Finder(Vec<Found>),
+    /// Reads the logs of submissions that others have made.
+    Follower(Vec<Found>),
+    /// Waits for submissions, and submits a job of its own, after the last fault.
+    Last(Vec<Found>),
 }
 
 /// A submission that is looked for.
@@ -117,6 +143,11 @@ pub(crate) fn play() -> anyhow::Result<bool> {
             each(units, |unit| client.make(unit));
         }
         Role::Finder(wanted) => each(&wanted, |found| client.find(found, &plan)),
+        Role::Follower(wanted) => each(&wanted, |found| client.follow(found, &plan)),
+        Role::Last(wanted) => {
+            each(&wanted, |found| client.find(found, &plan));
+            client.probe()?;
+        }
     }
     client.note(&Note::Done);
     Ok(true)
@@ -149,7 +180,18 @@ struct Client {
 
 impl Client {
     fn note(&self, note: &Note) {
-        ledger::append(&self.round, &self.notes, note);
+        let noted = Noted { at: ledger::now(), note: note.clone() };
+        ledger::append(&self.round, &self.notes, &noted);
+    }
+
+    /// Runs a job as if nothing had happened. The embedded supervisor that does has to clean up, too.
+    fn probe(&self) -> anyhow::Result<()> {
+        let name = "probe".to_owned();
+        let call = Call { name: name.clone(), deed: Deed::Return, ms: 0, value: 42, ranks: 1 };
+        let order = Order { round: self.round.clone(), call };
+        let value = work::job(order, 0).job_name(name).submit(&self.cluster)?.result()?;
+        anyhow::ensure!(value == 42, "the last job returns {value} for 42");
+        Ok(())
     }
 
     /// Submits a unit and waits for it.
@@ -205,7 +247,11 @@ impl Client {
             (Work::Flow { .. }, Some(Submission::Job(job))) if job.result().is_err() => {
                 self.note(&Note::Again { unit: unit.name.clone() });
                 match submit::resume(self, unit, job) {
-                    Ok(job) => self.wait(&Submission::Job(job), &[&names[0]]),
+                    Ok(job) => {
+                        let call = names[0].clone();
+                        let verdict = Verdict::of(&job.result());
+                        self.note(&Note::Told { call, resumed: true, verdict });
+                    }
                     Err(error) => eprintln!("{} is not resumed: {error}", unit.name),
                 }
             }
@@ -278,6 +324,6 @@ impl Client {
     }
 
     fn tell(&self, call: &str, verdict: Verdict) {
-        self.note(&Note::Told { call: call.to_owned(), verdict });
+        self.note(&Note::Told { call: call.to_owned(), resumed: false, verdict });
     }
 }

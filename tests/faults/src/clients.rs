@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 
-use crate::client::{By, Found, Handle, NOTES, Note, ROLE, ROUND, Role};
+use crate::client::{By, Found, Handle, NOTES, Note, Noted, ROLE, ROUND, Role};
 use crate::commands::Wrappers;
 use crate::inject::job_name;
 use crate::ledger;
@@ -64,16 +64,24 @@ impl Clients {
     }
 
     /// Starts one that waits for all that was submitted so far.
-    pub(crate) fn attach(&self, round: &Path) {
-        let number = self.all.lock().unwrap().len();
-        self.spawn(format!("finder-{number}"), &Role::Finder(known(round)));
+    pub(crate) fn attach(&self, round: &Path) -> String {
+        let name = format!("finder-{}", self.all.lock().unwrap().len());
+        self.spawn(name.clone(), &Role::Finder(known(round)));
+        name
+    }
+
+    /// Starts one that reads the logs of all that was submitted so far.
+    pub(crate) fn follow(&self, round: &Path) -> String {
+        let name = format!("follower-{}", self.all.lock().unwrap().len());
+        self.spawn(name.clone(), &Role::Follower(known(round)));
+        name
     }
 
     /// Starts one that also looks for what killed clients were submitting.
     pub(crate) fn attach_to_everything(&self, round: &Path) {
         let mut wanted = known(round);
         wanted.extend(self.orphans(round, &wanted));
-        self.spawn("last".to_owned(), &Role::Finder(wanted));
+        self.spawn("last".to_owned(), &Role::Last(wanted));
     }
 
     fn spawn(&self, name: String, role: &Role) {
@@ -89,7 +97,8 @@ impl Clients {
             .stdin(Stdio::null())
             .stdout(file("out"))
             .stderr(file("err"));
-        if let Some(wrappers) = &self.wrappers {
+        // The last one comes after the last fault.
+        if let (Some(wrappers), false) = (&self.wrappers, matches!(role, Role::Last(_))) {
             command.env("PATH", wrappers.path());
         }
         if let Some(port) = self.port {
@@ -99,8 +108,8 @@ impl Clients {
         self.all.lock().unwrap().push(Client { name, child, status: None, killed: false });
     }
 
-    /// Kills one of the running clients, and returns which.
-    pub(crate) fn kill(&self, pick: usize) -> Option<usize> {
+    /// Kills one of the running clients, and returns its name and process.
+    pub(crate) fn kill(&self, pick: usize) -> Option<(String, u32)> {
         let mut all = self.all.lock().unwrap();
         let mut living: Vec<usize> = Vec::new();
         for (index, client) in all.iter_mut().enumerate() {
@@ -112,7 +121,7 @@ impl Clients {
         all[index].killed = true;
         let _ = all[index].child.kill();
         let _ = all[index].child.wait().map(|status| all[index].status = Some(status));
-        Some(index)
+        Some((all[index].name.clone(), all[index].child.id()))
     }
 
     pub(crate) fn have_ended(&self) -> bool {
@@ -130,7 +139,7 @@ impl Clients {
     }
 
     /// Returns what the clients of the round have noted so far.
-    pub(crate) fn notes(round: &Path) -> BTreeMap<String, Vec<Note>> {
+    pub(crate) fn notes(round: &Path) -> BTreeMap<String, Vec<Noted>> {
         let entries = fs::read_dir(round.join("clients")).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path());
         paths
@@ -186,7 +195,7 @@ impl Clients {
 fn known(round: &Path) -> Vec<Found> {
     let notes = Clients::notes(round).into_values().flatten();
     notes
-        .filter_map(|note| match note {
+        .filter_map(|noted| match noted.note {
             Note::Submitted { unit, part, handle } => {
                 Some(Found { unit, part, by: By::Handle(handle) })
             }

@@ -24,11 +24,7 @@ impl Wrappers {
         fs::create_dir_all(&dir)?;
         let hits = round.join("hits");
         for (command, call, answer) in &plan.fixed.answers {
-            let hit = format!(
-                "printf '{{\"at\":%s,\"what\":{{\"Answered\":{{\"command\":\"{command}\",\"call\":{call}}}}}}}\\n' \
-                 \"$(date +%s%3N)\" >> '{}'\n",
-                hits.display()
-            );
+            let hit = hit(command, *call, &answer.name(command), &hits);
             fs::write(dir.join(format!("{command}.answer.{call}")), hit + &script(answer))?;
             let real = Command::new("which").arg(command).output()?;
             anyhow::ensure!(real.status.success(), "{command} is not there");
@@ -62,6 +58,20 @@ fn wrapper(place: &Path, real: &str) -> String {
     )
 }
 
+/// Notes that a call of a command meets an answer, with the job that the script of sbatch names, or that the command
+/// runs in.
+fn hit(command: &str, call: usize, fault: &str, hits: &Path) -> String {
+    format!(
+        "job=${{SLURM_JOB_NAME-}}\n\
+         [ {command} != sbatch ] || for job do :; done\n\
+         [ {command} != sbatch ] || job=$(sed -n 's/^#SBATCH --job-name=//p' \"$job\")\n\
+         now=$(date +%s%3N)\n\
+         printf '{{\"fault\":\"{fault}\",\"at\":%s,\"until\":%s,\"what\":{{\"Answered\":{{\"command\":\"{command}\",\"call\":{call},\"job\":\"%s\"}}}}}}\\n' \
+         \"$now\" \"$now\" \"$job\" >> '{}'\n",
+        hits.display()
+    )
+}
+
 fn script(answer: &Answer) -> String {
     let run = "\"$real\" \"$@\" >/dev/null 2>&1\n";
     // As long as there is somebody who waits.
@@ -88,5 +98,8 @@ pub(crate) fn cancel_jobs(round: &Path) {
     let place = format!("{}/", shared_fs::job_base_dir(round).display());
     let jobs = text.lines().filter_map(|line| line.split_once(' '));
     let jobs = jobs.filter(|(_, script)| script.starts_with(&place)).map(|(id, _)| id);
-    let _ = Command::new("scancel").arg("--quiet").args(jobs).status();
+    let jobs: Vec<&str> = jobs.collect();
+    if !jobs.is_empty() {
+        let _ = Command::new("scancel").arg("--quiet").args(jobs).status();
+    }
 }

@@ -17,25 +17,38 @@ use crate::proxy::Proxy;
 use crate::shared_fs::{self, Directory, Policy};
 use crate::{daemons, ssh};
 
-/// The target of a fault.
+/// The target of a fault, and when it was hit, in milliseconds since the epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Hit {
+    /// The name of the fault.
+    pub(crate) fault: String,
     pub(crate) at: u64,
+    /// When the fault was over.
+    pub(crate) until: u64,
     pub(crate) what: Target,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Target {
-    Client(usize),
-    Supervisor,
+    Client {
+        name: String,
+        pid: u32,
+    },
+    Supervisor {
+        pid: u32,
+    },
     /// A process of the job with this name.
     Runner {
         job: String,
         element: Option<u64>,
         pid: u32,
     },
-    /// The journal of the supervisor.
-    Journal,
+    /// The journal of the supervisor lost lines of jobs with these names.
+    Journal {
+        jobs: Vec<String>,
+        /// Those of them that had ended.
+        ended: Vec<String>,
+    },
     /// A file of the submission with this name.
     File {
         job: String,
@@ -44,14 +57,14 @@ pub(crate) enum Target {
         cut: Cut,
         path: PathBuf,
     },
-    /// The disk was full until then.
-    Disk {
-        until: u64,
-    },
+    /// The disk was full.
+    Disk,
     /// A command of Slurm's met an answer of the plan; the wrapper itself notes this.
     Answered {
         command: String,
         call: usize,
+        /// The job that sbatch was to make, or that scontrol was called by.
+        job: String,
     },
     /// Connections over SSH.
     Connection,
@@ -65,11 +78,17 @@ pub(crate) enum Target {
     Daemon {
         name: String,
         how: Stop,
-        until: u64,
+    },
+    /// Another client has come.
+    Joined {
+        name: String,
     },
     /// There was nothing that the fault could have hit.
     Nothing(Fault),
 }
+
+/// How long a fault waits for a target.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Where a schedule is worked off.
 pub(crate) struct Injector<'a> {
@@ -89,8 +108,10 @@ impl Injector<'_> {
             if !self.wait_for(timed, deadline) {
                 return;
             }
-            for what in self.happen(&timed.fault) {
-                self.note(what);
+            let (at, hits) = self.happen(&timed.fault, deadline);
+            for what in hits {
+                let hit = Hit { fault: timed.fault.name(), at, until: ledger::now(), what };
+                ledger::append(self.round, &self.round.join("hits"), &hit);
             }
         }
     }
@@ -107,15 +128,28 @@ impl Injector<'_> {
         true
     }
 
-    fn note(&self, what: Target) {
-        let hit = Hit { at: ledger::now(), what };
-        ledger::append(self.round, &self.round.join("hits"), &hit);
+    /// Lets a fault happen, as soon as there is a target for it; returns when it began, and what it hit.
+    fn happen(&self, fault: &Fault, deadline: Instant) -> (u64, Vec<Target>) {
+        let patience = deadline.min(Instant::now() + PATIENCE);
+        loop {
+            let at = ledger::now();
+            let hits = self.strike(fault);
+            if !hits.is_empty() {
+                return (at, hits);
+            }
+            if Instant::now() > patience || self.clients.have_ended() {
+                return (at, vec![Target::Nothing(fault.clone())]);
+            }
+            std::thread::sleep(Duration::from_millis(4));
+        }
     }
 
-    fn happen(&self, fault: &Fault) -> Vec<Target> {
-        let hits = match fault {
+    /// Applies a fault to what is there, and returns its targets.
+    fn strike(&self, fault: &Fault) -> Vec<Target> {
+        match fault {
             Fault::KillClient { pick } => {
-                self.clients.kill(*pick).map(Target::Client).into_iter().collect()
+                let killed = self.clients.kill(*pick);
+                killed.map(|(name, pid)| Target::Client { name, pid }).into_iter().collect()
             }
             Fault::KillRunner { pick } => self.kill_runner(*pick).into_iter().collect(),
             Fault::KillSupervisor => self.kill_supervisor(),
@@ -126,9 +160,7 @@ impl Injector<'_> {
             }
             Fault::CutJournal(cut) => {
                 let mut hits = self.kill_supervisor();
-                if damage::cut_journal(&self.round.join("base/.local"), *cut) {
-                    hits.push(Target::Journal);
-                }
+                hits.extend(damage::cut_journal(&self.round.join("base/.local"), *cut));
                 hits
             }
             Fault::Damage { what, pick, cut } => {
@@ -146,14 +178,11 @@ impl Injector<'_> {
             }
             Fault::StopDaemon { name, how, ms } => {
                 daemons::stop(name, *how, *ms);
-                vec![Target::Daemon { name: name.clone(), how: *how, until: ledger::now() }]
+                vec![Target::Daemon { name: name.clone(), how: *how }]
             }
-            Fault::Attach => {
-                self.clients.attach(self.round);
-                return Vec::new();
-            }
-        };
-        if hits.is_empty() { vec![Target::Nothing(fault.clone())] } else { hits }
+            Fault::Attach => vec![Target::Joined { name: self.clients.attach(self.round) }],
+            Fault::Follow => vec![Target::Joined { name: self.clients.follow(self.round) }],
+        }
     }
 
     fn kill_runner(&self, pick: usize) -> Option<Target> {
@@ -165,16 +194,24 @@ impl Injector<'_> {
     }
 
     fn kill_supervisor(&self) -> Vec<Target> {
-        let all = processes::of(self.round).into_iter().filter(Process::is_supervisor);
-        all.map(|process| {
-            process.kill();
-            // Its lock has to be free, or the next one ends at once.
-            while Path::new(&format!("/proc/{}/fd/0", process.pid)).exists() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Target::Supervisor
-        })
-        .collect()
+        let all: Vec<Process> =
+            processes::of(self.round).into_iter().filter(Process::is_supervisor).collect();
+        // A job's process looks like its supervisor until it runs its own program.
+        let parents: Vec<u32> = all.iter().map(|process| process.pid).collect();
+        let is_job = |process: &&Process| {
+            processes::parent(process.pid).is_some_and(|parent| parents.contains(&parent))
+        };
+        let supervisors = all.iter().filter(|process| !is_job(process));
+        supervisors
+            .map(|process| {
+                process.kill();
+                // Its lock has to be free, or the next one ends at once.
+                while Path::new(&format!("/proc/{}/fd/0", process.pid)).exists() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Target::Supervisor { pid: process.pid }
+            })
+            .collect()
     }
 
     fn fill_disk(&self, ms: u64) -> Target {
@@ -187,7 +224,7 @@ impl Injector<'_> {
         }
         std::thread::sleep(Duration::from_millis(ms));
         let _ = fs::remove_file(&path);
-        Target::Disk { until: ledger::now() }
+        Target::Disk
     }
 }
 

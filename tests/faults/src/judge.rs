@@ -2,7 +2,11 @@
 
 mod evidence;
 mod excuses;
+mod logs;
+mod reach;
 mod runs;
+#[cfg(test)]
+mod tests;
 mod traces;
 mod verdicts;
 
@@ -13,6 +17,7 @@ pub(crate) use evidence::Evidence;
 pub(crate) fn judge(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     let mut violations = verdicts::wrong(plan, evidence);
     violations.extend(runs::wrong(plan, evidence));
+    violations.extend(logs::wrong(plan, evidence));
     violations.extend(traces::wrong(plan, evidence));
     violations
 }

@@ -19,6 +19,7 @@ mod referee;
 mod round;
 mod shared_fs;
 mod ssh;
+mod summary;
 mod tasks;
 
 use std::process::ExitCode;

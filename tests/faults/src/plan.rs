@@ -71,7 +71,7 @@ impl Plan {
         let clients = rng.usize(1..=2);
         let units = workload::units(suite, clients, &mut rng);
         let fixed = Fixed::new(suite, &mut rng);
-        let faults = schedule::faults(suite, &units, &mut rng);
+        let faults = schedule::faults(suite, &units, &fixed, &mut rng);
         Self { suite, seed, clients, units, faults, fixed }
     }
 

@@ -1,18 +1,17 @@
 //! Runs rounds side by side and tells what they came to.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 
-use crate::inject::{Hit, Target};
 use crate::plan::{Plan, Suite};
 use crate::round::{self, Outcome};
+use crate::summary::Summary;
 
 /// Runs random workloads under random faults.
 #[derive(Debug, Parser)]
@@ -39,17 +38,9 @@ struct Arguments {
     /// Print the plan of the first round and run nothing
     #[arg(long)]
     plan: bool,
-}
-
-/// The results of all rounds.
-#[derive(Default)]
-struct Total {
-    rounds: u64,
-    calls: usize,
-    bad: u64,
-    /// How often each kind of fault has hit something.
-    hits: BTreeMap<String, u64>,
-    longest: Duration,
+    /// Print the summary as JSON, and violations to standard error
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn main() -> anyhow::Result<ExitCode> {
@@ -68,7 +59,7 @@ pub(crate) fn main() -> anyhow::Result<ExitCode> {
     fs::create_dir_all(&parent)?;
     let parent = parent.canonicalize()?;
     let began = Instant::now();
-    let (next, total) = (AtomicU64::new(0), Mutex::new(Total::default()));
+    let (next, summary) = (AtomicU64::new(0), Mutex::new(Summary::new(arguments.suite, first)));
     std::thread::scope(|scope| {
         for _ in 0..arguments.jobs {
             scope.spawn(|| {
@@ -78,31 +69,21 @@ pub(crate) fn main() -> anyhow::Result<ExitCode> {
                         return;
                     }
                     let plan = Plan::new(arguments.suite, first + number);
-                    one(&plan, &parent, &arguments, &total);
+                    one(&plan, &parent, &arguments, &summary);
                 }
             });
         }
     });
-    let total = total.into_inner().unwrap_or_default();
-    println!(
-        "{}: {} rounds from seed {first} with {} calls in {:.0} s (longest {:.0} s); hit: {}; rounds with violations: {}",
-        arguments.suite.name(),
-        total.rounds,
-        total.calls,
-        began.elapsed().as_secs_f64(),
-        total.longest.as_secs_f64(),
-        total
-            .hits
-            .iter()
-            .map(|(what, times)| format!("{what} {times}"))
-            .collect::<Vec<_>>()
-            .join(", "),
-        total.bad,
-    );
-    Ok(if total.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let mut summary = summary.into_inner().unwrap_or_else(PoisonError::into_inner);
+    summary.took(began.elapsed());
+    match arguments.json {
+        true => println!("{}", serde_json::to_string(&summary)?),
+        false => println!("{summary}"),
+    }
+    Ok(if summary.violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn one(plan: &Plan, parent: &Path, arguments: &Arguments, total: &Mutex<Total>) {
+fn one(plan: &Plan, parent: &Path, arguments: &Arguments, summary: &Mutex<Summary>) {
     let dir = parent.join(format!("{}-{}", plan.suite.name(), plan.seed));
     let _ = fs::remove_dir_all(&dir);
     let outcome = round::run(plan, &dir, arguments.keep).unwrap_or_else(|error| Outcome {
@@ -111,54 +92,37 @@ fn one(plan: &Plan, parent: &Path, arguments: &Arguments, total: &Mutex<Total>) 
         calls: 0,
         took: Duration::ZERO,
     });
-    let mut total = total.lock().unwrap();
-    total.rounds += 1;
-    total.calls += outcome.calls;
-    total.longest = total.longest.max(outcome.took);
-    for hit in &outcome.hits {
-        *total.hits.entry(name(hit)).or_default() += 1;
-    }
+    let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+    summary.add(plan, &outcome);
     if outcome.violations.is_empty() {
         if !arguments.keep {
             let _ = fs::remove_dir_all(&dir);
         }
         return;
     }
-    total.bad += 1;
-    println!("VIOLATION in suite {} with seed {}:", plan.suite.name(), plan.seed);
-    for violation in &outcome.violations {
-        println!("  {violation}");
+    let text = story(plan, &outcome, &dir);
+    match arguments.json {
+        true => eprint!("{text}"),
+        false => print!("{text}"),
     }
-    for unit in &plan.units {
-        println!("  work: {}", serde_json::to_string(unit).unwrap_or_default());
-    }
-    for timed in &plan.faults {
-        println!("  planned: {}", serde_json::to_string(timed).unwrap_or_default());
-    }
-    for hit in &outcome.hits {
-        println!("  hit: {}", serde_json::to_string(hit).unwrap_or_default());
-    }
-    println!("  kept: {}", dir.display());
-    println!(
-        "  again: tests/faults/run --suite {} --seed {} --rounds 1",
-        plan.suite.name(),
-        plan.seed
-    );
 }
 
-fn name(hit: &Hit) -> String {
-    match &hit.what {
-        Target::Client(_) => "client".to_owned(),
-        Target::Supervisor => "supervisor".to_owned(),
-        Target::Runner { .. } => "runner".to_owned(),
-        Target::Journal => "journal".to_owned(),
-        Target::File { what, .. } => format!("{what:?}").to_lowercase(),
-        Target::Disk { .. } => "disk".to_owned(),
-        Target::Answered { command, .. } => command.clone(),
-        Target::Connection => "connection".to_owned(),
-        Target::Shell { .. } => "shell".to_owned(),
-        Target::FileServer { .. } => "file server".to_owned(),
-        Target::Daemon { name, .. } => name.clone(),
-        Target::Nothing(_) => "nothing".to_owned(),
-    }
+/// Returns all that is worth knowing about a round with violations.
+fn story(plan: &Plan, outcome: &Outcome, dir: &Path) -> String {
+    let json = |part: serde_json::Result<String>| part.unwrap_or_default();
+    let mut lines =
+        vec![format!("VIOLATION in suite {} with seed {}:", plan.suite.name(), plan.seed)];
+    lines.extend(outcome.violations.iter().map(|violation| format!("  {violation}")));
+    let units = plan.units.iter().map(serde_json::to_string);
+    lines.extend(units.map(|unit| format!("  work: {}", json(unit))));
+    let faults = plan.faults.iter().map(serde_json::to_string);
+    lines.extend(faults.map(|fault| format!("  planned: {}", json(fault))));
+    let answers = plan.fixed.answers.iter().map(serde_json::to_string);
+    lines.extend(answers.map(|answer| format!("  planned: {}", json(answer))));
+    let hits = outcome.hits.iter().map(serde_json::to_string);
+    lines.extend(hits.map(|hit| format!("  hit: {}", json(hit))));
+    lines.push(format!("  kept: {}", dir.display()));
+    let (suite, seed) = (plan.suite.name(), plan.seed);
+    lines.push(format!("  again: tests/faults/run --suite {suite} --seed {seed} --rounds 1"));
+    lines.join("\n") + "\n"
 }

@@ -1,5 +1,6 @@
 //! The tasks of all workloads. Each call does its deed and notes what it does.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -30,6 +31,11 @@ impl Order {
         ledger::append(&self.round, &self.round.join("ledger").join(&self.call.name), &line);
     }
 
+    /// Writes to the log of the job, which may be on a full disk.
+    fn print(&self, what: &str) {
+        let _ = writeln!(std::io::stdout(), "{} {what}", self.call.name);
+    }
+
     fn rest(&self) {
         std::thread::sleep(Duration::from_millis(self.call.ms));
     }
@@ -37,7 +43,11 @@ impl Order {
     /// Does what the plan says, and returns the value.
     fn run(&self, ctx: &JobContext, input: i64) -> anyhow::Result<i64> {
         self.note(ctx, What::Began);
+        self.print("begins");
         let result = self.act(ctx, input);
+        if result.is_ok() {
+            self.print("returns");
+        }
         self.note(
             ctx,
             match &result {
@@ -64,6 +74,10 @@ impl Order {
                 self.note(ctx, What::Failed);
                 std::process::exit(i32::from(code));
             }
+            Deed::Abort => {
+                self.note(ctx, What::Failed);
+                std::process::abort();
+            }
             Deed::LateRank(code) if ctx.rank() != 0 => {
                 std::thread::sleep(Duration::from_millis(500));
                 self.note(ctx, What::Failed);
@@ -73,7 +87,8 @@ impl Order {
                 return Err(Requeue::because("it is planned").into());
             }
             Deed::Return | Deed::LateRank(_) | Deed::Requeue(_) => {}
-            Deed::Checkpoint(steps) => go_on(ctx, steps)?,
+            Deed::Checkpoint(steps) => go_on(ctx, steps, u32::MAX)?,
+            Deed::HalfWay(steps) => go_on(ctx, steps, steps / 2)?,
             Deed::Overrun => {
                 let end = Instant::now() + Duration::from_secs(30);
                 while Instant::now() < end {
@@ -89,12 +104,12 @@ impl Order {
     }
 }
 
-/// Goes on from the step that the run before has reached.
-fn go_on(ctx: &JobContext, steps: u32) -> anyhow::Result<()> {
+/// Goes on from the step that the run before has reached; the first run has to stop after `most` of them.
+fn go_on(ctx: &JobContext, steps: u32, most: u32) -> anyhow::Result<()> {
     let file = ctx.checkpoint_dir()?.join("step");
     let done = std::fs::read_to_string(&file).map_or(Ok(0), |text| text.parse::<u32>())?;
     for step in done..steps {
-        if ctx.stop_requested() {
+        if ctx.stop_requested() || (step >= most && ctx.restart_count() == 0) {
             return Err(Requeue::because(format!("{step} of {steps} steps are done")).into());
         }
         std::thread::sleep(Duration::from_millis(100));

@@ -7,7 +7,13 @@ use slurm::{Error, JobErrorKind, SubmitError};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Verdict {
     Value(i64),
-    Error { kind: Kind, text: String },
+    Error {
+        kind: Kind,
+        text: String,
+        /// How the process of the job ended, if the error says so.
+        exit_code: Option<i32>,
+        signal: Option<i32>,
+    },
 }
 
 /// The kinds of errors that the judge distinguishes.
@@ -23,6 +29,8 @@ pub(crate) enum Kind {
     DependencyFailed,
     Lost,
     Corrupt,
+    /// Of another version or other types.
+    Mismatch,
     Preempted,
     OtherEnd,
     /// The submission was refused: there is no job.
@@ -32,6 +40,10 @@ pub(crate) enum Kind {
     /// The library cannot tell whether there is a job.
     Unknown,
     NoSuchJob,
+    /// A source could not answer.
+    Unclear,
+    /// There is no connection to the login node.
+    Ssh,
     /// Anything else, about which the text tells.
     Other,
 }
@@ -54,10 +66,10 @@ impl Verdict {
                     source = cause.source();
                 }
                 text.extend(error.hint().map(|hint| format!(" (hint: {hint})")));
-                if let Error::Job(job) = error {
-                    text += &format!(" [{:?} {:?}]", job.job.state, job.job.exit_code);
-                }
-                Self::Error { kind, text }
+                let job = if let Error::Job(job) = error { Some(&job.job) } else { None };
+                let exit_code = job.and_then(|job| job.exit_code);
+                let signal = job.and_then(|job| job.signal).filter(|signal| *signal != 0);
+                Self::Error { kind, text, exit_code, signal }
             }
         }
     }
@@ -76,9 +88,8 @@ impl Kind {
                 JobErrorKind::NodeFailed => Self::NodeFailed,
                 JobErrorKind::DependencyFailed { .. } => Self::DependencyFailed,
                 JobErrorKind::Lost { .. } => Self::Lost,
-                JobErrorKind::Corrupt { .. } | JobErrorKind::VersionMismatch { .. } => {
-                    Self::Corrupt
-                }
+                JobErrorKind::Corrupt { .. } => Self::Corrupt,
+                JobErrorKind::VersionMismatch { .. } => Self::Mismatch,
                 JobErrorKind::Preempted => Self::Preempted,
                 _ => Self::OtherEnd,
             },
@@ -90,8 +101,13 @@ impl Kind {
                 | SubmitError::Supervisor { .. }
                 | SubmitError::SupervisorSilent { .. },
             ) => Self::Unknown,
+            Error::Submit(SubmitError::DependencyFailed { .. }) => Self::DependencyFailed,
+            Error::Submit(SubmitError::DependencyUnknown { .. }) | Error::Unclear { .. } => {
+                Self::Unclear
+            }
             Error::Submit(_) | Error::Host(_) => Self::NoJob,
             Error::NoSuchJob { .. } => Self::NoSuchJob,
+            Error::Ssh(_) => Self::Ssh,
             _ => Self::Other,
         }
     }

@@ -63,21 +63,54 @@ fn change(path: &Path, cut: Cut) -> io::Result<()> {
     }
 }
 
-/// Takes up to two lines from the end of the supervisor's journal, or damages one anywhere; returns whether there
-/// was one.
-pub(super) fn cut_journal(local: &Path, cut: Cut) -> bool {
+/// Takes up to two lines from the end of the supervisor's journal, or damages one anywhere.
+pub(super) fn cut_journal(local: &Path, cut: Cut) -> Option<Target> {
     let hosts = fs::read_dir(local).into_iter().flatten().flatten();
-    let Some(path) = hosts.map(|host| host.path().join("journal.jsonl")).next() else {
-        return false;
-    };
-    let Ok(text) = fs::read(&path) else { return false };
+    let path = hosts.map(|host| host.path().join("journal.jsonl")).next()?;
+    let text = fs::read(&path).ok()?;
     match cut {
         Cut::Truncate(thousandths) => {
             let mut ends = text.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
             let start = ends.nth(2).map_or(0, |(place, _)| place + 1);
             let left = start + (text.len() - start) * usize::from(thousandths) / 1000;
-            fs::write(&path, &text[..left]).is_ok()
+            fs::write(&path, &text[..left]).ok()?;
         }
-        Cut::Flip(_) => change(&path, cut).is_ok(),
+        Cut::Flip(_) => change(&path, cut).ok()?,
     }
+    let (jobs, ended) = lost(&text, &fs::read(&path).ok()?);
+    Some(Target::Journal { jobs, ended })
+}
+
+/// Returns the names of the jobs that have lost lines of the journal, and those of them that had ended.
+fn lost(before: &[u8], after: &[u8]) -> (Vec<String>, Vec<String>) {
+    let lines = |text: &[u8]| -> Vec<Vec<u8>> {
+        text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+    };
+    let after = lines(after);
+    let entry = |line: &Vec<u8>| -> Option<(String, u64, serde_json::Value)> {
+        let value: serde_json::Value = serde_json::from_slice(line).ok()?;
+        let (kind, value) = value.as_object()?.iter().next()?;
+        Some((kind.clone(), value["id"].as_u64()?, value.clone()))
+    };
+    let before = lines(before);
+    let entries: Vec<_> = before.iter().filter_map(entry).collect();
+    let name = |id: u64| {
+        let own = |(kind, first, value): &&(String, u64, serde_json::Value)| {
+            let size = value["request"]["array"]["size"].as_u64().unwrap_or(1);
+            kind.starts_with("Submitted") && (*first..first + size).contains(&id)
+        };
+        let (_, _, value) = entries.iter().find(own)?;
+        job_name(Path::new(value["request"]["dir"].as_str()?))
+    };
+    let mut jobs = Vec::new();
+    let mut ended = Vec::new();
+    let gone = before.iter().filter(|line| !after.contains(line)).filter_map(entry);
+    for (_, id, _) in gone {
+        let Some(name) = name(id) else { continue };
+        if entries.iter().any(|(kind, of, _)| kind.starts_with("Ended") && *of == id) {
+            ended.push(name.clone());
+        }
+        jobs.push(name);
+    }
+    (jobs, ended)
 }

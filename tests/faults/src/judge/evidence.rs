@@ -3,20 +3,41 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::client::{Note, Verdict};
+use crate::client::{Kind, Note, Noted, Verdict};
 use crate::clients::{Clients, Ended};
 use crate::inject::{Hit, Target};
 use crate::ledger::{self, Line, What};
 use crate::plan::{Call, Plan, Unit};
 
+#[derive(Default)]
 pub(crate) struct Evidence {
     pub(crate) dir: PathBuf,
     pub(crate) hits: Vec<Hit>,
     pub(crate) ended: Vec<Ended>,
     /// By client.
-    pub(crate) notes: BTreeMap<String, Vec<Note>>,
+    pub(crate) notes: BTreeMap<String, Vec<Noted>>,
     /// By call.
     pub(crate) ledger: BTreeMap<String, Vec<Line>>,
+}
+
+/// What a client was told of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    pub(super) client: &'a str,
+    pub(super) at: u64,
+    /// Whether the job told that resumes a workflow.
+    pub(super) resumed: bool,
+    pub(super) verdict: &'a Verdict,
+}
+
+impl Told<'_> {
+    /// Returns the kind of the error, if it is one.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        match self.verdict {
+            Verdict::Value(_) => None,
+            Verdict::Error { kind, .. } => Some(*kind),
+        }
+    }
 }
 
 impl Evidence {
@@ -37,54 +58,78 @@ impl Evidence {
         }
     }
 
-    pub(crate) fn all_notes(&self) -> impl Iterator<Item = &Note> {
+    pub(super) fn all_notes(&self) -> impl Iterator<Item = &Noted> {
         self.notes.values().flatten()
     }
 
-    pub(crate) fn lines(&self, call: &str) -> &[Line] {
+    pub(super) fn lines(&self, call: &str) -> &[Line] {
         self.ledger.get(call).map_or(&[], Vec::as_slice)
     }
 
     /// Whether any process of a call began.
-    pub(crate) fn began(&self, call: &str) -> bool {
+    pub(super) fn began(&self, call: &str) -> bool {
         !self.lines(call).is_empty()
     }
 
-    /// Whether all processes of a call have returned, in one run.
-    pub(crate) fn returned(&self, call: &Call) -> bool {
+    /// Returns when the first run of a call of which all processes have returned had done so.
+    pub(super) fn returned_at(&self, call: &Call) -> Option<u64> {
         let lines = self.lines(&call.name);
-        lines.iter().filter(|line| line.what == What::Returned).any(|first| {
-            (0..call.ranks as usize).all(|rank| {
-                lines.iter().any(|line| {
-                    (line.job, line.restart, line.rank, line.what)
-                        == (first.job, first.restart, rank, What::Returned)
-                })
-            })
-        })
+        let returned = |line: &&Line| line.what == What::Returned;
+        let runs = lines.iter().filter(returned).filter_map(|first| {
+            let of_rank = |rank: usize| {
+                let same = |line: &&Line| {
+                    (line.job, line.restart, line.rank) == (first.job, first.restart, rank)
+                };
+                lines.iter().filter(returned).find(same).map(|line| line.at)
+            };
+            (0..call.ranks as usize).map(of_rank).collect::<Option<Vec<u64>>>()?.into_iter().max()
+        });
+        runs.min()
     }
 
-    /// Returns the verdict of each client on a call.
-    pub(crate) fn told(&self, call: &str) -> Vec<(&str, &Verdict)> {
+    /// Returns what clients were told of a call.
+    pub(super) fn told(&self, call: &str) -> Vec<Told<'_>> {
         let all = self
             .notes
             .iter()
-            .flat_map(|(client, notes)| notes.iter().map(move |note| (client.as_str(), note)));
-        all.filter_map(|(client, note)| match note {
-            Note::Told { call: of, verdict } if of == call => Some((client, verdict)),
+            .flat_map(|(client, notes)| notes.iter().map(move |noted| (client.as_str(), noted)));
+        all.filter_map(|(client, noted)| match &noted.note {
+            Note::Told { call: of, resumed, verdict } if of == call => {
+                Some(Told { client, at: noted.at, resumed: *resumed, verdict })
+            }
             _ => None,
         })
         .collect()
     }
 
-    pub(crate) fn was_hit(&self, is: impl Fn(&Target) -> bool) -> bool {
-        self.hits.iter().any(|hit| is(&hit.what))
+    /// Whether a client was told that a call has no value, or that there is no job for it.
+    pub(super) fn has_error(&self, unit: &Unit, call: &str) -> bool {
+        let part =
+            unit.work.parts().iter().position(|calls| calls.iter().any(|one| one.name == call));
+        self.told(call).iter().any(|told| told.kind().is_some())
+            || self.all_notes().any(|noted| {
+                matches!(&noted.note, Note::NotSubmitted { unit: of, part: which, .. }
+                    if *of == unit.name && Some(*which) == part)
+            })
+    }
+
+    pub(super) fn hits(&self, is: impl Fn(&Target) -> bool) -> impl Iterator<Item = &Hit> {
+        self.hits.iter().filter(move |hit| is(&hit.what))
+    }
+
+    /// Returns when a client first said that it submits a unit.
+    pub(super) fn submitted_at(&self, unit: &Unit) -> u64 {
+        let began = self.all_notes().filter(
+            |noted| matches!(&noted.note, Note::Submitting { unit: of, .. } if *of == unit.name),
+        );
+        began.map(|noted| noted.at).min().unwrap_or(0)
     }
 
     /// Whether the client that submitted this part of a unit was killed, or does not know whether it did.
-    pub(crate) fn is_open(&self, unit: &str, part: usize) -> bool {
-        let began = |note: &Note| matches!(note, Note::Submitting { unit: of, part: which } if of == unit && *which == part);
+    pub(super) fn is_open(&self, unit: &str, part: usize) -> bool {
+        let began = |noted: &Noted| matches!(&noted.note, Note::Submitting { unit: of, part: which } if of == unit && *which == part);
         self.all_notes().any(began)
-            && !self.all_notes().any(|note| match note {
+            && !self.all_notes().any(|noted| match &noted.note {
                 Note::Submitted { unit: of, part: which, .. } => of == unit && *which == part,
                 Note::NotSubmitted { unit: of, part: which, verdict } => {
                     of == unit && *which == part && !verdict.is_unknown()
@@ -93,13 +138,17 @@ impl Evidence {
             })
     }
 
-    pub(crate) fn is_cancelled(&self, unit: &Unit) -> bool {
-        self.all_notes()
-            .any(|note| matches!(note, Note::Cancelling { unit: of } if *of == unit.name))
+    /// Returns when a unit was cancelled.
+    pub(super) fn cancelled_at(&self, unit: &Unit) -> Option<u64> {
+        self.noted_at(|note| matches!(note, Note::Cancelling { unit: of } if *of == unit.name))
     }
 
-    /// Whether what failed in a unit was tried again.
-    pub(crate) fn was_tried_again(&self, unit: &Unit) -> bool {
-        self.all_notes().any(|note| matches!(note, Note::Again { unit: of } if *of == unit.name))
+    /// Returns when what failed in a unit was tried again.
+    pub(super) fn tried_again_at(&self, unit: &Unit) -> Option<u64> {
+        self.noted_at(|note| matches!(note, Note::Again { unit: of } if *of == unit.name))
+    }
+
+    fn noted_at(&self, is: impl Fn(&Note) -> bool) -> Option<u64> {
+        self.all_notes().filter(|noted| is(&noted.note)).map(|noted| noted.at).min()
     }
 }

@@ -1,9 +1,9 @@
 //! No call runs twice unless a requeue or a retry said so, and never twice at the same time.
 
 use super::Evidence;
-use super::excuses::{may_be_requeued, was_damaged, was_killed};
+use super::reach::Case;
 use crate::ledger::{Line, What};
-use crate::plan::{Call, Deed, Plan, Unit, Work};
+use crate::plan::{Deed, Plan, Work};
 
 pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     let mut violations = Vec::new();
@@ -13,7 +13,8 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
                 let lines = evidence.lines(&call.name).iter().filter(|line| line.rank == rank);
                 let runs = runs(lines.collect());
                 for pair in runs.windows(2) {
-                    violations.extend(twice(evidence, unit, call, &pair[0], &pair[1]));
+                    let case = Case { plan, evidence, unit, call, at: pair[1].began.at };
+                    violations.extend(twice(case, &pair[0], &pair[1]));
                 }
             }
         }
@@ -42,13 +43,9 @@ fn runs(lines: Vec<&Line>) -> Vec<Run<'_>> {
     runs
 }
 
-fn twice(
-    evidence: &Evidence,
-    unit: &Unit,
-    call: &Call,
-    first: &Run<'_>,
-    second: &Run<'_>,
-) -> Option<String> {
+/// Returns what is wrong with a second run of a call, which `case` knows the time of.
+fn twice(case: Case<'_>, first: &Run<'_>, second: &Run<'_>) -> Option<String> {
+    let Case { evidence, unit, call, .. } = case;
     let tell = |why: &str| {
         Some(format!("{} ran twice: {why}: {:?}, {:?}", call.name, first.began, second.began))
     };
@@ -57,23 +54,48 @@ fn twice(
     }
     let (one, other) = (first.began, second.began);
     if one.job == other.job {
+        // The journal has lost the end of a run that was killed.
+        let was_killed = case.kills().any(|pid| pid == one.pid) && first.ended.is_none();
+        if was_killed && case.lost_lines().is_some() && other.restart == one.restart {
+            return None;
+        }
         if other.restart <= one.restart {
             return tell("in the same run of its job");
         }
-        let asks = matches!(call.deed, Deed::Requeue(_) | Deed::Checkpoint(_));
-        let limit = matches!(call.deed, Deed::Checkpoint(_)) && first.ended.is_none();
-        let asked = first.ended.is_some_and(|ended| ended.what == What::Requeued);
-        let by_slurm = may_be_requeued(evidence);
-        return if by_slurm || asks && (asked || limit) {
-            None
-        } else {
-            tell("nobody has requeued it")
+        // Slurm itself may have lost the run.
+        if case.daemon_was_away(|name| name == "slurmctld" || name.starts_with("slurmd-")) {
+            return None;
+        }
+        // An element is run again for one of its items, without those that have ended; so are all processes of a job.
+        let in_it = |line: &&Line| {
+            (line.job, line.restart, line.what) == (one.job, one.restart, What::Requeued)
         };
+        let calls = unit.work.calls();
+        let asked = calls.iter().flat_map(|call| evidence.lines(&call.name)).find(in_it).is_some();
+        let open = first.ended.is_none_or(|ended| ended.what == What::Requeued);
+        let may = open
+            && match call.deed {
+                Deed::Requeue(times) => asked && other.restart <= times,
+                Deed::HalfWay(_) => asked && other.restart <= 1,
+                Deed::Checkpoint(_) => true,
+                _ => asked && call.ranks == 1,
+            };
+        return if may { None } else { tell("nobody has requeued it") };
     }
-    let again = evidence.was_tried_again(unit);
-    let without_value = first.ended.is_none_or(|ended| ended.what != What::Returned)
-        || was_killed(evidence, unit, call)
-        || was_damaged(evidence, unit, call).is_some()
-        || matches!(&unit.work, Work::Flow { call: flow, .. } if flow.name == call.name);
-    if again && without_value { None } else { tell("as two jobs") }
+    let again = evidence.tried_again_at(unit).is_some_and(|again| again <= other.at);
+    let had_no_value = match &unit.work {
+        // The workflow itself runs again, to find the values of its children.
+        Work::Flow { call: flow, .. } if flow.name == call.name => true,
+        Work::Flow { .. } => {
+            first.ended.is_none_or(|ended| ended.what != What::Returned)
+                || case.kills().next().is_some()
+                || case.is_damaged()
+                || case.met_a_full_disk()
+        }
+        _ => {
+            let told = evidence.told(&call.name);
+            told.iter().any(|told| told.at <= other.at && told.kind().is_some())
+        }
+    };
+    if again && had_no_value { None } else { tell("as two jobs") }
 }

@@ -1,11 +1,14 @@
 //! No panic of a client or a runner, no client that ends in another way than it should, and no file that is left
 //! behind.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Evidence;
-use crate::inject::Target;
+use super::reach::Case;
+use crate::inject::{Target, job_name};
+use crate::ledger::What;
 use crate::plan::Plan;
 
 pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
@@ -18,27 +21,56 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     }
     let files = files(&evidence.dir);
     violations.extend(files.iter().flat_map(|path| panics(path)));
-    let killed = evidence.was_hit(|hit| {
-        matches!(
-            hit,
-            Target::Client(_) | Target::Runner { .. } | Target::Supervisor | Target::Disk { .. }
-        )
-    });
-    // A job whose lines are lost belongs to no call.
-    let journal = evidence.was_hit(|hit| matches!(hit, Target::Journal));
+    let killed = killed(evidence);
+    let ended = ended_by_others(plan, evidence);
     for path in &files {
-        // A killed process cannot clean up.
-        if !killed && path.extension().is_some_and(|end| end == "tmp") {
+        // A killed process cannot clean up. Temporary files have the number of their process in their names.
+        let writer = writer(path);
+        if path.extension().is_some_and(|end| end == "tmp")
+            && !writer.is_some_and(|pid| killed.contains(&pid))
+            && !path.parent().and_then(job_name).is_some_and(|name| ended.contains(&name))
+        {
             violations.push(format!("{} is left", path.display()));
         }
-        if path.parent().is_some_and(|dir| dir.ends_with("environments"))
-            && !plan.suite.is_slurm()
-            && !journal
+        if path.parent().is_some_and(|dir| dir.ends_with("environments")) && !plan.suite.is_slurm()
         {
             violations.push(format!("{} is left, though its job has ended", path.display()));
         }
     }
     violations
+}
+
+/// Returns the processes that ended in the midst of something: those that were killed, and those of calls that noted no
+/// end.
+fn killed(evidence: &Evidence) -> BTreeSet<u32> {
+    let hit = evidence.hits.iter().filter_map(|hit| match &hit.what {
+        Target::Client { pid, .. }
+        | Target::Runner { pid, .. }
+        | Target::Supervisor { pid }
+        | Target::Shell { pid } => Some(*pid),
+        _ => None,
+    });
+    let lines = || evidence.ledger.values().flatten();
+    let ended: BTreeSet<u32> =
+        lines().filter(|line| line.what != What::Began).map(|line| line.pid).collect();
+    let open = lines().map(|line| line.pid).filter(|pid| !ended.contains(pid));
+    hit.chain(open).collect()
+}
+
+/// Returns the jobs whose processes may be ended in the midst of something: by a cancellation, or because another process
+/// of the job has failed.
+fn ended_by_others(plan: &Plan, evidence: &Evidence) -> BTreeSet<String> {
+    let jobs = plan.units.iter().flat_map(|unit| {
+        let cancelled = evidence.cancelled_at(unit).is_some();
+        let calls = unit.work.calls().into_iter().filter(move |call| cancelled || call.ranks > 1);
+        calls.map(move |call| Case { plan, evidence, unit, call, at: u64::MAX }.job())
+    });
+    jobs.collect()
+}
+
+/// Returns the process that wrote `.NAME.PID.RANDOM.tmp`.
+fn writer(path: &Path) -> Option<u32> {
+    path.file_name()?.to_str()?.rsplit('.').nth(2)?.parse().ok()
 }
 
 /// Returns the panics in a file, without the planned ones.

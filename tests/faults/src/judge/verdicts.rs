@@ -1,17 +1,20 @@
 //! Every call ends in its value or in an error that is true.
 
 use super::Evidence;
-use super::excuses::{can_succeed, is_true, was_damaged};
+use super::evidence::Told;
+use super::excuses::{Answer, can_succeed, is_true};
+use super::reach::{Case, SLACK};
 use crate::client::{Kind, Note, Verdict};
-use crate::plan::{Call, Plan, Unit};
+use crate::plan::{Call, Damage, Plan, Unit, Work};
 
 pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     let mut violations = Vec::new();
     for unit in &plan.units {
         for (part, calls) in unit.work.parts().into_iter().enumerate() {
-            violations.extend(submission(evidence, unit, part, &calls));
+            violations.extend(submission(plan, evidence, unit, part, &calls));
             for call in calls {
-                violations.extend(of_call(evidence, unit, part, call));
+                let case = Case { plan, evidence, unit, call, at: u64::MAX };
+                violations.extend(of_call(case, part));
             }
         }
     }
@@ -19,53 +22,60 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
 }
 
 /// Checks the verdicts on a submission itself.
-fn submission(evidence: &Evidence, unit: &Unit, part: usize, calls: &[&Call]) -> Vec<String> {
+fn submission(
+    plan: &Plan,
+    evidence: &Evidence,
+    unit: &Unit,
+    part: usize,
+    calls: &[&Call],
+) -> Vec<String> {
     let mut violations = Vec::new();
-    for note in evidence.all_notes() {
-        let Note::NotSubmitted { unit: of, part: which, verdict } = note else { continue };
-        let Verdict::Error { kind, text } = verdict else { continue };
-        if *of != unit.name || *which != part {
+    for noted in evidence.all_notes() {
+        let Note::NotSubmitted { unit: of, part: which, verdict } = &noted.note else { continue };
+        let Some(answer) = Answer::of(verdict).filter(|_| *of == unit.name && *which == part)
+        else {
             continue;
-        }
-        if !calls.iter().any(|call| is_true(evidence, unit, call, *kind, text)) {
+        };
+        let case = |call| Case { plan, evidence, unit, call, at: noted.at };
+        if !calls.iter().any(|call| is_true(case(call), &answer)) {
+            let Answer { kind, text, .. } = &answer;
             violations.push(format!("{of}, part {part}, is not submitted: {kind:?}: {text}"));
         }
         let ran = calls.iter().find(|call| evidence.began(&call.name));
-        if let (Some(call), Kind::Refused | Kind::NoJob) = (ran, kind) {
+        let denies = matches!(answer.kind, Kind::Refused | Kind::NoJob | Kind::DependencyFailed);
+        if let Some(call) = ran.filter(|_| denies) {
             violations.push(format!("{of} has no job, its client was told, but {} ran", call.name));
         }
     }
     violations
 }
 
-fn of_call(evidence: &Evidence, unit: &Unit, part: usize, call: &Call) -> Vec<String> {
+fn of_call(case: Case<'_>, part: usize) -> Vec<String> {
+    let Case { evidence, unit, call, .. } = case;
     let mut violations = Vec::new();
-    let told = evidence.told(&call.name);
-    for (client, verdict) in &told {
-        if let Some(problem) = problem(evidence, unit, part, call, verdict) {
-            violations.push(format!("{client} was told of {}: {problem}", call.name));
+    let mut told = evidence.told(&call.name);
+    told.sort_by_key(|told| told.at);
+    for one in &told {
+        if let Some(problem) = problem(Case { at: one.at, ..case }, part, one.verdict) {
+            violations.push(format!("{} was told of {}: {problem}", one.client, call.name));
         }
     }
-    let was_submitted = evidence.all_notes().any(|note| {
-        matches!(note, Note::Submitted { unit: of, part: which, .. } if *of == unit.name && *which == part)
+    let was_submitted = evidence.all_notes().any(|noted| {
+        matches!(&noted.note, Note::Submitted { unit: of, part: which, .. } if *of == unit.name && *which == part)
     });
-    if was_submitted && !told.iter().any(|(client, _)| *client == "last") {
+    if was_submitted && !told.iter().any(|told| told.client == "last") {
         violations.push(format!("nobody could tell of {} in the end", call.name));
     }
-    if evidence.was_tried_again(unit) || was_damaged(evidence, unit, call).is_some() {
-        return violations;
-    }
-    // Nothing changes once it is known.
-    let kind = |verdict: &Verdict| match verdict {
-        Verdict::Value(_) => None,
-        Verdict::Error { kind, .. } => Some(*kind),
-    };
-    if let Some((first, rest)) = told.split_first() {
-        for other in rest {
-            if kind(first.1) != kind(other.1) {
+    for (place, first) in told.iter().enumerate() {
+        for later in &told[place + 1..] {
+            if !may_follow(case, first, later) {
                 violations.push(format!(
-                    "of {}, {} was told {:?} and {} {:?}",
-                    call.name, first.0, first.1, other.0, other.1
+                    "of {}, {} was told {:?} and then {} {:?}",
+                    call.name,
+                    first.client,
+                    first.kind(),
+                    later.client,
+                    later.kind()
                 ));
             }
         }
@@ -73,34 +83,49 @@ fn of_call(evidence: &Evidence, unit: &Unit, part: usize, call: &Call) -> Vec<St
     violations
 }
 
-fn problem(
-    evidence: &Evidence,
-    unit: &Unit,
-    part: usize,
-    call: &Call,
-    verdict: &Verdict,
-) -> Option<String> {
-    match verdict {
-        Verdict::Value(value) => {
-            let expected = unit.work.value(call);
-            if *value != expected {
-                Some(format!("the value {value} for {expected}"))
-            } else if !can_succeed(unit, call) {
-                Some("a value, though it was to fail".to_owned())
-            } else if !evidence.returned(call) {
-                Some("a value, though not all of its processes have returned".to_owned())
-            } else {
-                None
-            }
-        }
-        Verdict::Error { kind: Kind::NoSuchJob, .. }
-            if evidence.is_open(&unit.name, part) && !evidence.began(&call.name) =>
-        {
-            None
-        }
-        Verdict::Error { kind, text } => {
-            let true_ = is_true(evidence, unit, call, *kind, text);
-            (!true_).then(|| format!("{kind:?}, which is not so: {text}"))
-        }
+/// Whether two verdicts on a call can both be true. Nothing changes once it is known.
+fn may_follow(case: Case<'_>, first: &Told<'_>, later: &Told<'_>) -> bool {
+    let (one, other) = (first.kind(), later.kind());
+    let open = |kind: Option<Kind>| {
+        matches!(
+            kind,
+            Some(Kind::Unclear | Kind::Unknown | Kind::NoJob | Kind::Ssh | Kind::NoSuchJob)
+        )
+    };
+    if one == other || open(one) || open(other) || first.resumed != later.resumed {
+        return true;
     }
+    // The items of an array that have no value get another run.
+    let again = matches!(case.unit.work, Work::Array { .. })
+        && case.evidence.tried_again_at(case.unit).is_some_and(|again| again <= later.at);
+    let damaged = || {
+        let case = Case { at: later.at, ..case };
+        [Damage::Result, Damage::Segment, Damage::Spec]
+            .into_iter()
+            .flat_map(|kind| case.damages(kind))
+            .any(|(hit, _)| hit.until + SLACK >= first.at)
+    };
+    (again && one.is_some()) || damaged()
+}
+
+fn problem(case: Case<'_>, part: usize, verdict: &Verdict) -> Option<String> {
+    let Case { evidence, unit, call, .. } = case;
+    let Some(answer) = Answer::of(verdict) else {
+        let Verdict::Value(value) = verdict else { return None };
+        let expected = unit.work.value(call);
+        return if *value != expected {
+            Some(format!("the value {value} for {expected}"))
+        } else if !can_succeed(unit, call) {
+            Some("a value, though it was to fail".to_owned())
+        } else if evidence.returned_at(call).is_none_or(|at| at > case.at) {
+            Some("a value, though not all of its processes have returned".to_owned())
+        } else {
+            None
+        };
+    };
+    let never_was = answer.kind == Kind::NoSuchJob
+        && evidence.is_open(&unit.name, part)
+        && !evidence.began(&call.name);
+    let Answer { kind, text, .. } = &answer;
+    (!never_was && !is_true(case, &answer)).then(|| format!("{kind:?}, which is not so: {text}"))
 }

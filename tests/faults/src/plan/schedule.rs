@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     FillDisk { ms: u64 },
     /// Another process looks for everything that was submitted so far, and waits for it.
     Attach,
+    /// The same, which reads the logs.
+    Follow,
     /// Connections over SSH are cut once this many more bytes have passed.
     CutConnection { bytes: u64, to_host: bool },
     /// Nothing passes for this long, once this many more bytes have gone to the host.
@@ -49,6 +51,41 @@ pub(crate) enum Fault {
     FileServerSlow { ms: u64, delay_ms: u64 },
     /// A daemon is stopped, and started again after this long.
     StopDaemon { name: String, how: Stop, ms: u64 },
+}
+
+impl Fault {
+    /// Returns what tables call it.
+    pub(crate) fn name(&self) -> String {
+        let name = match self {
+            Self::KillClient { .. } => "client killed",
+            Self::KillRunner { .. } => "runner killed",
+            Self::KillSupervisor => "supervisor killed",
+            Self::KillBoth { .. } => "supervisor and runner killed",
+            Self::CutJournal(Cut::Truncate(_)) => "journal lost its end",
+            Self::CutJournal(Cut::Flip(_)) => "journal damaged",
+            Self::Damage { what: Damage::Spec, .. } => "spec damaged",
+            Self::Damage { what: Damage::Result, .. } => "result damaged",
+            Self::Damage { what: Damage::Segment, .. } => "segment damaged",
+            Self::FillDisk { .. } => "disk full",
+            Self::Attach => "second client",
+            Self::Follow => "follower of logs",
+            Self::CutConnection { .. } => "connection cut",
+            Self::FreezeConnection { .. } => "connection frozen",
+            Self::KillShell { sshd: false, .. } => "remote shell killed",
+            Self::KillShell { sshd: true, .. } => "sshd killed",
+            Self::FileServerAway { .. } => "file server away",
+            Self::FileServerSlow { .. } => "file server slow",
+            Self::StopDaemon { name, how, .. } => {
+                let how = match how {
+                    Stop::Term => "stopped",
+                    Stop::Kill => "killed",
+                    Stop::Freeze => "frozen",
+                };
+                return format!("{name} {how}");
+            }
+        };
+        name.to_owned()
+    }
 }
 
 /// How a daemon stops.
@@ -109,6 +146,23 @@ pub(crate) enum Answer {
     Dies,
     /// The wrapper is killed after the command ran.
     DiesAfter,
+}
+
+impl Answer {
+    /// Returns what tables call it, for this command.
+    pub(crate) fn name(&self, command: &str) -> String {
+        let what = match self {
+            Self::Fails(_) => "fails",
+            Self::FailsAfter(_) => "fails after its work",
+            Self::FailsWith(_) => "fails after its answer",
+            Self::Slow(_) => "is slow",
+            Self::Hangs => "hangs",
+            Self::HangsAfter => "hangs after its work",
+            Self::Dies => "is killed",
+            Self::DiesAfter => "is killed after its work",
+        };
+        format!("{command} {what}")
+    }
 }
 
 impl Fixed {
@@ -183,13 +237,19 @@ fn answers(rng: &mut Rng) -> Vec<(String, usize, Answer)> {
                 _ if rng.bool() => Answer::Hangs,
                 _ => Answer::HangsAfter,
             };
-            let first = if command == "squeue" || command == "sacct" { CALLS } else { 5 };
+            // As often as a round calls it.
+            let first = match command {
+                "squeue" | "sacct" => CALLS,
+                "sbatch" => 5,
+                "scontrol" => 3,
+                _ => 1,
+            };
             (command.to_owned(), rng.usize(1..=first), answer)
         })
         .collect()
 }
 
-pub(super) fn faults(suite: Suite, units: &[Unit], rng: &mut Rng) -> Vec<Timed> {
+pub(super) fn faults(suite: Suite, units: &[Unit], fixed: &Fixed, rng: &mut Rng) -> Vec<Timed> {
     let calls: usize = units.iter().map(|unit| unit.work.calls().len()).sum();
     let steps = (units.len() * 2 + calls * 2) as u64;
     let count = rng.usize(1..=4);
@@ -198,7 +258,7 @@ pub(super) fn faults(suite: Suite, units: &[Unit], rng: &mut Rng) -> Vec<Timed> 
             step: rng.u64(0..steps),
             ms: if rng.bool() { 0 } else { rng.u64(0..120) },
             fault: match suite {
-                Suite::Local => local(rng),
+                Suite::Local => local(fixed.small_disk.is_some(), rng),
                 Suite::Slurm => anywhere(rng),
                 Suite::Ssh => ssh(rng),
                 Suite::Daemons => daemons(rng),
@@ -210,12 +270,13 @@ pub(super) fn faults(suite: Suite, units: &[Unit], rng: &mut Rng) -> Vec<Timed> 
     faults
 }
 
-fn local(rng: &mut Rng) -> Fault {
+fn local(small_disk: bool, rng: &mut Rng) -> Fault {
     match rng.u8(0..16) {
+        // On a disk of its own, that is the fault to come.
+        _ if small_disk && rng.bool() => Fault::FillDisk { ms: rng.u64(100..1500) },
         0..=4 => Fault::KillSupervisor,
         5..=6 => Fault::KillBoth { pick: rng.usize(0..100) },
-        7 => Fault::CutJournal(cut(rng)),
-        8..=9 => Fault::FillDisk { ms: rng.u64(100..1500) },
+        7..=8 => Fault::CutJournal(cut(rng)),
         _ => anywhere(rng),
     }
 }
@@ -269,7 +330,8 @@ fn anywhere(rng: &mut Rng) -> Fault {
     match rng.u8(0..10) {
         0..=2 => Fault::KillClient { pick: rng.usize(0..100) },
         3..=5 => Fault::KillRunner { pick: rng.usize(0..100) },
-        6 => Fault::Attach,
+        6 if rng.bool() => Fault::Attach,
+        6 => Fault::Follow,
         7 => Fault::Damage { what: Damage::Spec, pick: rng.usize(0..100), cut: cut(rng) },
         8 => Fault::Damage { what: Damage::Result, pick: rng.usize(0..100), cut: cut(rng) },
         _ => Fault::Damage { what: Damage::Segment, pick: rng.usize(0..100), cut: cut(rng) },

@@ -16,10 +16,14 @@ pub(crate) enum Deed {
     Panic,
     /// Ends its process.
     Exit(u8),
+    /// Aborts its process.
+    Abort,
     /// Asks to be run again this many times, then returns.
     Requeue(u32),
     /// Works on for this many steps of 100 ms, over as many runs as its time limit makes of that.
     Checkpoint(u32),
+    /// Works for this many steps of 100 ms, and asks for another run after half of them.
+    HalfWay(u32),
     /// Works past its time limit.
     Overrun,
     /// The first process returns at once; the second one exits with this code.
@@ -179,7 +183,10 @@ fn simple(name: String, often: u8, rng: &mut Rng) -> Call {
     let deed = match rng.u8(0..often * 3) {
         0 => Deed::Fail,
         1 => Deed::Panic,
+        2 if rng.u8(0..4) == 0 => Deed::Exit(0),
         2 => Deed::Exit(rng.u8(1..100)),
+        3 if rng.bool() => Deed::Abort,
+        3 => Deed::Requeue(1),
         _ => Deed::Return,
     };
     Call { deed, ..plain(name, rng) }
@@ -191,7 +198,8 @@ fn single(suite: Suite, name: String, rng: &mut Rng) -> Call {
     match rng.u8(0..10) {
         0..=1 => Call { ranks: 2, ..call },
         2 => Call { ranks: 2, deed: Deed::LateRank(rng.u8(1..100)), ..call },
-        3 => Call { deed: Deed::Requeue(1), ..call },
+        3 if rng.bool() => Call { ranks: rng.u32(1..=2), deed: Deed::Requeue(1), ..call },
+        3 => Call { deed: Deed::HalfWay(rng.u32(4..16)), ..call },
         // Slurm's process tracking in the tests does not find processes that leave their session.
         4 if !suite.is_slurm() => Call { deed: Deed::Background, ..call },
         // Limits of Slurm are minutes.

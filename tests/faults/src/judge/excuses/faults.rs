@@ -1,0 +1,95 @@
+//! Errors that an injected fault explains on every backend: killed processes, damaged files, a full disk, a supervisor's
+//! journal without its end.
+
+use rustix::process::Signal;
+use slurm_runner::exit;
+
+use super::Answer;
+use crate::client::Kind;
+use crate::judge::reach::Case;
+use crate::plan::{Cut, Damage};
+
+pub(super) fn explain(case: Case<'_>, answer: &Answer) -> bool {
+    killed(case, answer)
+        || damaged(case, answer)
+        || full_disk(case, answer)
+        || lost_lines(case, answer)
+}
+
+/// The process was killed. A shell that waits for it ends with 128 and the signal's number.
+fn killed(case: Case<'_>, answer: &Answer) -> bool {
+    let signal = Signal::KILL.as_raw();
+    let says_so = answer.signal == Some(signal) || answer.says(128 + signal);
+    let lost = answer.says_no_exit() && case.exit_is_lost(None);
+    case.kills().any(|pid| match answer.kind {
+        Kind::Crashed => says_so || lost,
+        Kind::NotStarted => (says_so || lost) && !case.ran_in(pid),
+        _ => false,
+    })
+}
+
+fn damaged(case: Case<'_>, answer: &Answer) -> bool {
+    // The runner reads the spec when it starts.
+    let spec = || {
+        let refused = [exit::SPEC, exit::VERSION, exit::UNKNOWN_TASK];
+        let says_so = refused.iter().any(|code| answer.says(i32::from(*code)))
+            || (answer.says_no_exit() && case.exit_is_lost(None));
+        case.damages(Damage::Spec).any(|(hit, _)| {
+            let lines = case.evidence.lines(&case.call.name);
+            let says_so = says_so || answer.text.contains("/spec: ");
+            match answer.kind {
+                Kind::NotStarted => says_so && lines.iter().all(|line| line.at < hit.at),
+                // A bit of the version.
+                Kind::Mismatch => answer.text.contains("/spec: "),
+                // It had begun before, and was requeued.
+                Kind::Crashed => says_so && lines.iter().any(|line| line.at < hit.at),
+                _ => false,
+            }
+        })
+    };
+    // A workflow that is resumed reads the specs of its children.
+    let resumed = || {
+        answer.kind == Kind::NoJob
+            && answer.text.contains("spec cannot be used")
+            && case.damages(Damage::Spec).next().is_some()
+    };
+    // A bit of the version or of the types makes it one of another program.
+    let is_bad = |cut| match answer.kind {
+        Kind::Corrupt => true,
+        Kind::Mismatch => matches!(cut, Cut::Flip(_)),
+        _ => false,
+    };
+    let result = || case.damages(Damage::Result).any(|(_, cut)| is_bad(cut));
+    let segment = || {
+        // What ends between two items looks as if the process had ended there, by itself with 0.
+        let as_ended = answer.kind == Kind::Crashed
+            && (answer.says(0) || (answer.says_no_exit() && case.exit_is_lost(None)));
+        case.damages(Damage::Segment)
+            .any(|(_, cut)| is_bad(cut) || (as_ended && matches!(cut, Cut::Truncate(_))))
+    };
+    spec() || resumed() || result() || segment()
+}
+
+fn full_disk(case: Case<'_>, answer: &Answer) -> bool {
+    let full = case.met_a_full_disk() && answer.names_the_disk();
+    full && match answer.kind {
+        Kind::Crashed
+        | Kind::Failed
+        | Kind::NotRequeued
+        | Kind::NoJob
+        | Kind::Unknown
+        | Kind::Other => true,
+        Kind::NotStarted => !case.began(),
+        _ => false,
+    }
+}
+
+/// Lines of the job are lost. A job is found by its files, but an exit code, or the end of a job that left no files, was
+/// nowhere else.
+fn lost_lines(case: Case<'_>, answer: &Answer) -> bool {
+    let Some(had_ended) = case.lost_lines() else { return false };
+    match answer.kind {
+        Kind::Lost => had_ended,
+        _ => false,
+    }
+}

@@ -1,0 +1,52 @@
+//! What those read who follow the logs of jobs.
+
+use super::Evidence;
+use crate::client::{Kind, Note};
+use crate::inject::Target;
+use crate::plan::{Plan, Work};
+
+pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
+    // Lines that found no room are lost.
+    let full = evidence.hits(|hit| matches!(hit, Target::Disk)).next().is_some();
+    let mut violations = Vec::new();
+    for (client, notes) in &evidence.notes {
+        for note in notes.iter().map(|noted| &noted.note) {
+            match note {
+                Note::Shrunk { call, from, to } if !is_retried(plan, evidence, call) => {
+                    violations.push(format!("{client} read {from:?} of {call}, and later {to:?}"));
+                }
+                Note::Read { call, text } => {
+                    let has_value = evidence.told(call).iter().any(|told| told.kind().is_none());
+                    let lines = [format!("{call} begins"), format!("{call} returns")];
+                    let is_there = |line: &String| text.lines().any(|other| other == line);
+                    if has_value && !full && !is_flow(plan, call) && !lines.iter().all(is_there) {
+                        violations
+                            .push(format!("{client} read of {call}, which returned: {text:?}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    violations
+}
+
+/// A workflow prints nothing.
+fn is_flow(plan: &Plan, call: &str) -> bool {
+    plan.units
+        .iter()
+        .any(|unit| matches!(&unit.work, Work::Flow { call: flow, .. } if flow.name == call))
+}
+
+/// An item that runs again does so in another job, with a log of its own.
+fn is_retried(plan: &Plan, evidence: &Evidence, call: &str) -> bool {
+    let mut units = plan.units.iter();
+    let unit = units.find(|unit| unit.work.calls().iter().any(|one| one.name == call));
+    let failed = || {
+        evidence
+            .told(call)
+            .iter()
+            .any(|told| told.kind().is_some_and(|kind| kind != Kind::Cancelled))
+    };
+    unit.is_some_and(|unit| evidence.tried_again_at(unit).is_some()) && failed()
+}
