@@ -3,18 +3,11 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use slurm_core::registry::Registry;
 use slurm_core::roles::INTERNAL;
 
-use crate::backend::script::INSIDE_JOB;
-use crate::cluster::{Cluster, Submitter};
-use crate::error::{Error, Result};
-
-mod test_harness;
-
-static INITIALIZED: AtomicBool = AtomicBool::new(false);
+use crate::error::Result;
 
 /// Makes this binary able to run its own tasks. Call it first thing in `main`, before anything
 /// else reads the command line or starts threads; [`#[slurm::main]`](crate::main) writes it for you.
@@ -44,7 +37,7 @@ pub fn init() -> Result<()> {
         end_process(run_role(&rest));
     }
     Registry::get()?;
-    INITIALIZED.store(true, Ordering::SeqCst);
+    crate::cluster::was_initialized();
     Ok(())
 }
 
@@ -70,25 +63,4 @@ fn run_role(arguments: &[OsString]) -> u8 {
             2
         }
     }
-}
-
-/// Refuses what would make a job submit itself for ever.
-pub(crate) fn check_may_submit(cluster: &Cluster) -> Result<()> {
-    match cluster.submitter() {
-        Submitter::Workflow(flow) if flow.job.is_some() => return Ok(()),
-        Submitter::Plan { .. } => return Ok(()),
-        Submitter::Client | Submitter::Workflow(_) => {}
-    }
-    if let Some(submission_id) = std::env::var_os(INSIDE_JOB) {
-        return Err(Error::InsideJob {
-            submission_id: submission_id.to_string_lossy().into_owned(),
-        });
-    }
-    if !INITIALIZED.load(Ordering::SeqCst) {
-        return Err(Error::NotInitialized);
-    }
-    if cluster.runs_this_program() && test_harness::is_one() {
-        return Err(Error::TestHarness);
-    }
-    Ok(())
 }

@@ -89,6 +89,7 @@ mod array;
 mod backend;
 mod builder;
 mod callback;
+mod cancel;
 mod cli;
 mod cluster;
 mod completed;
@@ -105,8 +106,6 @@ mod logging;
 mod model;
 mod poll;
 mod progress;
-mod requeue;
-mod settle;
 mod slurmfile;
 mod submit;
 mod workflow;
@@ -114,9 +113,9 @@ mod workflow;
 // Declared last: the documentation of a builder shows the methods for sbatch's hundred options after the others.
 mod setters;
 
-pub use arg::{Arg, IntoArg};
-pub use array::{ArrayBuilder, ArrayRef, IntoItem, ItemRef, JobArray, Stream};
-pub use builder::JobBuilder;
+pub use arg::{Arg, IntoArg, IntoItem};
+pub use array::{ArrayRef, ItemRef, JobArray, Stream};
+pub use builder::{ArrayBuilder, JobBuilder};
 pub use callback::{Callback, CallbackResult};
 pub use cli::ClusterArgs;
 pub use cluster::{Cluster, ClusterBuilder, CommandOutput};
@@ -196,8 +195,8 @@ pub mod __private {
 
     pub use slurm_macros::beside;
 
-    pub use crate::arg::CallArguments;
-    pub use crate::array::Parameters;
+    pub use crate::arg::Parameters;
+    pub use crate::array::CallArguments;
     pub use crate::callback::{CALLBACKS, CallbackEntry};
     pub use crate::entry_point::{
         MainError, ReportDebug, ReportDisplay, ReportError, ReportHeld, ReportLocalError,

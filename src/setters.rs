@@ -4,8 +4,7 @@
 use slurm_core::options::OptionInput;
 use slurm_core::task::Task;
 
-use crate::array::ArrayBuilder;
-use crate::builder::JobBuilder;
+use crate::builder::{ArrayBuilder, JobBuilder};
 
 macro_rules! setter {
     // A job is one call; `map` makes an array of many.

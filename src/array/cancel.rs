@@ -12,39 +12,24 @@ use super::state::{Attempt, State, ranges};
 use crate::backend::{Asked, Cancelled};
 use crate::cluster::Cluster;
 use crate::error::Result;
-use crate::workflow;
 
 impl<T> JobArray<T> {
-    /// Cancels what has not ended, also what another handle has tried again. With workflows go the jobs that
-    /// they have submitted.
-    ///
-    /// # Errors
-    /// If the backend cannot be asked.
-    pub fn cancel(&self) -> Result<()> {
-        let all = |state: &State| {
+    /// Cancels all Slurm arrays, and nothing that their calls have submitted. Returns what was cancelled.
+    pub(crate) fn cancel_alone(&self) -> Result<Vec<Asked>> {
+        self.cancel_all_of(|state| {
             let parts = state.attempts.iter().flat_map(|attempt| &attempt.parts);
             parts.map(|part| Asked::job(part.job)).collect()
-        };
-        let cancelled = self.cancel_all_of(all)?;
-        if workflow::is_plain(&self.handle.task) {
-            return Ok(());
-        }
-        workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, None)
+        })
     }
 
-    /// Cancels the elements that have these items, as far as they have not ended, in the latest attempt to make
-    /// each, whoever tried it again. An element that makes several calls ends with all of them.
-    ///
-    /// # Errors
-    /// If the backend cannot be asked.
-    pub fn cancel_items(&self, items: impl IntoIterator<Item = usize>) -> Result<()> {
-        let items: Vec<u64> = items.into_iter().map(|item| item as u64).collect();
-        let cancelled = self.cancel_all_of(|state| elements_of(state, &items))?;
-        if workflow::is_plain(&self.handle.task) {
-            return Ok(());
-        }
-        let with_them = with_them(&self.watch.state(), &items);
-        workflow::cancel_children(&self.cluster, &cancelled, &self.handle.dir, Some(&with_them))
+    /// Cancels the elements of these items, and nothing that their calls have submitted. Returns what was cancelled.
+    pub(crate) fn cancel_elements_of(&self, items: &[u64]) -> Result<Vec<Asked>> {
+        self.cancel_all_of(|state| elements_of(state, items))
+    }
+
+    /// Returns these items and those whose calls the same elements make, but for those that a later attempt makes.
+    pub(crate) fn made_with(&self, items: &[u64]) -> Vec<u64> {
+        with_them(&self.watch.state(), items)
     }
 
     /// Cancels what `chosen` says, of all attempts that there are by now or that are on their way, and returns

@@ -9,10 +9,10 @@ use slurm_core::task::TaskEntry;
 use super::ArrayUpstream;
 use super::prepare::Settings;
 use super::spool::Spooled;
-use crate::builder::CallOptions;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::model::{Edge, Explanation};
+use crate::submit::CallOptions;
 
 /// The options that say what a job waits for, beside its edges.
 const OF_WAITING: [&str; 2] = ["dependency", "kill_on_invalid_dep"];

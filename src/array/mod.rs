@@ -7,8 +7,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `item` | what an item may be |
-//! | `builder`, `spool`, `sharing`, `prepare`, `submit` | from items to a submission |
+//! | `arguments`, `spool`, `sharing`, `prepare`, `submit` | from items to a submission |
 //! | `handle`, `results`, `ended` | what a submitted array can be asked, and how the end of an item is told |
 //! | `retry`, `inputs`, `attempts` | trying again what failed, by one process at a time |
 //! | `cancel` | ending an array, or some of its items, in all attempts |
@@ -16,14 +15,13 @@
 //! | `watch`, `state` | what is known of it so far |
 //! | `reference` | its results as arguments of other jobs |
 
+mod arguments;
 mod attach;
 mod attempts;
-mod builder;
 mod cancel;
 mod ended;
 mod handle;
 mod inputs;
-mod item;
 mod prepare;
 mod reference;
 mod results;
@@ -34,10 +32,9 @@ mod state;
 mod submit;
 mod watch;
 
+pub use arguments::CallArguments;
 pub use attach::ArrayRef;
-pub use builder::ArrayBuilder;
 pub use handle::JobArray;
-pub use item::{IntoItem, Parameters};
 pub use reference::ItemRef;
 pub use results::Stream;
 
@@ -45,5 +42,6 @@ pub(crate) use attach::read_anything;
 pub(crate) use inputs::Inputs;
 pub(crate) use prepare::{Parts, Settings as ArraySettings, prepare};
 pub(crate) use reference::ArrayUpstream;
-pub(crate) use spool::Spooled;
+pub(crate) use sharing::Chunk;
+pub(crate) use spool::{Spooled, spool};
 pub(crate) use submit::{enqueue, submit};

@@ -16,13 +16,12 @@ use super::sharing::{self, Chunk};
 use super::spool::Spooled;
 use crate::backend::script::Launcher;
 use crate::backend::{Limits, Prepared};
-use crate::builder::{CallOptions, given};
 use crate::cluster::Cluster;
 use crate::conclude;
 use crate::error::{Error, Result};
 use crate::model::{ArrayHandle, ArrayPart, Edge, Explanation, Part};
-use crate::settle::{self, Look};
-use crate::submit::{self, Call};
+use crate::submit::settle::{self, Look};
+use crate::submit::{self, Call, CallOptions, given};
 
 /// What a builder says beside sbatch's options.
 #[derive(Clone, Debug)]

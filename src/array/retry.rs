@@ -13,11 +13,10 @@ use super::inputs::Inputs;
 use super::prepare::{Parts, Settings, split};
 use super::sharing::Chunk;
 use super::submit::submit;
-use crate::builder::CallOptions;
 use crate::error::{Error, Result};
 use crate::model::Explanation;
-use crate::submit::new_submission_id;
-use crate::workflow;
+use crate::submit::workflow::state_dir_of;
+use crate::submit::{CallOptions, new_submission_id};
 
 impl<T> JobArray<T> {
     /// Submits the items again that have failed so far, and returns how many that are.
@@ -31,15 +30,15 @@ impl<T> JobArray<T> {
     ///
     /// # Errors
     /// [`Error::Attempts`] if they were tried as often as
-    /// [`max_attempts`](super::ArrayBuilder::max_attempts) allows; otherwise as
-    /// [`submit`](super::ArrayBuilder::submit).
+    /// [`max_attempts`](crate::ArrayBuilder::max_attempts) allows; otherwise as
+    /// [`submit`](crate::ArrayBuilder::submit).
     pub fn retry_failed(&self) -> Result<usize> {
         self.retry(None)
     }
 
     /// Does so; if a workflow makes the call again, with what it waits for and takes now.
     pub(crate) fn retry(&self, inputs: Option<&Inputs>) -> Result<usize> {
-        crate::init::check_may_submit(&self.cluster)?;
+        self.cluster.check_may_submit()?;
         let mut rival = Rival::default();
         loop {
             // Another handle may have tried again meanwhile.
@@ -126,7 +125,7 @@ impl<T> JobArray<T> {
         let max_running = explanation.array.as_ref().and_then(|array| array.max_running);
         let max_attempts = self.handle.max_attempts;
         // Workflows go on with the jobs that they have.
-        let resumed = workflow::state_dir_of(cluster, &self.handle.dir)?;
+        let resumed = state_dir_of(cluster, &self.handle.dir)?;
         let settings = Settings { max_running, max_attempts, resumed, ..Settings::default() };
         let inputs = match inputs {
             Some(inputs) => inputs.clone(),

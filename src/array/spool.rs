@@ -10,14 +10,13 @@ use slurm_core::durable;
 use slurm_core::items::{ItemTable, ItemWriter};
 use slurm_core::spec::Argument;
 
-use super::ArrayUpstream;
 use super::prepare::Settings;
 use super::reference::ElementSet;
-use crate::arg::CallArguments;
+use super::{ArrayUpstream, CallArguments};
 use crate::cluster::Cluster;
 use crate::error::{Error, HostError, Result};
 use crate::model::Edge;
-use crate::workflow::Shape;
+use crate::submit::key::Shape;
 
 /// Items that were taken and checked, and written to a file unless nothing is to be submitted.
 #[derive(Debug)]

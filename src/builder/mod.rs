@@ -1,6 +1,7 @@
 //! Calls that are not yet submitted.
 
-mod options;
+mod array;
+mod runs;
 mod waits;
 
 use std::fmt;
@@ -12,17 +13,17 @@ use slurm_core::layout::JobDir;
 use slurm_core::spec::{Spec, Work};
 use slurm_core::task::Task;
 
-use crate::arg::CallArguments;
+use crate::array::CallArguments;
 use crate::backend::Prepared;
 use crate::cluster::{Cluster, Submitter};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::model::Explanation;
-use crate::settle::{self, Look};
-use crate::submit::{self, Call};
+use crate::submit::settle::{self, Look};
+use crate::submit::{self, Call, CallOptions};
 use crate::{graph, workflow};
 
-pub(crate) use options::{CallOptions, given};
+pub use array::ArrayBuilder;
 
 /// A call of a task, with the options for its job; [`submit`](Self::submit) makes it a job.
 ///
@@ -63,7 +64,7 @@ impl<T: Task> JobBuilder<T> {
     /// [`SubmitError`](crate::error::SubmitError).
     pub fn submit(self, cluster: &impl AsRef<Cluster>) -> Result<Job<T::Output>> {
         let cluster = cluster.as_ref();
-        crate::init::check_may_submit(cluster)?;
+        cluster.check_may_submit()?;
         match (cluster.submitter(), cluster.rehearsal()) {
             (Submitter::Plan { planner, .. }, _) => return graph::submit(planner, cluster, self),
             (_, Some(planner)) => return graph::rehearse(planner, cluster, self),
@@ -84,7 +85,7 @@ impl<T: Task> JobBuilder<T> {
             return builders.into_iter().map(|builder| builder.submit(cluster)).collect();
         }
         let prepare = |builder: Self| {
-            crate::init::check_may_submit(cluster)?;
+            cluster.check_may_submit()?;
             builder.prepare(cluster, true, submit::new_submission_id())
         };
         let mut batch = Vec::new();
@@ -158,5 +159,31 @@ impl<T: Task> JobBuilder<T> {
         let call =
             Call { entry, spec: &spec, dir, edges, waits, secrets, part: None, resumed, prologue };
         submit::prepare(cluster, call, options, &binary)
+    }
+}
+
+impl Cluster {
+    /// Submits several calls of a task, and returns a job or an error for each, in their order: that one
+    /// is refused keeps no other from being submitted.
+    ///
+    /// Over SSH all of them take a few round trips together, where one by one each takes one.
+    ///
+    /// ```no_run
+    /// # #[slurm::task]
+    /// # fn train(seed: u64) -> f64 { seed as f64 }
+    /// # fn main() -> slurm::Result<()> {
+    /// # let cluster = slurm::Cluster::local()?;
+    /// let jobs = cluster.submit_all((0..100).map(|seed| train::job(seed).time("10")));
+    /// for job in jobs {
+    ///     println!("{}", job?.result()?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn submit_all<T: Task>(
+        &self,
+        calls: impl IntoIterator<Item = JobBuilder<T>>,
+    ) -> Vec<Result<Job<T::Output>>> {
+        JobBuilder::submit_all(calls.into_iter().collect(), self)
     }
 }

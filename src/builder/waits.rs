@@ -6,7 +6,7 @@ use slurm_core::options::DependencyKind;
 use slurm_core::task::Task;
 
 use super::JobBuilder;
-use crate::array::ArrayBuilder;
+use crate::builder::ArrayBuilder;
 use crate::edges::Awaitable;
 use crate::model::Edge;
 

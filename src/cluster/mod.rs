@@ -1,10 +1,11 @@
 //! Where jobs go.
 
-mod attach;
 mod command;
 mod config;
 mod every_job;
+mod guard;
 mod program;
+mod test_harness;
 mod variables;
 
 use std::collections::HashMap;
@@ -14,15 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use once_cell::sync::OnceCell;
 use slurm_core::options::{OptionSet, OptionValue};
-use slurm_core::task::Task;
 
 use crate::backend::Backend;
-use crate::builder::JobBuilder;
 use crate::callback::Callbacks;
 use crate::error::Result;
 use crate::graph::Planner;
 use crate::host::Binary;
-use crate::job::Job;
 use crate::model::BackendKind;
 use crate::model::permissions::Permissions;
 use crate::poll::Poller;
@@ -34,6 +32,7 @@ use program::Staged;
 pub use command::CommandOutput;
 pub use config::ClusterBuilder;
 pub(crate) use config::backend_variable;
+pub(crate) use guard::was_initialized;
 
 /// Where jobs go: the embedded backend on this machine, the Slurm of this host, or that of another.
 ///
@@ -145,30 +144,6 @@ impl Cluster {
     /// Returns a builder with every setting.
     pub fn builder() -> ClusterBuilder {
         ClusterBuilder::default()
-    }
-
-    /// Submits several calls of a task, and returns a job or an error for each, in their order: that one
-    /// is refused keeps no other from being submitted.
-    ///
-    /// Over SSH all of them take a few round trips together, where one by one each takes one.
-    ///
-    /// ```no_run
-    /// # #[slurm::task]
-    /// # fn train(seed: u64) -> f64 { seed as f64 }
-    /// # fn main() -> slurm::Result<()> {
-    /// # let cluster = slurm::Cluster::local()?;
-    /// let jobs = cluster.submit_all((0..100).map(|seed| train::job(seed).time("10")));
-    /// for job in jobs {
-    ///     println!("{}", job?.result()?);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn submit_all<T: Task>(
-        &self,
-        calls: impl IntoIterator<Item = JobBuilder<T>>,
-    ) -> Vec<Result<Job<T::Output>>> {
-        JobBuilder::submit_all(calls.into_iter().collect(), self)
     }
 
     /// Returns the directory below which every job has its own.

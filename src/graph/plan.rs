@@ -13,12 +13,13 @@ use slurm_core::task::{Arguments, Task, TaskEntry, TaskKind};
 
 use super::{CoreHours, Graph, GraphEdge, read};
 use crate::array::{self, ArraySettings, JobArray, Spooled};
-use crate::builder::{CallOptions, JobBuilder};
+use crate::builder::JobBuilder;
 use crate::cluster::{Cluster, ClusterBuilder, Submitter};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::model::{Explanation, JobHandle};
 use crate::submit;
+use crate::submit::CallOptions;
 
 /// What a workflow would submit, as far as that can be known without running its jobs.
 ///

@@ -10,11 +10,12 @@ use slurm_core::state::JobState;
 
 use super::{Graph, GraphEdge, GraphNode, cost};
 use crate::backend::Asked;
+use crate::cancel::children_of;
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::job::Job;
 use crate::model::{Edge, Explanation};
-use crate::workflow;
+use crate::submit::workflow::state_dir_of;
 
 impl<T> Job<T> {
     /// Returns the graph of what the job has submitted so far, with the states as of now, if it is a
@@ -53,14 +54,14 @@ impl Reader<'_> {
         let text = host.read(&dir.job_json(), 0)?.unwrap_or_default();
         // One that was not written to its end was not submitted either.
         let Ok(explanation) = serde_json::from_slice::<Explanation>(&text) else { return Ok(()) };
-        let state_dir = workflow::state_dir_of(self.cluster, dir.path())?;
+        let state_dir = state_dir_of(self.cluster, dir.path())?;
         let node = node(&explanation, job, within, state_dir.is_some());
         let id = node.id.clone();
         self.ids.insert(dir.path().to_owned(), id.clone());
         self.graph.nodes.push(node);
         self.after.extend(explanation.after.into_iter().map(|edge| (id.clone(), edge)));
         let Some(state_dir) = state_dir else { return Ok(()) };
-        for child in workflow::children_of(self.cluster, &state_dir)? {
+        for child in children_of(self.cluster, &state_dir)? {
             self.add(&child.dir, child.ids.first().copied(), Some(&id))?;
         }
         Ok(())

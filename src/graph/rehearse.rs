@@ -12,12 +12,13 @@ use slurm_core::task::Task;
 
 use super::plan::{Planner, note};
 use crate::array::{self, ArraySettings, JobArray, Spooled};
-use crate::builder::{CallOptions, JobBuilder};
+use crate::builder::JobBuilder;
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::job::Job;
 use crate::model::{Explanation, JobHandle};
 use crate::submit;
+use crate::submit::CallOptions;
 
 /// Returns a placeholder for the job that `call` would become.
 pub(crate) fn rehearse<T: Task>(

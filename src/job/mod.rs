@@ -1,5 +1,6 @@
 //! Jobs that were submitted.
 
+mod attach;
 mod edge;
 mod handle;
 mod logs;
@@ -23,7 +24,6 @@ use crate::error::{Error, Result, UpstreamFailure};
 use crate::model::{Explanation, JobHandle, Status, Warning};
 use crate::poll::{End, Freshness, JobWatch, Subject, Verdict, has_exited};
 use crate::progress::{self, Reporter, Tale, View};
-use crate::workflow;
 
 pub use handle::JobRef;
 pub(crate) use logs::LONGEST_LOG;
@@ -264,29 +264,21 @@ impl<T> Job<T> {
         }
     }
 
-    /// Cancels the job; one that has ended already stays as it is. With a workflow go the jobs that it has
-    /// submitted and that have not ended, also if the workflow itself has.
+    /// Cancels the job, and nothing that it has submitted.
     ///
     /// # Errors
-    /// If the backend cannot be asked. [`Error::NoSuchJob`] if the backend does not know the job, and the job has
-    /// not been seen to end.
-    pub fn cancel(&self) -> Result<()> {
+    /// If the backend cannot be asked. The inner result is an error if the backend does not know the job, and the job
+    /// has not been seen to end.
+    pub(crate) fn cancel_alone(&self) -> Result<Result<()>> {
         self.check_is_real()?;
         self.answer.expire();
-        let backend = self.cluster.backend();
-        let cancelled = match backend.cancel(self.id(), None, Some(&self.dir()))? {
+        Ok(match self.cluster.backend().cancel(self.id(), None, Some(&self.dir()))? {
             Cancelled::Done => {
                 self.watch.cancelled();
                 Ok(())
             }
             Cancelled::Unknown => self.check_is_over(),
-        };
-        // The jobs of a workflow may still run after the workflow has ended.
-        if !workflow::is_plain(&self.handle.task) {
-            let (asked, dir) = (Asked::job(self.id()), &self.handle.dir);
-            workflow::cancel_children(&self.cluster, &[asked], dir, None)?;
-        }
-        cancelled
+        })
     }
 
     /// Refuses a cancellation that failed, unless the job is known to have ended.

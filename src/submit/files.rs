@@ -1,11 +1,10 @@
 //! The directory of a submission: what is written before, noted after, and removed if nothing came of it.
 
-use super::Prepared;
+use super::{Prepared, workflow};
 use crate::backend::Submission;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::host::{Content, NewDir, NewFile};
-use crate::workflow;
 
 /// What is written before anything is submitted.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl<'a> Files<'a> {
         files.push(file("job.json", &self.json, None, false));
         // Variables of the Slurmfile are in it.
         let settings = self.workflow.into_iter();
-        files.extend(settings.map(|text| file(workflow::SETTINGS_FILE, text, Some(0o600), true)));
+        files.extend(settings.map(|text| file(workflow::FILE, text, Some(0o600), true)));
         files
     }
 }

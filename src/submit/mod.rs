@@ -2,6 +2,11 @@
 
 pub(crate) mod dependency;
 mod files;
+pub(crate) mod key;
+mod options;
+mod requeue;
+pub(crate) mod settle;
+pub(crate) mod workflow;
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -20,10 +25,10 @@ use crate::error::{Error, Result, SubmitError};
 use crate::job::Job;
 use crate::model::{Edge, ExplainedArray, Explanation, JobHandle, Part, Prologue, explained};
 use crate::progress::interrupt::Submitting;
-use crate::settle::{self, Look};
-use crate::workflow;
+use crate::submit::settle::Look;
 
 pub(crate) use files::Files;
+pub(crate) use options::{CallOptions, given};
 
 /// A call, or many, whose options are merged.
 #[derive(Debug)]

@@ -8,15 +8,15 @@ use slurm_core::task::Task;
 
 use super::Flow;
 use super::journal::{Child, Claim, Entry};
-use super::key::Key;
 use super::submit::search;
 use crate::array::{
     ArraySettings, Inputs, JobArray, Parts, Spooled, enqueue, prepare, submit as submit_parts,
 };
-use crate::builder::CallOptions;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::submit;
+use crate::submit::CallOptions;
+use crate::submit::key::Key;
 
 /// Submits items, or returns the array that an earlier run of the workflow made of them.
 pub(crate) fn submit_array<T: Task>(

@@ -2,18 +2,13 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `settings` | what the cluster inside of the job needs to be the one outside |
-//! | `journal`, `key` | what was submitted, for the next run of the same workflow; what a call is known by |
+//! | `journal` | what was submitted, for the next run of the same workflow |
 //! | `submit`, `array` | a submission that a journal knows |
 //! | `resume` | going on where another submission stopped |
-//! | `cancel` | what goes with a cancelled workflow |
 
 mod array;
-mod cancel;
-mod journal;
-mod key;
+pub(crate) mod journal;
 mod resume;
-mod settings;
 mod submit;
 
 use std::fmt;
@@ -30,13 +25,10 @@ use crate::error::{Error, Result};
 use crate::graph;
 use crate::progress::ProgressMode;
 
+use crate::submit::key::{Key, Shape};
+use crate::submit::workflow::Settings;
 pub(crate) use array::submit_array;
-pub(crate) use cancel::{cancel_children, children_of, is_plain};
 use journal::{Claim, Journal};
-use key::Key;
-pub(crate) use key::Shape;
-pub(crate) use resume::problem;
-pub(crate) use settings::{FILE as SETTINGS_FILE, Settings, state_dir_of};
 pub(crate) use submit::submit;
 
 /// The cluster as a workflow sees it, and the workflow's own job.
@@ -189,7 +181,7 @@ pub(crate) fn read_anything(bytes: &[u8]) {
 }
 
 /// Returns the directory of one of the workflows of an array that has the directory `state_dir`.
-fn item_dir(state_dir: &Path, item: u64) -> PathBuf {
+pub(crate) fn item_dir(state_dir: &Path, item: u64) -> PathBuf {
     state_dir.join(format!("item-{item}"))
 }
 

@@ -1,12 +1,11 @@
 //! Going on where another submission stopped.
 
-use slurm_core::options::OptionSet;
-use slurm_core::task::{Task, TaskEntry, TaskKind};
+use slurm_core::task::Task;
 
-use super::state_dir_of;
-use crate::builder::{JobBuilder, given};
+use crate::builder::JobBuilder;
 use crate::error::Result;
 use crate::job::Job;
+use crate::submit::workflow::state_dir_of;
 
 impl<T: Task> JobBuilder<T> {
     /// Makes the workflow go on where the one of `job` stopped, which must have ended: cancelled, failed,
@@ -47,25 +46,4 @@ impl<T: Task> JobBuilder<T> {
         }
         Ok(self)
     }
-}
-
-/// The options that set a number of tasks, to be named if they do.
-const SEVERAL: &[&str] = &[
-    "ntasks",
-    "ntasks_per_node",
-    "ntasks_per_gpu",
-    "ntasks_per_tres",
-    "gpus_per_task",
-    "nodes",
-    "extra_node_info",
-];
-
-/// Returns what keeps a submission from being one of a workflow.
-pub(crate) fn problem(entry: &TaskEntry, options: &OptionSet) -> Option<String> {
-    if entry.kind != TaskKind::Workflow || !options.size().takes_several_processes() {
-        return None;
-    }
-    let key = SEVERAL.iter().find(|key| given(options, key));
-    let what = key.map_or_else(|| options.extras().join(" "), |key| format!("`{key}`"));
-    Some(format!("{what}: a workflow is one process; give {what} to the jobs that it submits"))
 }

@@ -15,7 +15,6 @@ use slurm_core::task::Task;
 
 use super::Flow;
 use super::journal::{self, Child, Claim, Entry};
-use super::key::Key;
 use crate::backend::{Asked, Survey};
 use crate::builder::JobBuilder;
 use crate::cluster::{Cluster, Submitter};
@@ -24,6 +23,7 @@ use crate::job::Job;
 use crate::model::{Explanation, JobHandle};
 use crate::poll::has_exited;
 use crate::submit;
+use crate::submit::key::Key;
 
 /// Submits a call, or returns the job that an earlier run of the workflow made of it.
 pub(crate) fn submit<T: Task>(

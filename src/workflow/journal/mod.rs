@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use slurm_core::durable;
 use slurm_core::ids::{JobId, SubmissionId};
 
-use super::key::{Key, Shape};
 use crate::error::{Error, HostError, Result};
+use crate::submit::key::{Key, Shape};
 
 /// The name of the file in the workflow's directory.
 pub(crate) const FILE: &str = "journal.jsonl";

@@ -6,11 +6,11 @@ use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::{self, JobDir};
 use slurm_core::task::Task;
 
-use super::Cluster;
+use super::{Job, JobRef};
 use crate::backend::{Asked, SubmissionNote};
+use crate::cluster::Cluster;
 use crate::error::{Error, HostError, Result};
 use crate::host::{Found, Look};
-use crate::job::{Job, JobRef};
 use crate::model::{Explanation, JobHandle};
 
 impl Cluster {

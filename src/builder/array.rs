@@ -6,17 +6,13 @@ use std::time::Instant;
 
 use slurm_core::task::Task;
 
-use super::JobArray;
-use super::prepare::{Settings, prepare};
-use super::sharing::Chunk;
-use super::spool::spool;
-use super::submit::submit;
-use crate::arg::CallArguments;
-use crate::builder::CallOptions;
+use crate::array::{
+    ArraySettings as Settings, CallArguments, Chunk, JobArray, prepare, spool, submit,
+};
 use crate::cluster::{Cluster, Submitter};
 use crate::error::Result;
 use crate::model::Explanation;
-use crate::submit::new_submission_id;
+use crate::submit::{CallOptions, new_submission_id};
 use crate::{graph, workflow};
 
 /// Many calls of a task, with the options for each element of the Slurm array that will make them;
@@ -127,7 +123,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// Nothing is submitted then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
     pub fn submit(self, cluster: &impl AsRef<Cluster>) -> Result<JobArray<T::Output>> {
         let cluster = cluster.as_ref();
-        crate::init::check_may_submit(cluster)?;
+        cluster.check_may_submit()?;
         let Self { items, options, settings, .. } = self;
         if let Submitter::Plan { planner, .. } = cluster.submitter() {
             let spooled = spool(cluster, items, false)?;

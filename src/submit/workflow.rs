@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 use crate::model::BackendKind;
 use crate::model::permissions::Permissions;
 use crate::slurmfile::Environment;
+use crate::submit::given;
+use slurm_core::task::{TaskEntry, TaskKind};
 
 /// The name of the file in the workflow's job directory.
 pub(crate) const FILE: &str = "workflow.json";
@@ -26,17 +28,17 @@ const VERSION: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Settings {
     version: u32,
-    pub(super) backend: String,
-    pub(super) job_base_dir: PathBuf,
+    pub(crate) backend: String,
+    pub(crate) job_base_dir: PathBuf,
     /// The program that runs in the jobs, staged already.
-    pub(super) binary: PathBuf,
+    pub(crate) binary: PathBuf,
     /// The directory of the workflow: the job's own, or that of the one which it resumes.
     pub(crate) state_dir: PathBuf,
     /// The jobs of the workflows around it, from the outermost on.
     #[serde(default)]
-    pub(super) around: Vec<JobId>,
+    pub(crate) around: Vec<JobId>,
     /// CPUs and GPUs of the embedded backend.
-    pub(super) local: Option<(u32, u32)>,
+    pub(crate) local: Option<(u32, u32)>,
     /// Options of the Slurmfile; `None` for one that is taken back.
     submit: Vec<(String, Option<Setting>)>,
     extra: Vec<String>,
@@ -80,7 +82,7 @@ impl Settings {
             job_base_dir: cluster.job_base_dir().to_owned(),
             binary: binary.to_owned(),
             state_dir,
-            around: cluster.workflow().map(super::Flow::jobs).unwrap_or_default(),
+            around: cluster.workflow().map(crate::workflow::Flow::jobs).unwrap_or_default(),
             local: cluster.backend().machine(),
             submit: submit
                 .iter()
@@ -97,7 +99,7 @@ impl Settings {
     }
 
     /// Reads the settings in the job directory `dir` of this machine.
-    pub(super) fn read(dir: &Path) -> Result<Self> {
+    pub(crate) fn read(dir: &Path) -> Result<Self> {
         let path = dir.join(FILE);
         let bytes = fs::read(&path).map_err(|error| unusable(&path, &error))?;
         Self::from_bytes(&bytes).map_err(|reason| unusable(&path, &reason))
@@ -112,12 +114,12 @@ impl Settings {
     }
 
     /// Reads settings; for the fuzz targets.
-    pub(super) fn read_anything(bytes: &[u8]) {
+    pub(crate) fn read_anything(bytes: &[u8]) {
         let _ = Self::from_bytes(bytes).map(|settings| settings.environment());
     }
 
     /// Returns the part of the Slurmfile that jobs are submitted with.
-    pub(super) fn environment(&self) -> Result<Environment> {
+    pub(crate) fn environment(&self) -> Result<Environment> {
         let mut submit = OptionSet::new();
         let wrong = |error: String| unusable(Path::new(FILE), &error);
         for (key, setting) in &self.submit {
@@ -166,4 +168,25 @@ fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> Error {
         message: format!("the workflow's settings {} cannot be used: {reason}", path.display()),
         hint: "submit the workflow again, with one version of the program".to_owned(),
     }
+}
+
+/// The options that set a number of tasks, to be named if they do.
+const SEVERAL: &[&str] = &[
+    "ntasks",
+    "ntasks_per_node",
+    "ntasks_per_gpu",
+    "ntasks_per_tres",
+    "gpus_per_task",
+    "nodes",
+    "extra_node_info",
+];
+
+/// Returns what keeps a submission from being one of a workflow.
+pub(crate) fn problem(entry: &TaskEntry, options: &OptionSet) -> Option<String> {
+    if entry.kind != TaskKind::Workflow || !options.size().takes_several_processes() {
+        return None;
+    }
+    let key = SEVERAL.iter().find(|key| given(options, key));
+    let what = key.map_or_else(|| options.extras().join(" "), |key| format!("`{key}`"));
+    Some(format!("{what}: a workflow is one process; give {what} to the jobs that it submits"))
 }

@@ -5,11 +5,10 @@ use slurm_core::requeue::{RequeuePolicy, TaskRequeue};
 use slurm_core::task::{TaskEntry, TaskValue};
 use slurm_core::variable::VariableName;
 
+use super::{dependency, requeue, workflow};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::model::{BackendKind, Edge, Prologue};
-use crate::submit::dependency;
-use crate::{requeue, workflow};
 
 /// The options of a call site, what it waits for, and what is wrong with them.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! What may be an item of an array.
 
-use crate::arg::{Arg, IntoArg};
+use super::{Arg, IntoArg};
 
 /// The parameters of a task, as a tuple of their types.
 #[doc(hidden)]

@@ -9,12 +9,13 @@ use slurm_core::layout::JobDir;
 use slurm_core::registry::Registry;
 use slurm_core::task::TaskKind;
 
-use super::{item_dir, journal, state_dir_of};
 use crate::backend::{Asked, Cancelled, Survey};
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::host::{Found, Look};
 use crate::poll::has_exited;
+use crate::submit::workflow::state_dir_of;
+use crate::workflow::{item_dir, journal};
 
 /// How long a workflow that was cancelled is given to end before its journal is read.
 const LAST_ACT: Duration = Duration::from_secs(3);

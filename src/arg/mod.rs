@@ -1,4 +1,6 @@
-//! What may be passed for a parameter.
+//! What may be passed for a parameter, and what may be an item of an array.
+
+mod item;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,9 +12,11 @@ use slurm_core::spec::Argument;
 use slurm_core::task::Codec;
 
 use crate::Job;
-use crate::array::{ArrayUpstream, ItemRef, JobArray};
+use crate::array::{ArrayUpstream, CallArguments, ItemRef, JobArray};
 use crate::error::Error;
 use crate::model::Edge;
+
+pub use item::{IntoItem, Parameters};
 
 /// What may be passed where a task takes a `T`.
 ///
@@ -118,21 +122,6 @@ impl<T: Clone, const N: usize> IntoArg<Vec<T>> for &[T; N] {
     fn into_arg(self) -> Arg<Vec<T>> {
         Arg(Form::Value(self.to_vec()))
     }
-}
-
-/// The arguments of a call, encoded as they are added.
-#[derive(Debug, Default)]
-#[doc(hidden)]
-pub struct CallArguments {
-    pub(crate) arguments: Vec<Argument>,
-    pub(crate) edges: Vec<Edge>,
-    /// The arrays that [`Argument::AllOf`] and [`Argument::ItemOf`] speak of, by position.
-    pub(crate) arrays: Vec<Arc<ArrayUpstream>>,
-    /// The array and the item that an argument is the value of.
-    pub(crate) items: Vec<(Arc<ArrayUpstream>, u64)>,
-    pub(crate) error: Option<Error>,
-    /// The parameters whose arguments hold a [`Secret`](crate::Secret).
-    pub(crate) secrets: Vec<&'static str>,
 }
 
 impl CallArguments {

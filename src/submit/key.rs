@@ -40,7 +40,7 @@ impl Shape {
 }
 
 impl Key {
-    pub(super) fn task(&self) -> &str {
+    pub(crate) fn task(&self) -> &str {
         &self.task
     }
 

@@ -1,0 +1,37 @@
+//! Who may submit.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Cluster, Submitter, test_harness};
+use crate::backend::script::INSIDE_JOB;
+use crate::error::{Error, Result};
+
+static INITIALIZED: AtomicBool = AtomicBool::new(false);
+
+/// Notes that this process can run its own tasks: [`init`](crate::init) was called.
+pub(crate) fn was_initialized() {
+    INITIALIZED.store(true, Ordering::SeqCst);
+}
+
+impl Cluster {
+    /// Refuses what would make a job submit itself for ever.
+    pub(crate) fn check_may_submit(&self) -> Result<()> {
+        match self.submitter() {
+            Submitter::Workflow(flow) if flow.job.is_some() => return Ok(()),
+            Submitter::Plan { .. } => return Ok(()),
+            Submitter::Client | Submitter::Workflow(_) => {}
+        }
+        if let Some(submission_id) = std::env::var_os(INSIDE_JOB) {
+            return Err(Error::InsideJob {
+                submission_id: submission_id.to_string_lossy().into_owned(),
+            });
+        }
+        if !INITIALIZED.load(Ordering::SeqCst) {
+            return Err(Error::NotInitialized);
+        }
+        if self.runs_this_program() && test_harness::is_one() {
+            return Err(Error::TestHarness);
+        }
+        Ok(())
+    }
+}
