@@ -82,6 +82,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         (JobState::Preempted, ..) => JobErrorKind::Preempted,
         (JobState::NodeFail | JobState::BootFail, ..) => JobErrorKind::NodeFailed,
         _ if sighting.is_refusal() => JobErrorKind::NotStarted,
+        _ if sighting.entered == Some(true) => JobErrorKind::Crashed,
         _ if job.has_started() || ended_after_start(sighting) => JobErrorKind::Crashed,
         _ => JobErrorKind::NotStarted,
     };

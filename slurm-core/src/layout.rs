@@ -44,14 +44,47 @@ use crate::ids::{JobId, SubmissionId};
 /// [`JobDir::run_marks`].
 pub const RUN_MARKS: &str = "SLURM_SDK_RUN_MARKS";
 
-/// Returns the mark that a process of a run leaves once it has ended well.
-pub fn good_end(marks: &Path, rank: u32) -> PathBuf {
-    marks.with_added_extension(rank.to_string())
+/// A mark of a run of the embedded backend: an empty file beside the job's script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunMark {
+    /// The supervisor has prepared the run, and its processes mark what they do from now on.
+    Ready,
+    /// A process is about to begin the job's script.
+    Begun,
+    /// A runner is about to call the task.
+    Entered,
+    /// The runner of a process ends.
+    Ended {
+        /// The rank of the process.
+        rank: u32,
+        /// Its exit code.
+        code: u8,
+    },
 }
 
-/// Returns the mark that the first process of a run leaves right before the job's script begins.
-pub fn begun(marks: &Path) -> PathBuf {
-    marks.with_added_extension("begun")
+impl RunMark {
+    /// Returns the path of the mark, where the paths of all marks of the run begin with `marks`.
+    pub fn path(self, marks: &Path) -> PathBuf {
+        marks.with_added_extension(match self {
+            Self::Ready => "ready".to_owned(),
+            Self::Begun => "begun".to_owned(),
+            Self::Entered => "entered".to_owned(),
+            Self::Ended { rank, code } => format!("{rank}-{code}"),
+        })
+    }
+
+    /// Reads the end of a mark's path, after the dot.
+    pub fn read(end: &str) -> Option<Self> {
+        Some(match end {
+            "ready" => Self::Ready,
+            "begun" => Self::Begun,
+            "entered" => Self::Entered,
+            _ => {
+                let (rank, code) = end.split_once('-')?;
+                Self::Ended { rank: rank.parse().ok()?, code: code.parse().ok()? }
+            }
+        })
+    }
 }
 
 /// The directory of one submission.
@@ -246,6 +279,17 @@ pub fn task_folder(task: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_is_read_as_it_is_named() {
+        let ended = RunMark::Ended { rank: 12, code: 116 };
+        for mark in [RunMark::Ready, RunMark::Begun, RunMark::Entered, ended] {
+            let path = mark.path(Path::new("/job/.run/7.1"));
+            let end = path.to_str().unwrap().strip_prefix("/job/.run/7.1.").unwrap();
+            assert_eq!(RunMark::read(end), Some(mark));
+        }
+        assert_eq!(RunMark::read("0-1000"), None);
+    }
 
     #[test]
     fn a_task_name_cannot_leave_the_base_directory() {

@@ -62,6 +62,7 @@ pub(crate) fn call(
     let ending = resolver.resolve(arguments).and_then(|owned| {
         let slices: Vec<&[u8]> = owned.iter().map(AsRef::as_ref).collect();
         writer.enter();
+        environment::mark_entered();
         let at_exit = Arc::clone(writer);
         exited::watch(move || {
             let message = "the process ended before the function had returned";
@@ -98,7 +99,6 @@ pub(crate) fn call(
     };
     // One outcome speaks for all processes: the value of the first, or the failure of whichever failed.
     if context.rank() != 0 && code == exit::DONE {
-        environment::mark_good_end();
         return code;
     }
     let code = match writer.write(Some(entry), ending) {
@@ -113,9 +113,6 @@ pub(crate) fn call(
     };
     if let Some(failure) = to_tell {
         tell(&failure);
-    }
-    if code == exit::DONE {
-        environment::mark_good_end();
     }
     code
 }

@@ -67,6 +67,7 @@ pub(crate) fn element(
     let mut work =
         Work { spec, entry, context, reader, panics, output: None, stop, asked, refusal };
     let share = items.shares.of_element(number);
+    environment::mark_entered();
     if environment::is_one_of_several() {
         return together(&work, &requeueing, dir, number, &share, run);
     }

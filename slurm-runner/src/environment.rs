@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use slurm_core::layout::{self, RUN_MARKS};
+use slurm_core::layout::{RUN_MARKS, RunMark};
 use slurm_core::outcome::RunReport;
 
 /// Returns microseconds since the Unix epoch.
@@ -76,16 +76,37 @@ pub(crate) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Leaves a mark for the embedded supervisor, if it asks for one, that this process has succeeded. The supervisor may
-/// die before this process ends, and the next supervisor cannot get the exit code.
-pub(crate) fn mark_good_end() {
-    let asked = std::env::var_os(RUN_MARKS).zip(number("SLURM_PROCID"));
-    if let Some((marks, rank)) = asked {
-        // A supervisor that lives uses the exit code.
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let _ = options.open(layout::good_end(Path::new(&marks), rank));
+/// Marks for the embedded supervisor, if it asks for marks, that the task is about to be called.
+pub(crate) fn mark_entered() {
+    if let Some(marks) = marks() {
+        become_mark(RunMark::Entered, &marks);
     }
+}
+
+/// Marks for the embedded supervisor, if it asks for marks, that this process ends with `code`. The supervisor may die
+/// before this process ends, and the next supervisor cannot get the exit code.
+pub(crate) fn mark_end(code: u8) {
+    if let Some((marks, rank)) = marks().zip(number("SLURM_PROCID")) {
+        become_mark(RunMark::Ended { rank, code }, &marks);
+    }
+}
+
+fn marks() -> Option<PathBuf> {
+    std::env::var_os(RUN_MARKS).map(PathBuf::from)
+}
+
+/// Leaves a mark in place of an earlier one, which it implies: another name needs no space, so there is one on a full
+/// disk too.
+fn become_mark(mark: RunMark, marks: &Path) {
+    let path = mark.path(marks);
+    let earlier = [RunMark::Entered, RunMark::Begun];
+    if earlier.iter().any(|earlier| fs::rename(earlier.path(marks), &path).is_ok()) {
+        return;
+    }
+    // Another process of the job has taken the earlier ones. A supervisor that lives needs no mark.
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let _ = options.open(path);
 }
 
 /// Returns the largest resident set that this process ever had, in KiB; 0 where it is not known.

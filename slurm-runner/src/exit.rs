@@ -52,6 +52,11 @@ pub fn is_after_start(code: u8) -> bool {
     matches!(code, PANIC | OUTCOME | DISK_FULL | STOPPED | REQUEUE | FAILED | EXITED)
 }
 
+/// Returns whether a runner that ends with `code` has not called the task.
+pub fn is_before_task(code: u8) -> bool {
+    matches!(code, SPEC | UNKNOWN_TASK | VERSION)
+}
+
 /// Returns what one of the runner's own codes says, for a job that left no outcome.
 pub fn describe(code: u8) -> Option<&'static str> {
     Some(match code {

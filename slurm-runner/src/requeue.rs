@@ -227,5 +227,6 @@ impl Requeueing {
 #[allow(clippy::exit, reason = "the task does not return, and the time limit is near")]
 fn end_process(code: u8) -> ! {
     exited::is_over();
+    environment::mark_end(code);
     std::process::exit(code.into())
 }

@@ -33,6 +33,7 @@ pub fn run(invocation: Invocation<'_>) -> u8 {
     logger::install_in_job();
     let code = stack::on_own_thread(|| run_here(invocation.spec, invocation.first));
     exited::is_over();
+    environment::mark_end(code);
     code
 }
 

@@ -72,9 +72,6 @@ pub(crate) fn together(
         _ => durable::write_first(&segment, &bytes),
     };
     let code = written.map_or_else(|error| no_output(&error), |()| code);
-    if code == exit::DONE {
-        environment::mark_good_end();
-    }
     to_tell.iter().for_each(|failure| tell(failure));
     code
 }

@@ -19,6 +19,8 @@ pub(crate) struct Sighting {
     pub(crate) partition: Option<String>,
     pub(crate) times: Times,
     pub(crate) exit: Option<Exit>,
+    /// Whether the last run has called the task, if it has ended and the source knows that.
+    pub(crate) entered: Option<bool>,
     /// The user who cancelled it, where the source names one.
     pub(crate) cancelled_by: Option<u32>,
 }
@@ -82,6 +84,7 @@ impl Sighting {
             partition: None,
             times: Times::default(),
             exit: None,
+            entered: None,
             cancelled_by: None,
         }
     }

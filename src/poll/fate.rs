@@ -190,7 +190,10 @@ impl Sighting {
     pub(crate) fn is_refusal(&self) -> bool {
         let codes = [slurm_runner::exit::SETUP, slurm_runner::exit::UNFIT].map(i32::from);
         let exit = self.exit.filter(|exit| exit.signal == 0);
-        self.state == JobState::Failed && exit.is_some_and(|exit| codes.contains(&exit.code))
+        // A task that ends the process by itself may use any code.
+        self.state == JobState::Failed
+            && self.entered != Some(true)
+            && exit.is_some_and(|exit| codes.contains(&exit.code))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::HostError;
 use crate::host::Folder;
 
 /// Changes whenever an older end could misread a newer one, or the journal.
-pub(super) const PROTOCOL: u32 = 4;
+pub(super) const PROTOCOL: u32 = 5;
 
 /// What a client can ask.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -157,6 +157,8 @@ pub(super) struct Status {
     pub(super) reason: Option<String>,
     pub(super) host: String,
     pub(super) exit: Option<Exit>,
+    /// Whether the task was called in the last run, if it has ended.
+    pub(super) entered: bool,
     /// When it started, in seconds since the Unix epoch.
     #[serde(default)]
     pub(super) started: Option<u64>,
@@ -194,8 +196,9 @@ impl From<Status> for Sighting {
             start: status.started.and_then(since_epoch),
             limit: status.time_limit.map(Duration::from_secs),
         };
-        let Status { state, reason, exit, .. } = status;
-        let seen = Self { source: Source::Supervisor, times, ..Self::of(state) };
+        let Status { state, reason, exit, entered, .. } = status;
+        let entered = state.is_terminal().then_some(entered);
+        let seen = Self { source: Source::Supervisor, times, entered, ..Self::of(state) };
         Self { reason, nodes, exit, ..seen }
     }
 }

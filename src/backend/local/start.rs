@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use slurm_core::layout::RUN_MARKS;
+
 use super::capacity::Capacity;
 use super::protocol::Place;
 use crate::host::Binary;
@@ -115,6 +117,8 @@ pub(super) fn start(place: &Place, capacity: Capacity) -> Result<Started, String
         .arg(dir)
         .env("SLURM_SDK_LOCAL_CPUS", cpus.to_string())
         .env("SLURM_SDK_LOCAL_GPUS", gpus.to_string())
+        // It may be a job that starts it, and outlives that job.
+        .env_remove(RUN_MARKS)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(log)

@@ -1,7 +1,9 @@
 //! Embedded supervisors that die, and what the next one finds.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use slurm::error::JobErrorKind;
-use slurm::{Cluster, Job, JobContext, JobState, Workflow};
+use slurm::{Cluster, Error, Job, JobContext, JobState, Workflow};
 
-use crate::common::{Site, kind_of, result_of, until};
-use crate::embedded::supervisor::{another_client, is_alive, kill_supervisor, place};
+use crate::common::{Site, error_of, kind_of, result_of, until};
+use crate::embedded::supervisor::{another_client, is_alive, kill, kill_supervisor, place};
 use crate::tasks::*;
 
 trials![
@@ -26,8 +28,13 @@ trials![
     local a_journal_that_lost_its_end_runs_nothing_twice,
     local a_lost_folder_starts_no_id_over,
     local an_overdue_warning_gets_its_full_time,
+    local a_task_may_exit_with_the_codes_of_the_script,
+    local a_task_that_was_called_is_never_not_started,
+    local the_exit_code_of_the_runner_outlives_the_supervisor,
+    local requeues_of_supervisors_killed_at_any_moment_run_once,
     local a_limit_does_not_come_early_after_a_take_over,
     local supervisors_killed_at_any_moment_run_each_job_once,
+    local a_warning_at_once_is_not_lost,
 ];
 
 /// Adds a line to a file; several processes may do so at the same time.
@@ -130,14 +137,16 @@ fn an_adopted_rank_that_fails_ends_the_others(site: &Site) {
     }
 }
 
-/// Notes its number, and leaves with `code` once there is `gate`.
+/// Notes its number, and leaves with `code` once there is `gate`, or returns if that is negative.
 #[slurm::task(time = "5:00")]
 fn leave(pids: &Path, gate: &Path, code: i32) {
     note(pids, &std::process::id().to_string());
     while !gate.exists() {
         thread::sleep(Duration::from_millis(2));
     }
-    std::process::exit(code);
+    if code >= 0 {
+        std::process::exit(code);
+    }
 }
 
 fn a_task_that_exits_without_a_supervisor_died(site: &Site) {
@@ -152,8 +161,11 @@ fn a_task_that_exits_without_a_supervisor_died(site: &Site) {
 #[allow(clippy::zombie_processes, reason = "whether anybody ends it is the question")]
 /// Leaves a process behind, and returns once there is `gate`.
 #[slurm::task(time = "5:00")]
-fn leave_behind(pids: &Path, gate: &Path) -> u32 {
-    let mut sleep = Command::new("sleep");
+fn leave_behind(pids: &Path, gate: &Path, own_session: bool) -> u32 {
+    let mut sleep = Command::new(if own_session { "setsid" } else { "sleep" });
+    if own_session {
+        sleep.arg("sleep");
+    }
     let child = sleep.arg("1000").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     note(pids, &std::process::id().to_string());
     while !gate.exists() {
@@ -163,15 +175,141 @@ fn leave_behind(pids: &Path, gate: &Path) -> u32 {
 }
 
 fn what_a_job_left_behind_ends_at_take_over(site: &Site) {
+    for own_session in [false, true] {
+        let path = |name: &str| site.path(&format!("{name}-{own_session}"));
+        let (pids, gate) = (path("pids"), path("gate"));
+        let call = leave_behind::job(pids.as_path(), gate.as_path(), own_session);
+        let job = call.submit(&site.cluster).unwrap();
+        end_alone(site, &pids, &gate, || true);
+        let child = result_of(&job).to_string();
+        assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
+        until("what it left behind has ended", || has_ended(&child));
+    }
+}
+
+fn has_ended(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.is_empty() || stat.contains(") Z ")
+}
+
+/// Notes its number, and waits until it is killed.
+#[slurm::task(time = "5:00")]
+fn wait_to_be_killed(pids: &Path) {
+    note(pids, &std::process::id().to_string());
+    loop {
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn a_task_that_was_called_is_never_not_started(site: &Site) {
+    for ntasks in [1, 2] {
+        let (single, several) =
+            (site.path(&format!("job-{ntasks}")), site.path(&format!("array-{ntasks}")));
+        let call = wait_to_be_killed::job(single.as_path()).ntasks(ntasks);
+        let job = call.submit(&site.cluster).unwrap();
+        let call = wait_to_be_killed::map([several.clone()]).ntasks(ntasks);
+        let array = call.submit(&site.cluster).unwrap();
+        let pids = || [lines(&single), lines(&several)].concat();
+        until("all run", || pids().len() == 2 * ntasks as usize);
+        kill_supervisor(site);
+        pids().iter().for_each(|pid| kill(pid));
+        assert_eq!(kind_of(&job), JobErrorKind::Crashed, "{ntasks} processes");
+        for item in array.try_results().unwrap() {
+            let Err(Error::Job(error)) = item else { panic!("{item:?}") };
+            assert_eq!(error.kind, JobErrorKind::Crashed, "{ntasks} processes: {error}");
+        }
+    }
+}
+
+fn a_task_may_exit_with_the_codes_of_the_script(site: &Site) {
     let (pids, gate) = (site.path("pids"), site.path("gate"));
-    let job = leave_behind::job(pids.as_path(), gate.as_path()).submit(&site.cluster).unwrap();
+    fs::write(&gate, "").unwrap();
+    for code in [117, 118] {
+        let call = || leave::job(pids.as_path(), gate.as_path(), code);
+        let alone = call().submit(&site.cluster).unwrap();
+        let several = call().ntasks(2).submit(&site.cluster).unwrap();
+        let items = [(pids.clone(), gate.clone(), code)];
+        let array = leave::map(items).ntasks(2).submit(&site.cluster).unwrap();
+        for job in [alone, several] {
+            assert_eq!(kind_of(&job), JobErrorKind::Crashed, "exit code {code}");
+        }
+        for item in array.try_results().unwrap() {
+            let Err(Error::Job(error)) = item else { panic!("{item:?}") };
+            assert_eq!(error.kind, JobErrorKind::Crashed, "exit code {code}: {error}");
+        }
+    }
+}
+
+/// Runs until its second run. It is warned as soon as it starts.
+#[slurm::task(time = "0:04", on_timeout = "requeue", signal = "USR1@4")]
+fn until_the_second_run(ctx: &JobContext) -> u32 {
+    while ctx.restart_count() == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    ctx.restart_count()
+}
+
+fn a_warning_at_once_is_not_lost(site: &Site) {
+    // The signal finds the shell that waits until the job may begin, the script or the runner.
+    let jobs: Vec<_> =
+        (0..4).map(|_| until_the_second_run::job().submit(&site.cluster).unwrap()).collect();
+    for job in jobs {
+        assert_eq!(result_of(&job), 1);
+    }
+}
+
+fn the_exit_code_of_the_runner_outlives_the_supervisor(site: &Site) {
+    let (pids, gate) = (site.path("pids"), site.path("gate"));
+    let job = leave::job(pids.as_path(), gate.as_path(), -1).submit(&site.cluster).unwrap();
+    until("it runs", || lines(&pids).len() == 1);
+    // No file can take the place of a directory.
+    let result = job.job_dir().join("result");
+    fs::create_dir_all(result.join("inside")).unwrap();
     end_alone(site, &pids, &gate, || true);
-    let child = result_of(&job).to_string();
-    assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
-    until("what it left behind has ended", || {
-        let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-        stat.is_empty() || stat.contains(") Z ")
+    fs::remove_dir_all(result).unwrap();
+    let error = error_of(&job);
+    assert_eq!(error.kind, JobErrorKind::Crashed);
+    let told = error.to_string();
+    assert!(told.contains("exit code 113: the runner could not write the outcome"), "{told}");
+}
+
+/// Notes each of its runs, and asks for another one twice.
+#[slurm::task(time = "5:00")]
+fn run_three_times(ctx: &JobContext, runs: &Path) -> Result<u32, slurm::Requeue> {
+    let job = ctx.job_id().map_or(0, slurm::JobId::get);
+    note(runs, &format!("{job} {} {}", ctx.rank(), ctx.restart_count()));
+    match ctx.restart_count() {
+        2 => Ok(2),
+        _ => Err(slurm::Requeue::new()),
+    }
+}
+
+fn requeues_of_supervisors_killed_at_any_moment_run_once(site: &Site) {
+    const JOBS: u32 = 20;
+    let runs = site.path("runs");
+    while_supervisors_are_killed(site, |cluster| {
+        let submit = |n: u32| {
+            let call = run_three_times::job(runs.as_path());
+            let call = if n.is_multiple_of(3) { call.ntasks(2) } else { call };
+            call.submit(cluster).unwrap()
+        };
+        let jobs: Vec<_> = (0..JOBS).map(submit).collect();
+        let array = run_three_times::map((0..JOBS).map(|_| runs.clone())).submit(cluster).unwrap();
+        for job in &jobs {
+            let result = job.result_timeout(Duration::from_secs(60));
+            assert_eq!(result.map_err(|error| error.to_string()), Ok(2), "{}", job.id());
+        }
+        assert_eq!(array.results().unwrap(), vec![2; JOBS as usize]);
     });
+    let mut ran = lines(&runs);
+    let all = ran.len();
+    ran.sort();
+    ran.dedup();
+    assert_eq!(all, ran.len(), "a run was made twice: {ran:?}");
+    // A process that asks for another run ends the others of its job, which may not have noted themselves yet.
+    let run = |line: &String| line.split(' ').step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let runs: BTreeSet<_> = ran.iter().map(run).collect();
+    assert_eq!(runs.len() as u32, 3 * 2 * JOBS, "{ran:?}");
 }
 
 /// Notes each of its runs.
@@ -314,12 +452,9 @@ fn a_limit_does_not_come_early_after_a_take_over(site: &Site) {
     assert!(before.elapsed() >= Duration::from_secs(3), "it had only {:?}", before.elapsed());
 }
 
-fn supervisors_killed_at_any_moment_run_each_job_once(site: &Site) {
-    const JOBS: usize = 60;
-    let runs = site.path("runs");
+/// Kills supervisors for as long as `work` takes.
+fn while_supervisors_are_killed(site: &Site, work: impl FnOnce(&Cluster)) {
     let done = AtomicBool::new(false);
-    let gate = site.path("gate");
-    fs::write(&gate, "").unwrap();
     thread::scope(|scope| {
         scope.spawn(|| {
             let address = || {
@@ -337,16 +472,26 @@ fn supervisors_killed_at_any_moment_run_each_job_once(site: &Site) {
                 done.load(Ordering::SeqCst)
             });
         });
-        let cluster = another_client(site);
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&another_client(site))));
+        done.store(true, Ordering::SeqCst);
+        outcome.unwrap_or_else(|payload| resume_unwind(payload));
+    });
+}
+
+fn supervisors_killed_at_any_moment_run_each_job_once(site: &Site) {
+    const JOBS: usize = 60;
+    let runs = site.path("runs");
+    let gate = site.path("gate");
+    fs::write(&gate, "").unwrap();
+    while_supervisors_are_killed(site, |cluster| {
         let submit = |n: usize| {
             let call = note_run::job(runs.as_path(), gate.as_path());
             let call = if n.is_multiple_of(3) { call.ntasks(2) } else { call };
-            call.submit(&cluster).unwrap()
+            call.submit(cluster).unwrap()
         };
         let jobs: Vec<_> = (0..JOBS).map(submit).collect();
         let results: Vec<_> =
             jobs.iter().map(|job| job.result_timeout(Duration::from_secs(60))).collect();
-        done.store(true, Ordering::SeqCst);
         for (job, result) in jobs.iter().zip(results) {
             assert_eq!(result.map_err(|error| error.to_string()), Ok(0), "{}", job.id());
         }

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rangemap::RangeInclusiveSet;
+use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 use slurm_core::options::Dependency;
 use slurm_core::state::JobState;
@@ -41,11 +42,13 @@ pub(super) struct LocalArray {
 }
 
 /// How a job ended, or what it is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct End {
     pub(super) state: JobState,
     pub(super) reason: Option<String>,
     pub(super) exit: Option<Exit>,
+    /// Whether the task was called in the last run.
+    pub(super) entered: bool,
 }
 
 impl LocalArray {
@@ -132,11 +135,12 @@ impl LocalArray {
 
     /// Returns what is known of all its elements, of which `live` have started and not ended.
     pub(super) fn statuses<'a>(&self, live: impl Iterator<Item = &'a LocalJob>) -> Vec<Status> {
-        let waiting = End { state: JobState::Pending, reason: self.reason.clone(), exit: None };
+        let waiting = End::without_run(JobState::Pending, self.reason.clone());
         let mut groups = vec![(waiting, self.pending.clone())];
         for job in live {
             let Some(element) = job.element else { continue };
-            let now = End { state: job.told_state(), reason: job.reason.clone(), exit: job.exit };
+            let (state, reason) = (job.told_state(), job.reason.clone());
+            let now = End { state, reason, exit: job.exit, entered: job.entered };
             let range = element.index..=element.index;
             match groups.iter_mut().find(|(known, _)| *known == now) {
                 Some((_, indices)) => indices.insert(range),
@@ -149,7 +153,7 @@ impl LocalArray {
 
     /// Returns what is known of one element that is no job now.
     pub(super) fn status_of(&self, index: u32) -> Option<Status> {
-        let waiting = End { state: JobState::Pending, reason: self.reason.clone(), exit: None };
+        let waiting = End::without_run(JobState::Pending, self.reason.clone());
         let end = self.end_of(index).unwrap_or(&waiting);
         Some(Status { id: self.id_of(index)?, ..self.status(end, None) })
     }
@@ -163,6 +167,7 @@ impl LocalArray {
             reason: end.reason.clone(),
             host: host(),
             exit: end.exit,
+            entered: end.entered,
             started: None,
             time_limit: self.request.time_limit,
             ahead: None,
@@ -171,6 +176,11 @@ impl LocalArray {
 }
 
 impl End {
+    /// Returns the end, or the state, of what has not run.
+    pub(super) fn without_run(state: JobState, reason: Option<String>) -> Self {
+        Self { state, reason, exit: None, entered: false }
+    }
+
     pub(super) fn is_well(&self) -> bool {
         self.state == JobState::Completed
     }

@@ -61,15 +61,15 @@ impl Scheduler {
         state: JobState,
         reason: Option<&str>,
     ) {
-        let (at, reason) = (journal::now(), reason.map(str::to_owned));
+        let at = journal::now();
         let Some(array) = self.jobs.array_mut(id) else { return };
-        let end = End { state: state.clone(), reason: reason.clone(), exit: None };
-        let ended = array.end_pending(elements, end, at);
+        let end = End::without_run(state, reason.map(str::to_owned));
+        let ended = array.end_pending(elements, end.clone(), at);
         if ended.is_empty() {
             return;
         }
         let elements = array::written(&ended);
-        let entry = Entry::EndedTogether { id, elements, at, state, reason, exit: None };
+        let entry = Entry::EndedTogether { id, elements, at, end };
         if let Err(error) = self.journal.append(&entry) {
             log(&format!("cannot note that elements of array {id} are cancelled: {error}"));
         }

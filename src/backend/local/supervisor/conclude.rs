@@ -33,7 +33,7 @@ impl Scheduler {
         let bad = exits.find_map(|exit| exit.filter(|exit| *exit != Exit::default()));
         let bad = run.first_failure.or(bad);
         let bad = bad.or_else(|| (all_known && has_left_failure(job)).then_some(ENDED_BY_ITSELF));
-        if !all_known && run.ending.is_none() && Marks::of(job).never_began() {
+        if !all_known && run.ending.is_none() && Marks::of(job).found().never_began() {
             self.put_back(id);
             return;
         }
@@ -74,8 +74,10 @@ pub(super) fn state_by_files(job: &LocalJob) -> Option<JobState> {
     let (result, value) = outcome_files(job);
     let Ok(bytes) = std::fs::read(result) else {
         // With several processes, the value proves only that the first one succeeded.
+        let marks = Marks::of(job).found();
+        let ended_well = |rank| marks.exit_of(rank) == Some(Exit::default());
         let succeeded =
-            job.request.tasks > 1 && value.exists() && Marks::of(job).have_all_ended_well();
+            job.request.tasks > 1 && value.exists() && (0..job.request.tasks).all(ended_well);
         return succeeded.then_some(JobState::Completed);
     };
     if let Some(number) = job.number() {

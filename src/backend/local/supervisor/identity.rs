@@ -5,10 +5,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
+use slurm_core::layout::RUN_MARKS;
 
 use super::process::GATE;
 use crate::backend::script::AGAIN;
@@ -37,20 +40,18 @@ impl Identity {
         Some(Self { pid, start: stat(pid)?.start })
     }
 
-    /// Whether the environment that it was started with says that it is of this job.
-    pub(super) fn is_of_job(self, id: JobId) -> bool {
-        self.variable("SLURM_JOB_ID").is_some_and(|value| value == id.to_string())
-    }
-
     /// Returns a variable of the environment that it was started with.
     pub(super) fn variable(self, name: &str) -> Option<String> {
-        let environment = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
-        let mut variables = environment.split(|byte| *byte == 0);
-        let value = |variable: &[u8]| {
-            let value = variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-            String::from_utf8(value.to_vec()).ok()
-        };
-        variables.find_map(value)
+        let value = variable(&environment(self.pid)?, name)?.to_vec();
+        String::from_utf8(value).ok()
+    }
+
+    /// Whether it has a handler for a signal.
+    pub(super) fn handles(self, signal: Signal) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let handled = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let handled = handled.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        handled.is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
     }
 
     fn kill(self) {
@@ -72,13 +73,20 @@ pub(super) fn boot() -> Option<String> {
     Some(id.trim().to_owned())
 }
 
-/// A snapshot of the processes of this machine that may belong to jobs.
+/// A snapshot of the processes of this machine that belong to runs of jobs.
 #[derive(Debug, Default)]
 pub(super) struct Processes {
-    /// Leaders of groups, by the script that they run or the spec that they were started with.
-    leaders: HashMap<PathBuf, Vec<Identity>>,
-    /// All, by their group.
-    groups: HashMap<u32, Vec<Identity>>,
+    /// By the marks of the run, which are in the environment of all its processes.
+    runs: HashMap<PathBuf, Vec<Member>>,
+}
+
+/// A process of a run.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    identity: Identity,
+    rank: Option<u32>,
+    /// Whether it is the shell that runs the script, or the runner that took its place.
+    is_leader: bool,
 }
 
 impl Processes {
@@ -88,33 +96,62 @@ impl Processes {
         for entry in entries.flatten() {
             let pid = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
             let Some((pid, stat)) = pid.and_then(|pid| Some((pid, stat(pid)?))) else { continue };
-            let identity = Identity { pid, start: stat.start };
-            processes.groups.entry(stat.group).or_default().push(identity);
-            if stat.group == pid
-                && let Some(path) = script_or_spec(pid)
-            {
-                processes.leaders.entry(path).or_default().push(identity);
+            if let Some((marks, member)) = member(pid, &stat) {
+                processes.runs.entry(marks).or_default().push(member);
             }
         }
         processes
     }
 
-    /// Returns the processes that run the script of a job: the shell, or the runner that took its place.
-    ///
-    /// They are known by their whole command line, and lead their groups as every process of a job does.
-    pub(super) fn of(&self, script: &Path) -> impl Iterator<Item = Identity> {
-        let spec = script.with_file_name("spec");
-        let found = |path: &Path| self.leaders.get(path).into_iter().flatten().copied();
-        found(script).chain(found(&spec))
+    /// Returns the processes of the run with these marks that the supervisor has started, with their ranks.
+    pub(super) fn of(&self, marks: &Path) -> impl Iterator<Item = (u32, Identity)> {
+        let members = self.runs.get(marks).into_iter().flatten();
+        members.filter(|member| member.is_leader).map(|member| {
+            let rank = member.rank.unwrap_or(u32::MAX);
+            (rank, member.identity)
+        })
     }
 
-    /// Ends the remaining processes in the group of an ended process of the job `id`.
-    pub(super) fn end_rest(&self, id: JobId, leader: Identity) {
-        let rest = self.groups.get(&leader.pid).into_iter().flatten();
-        // The id of the group may have been reused by now.
-        for process in rest.filter(|process| process.is_alive() && process.is_of_job(id)) {
-            process.kill();
+    /// Returns how often the job whose marks are in `dir` was requeued before its latest run that has processes.
+    pub(super) fn latest_run(&self, dir: &Path, id: JobId) -> Option<u32> {
+        let of_job = |marks: &&PathBuf| marks.parent() == Some(dir);
+        let restarts = |marks: &PathBuf| {
+            let (job, restarts) = marks.file_name()?.to_str()?.split_once('.')?;
+            (job == id.to_string()).then(|| restarts.parse().ok())?
+        };
+        self.runs.keys().filter(of_job).filter_map(restarts).max()
+    }
+}
+
+/// Which processes of a run have ended.
+#[derive(Clone, Debug)]
+pub(super) enum Ended {
+    All,
+    Ranks(Vec<u32>),
+}
+
+/// Ends all that is left of processes that have ended: those that they have started, also in other groups and
+/// sessions.
+pub(super) fn end_what_is_left(runs: &HashMap<PathBuf, Ended>) {
+    /// A process that starts others as fast as they are ended is given up after as many looks.
+    const LOOKS: u32 = 100;
+    for _ in 0..LOOKS {
+        let now = Processes::now();
+        let left = now.runs.iter().flat_map(|(marks, members)| {
+            let ended = runs.get(marks);
+            members.iter().filter(move |member| match ended {
+                None => false,
+                Some(Ended::All) => true,
+                Some(Ended::Ranks(ranks)) => member.rank.is_some_and(|rank| ranks.contains(&rank)),
+            })
+        });
+        let left: Vec<&Member> = left.filter(|member| member.identity.is_alive()).collect();
+        if left.is_empty() {
+            return;
         }
+        left.iter().for_each(|member| member.identity.kill());
+        // One that was forked meanwhile was not in the snapshot.
+        thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -140,12 +177,54 @@ pub(super) fn members(jobs: &HashMap<u32, JobId>) -> Vec<(u32, JobId)> {
     all.keys().filter_map(|pid| Some((*pid, job_of(*pid)?))).collect()
 }
 
+/// Returns the marks of the run that a process belongs to, if it does.
+fn member(pid: u32, stat: &Stat) -> Option<(PathBuf, Member)> {
+    let of_kernel = stat.group == 0;
+    let environment = (!of_kernel).then(|| environment(pid))??;
+    let marks = PathBuf::from(OsStr::from_bytes(variable(&environment, RUN_MARKS)?));
+    let words = command_line(pid)?;
+    let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+    let job = marks.parent()?.parent()?;
+    let of_job = |path: &Path| path.parent() == Some(job);
+    let leads = stat.group == pid && script_or_spec(&words).is_some_and(of_job);
+    let rank =
+        variable(&environment, "SLURM_PROCID").and_then(|rank| std::str::from_utf8(rank).ok());
+    let rank = rank.and_then(|rank| rank.parse().ok());
+    let identity = Identity { pid, start: stat.start };
+    Some((marks, Member { identity, rank, is_leader: leads }))
+}
+
+/// Returns the environment that a process was started with.
+fn environment(pid: u32) -> Option<Vec<u8>> {
+    /// A program that is being loaded has neither words nor variables for a moment.
+    const LOADS: u32 = 50;
+    for _ in 0..LOADS {
+        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        if !environment.is_empty() || command_line(pid).is_none_or(|words| !words.is_empty()) {
+            return Some(environment);
+        }
+        if stat(pid).is_none_or(|stat| "ZXx".contains(stat.state)) {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    None
+}
+
+fn variable<'a>(environment: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut variables = environment.split(|byte| *byte == 0);
+    variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+}
+
+fn command_line(pid: u32) -> Option<Vec<u8>> {
+    let mut line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    line.pop_if(|byte| *byte == 0);
+    Some(line)
+}
+
 /// Returns the path in the command line of a process that identifies its job.
-fn script_or_spec(pid: u32) -> Option<PathBuf> {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let line = line.strip_suffix(&[0]).unwrap_or(&line);
-    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-    let path = match words[..] {
+fn script_or_spec<'a>(words: &[&'a [u8]]) -> Option<&'a Path> {
+    let path = match *words {
         // It waits until it may begin.
         [_, b"-c", gate, _, path, _] if gate == GATE.as_bytes() => path,
         // The runner of an array has more arguments.
@@ -159,7 +238,7 @@ fn script_or_spec(pid: u32) -> Option<PathBuf> {
         }
         _ => return None,
     };
-    Some(PathBuf::from(OsStr::from_bytes(path)))
+    Some(Path::new(OsStr::from_bytes(path)))
 }
 
 fn stat(pid: u32) -> Option<Stat> {
@@ -183,8 +262,6 @@ pub(super) fn parse(line: &[u8]) -> Option<Stat> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
 
     #[test]
@@ -206,28 +283,28 @@ mod tests {
         use std::os::unix::process::CommandExt;
         let dir = tempfile::tempdir().unwrap();
         let script = dir.path().join("script.sh");
+        let marks = dir.path().join(".run/7.0");
         fs::write(&script, "read line; exit\n").unwrap();
         let spawn = |program: &str, arguments: &[&str]| {
             let mut command = std::process::Command::new(program);
-            command.args(arguments).arg(&script).process_group(0);
+            command.args(arguments).arg(&script).process_group(0).env(RUN_MARKS, &marks);
             command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
-            command.spawn().unwrap()
+            command.env("SLURM_PROCID", "3").spawn().unwrap()
         };
         let mut reader = spawn("tail", &["-f"]);
         let mut job = spawn("/bin/sh", &[]);
-        // Its command line is empty for a moment while it starts another program.
-        let named =
-            |pid: u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !(named(job.id()) && named(reader.id())) {
-            assert!(Instant::now() < deadline, "the processes do not start");
-            std::thread::yield_now();
-        }
-        let found: Vec<u32> = Processes::now().of(&script).map(|process| process.pid).collect();
+        let found = Processes::now();
+        let leaders: Vec<(u32, u32)> =
+            found.of(&marks).map(|(rank, process)| (rank, process.pid)).collect();
+        assert_eq!(leaders, [(3, job.id())]);
+        let id = |id: u32| JobId::new(id).unwrap();
+        let latest = |of: u32| found.latest_run(&dir.path().join(".run"), id(of));
+        assert_eq!((latest(7), latest(8)), (Some(0), None));
+        end_what_is_left(&HashMap::from([(marks.clone(), Ended::Ranks(vec![2]))]));
+        assert!(reader.try_wait().unwrap().is_none(), "it belongs to another rank");
+        end_what_is_left(&HashMap::from([(marks, Ended::All)]));
         for child in [&mut reader, &mut job] {
-            child.kill().unwrap();
-            child.wait().unwrap();
+            assert!(!child.wait().unwrap().success());
         }
-        assert_eq!(found, [job.id()]);
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct LocalJob {
     /// Milliseconds since the Unix epoch.
     pub(super) ended_at: Option<u64>,
     pub(super) exit: Option<Exit>,
+    /// Whether the task was called in the last run, if it has ended.
+    pub(super) entered: bool,
     /// How often it was requeued.
     pub(super) restarts: u32,
     /// From its start to its end.
@@ -175,6 +177,7 @@ impl LocalJob {
             started_at: None,
             ended_at: None,
             exit: None,
+            entered: false,
             restarts: 0,
             run: None,
         }
@@ -214,6 +217,7 @@ impl LocalJob {
             reason: self.reason.clone(),
             host: host(),
             exit: self.exit,
+            entered: self.entered,
             started: self
                 .started_at
                 .and_then(|at| Some(at.duration_since(UNIX_EPOCH).ok()?.as_secs())),

@@ -106,7 +106,7 @@ impl Jobs {
         let Some(element) = self.job_or_element(id)?.element else {
             let job = self.jobs.get_mut(&id)?;
             (job.state, job.reason, job.exit) = (end.state, end.reason, end.exit);
-            (job.ended_at, job.run) = (Some(at), None);
+            (job.entered, job.ended_at, job.run) = (end.entered, Some(at), None);
             return Some((&job.request, true));
         };
         self.jobs.remove(&id);

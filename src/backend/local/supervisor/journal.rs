@@ -12,14 +12,15 @@ use slurm_core::durable;
 use slurm_core::ids::JobId;
 use slurm_core::state::JobState;
 
+use super::array::End;
 use super::identity::Identity;
 use super::jobs::Jobs;
 use super::log;
 use super::replay::{apply, entries};
+use crate::backend::Indices;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::gpus::Gpu;
 use crate::backend::local::protocol::JobRequest;
-use crate::backend::{Exit, Indices};
 
 /// A line of the journal. Times are milliseconds since the Unix epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,9 +77,7 @@ pub(super) enum Entry {
     Ended {
         id: JobId,
         at: u64,
-        state: JobState,
-        reason: Option<String>,
-        exit: Option<Exit>,
+        end: End,
     },
     /// Elements of the array `id` that ended alike: those that never started, or, when the journal is
     /// rewritten, any.
@@ -86,9 +85,7 @@ pub(super) enum Entry {
         id: JobId,
         elements: Indices,
         at: u64,
-        state: JobState,
-        reason: Option<String>,
-        exit: Option<Exit>,
+        end: End,
     },
 }
 
@@ -308,7 +305,7 @@ mod tests {
     }
 
     fn ended(number: u32, at: u64) -> Entry {
-        Entry::Ended { id: id(number), at, state: JobState::Completed, reason: None, exit: None }
+        Entry::Ended { id: id(number), at, end: End::without_run(JobState::Completed, None) }
     }
 
     #[test]
@@ -373,9 +370,8 @@ mod tests {
         let Entry::Submitted { mut request, .. } = submitted(3) else { unreachable!() };
         request.array = Some(ArrayRequest { size: 4, first: 0, max_running: None });
         journal.append(&Entry::SubmittedArray { id: id(3), request }).unwrap();
-        let (state, elements) = (JobState::Cancelled, vec![(1, 3)]);
-        let ended_together =
-            Entry::EndedTogether { id: id(3), elements, at: 5, state, reason: None, exit: None };
+        let end = End::without_run(JobState::Cancelled, None);
+        let ended_together = Entry::EndedTogether { id: id(3), elements: vec![(1, 3)], at: 5, end };
         journal.append(&ended_together).unwrap();
         let known = |expected: usize| {
             let (_, jobs, last) = open(&path);

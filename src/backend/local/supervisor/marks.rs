@@ -1,48 +1,50 @@
 //! The progress of a run, in files that its processes leave in the job's directory.
 //!
 //! When a supervisor dies, the exit codes of its children are lost. So each run has files beside the job's script until
-//! its end is in the journal. They are empty, so that they fit on a full disk:
+//! its end is in the journal. They are empty, and the runner renames the one that is there, so that a full disk keeps
+//! none of them away:
 //!
 //! | file | says |
 //! |---|---|
 //! | `ready` | the run was prepared, and marks what it does from now on |
 //! | `begun` | the supervisor has noted all processes and released them |
-//! | one for each rank | the runner of this process has succeeded |
+//! | `entered` | the task is being called; `begun` until then |
+//! | `{rank}-{code}` | the runner of this process has ended with this exit code |
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, io};
 
 use slurm_core::durable;
 use slurm_core::events::{Event, EventKind};
 use slurm_core::ids::JobId;
-use slurm_core::layout::{self, JobDir};
+use slurm_core::layout::{JobDir, RunMark};
+use slurm_runner::exit;
 
 use super::job::LocalJob;
+use crate::backend::Exit;
 
 /// The marks of one run of a job.
 #[derive(Debug)]
 pub(super) struct Marks {
     /// The common prefix of their paths.
     pub(super) prefix: PathBuf,
-    tasks: u32,
 }
 
 impl Marks {
     pub(super) fn of(job: &LocalJob) -> Self {
-        let prefix = JobDir::at(&job.request.dir).run_marks(job.id, job.restarts);
-        Self { prefix, tasks: job.request.tasks }
+        Self { prefix: JobDir::at(&job.request.dir).run_marks(job.id, job.restarts) }
+    }
+
+    fn path(&self, mark: RunMark) -> PathBuf {
+        mark.path(&self.prefix)
     }
 
     /// Returns the path of the mark that the script begins.
     pub(super) fn begun(&self) -> PathBuf {
-        layout::begun(&self.prefix)
-    }
-
-    fn ready(&self) -> PathBuf {
-        self.prefix.with_added_extension("ready")
+        self.path(RunMark::Begun)
     }
 
     /// Makes a run ready to begin.
@@ -53,45 +55,71 @@ impl Marks {
         }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(self.ready()).map(drop)
+        options.open(self.path(RunMark::Ready)).map(drop)
     }
 
-    /// Whether the run was prepared, and none of its processes was released.
-    pub(super) fn never_began(&self) -> bool {
-        self.are_there() && !self.begun().exists()
+    /// Returns the marks that are there now.
+    pub(super) fn found(&self) -> Found {
+        let dir = self.prefix.parent().unwrap_or(Path::new("."));
+        let prefix = self.prefix.file_name().unwrap_or_default().to_string_lossy();
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let marks = entries.filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            RunMark::read(name.strip_prefix(&*prefix)?.strip_prefix('.')?)
+        });
+        Found(marks.collect())
     }
 
     /// Returns when the run began, or was prepared.
     pub(super) fn began_at(&self) -> Option<SystemTime> {
-        fs::metadata(self.ready()).and_then(|metadata| metadata.modified()).ok()
+        fs::metadata(self.path(RunMark::Ready)).and_then(|metadata| metadata.modified()).ok()
     }
 
     /// Whether there are marks of a run that is prepared or has begun.
     pub(super) fn are_there(&self) -> bool {
-        self.ready().exists()
-    }
-
-    /// Whether the process `rank` has succeeded.
-    pub(super) fn has_ended_well(&self, rank: u32) -> bool {
-        layout::good_end(&self.prefix, rank).exists()
-    }
-
-    /// Whether all processes have succeeded.
-    pub(super) fn have_all_ended_well(&self) -> bool {
-        (0..self.tasks).all(|rank| self.has_ended_well(rank))
+        self.path(RunMark::Ready).exists()
     }
 
     /// Removes the marks of a run whose end is noted.
     pub(super) fn remove(&self) {
-        // After a failure, or the death of a supervisor, some may not be there.
         // Remove `ready` first: the others mean nothing without it, and this supervisor may be killed here.
-        let _ = fs::remove_file(self.ready());
-        let _ = fs::remove_file(self.begun());
-        for rank in 0..self.tasks {
-            let _ = fs::remove_file(layout::good_end(&self.prefix, rank));
+        let _ = fs::remove_file(self.path(RunMark::Ready));
+        for mark in self.found().0 {
+            // What cannot be removed means nothing.
+            let _ = fs::remove_file(self.path(mark));
         }
         // The directory may hold the marks of other elements of the array.
         let _ = self.prefix.parent().map(fs::remove_dir);
+    }
+}
+
+/// The marks of a run at one moment.
+#[derive(Debug)]
+pub(super) struct Found(Vec<RunMark>);
+
+impl Found {
+    /// Whether the run was prepared, and none of its processes was released.
+    pub(super) fn never_began(&self) -> bool {
+        self.0.contains(&RunMark::Ready) && self.0.iter().all(|mark| *mark == RunMark::Ready)
+    }
+
+    /// Whether the task was called by one of the processes.
+    pub(super) fn was_entered(&self) -> bool {
+        self.0.iter().any(|mark| match mark {
+            RunMark::Entered => true,
+            RunMark::Ended { code, .. } => !exit::is_before_task(*code),
+            RunMark::Ready | RunMark::Begun => false,
+        })
+    }
+
+    /// Returns how the process `rank` ended, if its runner came to its end.
+    pub(super) fn exit_of(&self, rank: u32) -> Option<Exit> {
+        self.0.iter().find_map(|mark| match mark {
+            RunMark::Ended { rank: of, code } if *of == rank => {
+                Some(Exit { code: (*code).into(), signal: 0 })
+            }
+            _ => None,
+        })
     }
 }
 
@@ -104,7 +132,10 @@ pub(super) fn runs_in(dir: &JobDir) -> Vec<(JobId, u32)> {
     };
     let Ok(entries) = fs::read_dir(dir.all_run_marks()) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.filter_map(begun).collect()
+    let mut runs: Vec<_> = names.filter_map(begun).collect();
+    // Of an earlier run, marks may be left.
+    runs.sort_unstable();
+    runs
 }
 
 /// Whether the runner's diary or a result proves that this run of a job (not of an element) reached the

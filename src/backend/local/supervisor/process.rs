@@ -1,10 +1,11 @@
 //! The processes of jobs.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -20,7 +21,7 @@ use slurm_core::layout::RUN_MARKS;
 
 use super::Event;
 use super::environment::slurm_variables;
-use super::identity::Identity;
+use super::identity::{Ended, Identity, end_what_is_left};
 use super::job::{LocalJob, Process, Run, log_path};
 use super::marks::Marks;
 use crate::backend::Exit;
@@ -134,8 +135,9 @@ fn watch(job: JobId, mut child: Child, events: Sender<Event>) {
     });
 }
 
-/// Watches a process that an earlier supervisor started.
-pub(super) fn watch_adopted(job: JobId, process: Identity, events: Sender<Event>) {
+/// Watches a process that an earlier supervisor started, of the run with these marks.
+pub(super) fn watch_adopted(job: JobId, marks: PathBuf, process: &Process, events: Sender<Event>) {
+    let Process { rank, identity: process, .. } = *process;
     thread::spawn(move || {
         while process.is_alive() {
             thread::sleep(Duration::from_millis(100));
@@ -144,6 +146,7 @@ pub(super) fn watch_adopted(job: JobId, process: Identity, events: Sender<Event>
         if Identity::of(process.pid).is_none_or(|now| now == process) {
             signal(process.pid, Signal::KILL);
         }
+        end_what_is_left(&HashMap::from([(marks, Ended::Ranks(vec![rank]))]));
         let _ = events.send(Event::Exited { job, pid: process.pid, exit: None });
     });
 }

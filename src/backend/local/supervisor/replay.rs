@@ -54,12 +54,12 @@ pub(super) fn apply(jobs: &mut Jobs, entry: Entry) -> Result<(), String> {
             let Some(job) = jobs.job_or_element(id) else { return Ok(()) };
             job.wait_again(restarts);
         }
-        Entry::Ended { at, state, reason, exit, .. } => {
-            jobs.end(id, End { state, reason, exit }, at);
+        Entry::Ended { at, end, .. } => {
+            jobs.end(id, end, at);
         }
-        Entry::EndedTogether { elements, at, state, reason, exit, .. } => {
+        Entry::EndedTogether { elements, at, end, .. } => {
             let Some(array) = jobs.array_mut(id) else { return Ok(()) };
-            array.end_pending(&array::read(&elements), End { state, reason, exit }, at);
+            array.end_pending(&array::read(&elements), end, at);
         }
     }
     Ok(())
@@ -83,8 +83,8 @@ fn of_array(array: &LocalArray) -> Vec<Entry> {
     let (id, at) = (array.id, array.last_end);
     let request = Box::new(JobRequest::clone(&array.request));
     let ended = array.ended.iter().map(|(end, elements)| {
-        let End { state, reason, exit } = end.clone();
-        Entry::EndedTogether { id, elements: array::written(elements), at, state, reason, exit }
+        let (elements, end) = (array::written(elements), end.clone());
+        Entry::EndedTogether { id, elements, at, end }
     });
     iter::once(Entry::SubmittedArray { id, request }).chain(ended).collect()
 }
@@ -118,8 +118,9 @@ fn of_job(job: &LocalJob) -> Vec<Entry> {
         entries.push(Entry::Started { id, at, restarts, boot, granted, gpus });
     }
     if let Some(at) = job.ended_at {
-        let (state, reason, exit) = (job.state.clone(), job.reason.clone(), job.exit);
-        entries.push(Entry::Ended { id, at, state, reason, exit });
+        let (state, reason) = (job.state.clone(), job.reason.clone());
+        let end = End { state, reason, exit: job.exit, entered: job.entered };
+        entries.push(Entry::Ended { id, at, end });
     }
     entries
 }

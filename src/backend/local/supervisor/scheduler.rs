@@ -26,6 +26,9 @@ use crate::backend::local::protocol::{JobRequest, Place, Reply, Request, Submiss
 /// Between SIGTERM and SIGKILL.
 pub(super) const KILL_WAIT: Duration = Duration::from_secs(5);
 
+/// Until the next look at a process that does not handle its warning signal yet.
+const SOON: Duration = Duration::from_millis(10);
+
 /// All jobs, and what the machine has for them.
 ///
 #[derive(Debug)]
@@ -207,15 +210,18 @@ impl Scheduler {
                 run.signal(Signal::KILL);
             }
             if due(run.alarms.warn) {
-                run.alarms.warn = None;
-                run.warned_at = Some(SystemTime::now());
-                if let Err(error) = self.journal.append(&Entry::Warned { id, at: journal::now() }) {
-                    log(&format!("cannot note that job {id} was warned: {error}"));
-                }
-                if let Some(signal) =
-                    job.request.warning.and_then(|(number, _)| Signal::from_named_raw(number))
-                {
-                    run.warn(signal);
+                let signal =
+                    job.request.warning.and_then(|(number, _)| Signal::from_named_raw(number));
+                if run.would_die_of(signal) {
+                    run.alarms.warn = Some(now + SOON);
+                } else {
+                    run.alarms.warn = None;
+                    run.warned_at = Some(SystemTime::now());
+                    let entry = Entry::Warned { id, at: journal::now() };
+                    if let Err(error) = self.journal.append(&entry) {
+                        log(&format!("cannot note that job {id} was warned: {error}"));
+                    }
+                    signal.into_iter().for_each(|signal| run.warn(signal));
                 }
             }
             if due(run.alarms.limit) {
@@ -272,13 +278,18 @@ impl Scheduler {
         else {
             return;
         };
-        (process.ended, process.exit) = (true, exit);
-        let rank = process.rank;
+        process.ended = true;
+        process.exit = exit;
         let failed = match exit {
             Some(exit) => exit != Exit::default(),
             // The process was adopted, so only its mark tells how it ended.
-            None => !marks.never_began() && !marks.has_ended_well(rank),
+            None => {
+                let marks = marks.found();
+                process.exit = marks.exit_of(process.rank);
+                !marks.never_began() && process.exit != Some(Exit::default())
+            }
         };
+        let exit = process.exit;
         if failed && run.ending.is_none() {
             run.first_failure = exit;
         }
@@ -322,21 +333,32 @@ impl Scheduler {
         exit: Option<Exit>,
     ) {
         let at = journal::now();
-        let entry = Entry::Ended { id, at, state: state.clone(), reason: reason.clone(), exit };
+        let marks = self.jobs.get(id).filter(|job| job.run.is_some()).map(Marks::of);
+        let entered = marks.as_ref().is_some_and(|marks| marks.found().was_entered());
+        let end = End { state, reason, exit, entered };
+        let entry = Entry::Ended { id, at, end: end.clone() };
         if let Err(error) = self.journal.append(&entry) {
             log(&format!("the end of job {id} cannot be noted: {error}"));
         }
-        if let Some(job) = self.jobs.get(id).filter(|job| job.run.is_some()) {
-            Marks::of(job).remove();
+        if let Some(marks) = marks {
+            marks.remove();
         }
         self.unfinished.remove(&id);
-        if let Some((request, true)) = self.jobs.end(id, End { state, reason, exit }, at) {
+        if let Some((request, true)) = self.jobs.end(id, end, at) {
             self.environments.forget(&request.key());
         }
     }
 }
 
 impl Run {
+    /// Whether a process would die of the warning signal because the script, or the runner, does not handle it yet.
+    /// They do so within moments.
+    fn would_die_of(&self, warning: Option<Signal>) -> bool {
+        let Some(signal @ (Signal::USR1 | Signal::USR2)) = warning else { return false };
+        let mut alive = self.processes.iter().filter(|process| !process.ended);
+        alive.any(|process| process.identity.is_alive() && !process.identity.handles(signal))
+    }
+
     /// Signals the processes of the job alone, as Slurm does for the batch script. A command that the script runs
     /// before the task would die of it.
     fn warn(&self, signal: Signal) {
