@@ -3,6 +3,7 @@
 //! ```text
 //! {job_base_dir}/
 //!   .bin/{hash}/{name}          the binary, staged once per content, never changed; its folder's time is its last use
+//!   .bin/{hash}/elsewhere-{hash}  a directory elsewhere whose jobs may need it
 //!   {task}/{submission_id}/            one submission
 //!     spec                      frame: arguments and settings          client, before sbatch
 //!     job.json                  the same for people, without values    client, before sbatch

@@ -89,6 +89,9 @@ pub struct MissingItem {
     pub failure: Option<String>,
 }
 
+/// The message of a failure of the kind [`Exited`](FailureKind::Exited).
+pub const EXITED: &str = "the process ended before the function had returned";
+
 /// The kinds of [`Failure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]

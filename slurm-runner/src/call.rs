@@ -6,7 +6,7 @@ use std::sync::Arc;
 use slurm_core::context::StopFlag;
 use slurm_core::events::{Event, EventKind};
 use slurm_core::layout::JobDir;
-use slurm_core::outcome::{Ending, Failure, FailureKind};
+use slurm_core::outcome::{EXITED, Ending, Failure, FailureKind};
 use slurm_core::spec::{Argument, Spec};
 use slurm_core::task::{Arguments, TaskEntry};
 
@@ -65,8 +65,7 @@ pub(crate) fn call(
         environment::mark_entered();
         let at_exit = Arc::clone(writer);
         exited::watch(move || {
-            let message = "the process ended before the function had returned";
-            let failure = Failure::new(FailureKind::Exited, message);
+            let failure = Failure::new(FailureKind::Exited, EXITED);
             // A note that cannot be written while the process is ending is lost.
             let _ = at_exit.write(Some(entry), Ending::Failure(Box::new(failure)));
         });

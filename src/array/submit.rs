@@ -1,10 +1,13 @@
 //! From what was prepared to Slurm arrays.
 
+use std::borrow::Cow;
+
 use slurm_core::ids::JobId;
+use slurm_core::options::{OptionValue, Source};
 
 use super::prepare::Parts;
 use super::spool::Spooled;
-use crate::backend::{Submission, give_up, note};
+use crate::backend::{Prepared, Submission, give_up, note};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::host::{Content, NewFile};
@@ -49,6 +52,20 @@ pub(crate) fn enqueue(
     hand_over(cluster, parts, known, None)
 }
 
+/// Returns a part for the Slurm cluster that has taken the parts before it: a submission has one cluster, whatever
+/// sbatch would choose for the rest.
+fn on_one_cluster(part: &Prepared, chosen: Option<String>) -> Result<Cow<'_, Prepared>> {
+    let names = part.options.get("clusters").and_then(OptionValue::as_str);
+    match chosen.filter(|_| names.is_some_and(|names| names.contains(','))) {
+        Some(name) => {
+            let mut part = part.clone();
+            part.options.put("clusters", name, Source::CallSite)?;
+            Ok(Cow::Owned(part))
+        }
+        None => Ok(Cow::Borrowed(part)),
+    }
+}
+
 fn hand_over(
     cluster: &Cluster,
     parts: &Parts,
@@ -64,6 +81,7 @@ fn hand_over(
             ids.push(id);
             continue;
         }
+        let part = &on_one_cluster(part, backend.chosen_for(&first.submission_id))?;
         let submission = match new.filter(|_| number == 0) {
             Some((written, others)) => written.submission(part, others, alone),
             None => Submission { prepared: part, new: None, noted: false },

@@ -18,6 +18,10 @@ macro_rules! waits {
             /// one ends as [`DependencyFailed`](crate::JobErrorKind::DependencyFailed). Of an array of which some
             /// items are tried again while others run for the first time, all have to have ended, and those
             /// that are tried again have to have succeeded.
+            ///
+            /// The exit code decides. A task that ends its process with code 0 (`std::process::exit(0)`) has no
+            /// value, and its job fails, but for what only waits for the job it counts as success. What takes the
+            /// value does not run.
             pub fn after(mut self, job: &impl Awaitable) -> Self {
                 self.options.edges.extend(job.edges(DependencyKind::AfterOk));
                 self

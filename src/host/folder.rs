@@ -85,9 +85,7 @@ impl Folder {
             }
             Content::Spooled(spooled) => return self.take_over(spooled, file, widest),
         };
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut handle = File::from(openat(&self.fd, file.name, flags, Mode::from_raw_mode(mode))?);
+        let mut handle = File::from(openat(&self.fd, file.name, NEW, Mode::from_raw_mode(mode))?);
         if let Some(mode) = file.mode {
             handle.set_permissions(Permissions::from_mode(mode))?;
         }
@@ -104,6 +102,7 @@ impl Folder {
             handle.sync_all()?;
         }
         match renameat(CWD, spooled, &self.fd, file.name) {
+            Err(Errno::XDEV) => self.copy(handle, spooled, file),
             // The answer of a file server can be lost, and the repetition is then refused.
             Err(Errno::NOENT) if self.has(file.name, &handle) => Ok(()),
             renamed => Ok(renamed?),
@@ -116,6 +115,20 @@ impl Folder {
         let identity = |file: &File| file.metadata().map(|known| (known.dev(), known.ino())).ok();
         openat(&self.fd, name, flags, Mode::empty())
             .is_ok_and(|there| identity(&File::from(there)) == identity(file))
+    }
+
+    /// Copies a file that is written already into this directory, which is on another file system.
+    fn copy(&self, mut from: File, spooled: &Path, file: &NewFile<'_>) -> io::Result<()> {
+        let mode = from.metadata()?.permissions();
+        let mut to = File::from(openat(&self.fd, file.name, NEW, Mode::RUSR | Mode::WUSR)?);
+        io::copy(&mut from, &mut to)?;
+        to.set_permissions(mode)?;
+        if file.synced {
+            to.sync_all()?;
+        }
+        // It lies in a folder of temporary files, and its content is in its place.
+        let _ = fs::remove_file(spooled);
+        Ok(())
     }
 
     /// Makes what was created in this directory last.
@@ -140,7 +153,7 @@ impl Folder {
             Ok(fd) => Ok(Self { fd, path }),
             // With O_DIRECTORY, Linux says of a link that it is no directory.
             Err(Errno::LOOP | Errno::NOTDIR) if is_link(&path) => {
-                Err(HostError::Unsafe { path, reason: "it is a symbolic link" })
+                Err(HostError::Unsafe { path, host: None, reason: "it is a symbolic link" })
             }
             Err(error) => Err(HostError::file("use", &path, error.into())),
         }
@@ -167,9 +180,15 @@ impl Folder {
     }
 
     fn unsafe_because(&self, reason: &'static str) -> HostError {
-        HostError::Unsafe { path: self.path.clone(), reason }
+        HostError::Unsafe { path: self.path.clone(), host: None, reason }
     }
 }
+
+const NEW: OFlags = OFlags::WRONLY
+    .union(OFlags::CREATE)
+    .union(OFlags::EXCL)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -265,6 +284,24 @@ mod tests {
         assert_eq!(mode(&base.path().join("train/one")), 0o700);
         create(base.path(), "train/one", None).unwrap_err();
         assert_eq!(fs::read(base.path().join("train/one/spec")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_spooled_file_is_taken_over_from_another_file_system() {
+        // Shared memory is a file system of its own.
+        let spool = tempfile::tempdir_in("/dev/shm").unwrap();
+        let base = tempfile::tempdir().unwrap();
+        let device = |path: &Path| fs::metadata(path).unwrap().dev();
+        assert_ne!(device(spool.path()), device(base.path()));
+        let spooled = spool.path().join("items");
+        fs::write(&spooled, "all items").unwrap();
+        let content = Content::Spooled(&spooled);
+        let items = NewFile { name: "items", content, mode: Some(0o600), synced: true };
+        let new = NewDir { base: base.path(), below: Path::new("train/one"), mode: None };
+        create_with(&new, &[items]).unwrap();
+        let path = base.path().join("train/one/items");
+        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"all items".to_vec(), 0o600));
+        assert!(!spooled.exists());
     }
 
     #[test]

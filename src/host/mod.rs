@@ -33,6 +33,7 @@ use local::NOT_REGULAR;
 pub(crate) use printable::Printable;
 #[cfg(feature = "ssh")]
 pub(crate) use remote::{Manner, SshHost};
+pub(crate) use staged::staged_for;
 pub(crate) use word::shell_word;
 
 /// A machine on which commands run and files lie.
@@ -274,20 +275,24 @@ pub(crate) enum Content<'a> {
 #[non_exhaustive]
 pub enum HostError {
     /// A file or directory could not be used.
-    #[error("cannot {action} {}", path.display())]
+    #[error("cannot {action} {}", place(host.as_deref(), path))]
     File {
         /// What was tried: `create`, `write`, `read`, …
         action: &'static str,
         /// On what.
         path: PathBuf,
+        /// The host, if it is not this machine.
+        host: Option<String>,
         /// What the system said.
         source: io::Error,
     },
     /// A directory that others could misuse; nothing was written to it.
-    #[error("will not use {}: {reason}", path.display())]
+    #[error("will not use {}: {reason}", place(host.as_deref(), path))]
     Unsafe {
         /// The directory.
         path: PathBuf,
+        /// The host, if it is not this machine.
+        host: Option<String>,
         /// Why not.
         reason: &'static str,
     },
@@ -356,9 +361,24 @@ impl From<ssh::SshError> for HostError {
     }
 }
 
+/// Returns a path as scp takes it: with the host before it, if it is not this machine.
+fn place(host: Option<&str>, path: &Path) -> String {
+    let path = path.display();
+    host.map_or_else(|| path.to_string(), |host| format!("{host}:{path}"))
+}
+
 impl HostError {
     pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::File { action, path: path.to_owned(), source }
+        Self::File { action, path: path.to_owned(), host: None, source }
+    }
+
+    /// Returns the error with the host that has the file.
+    #[cfg(feature = "ssh")]
+    fn on(mut self, name: &str) -> Self {
+        if let Self::File { host, .. } | Self::Unsafe { host, .. } = &mut self {
+            *host = Some(name.to_owned());
+        }
+        self
     }
 
     /// Returns the error with what the system said.

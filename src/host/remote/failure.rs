@@ -36,7 +36,7 @@ pub(super) fn error_of(
         }
     };
     let path = PathBuf::from(String::from_utf8_lossy(said).trim());
-    HostError::Unsafe { path, reason }
+    HostError::Unsafe { path, host: None, reason }
 }
 
 /// Reads what a program said; `Ok(false)` if it says that the file does not exist.

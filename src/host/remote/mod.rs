@@ -35,6 +35,21 @@ use super::{
     Binary, CommandLine, Found, Host, HostError, Look, NoteOfRun, Order, Output, Submitted,
 };
 
+impl SshHost {
+    /// Returns an error about a file with the host that has it.
+    fn named(&self, error: HostError) -> HostError {
+        error.on(self.settings.host())
+    }
+
+    /// Does so with the errors of an upload, which reads files of this machine.
+    fn named_unless_read(&self, error: HostError) -> HostError {
+        match error {
+            HostError::File { action: "read", .. } => error,
+            error => self.named(error),
+        }
+    }
+}
+
 impl Host for SshHost {
     fn run(&self, command: &CommandLine) -> Result<Output, HostError> {
         self.run_there(command)
@@ -45,36 +60,43 @@ impl Host for SshHost {
     }
 
     fn submit(&self, orders: &[Order<'_>]) -> Vec<Result<Submitted, HostError>> {
-        self.submit_there(orders)
+        let answers = self.submit_there(orders).into_iter();
+        answers.map(|answer| answer.map_err(|error| self.named_unless_read(error))).collect()
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
-        self.write_file(path, bytes)
+        self.write_file(path, bytes).map_err(|error| self.named(error))
     }
 
     fn write_first(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
-        self.write_first_file(path, bytes)?;
-        Ok(self.read_file(path, 0)?.unwrap_or_default())
+        let written = self.write_first_file(path, bytes);
+        let content = written.and_then(|()| self.read_file(path, 0));
+        Ok(content.map_err(|error| self.named(error))?.unwrap_or_default())
     }
 
     fn read(&self, path: &Path, offset: u64) -> Result<Option<Vec<u8>>, HostError> {
-        self.read_file(path, offset)
+        self.read_file(path, offset).map_err(|error| self.named(error))
     }
 
     fn look(&self, looks: &[Look], most: u64) -> Result<Vec<Result<Found, HostError>>, HostError> {
-        self.look_at(looks, most)
+        let mut found = self.look_at(looks, most).map_err(|error| self.named(error))?;
+        for found in &mut found {
+            let answer = std::mem::replace(found, Ok(Found::Nothing));
+            *found = answer.map_err(|error| self.named(error));
+        }
+        Ok(found)
     }
 
     fn read_end(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, HostError> {
-        self.read_last(path, length)
+        self.read_last(path, length).map_err(|error| self.named(error))
     }
 
     fn remove_dir(&self, dir: &Path) -> Result<(), HostError> {
-        self.remove(dir)
+        self.remove(dir).map_err(|error| self.named(error))
     }
 
     fn withdraw(&self, dir: &Path) -> Result<(), HostError> {
-        self.withdraw_there(dir)
+        self.withdraw_there(dir).map_err(|error| self.named(error))
     }
 
     fn spool_dir(&self, _job_base_dir: &Path) -> Result<PathBuf, HostError> {
@@ -86,11 +108,11 @@ impl Host for SshHost {
     }
 
     fn mark_as_used(&self, staged: &Path) -> Result<bool, HostError> {
-        self.mark_there(staged)
+        self.mark_there(staged).map_err(|error| self.named(error))
     }
 
     fn stage(&self, binary: &Binary, job_base_dir: &Path) -> Result<PathBuf, HostError> {
-        self.stage_there(binary, job_base_dir)
+        self.stage_there(binary, job_base_dir).map_err(|error| self.named_unless_read(error))
     }
 
     fn name(&self) -> Option<&str> {

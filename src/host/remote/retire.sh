@@ -8,14 +8,22 @@ done
 u() {
 ls "$1" || echo '!' >&3
 for d in "$1"/*/*/; do
-if [ -f "$d/script.sh" ] && ! [ -e "$d/result" ] && [ "$(find "$d" -maxdepth 1 ! -mtime +@SILENT@ | head -n 1)" ]; then
+if [ -f "$d/script.sh" ] && { ! [ -e "$d/result" ] || head -c @WITHIN@ -- "$d/result" | grep -qF '@EXITED@'; } && [ "$(find "$d" -maxdepth 1 ! -mtime +@SILENT@ | head -n 1)" ]; then
 grep -o '/\.bin/@HASH@' "$d/script.sh" >&3
 [ $? != 2 ] || echo '!' >&3
 fi
 [ ! -d "$d/tasks" ] || (u "$d/tasks")
 done
 }
-n=$(u "$B" 3>&1 >/dev/null)
+w() {
+u "$B"
+for v in $c; do
+for f in "./$v/@ELSEWHERE@"*; do
+[ ! -f "$f" ] || { d=$(cat -- "$f") || echo '!' >&3; [ ! -d "$d" ] || u "$d"; }
+done
+done
+}
+n=$(w 3>&1 >/dev/null)
 case $n in *'!'*) exit;; esac
 for v in $c; do
 case $n in *"/.bin/$v"*) continue;; esac

@@ -15,6 +15,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use slurm_core::layout::binary_folder;
+use slurm_core::outcome::EXITED;
 
 use super::binary::Needs;
 use super::directory::add_way;
@@ -22,8 +23,9 @@ use super::failure::verdict;
 use super::host::{Asked, SshHost, send};
 use super::link::Link;
 use super::shell::Script;
-use crate::host::staged::retire::{KEPT, SILENT, UNUSED};
-use crate::host::staged::{HASH_DIGITS, folder_of, slim};
+
+use crate::host::staged::retire::{EXITED_WITHIN, KEPT, SILENT, UNUSED};
+use crate::host::staged::{ELSEWHERE, HASH_DIGITS, folder_of, slim};
 use crate::host::{Binary, Content, HostError, NewDir, NewFile};
 
 /// A multiple of the megabyte in which `dd` counts.
@@ -279,7 +281,10 @@ fn retire(script: &mut Script, job_base_dir: &Path) -> Result<(), HostError> {
         .replace("@FIRST@", &(KEPT + 1).to_string())
         // What `find` calls more than so many days.
         .replace("@UNUSED@", &(UNUSED - 1).to_string())
-        .replace("@SILENT@", &SILENT.to_string());
+        .replace("@SILENT@", &SILENT.to_string())
+        .replace("@ELSEWHERE@", ELSEWHERE)
+        .replace("@EXITED@", EXITED)
+        .replace("@WITHIN@", &EXITED_WITHIN.to_string());
     script.add("B=").path(job_base_dir)?.add("\n").add(text);
     Ok(())
 }

@@ -3,6 +3,9 @@
 //! A program is put there once per content, [without what only debuggers read](slim), and is
 //! [removed](retire) when a new one comes and no job can need it any more.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
 mod local;
 pub(super) mod retire;
 mod slim;
@@ -17,6 +20,16 @@ pub(super) const HASH_DIGITS: usize = 32;
 /// Returns the name of the folder of a program with this content.
 pub(super) fn folder_of(program: &[u8]) -> String {
     blake3::hash(program).to_hex()[..HASH_DIGITS].to_owned()
+}
+
+/// The prefix of the names of notes beside a program: each has the path of a directory outside of the job base
+/// directory, whose jobs may need the program.
+pub(super) const ELSEWHERE: &str = "elsewhere-";
+
+/// Returns the path of the note beside the staged `program` about jobs in `dir`.
+pub(crate) fn staged_for(program: &Path, dir: &Path) -> PathBuf {
+    let hash = folder_of(dir.as_os_str().as_bytes());
+    program.with_file_name(format!("{ELSEWHERE}{hash}"))
 }
 
 fn is_hash(text: &str) -> bool {

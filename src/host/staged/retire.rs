@@ -2,16 +2,22 @@
 //!
 //! A program stays if it was used within a day, or is among the few that were used last; every submission marks its
 //! program as used beforehand. A program also stays while a submission that names it is open: the submission's
-//! directory has no result, and some file in it has changed within a month. So a job that waits for days finds its
+//! directory has no result (or one of a process that exited, after which Slurm may run the job again), and some file
+//! in it has changed within a month. Submissions are looked for in the job base directory, and in the directories of
+//! workflows elsewhere that a note beside the program names. So a job that waits for days finds its
 //! program, and a job that never ends does not keep its program indefinitely.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, DirEntry};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{HASH_DIGITS, is_hash};
+use slurm_core::outcome::EXITED;
+
+use super::{ELSEWHERE, HASH_DIGITS, is_hash};
 
 /// How many of the programs that were used last stay in any case.
 pub(in crate::host) const KEPT: usize = 5;
@@ -21,6 +27,9 @@ pub(in crate::host) const UNUSED: u64 = 1;
 
 /// For how many days the directory of a submission without a result has to be untouched to count as given up.
 pub(in crate::host) const SILENT: u64 = 30;
+
+/// The result of a process that exited has its words among the first so many bytes.
+pub(in crate::host) const EXITED_WITHIN: u64 = 4096;
 
 /// The name of a folder while it is removed.
 const GOING: &str = ".going-";
@@ -56,7 +65,12 @@ fn retire(job_base_dir: &Path, bin: &Path, now: SystemTime) -> io::Result<BTreeS
     programs.retain(|(used, _)| is_over(*used, now, UNUSED));
     let mut unused: BTreeSet<String> = programs.into_iter().map(|(_, name)| name).collect();
     if !unused.is_empty() {
+        let elsewhere = unused.iter().map(|name| noted_beside(&bin.join(name)));
+        let elsewhere = elsewhere.collect::<io::Result<Vec<_>>>()?.concat();
         keep_needed(job_base_dir, now, &mut unused)?;
+        for dir in elsewhere {
+            keep_needed(&dir, now, &mut unused)?;
+        }
     }
     unused.retain(|name| remove(bin, name, now).unwrap_or(false));
     Ok(unused)
@@ -64,6 +78,18 @@ fn retire(job_base_dir: &Path, bin: &Path, now: SystemTime) -> io::Result<BTreeS
 
 fn is_over(since: SystemTime, now: SystemTime, days: u64) -> bool {
     now.duration_since(since).is_ok_and(|age| age > Duration::from_secs(days * 24 * 3600))
+}
+
+/// Returns the directories elsewhere whose jobs may need the program in `folder`.
+fn noted_beside(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut dirs = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(ELSEWHERE.as_bytes()) {
+            dirs.push(PathBuf::from(OsString::from_vec(fs::read(entry.path())?)));
+        }
+    }
+    Ok(dirs)
 }
 
 /// Takes the programs out that a submission below `dir` needs, including submissions of workflows.
@@ -103,7 +129,7 @@ fn directories(dir: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Returns whether a submission needs its program no more.
 fn has_ended(submission: &Path, now: SystemTime) -> io::Result<bool> {
-    if submission.join("result").exists() {
+    if has_result(&submission.join("result"))? {
         return Ok(true);
     }
     let is_recent = |entry: io::Result<DirEntry>| -> io::Result<bool> {
@@ -115,6 +141,17 @@ fn has_ended(submission: &Path, now: SystemTime) -> io::Result<bool> {
         }
     }
     Ok(is_over(fs::metadata(submission)?.modified()?, now, SILENT))
+}
+
+/// Returns whether there is a result after which the job cannot run again.
+fn has_result(path: &Path) -> io::Result<bool> {
+    let file = match fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    let mut start = Vec::new();
+    file.take(EXITED_WITHIN).read_to_end(&mut start)?;
+    Ok(memchr::memmem::find(&start, EXITED.as_bytes()).is_none())
 }
 
 /// The programs that a script runs.
@@ -159,6 +196,9 @@ fn forget(bin: &Path, removed: &BTreeSet<String>) {
 
 #[cfg(test)]
 mod tests {
+    use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
+
+    use super::super::staged_for;
     use super::*;
 
     const DAY: u64 = 24 * 3600;
@@ -223,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_job_that_has_waited_for_weeks_keeps_its_program() {
-        let (base, now) = base(&[0, 2, 3, 4, 5, 21, 22, 23, 24, 40]);
+        let (base, now) = base(&[0, 2, 3, 4, 5, 21, 22, 23, 24, 25, 26, 40]);
         submission(&base.path().join("add/waits"), now, 21, 21);
         submission(&base.path().join("add/has_ended"), now, 22, 22);
         fs::write(base.path().join("add/has_ended/result"), "").unwrap();
@@ -232,8 +272,20 @@ mod tests {
         let child = base.path().join("flow/workflow/tasks/output/child");
         submission(&child, now, 24, 24);
         submission(&base.path().join("add/given_up"), now, 40, 40);
+        // It exited when it was preempted, and waits to be run again.
+        submission(&base.path().join("add/preempted"), now, 25, 25);
+        let failure = Failure::new(FailureKind::Exited, EXITED);
+        let ending = Ending::Failure(Box::new(failure));
+        let exited = Outcome { ending, run: RunReport::default() }.to_bytes("app::add", 7).unwrap();
+        fs::write(base.path().join("add/preempted/result"), exited).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        submission(&elsewhere.path().join("add/child_of_in_process"), now, 26, 26);
+        let program = base.path().join(".bin").join(hash(26)).join("program");
+        let note = staged_for(&program, elsewhere.path());
+        fs::write(note, elsewhere.path().as_os_str().as_encoded_bytes()).unwrap();
+        age(program.parent().unwrap(), now, 26);
         in_dir(base.path(), now);
-        assert_eq!(left(base.path()), [0, 2, 3, 4, 5, 21, 24]);
+        assert_eq!(left(base.path()), [0, 2, 3, 4, 5, 21, 24, 25, 26]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use slurm::{Cluster, JobErrorKind};
+use slurm::{Cluster, JobErrorKind, Workflow};
 
 use crate::common::{Site, kind_of, result_of, until};
 use crate::ssh::cut_connections::small_program;
@@ -14,6 +14,7 @@ trials![
     all a_staged_program_is_lean_and_its_backtraces_have_lines,
     all a_new_program_takes_the_place_of_those_that_no_job_needs,
     all a_job_that_waits_for_weeks_finds_its_program,
+    all a_job_of_a_workflow_elsewhere_finds_its_program,
 ];
 
 const DAY: u64 = 24 * 3600;
@@ -73,16 +74,31 @@ fn a_new_program_takes_the_place_of_those_that_no_job_needs(site: &Site) {
 }
 
 fn a_job_that_waits_for_weeks_finds_its_program(site: &Site) {
+    waits_for_weeks(site, &site.cluster, site.base.path());
+}
+
+fn a_job_of_a_workflow_elsewhere_finds_its_program(site: &Site) {
+    let parent = site.base.path().parent().unwrap();
+    let dir = tempfile::Builder::new().prefix("slurm-sdk-test-").tempdir_in(parent).unwrap();
+    let flow = Workflow::in_process(&site.cluster, dir.path()).unwrap();
+    waits_for_weeks(site, flow.cluster(), &dir.path().join("tasks"));
+}
+
+/// Submits jobs whose directories are below `jobs_dir`, and lets weeks pass before they run.
+fn waits_for_weeks(site: &Site, cluster: &Cluster, jobs_dir: &Path) {
     let go = site.path("go");
-    let first = wait_for::job(go.as_path()).submit(&site.cluster).unwrap();
-    let job = add::job(20, 22).after(&first).submit(&site.cluster).unwrap();
+    let first = wait_for::job(go.as_path()).submit(cluster).unwrap();
+    let job = add::job(20, 22).after(&first).submit(cluster).unwrap();
     let used = staged(site);
     // As if it had been submitted weeks ago, with much work since then.
-    for submission in site.submissions() {
-        for entry in fs::read_dir(&submission).unwrap() {
-            age(&entry.unwrap().path(), 20);
+    for task in ["wait_for", "add"] {
+        for submission in fs::read_dir(jobs_dir.join(task)).unwrap() {
+            let submission = submission.unwrap().path();
+            for entry in fs::read_dir(&submission).unwrap() {
+                age(&entry.unwrap().path(), 20);
+            }
+            age(&submission, 20);
         }
-        age(&submission, 20);
     }
     age(&used[0], 20);
     for n in 0..8_u64 {

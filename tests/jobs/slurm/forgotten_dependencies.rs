@@ -19,6 +19,7 @@ trials![
     ssh what_is_forgotten_between_look_and_sbatch_is_looked_at_again,
     ssh a_cluster_that_forgets_within_seconds_is_asked,
     ssh a_source_that_does_not_answer_is_asked_until_it_does,
+    both a_process_that_exits_with_0_is_no_value_but_a_success_for_who_waits,
 ];
 
 /// How a release treats a dependency on a job that it has forgotten.
@@ -265,4 +266,16 @@ fn a_source_that_does_not_answer_is_asked_until_it_does(site: &Site) {
     let attached = cluster.attach::<abort>(bad.handle()).unwrap();
     let upstream = in_vain(add::job(1, 2).after(&attached).submit(cluster));
     assert_eq!(upstream[0].job, bad.id());
+}
+
+fn a_process_that_exits_with_0_is_no_value_but_a_success_for_who_waits(site: &Site) {
+    let cluster = &site.cluster;
+    // None of the jobs has ended when the ones that depend on it are submitted.
+    let go = site.path("go");
+    let gate = wait_for::job(go.as_path()).submit(cluster).unwrap();
+    let exits = exit_with::job(0).after(&gate).submit(cluster).unwrap();
+    let waits = add::job(20, 22).after(&exits).submit(cluster).unwrap();
+    fs::write(go, "").unwrap();
+    assert_eq!(error_of(&exits).kind, JobErrorKind::Crashed);
+    assert_eq!(result_of(&waits), 42);
 }

@@ -26,6 +26,7 @@ trials![
     ssh a_source_that_fails_leaves_open_what_it_knows,
     ssh a_job_that_slurm_forgot_is_found_by_its_id,
     ssh jobs_of_another_cluster_are_asked_for_there,
+    ssh the_arrays_of_a_submission_are_on_one_cluster,
     slurm a_cluster_that_the_environment_names_is_honoured,
     both whatever_squeue_shows_can_be_attached_to,
 ];
@@ -380,6 +381,27 @@ fn jobs_of_another_cluster_are_asked_for_there(site: &Site) {
     let calls = fs::read_to_string(site.path("calls")).unwrap();
     let own: Vec<&str> = calls.lines().filter(|line| line.contains(" on own: ")).collect();
     assert!(own.is_empty(), "{own:?}");
+}
+
+fn the_arrays_of_a_submission_are_on_one_cluster(site: &Site) {
+    let dir = federation(site);
+    wrapper(site, "scontrol", "\"$real\" \"$@\" | sed 's/^\\(MaxArraySize *= \\).*/\\12/'");
+    let cluster = behind(site, &dir);
+    let call = square::map(0..5).chunk(1).begin("now+1hour").set("clusters", "c1,c2");
+    let array = call.submit(&cluster).unwrap();
+    assert_eq!(array.job_ids().count(), 3);
+    assert_eq!(array.handle().cluster.as_deref(), Some("c2"));
+    array.cancel().unwrap();
+    assert_cancelled(&array, 0..5);
+    array.retry_failed().unwrap();
+    array.cancel().unwrap();
+    let calls = fs::read_to_string(site.path("calls")).unwrap();
+    let sbatch: Vec<&str> = calls.lines().filter(|line| line.starts_with("sbatch")).collect();
+    let first: Vec<&str> = sbatch.iter().filter_map(|line| line.split(':').next()).collect();
+    let (first, others) = first.split_first().unwrap();
+    assert_eq!(*first, "sbatch on c1,c2");
+    assert!(others.len() >= 3 && others.iter().all(|call| *call == "sbatch on c2"), "{calls}");
+    assert!(!calls.contains("scancel on own"), "{calls}");
 }
 
 fn a_cluster_that_the_environment_names_is_honoured(site: &Site) {

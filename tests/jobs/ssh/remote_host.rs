@@ -273,4 +273,14 @@ fn an_error_names_the_host_with_the_log_and_the_directory(site: &Site) {
     for place in [&log, &error.job.dir] {
         assert!(hint.contains(&format!("127.0.0.1:{}", place.display())), "{hint}");
     }
+    let on = |dir: &str| Cluster::builder().ssh(login_node()).job_base_dir(dir).build().unwrap();
+    let error = add::job(1, 2).submit(&on("/proc/none")).unwrap_err();
+    assert!(error.to_string().contains(" 127.0.0.1:/proc/none"), "{error}");
+    let error = add::job(1, 2).submit(&on("/tmp")).unwrap_err();
+    assert!(error.to_string().contains(" 127.0.0.1:/tmp"), "{error}");
+    // A file that no log is.
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    let error = job.stderr().unwrap_err();
+    assert!(error.to_string().contains(&format!(" 127.0.0.1:{}", log.display())), "{error}");
 }
