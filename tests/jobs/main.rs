@@ -5,6 +5,9 @@
 //! `tests/cluster/up` starts; without it they are ignored, and say so. tests/README.md says which file holds what.
 
 #[macro_use]
+#[path = "../support/program.rs"]
+mod program;
+
 mod support;
 
 mod arrays;
@@ -16,8 +19,7 @@ mod slurm;
 mod ssh;
 mod workflows;
 
-use libtest_mimic::Arguments;
-use support::{common, logger, proxy, roles, sshd, tasks};
+use support::{common, logger, places, proxy, roles, sshd, tasks};
 
 fn main() {
     // Jobs and programs as users have them have no logger.
@@ -36,5 +38,5 @@ fn main() {
             "no cluster is up, so tests named `slurm::…` and `ssh::…` are ignored: eval \"$(tests/cluster/up)\""
         );
     }
-    libtest_mimic::run(&Arguments::from_args(), support::trials::list()).exit();
+    program::run(places::list());
 }

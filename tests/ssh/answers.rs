@@ -2,39 +2,36 @@
 
 use std::time::{Duration, Instant};
 
-use libtest_mimic::Trial;
 use log::Level;
 use slurm::error::SshError;
 use slurm::ssh::Prompt;
 
-use crate::common::{Site, code, error_of, log_of, on_servers, password, until, user};
+use crate::common::{Site, code, error_of, log_of, password, until, user};
 use crate::logs;
 use crate::people::{Person, attempts, to};
 
-pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        on_servers("answers::several_questions_of_the_server_are_asked_with_their_echo", keyboard),
-        on_servers("answers::a_wrong_code_is_asked_for_again_and_then_refused", wrong_code),
-        on_servers("answers::time_in_which_a_person_types_does_not_count", slow_typist),
-        on_servers("answers::a_password_works_and_is_gone_afterwards", stored_password),
-        on_servers("answers::a_password_answers_the_one_hidden_question_for_it", stored_answer),
-        on_servers("answers::a_password_is_asked_for", typed_password),
-        on_servers("answers::a_wrong_password_is_refused", wrong_password),
-        on_servers("answers::a_server_that_does_not_answer_is_given_up", slow_server),
-        on_servers("answers::a_key_and_then_a_code", two_factors),
-        on_servers("answers::a_key_that_needs_a_code_too_is_said", half_of_two_factors),
-        on_servers("answers::a_method_that_needs_an_answer_is_not_begun_for_nobody", not_begun),
-        on_servers("answers::a_person_who_does_not_answer_is_given_up", absent),
-        on_servers("answers::a_method_that_is_switched_off_is_not_tried", switched_off),
-        on_servers("answers::a_banner_is_logged_without_its_escape_sequences", banner),
-    ]
-}
+trials![
+    servers several_questions_of_the_server_are_asked_with_their_echo,
+    servers a_wrong_code_is_asked_for_again_and_then_refused,
+    servers time_in_which_a_person_types_does_not_count,
+    servers a_password_works_and_is_gone_afterwards,
+    servers a_password_answers_the_one_hidden_question_for_it,
+    servers a_password_is_asked_for,
+    servers a_wrong_password_is_refused,
+    servers a_server_that_does_not_answer_is_given_up,
+    servers a_key_and_then_a_code,
+    servers a_key_that_needs_a_code_too_is_said,
+    servers a_method_that_needs_an_answer_is_not_begun_for_nobody,
+    servers a_person_who_does_not_answer_is_given_up,
+    servers a_method_that_is_switched_off_is_not_tried,
+    servers a_banner_is_logged_without_its_escape_sequences,
+];
 
 fn answer(prompt: &Prompt<'_>) -> String {
     if prompt.text.contains("code") { code() } else { password() }
 }
 
-fn keyboard(site: &Site) {
+fn several_questions_of_the_server_are_asked_with_their_echo(site: &Site) {
     let person = Person::default();
     let report = person.answers(to(site, "keyboard"), answer).check().unwrap();
     assert_eq!(report.method, "keyboard-interactive");
@@ -48,7 +45,7 @@ fn keyboard(site: &Site) {
     );
 }
 
-fn wrong_code(site: &Site) {
+fn a_wrong_code_is_asked_for_again_and_then_refused(site: &Site) {
     let person = Person::default();
     let settings = person.answers(to(site, "keyboard"), |_| "0".to_owned());
     let tried = attempts(&settings);
@@ -61,7 +58,7 @@ fn wrong_code(site: &Site) {
     assert_eq!(silent, "keyboard-interactive: there is nobody to ask\n");
 }
 
-fn slow_typist(site: &Site) {
+fn time_in_which_a_person_types_does_not_count(site: &Site) {
     let settings = to(site, "keyboard").connect_timeout(Duration::from_millis(3000));
     let settings = Person::default().answers(settings, |prompt| {
         std::thread::sleep(Duration::from_millis(1600));
@@ -70,7 +67,7 @@ fn slow_typist(site: &Site) {
     settings.check().unwrap();
 }
 
-fn stored_password(site: &Site) {
+fn a_password_works_and_is_gone_afterwards(site: &Site) {
     let settings = to(site, "password").password(password());
     let clone = settings.clone();
     assert!(format!("{settings:?}").contains("password: set"), "{settings:?}");
@@ -81,7 +78,7 @@ fn stored_password(site: &Site) {
     }
 }
 
-fn stored_answer(site: &Site) {
+fn a_password_answers_the_one_hidden_question_for_it(site: &Site) {
     let settings = to(site, "pam").password(password());
     assert_eq!(settings.check().unwrap().method, "keyboard-interactive");
     // It answers no other question.
@@ -92,20 +89,20 @@ fn stored_answer(site: &Site) {
     assert_eq!(person.asked(), [code]);
 }
 
-fn typed_password(site: &Site) {
+fn a_password_is_asked_for(site: &Site) {
     let person = Person::default();
     let settings = person.answers(to(site, "password"), |_| password());
     assert_eq!(settings.check().unwrap().method, "password");
     assert_eq!(person.asked(), [format!("|{}@127.0.0.1's password: |hidden", user())]);
 }
 
-fn wrong_password(site: &Site) {
+fn a_wrong_password_is_refused(site: &Site) {
     let settings = to(site, "password").password("wrong");
     let tried = attempts(&settings);
     assert!(tried.starts_with("password (as set): "), "{tried}");
 }
 
-fn slow_server(site: &Site) {
+fn a_server_that_does_not_answer_is_given_up(site: &Site) {
     for method in ["password", "keyboard-interactive"] {
         site.configure(&format!("PreferredAuthentications {method}"));
         let before = Instant::now();
@@ -116,7 +113,7 @@ fn slow_server(site: &Site) {
     }
 }
 
-fn two_factors(site: &Site) {
+fn a_key_and_then_a_code(site: &Site) {
     let person = Person::default();
     let settings = to(site, "twofactor").identity_file(site.copy_of_key("id_ed25519"));
     let report = person.answers(settings, answer).check().unwrap();
@@ -124,7 +121,7 @@ fn two_factors(site: &Site) {
     assert_eq!(person.asked().len(), 2);
 }
 
-fn half_of_two_factors(site: &Site) {
+fn a_key_that_needs_a_code_too_is_said(site: &Site) {
     let file = site.copy_of_key("id_ed25519");
     let tried = attempts(&to(site, "twofactor").identity_file(&file));
     let expected = format!(
@@ -141,7 +138,7 @@ fn failures(server: &str) -> usize {
     log.lines().filter(|line| line.contains("PAM: Authentication failure")).count()
 }
 
-fn not_begun(site: &Site) {
+fn a_method_that_needs_an_answer_is_not_begun_for_nobody(site: &Site) {
     // Somebody who is asked and says nothing is a failure that the server notes: the log is read rightly.
     let before = failures("keyboard");
     let settings = Person::default().answers(to(site, "keyboard"), |_| "wrong".to_owned());
@@ -162,7 +159,7 @@ fn not_begun(site: &Site) {
     }
 }
 
-fn absent(site: &Site) {
+fn a_person_who_does_not_answer_is_given_up(site: &Site) {
     let before = Instant::now();
     let settings = to(site, "keyboard").prompt_timeout(Duration::from_millis(300));
     let settings = Person::default().answers(settings, |_| {
@@ -188,7 +185,7 @@ fn absent(site: &Site) {
     assert_eq!(person.asked().len(), 1);
 }
 
-fn switched_off(site: &Site) {
+fn a_method_that_is_switched_off_is_not_tried(site: &Site) {
     site.configure("PasswordAuthentication no");
     let tried = attempts(&to(site, "password").password(password()));
     assert_eq!(tried, "password: not tried: not supported, or switched off\n");
@@ -197,7 +194,7 @@ fn switched_off(site: &Site) {
     assert_eq!(tried, "password: not tried: not supported, or switched off\n");
 }
 
-fn banner(site: &Site) {
+fn a_banner_is_logged_without_its_escape_sequences(site: &Site) {
     to(site, "noisy").identity_file(site.copy_of_key("id_ed25519")).check().unwrap();
     let said = logs::at(Level::Info);
     let banner = "says: Welcome.\n\u{fffd}[2JAuthorized users alone.";

@@ -4,21 +4,17 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use libtest_mimic::Trial;
-
-use crate::common::{Agent, Site, on_servers, port, run, user};
+use crate::common::{Agent, Site, port, run, user};
 use crate::people::{attempts, to};
 
-pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        on_servers("certificates::the_whole_table_is_as_with_ssh", table),
-        on_servers("certificates::those_of_rsa_and_ecdsa_keys_work_too", other_types),
-        on_servers("certificates::one_of_another_key_spoils_no_login", of_another_key),
-        on_servers("certificates::several_files_are_matched_by_their_keys", several_files),
-        on_servers("certificates::a_plain_key_comes_before_the_one_beside_it", order),
-        on_servers("certificates::one_without_its_key_is_said", without_key),
-    ]
-}
+trials![
+    servers the_whole_table_is_as_with_ssh,
+    servers those_of_rsa_and_ecdsa_keys_work_too,
+    servers one_of_another_key_spoils_no_login,
+    servers several_files_are_matched_by_their_keys,
+    servers a_plain_key_comes_before_the_one_beside_it,
+    servers one_without_its_key_is_said,
+];
 
 /// A key that the servers know by its certificate alone, both in files of the test's own.
 fn certified(site: &Site, name: &str, kind: &str) -> PathBuf {
@@ -60,7 +56,7 @@ fn same(site: &Site, case: &str) -> bool {
 const IN_FILES: [&str; 3] = ["all files", "CertificateFile elsewhere", "no private key"];
 const IN_AGENT: [&str; 3] = ["no agent", "the key", "the key and the certificate"];
 
-fn table(_: &Site) {
+fn the_whole_table_is_as_with_ssh(_: &Site) {
     let mut let_in = 0;
     for files in IN_FILES {
         for held in IN_AGENT {
@@ -103,7 +99,7 @@ fn table(_: &Site) {
     assert_eq!(let_in, 16, "all but those without any private key");
 }
 
-fn other_types(_: &Site) {
+fn those_of_rsa_and_ecdsa_keys_work_too(_: &Site) {
     for kind in ["rsa", "ecdsa"] {
         for held in IN_AGENT {
             let site = Site::new();
@@ -129,7 +125,7 @@ fn other_types(_: &Site) {
     }
 }
 
-fn of_another_key(site: &Site) {
+fn one_of_another_key_spoils_no_login(site: &Site) {
     certified(site, "other", "ed25519");
     let plain = site.copy_of_key("id_ed25519");
     let lines = format!(
@@ -144,7 +140,7 @@ fn of_another_key(site: &Site) {
     assert!(same(site, "the same, in the agent"));
 }
 
-fn several_files(site: &Site) {
+fn several_files_are_matched_by_their_keys(site: &Site) {
     certified(site, "other", "ed25519");
     let mine = certified(site, "mine", "ed25519");
     fs::rename(site.path("mine-cert.pub"), site.path("elsewhere")).unwrap();
@@ -158,7 +154,7 @@ fn several_files(site: &Site) {
 }
 
 /// The server takes either; which one was taken is in its own words.
-fn order(site: &Site) {
+fn a_plain_key_comes_before_the_one_beside_it(site: &Site) {
     let key = site.copy_of_key("id_ed25519");
     fs::copy(crate::common::key("id_ed25519.pub"), site.path("id_ed25519.pub")).unwrap();
     certify(site, "id_ed25519", &user());
@@ -174,7 +170,7 @@ fn order(site: &Site) {
     );
 }
 
-fn without_key(site: &Site) {
+fn one_without_its_key_is_said(site: &Site) {
     let mine = certified(site, "mine", "ed25519");
     fs::remove_file(mine).unwrap();
     let certificate = site.path("mine-cert.pub");

@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use libtest_mimic::{Failed, Trial};
 use slurm::error::SshError;
 use slurm::{HostKeyPolicy, Ssh};
 use tempfile::TempDir;
@@ -164,20 +163,6 @@ impl Site {
         self.server(server)
             .identity_file(self.copy_of_key("id_ed25519"))
             .host_key_policy(HostKeyPolicy::Reject)
-    }
-}
-
-/// A test that needs the servers.
-pub(crate) fn on_servers(name: &str, body: fn(&Site)) -> Trial {
-    let trial = Trial::test(name, move || {
-        crate::logs::begin();
-        body(&Site::new());
-        Ok::<(), Failed>(())
-    });
-    if servers_are_missing() {
-        trial.with_kind("no servers: run tests/sshd/up").with_ignored_flag(true)
-    } else {
-        trial
     }
 }
 

@@ -1,28 +1,22 @@
 //! What comes from the user's OpenSSH configuration.
 
-use libtest_mimic::Trial;
 use slurm::HostKeyPolicy;
 use slurm::error::SshError;
 
-use crate::common::{Site, error_of, on_servers, port, user};
+use crate::common::{Site, error_of, port, user};
 use crate::roles;
 
-pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        on_servers("configuration::an_alias_has_host_user_port_key_and_known_hosts", alias),
-        on_servers("configuration::what_is_set_beats_the_configuration", set),
-        on_servers("configuration::a_mistake_in_it_is_told_in_the_words_of_ssh", mistake),
-        on_servers("configuration::algorithms_are_those_that_it_allows", algorithms),
-        on_servers(
-            "configuration::without_a_program_ssh_the_defaults_hold_and_the_log_says_so",
-            no_ssh,
-        ),
-        on_servers("configuration::without_a_terminal_an_encrypted_key_is_an_error", no_terminal),
-        on_servers("configuration::on_a_terminal_the_passphrase_is_typed_unseen", terminal),
-    ]
-}
+trials![
+    servers an_alias_has_host_user_port_key_and_known_hosts,
+    servers what_is_set_beats_the_configuration,
+    servers a_mistake_in_it_is_told_in_the_words_of_ssh,
+    servers algorithms_are_those_that_it_allows,
+    servers without_a_program_ssh_the_defaults_hold_and_the_log_says_so,
+    servers without_a_terminal_an_encrypted_key_is_an_error,
+    servers on_a_terminal_the_passphrase_is_typed_unseen,
+];
 
-fn alias(site: &Site) {
+fn an_alias_has_host_user_port_key_and_known_hosts(site: &Site) {
     site.know("keys", "host_ed25519");
     site.configure(&format!(
         "Host cluster\n HostName 127.0.0.1\n User {}\n Port {}\n IdentityFile %d/none\n IdentityFile {}\n UserKnownHostsFile {}\n",
@@ -40,13 +34,13 @@ fn alias(site: &Site) {
     assert_eq!(report.user, user());
 }
 
-fn set(site: &Site) {
+fn what_is_set_beats_the_configuration(site: &Site) {
     site.know("keys", "host_ed25519");
     site.configure("User nobody\nPort 1\nUserKnownHostsFile /nowhere\nIdentityFile /nowhere/key\n");
     site.with_key("keys").check().unwrap();
 }
 
-fn mistake(site: &Site) {
+fn a_mistake_in_it_is_told_in_the_words_of_ssh(site: &Site) {
     site.configure("Prot 22");
     let error = error_of(&site.with_key("keys"));
     let text = error.to_string();
@@ -54,7 +48,7 @@ fn mistake(site: &Site) {
     assert!(text.contains("line 1: Bad configuration option: prot"), "{text}");
 }
 
-fn algorithms(site: &Site) {
+fn algorithms_are_those_that_it_allows(site: &Site) {
     site.know("keys", "host_ed25519");
     site.know("keys", "host_ecdsa");
     site.configure("HostKeyAlgorithms ecdsa-sha2-nistp256\nCiphers aes256-ctr\nMACs hmac-sha2-512");
@@ -64,7 +58,7 @@ fn algorithms(site: &Site) {
     assert!(error.to_string().contains("KexAlgorithms with nothing that libssh2 has"), "{error}");
 }
 
-fn no_ssh(site: &Site) {
+fn without_a_program_ssh_the_defaults_hold_and_the_log_says_so(site: &Site) {
     site.know("keys", "host_ed25519");
     let key = site.copy_of_key("id_ed25519");
     let printed = roles::check(site, &key, "/nonexistent");
@@ -72,14 +66,14 @@ fn no_ssh(site: &Site) {
     assert!(printed.contains("`ssh` was not found"), "{printed}");
 }
 
-fn no_terminal(site: &Site) {
+fn without_a_terminal_an_encrypted_key_is_an_error(site: &Site) {
     site.know("keys", "host_ed25519");
     let key = site.copy_of_key("id_locked");
     let printed = roles::check(site, &key, &std::env::var("PATH").unwrap());
     assert!(printed.contains("there is nobody to ask for its passphrase"), "{printed}");
 }
 
-fn terminal(site: &Site) {
+fn on_a_terminal_the_passphrase_is_typed_unseen(site: &Site) {
     site.know("keys", "host_ed25519");
     let key = site.copy_of_key("id_locked");
     let printed = roles::check_on_terminal(site, &key, &crate::common::password());

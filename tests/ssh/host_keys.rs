@@ -5,53 +5,36 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use libtest_mimic::Trial;
 use log::Level;
 use slurm::HostKeyPolicy::{Auto, Reject, Warn};
 use slurm::error::SshError;
 use slurm::ssh::{HostKeyError, HostKeyProblem, Prompt};
 
-use crate::common::{
-    POLICIES, Site, error_of, fingerprint, key, on_servers, password, port, public_key, run,
-};
+use crate::common::{POLICIES, Site, error_of, fingerprint, key, password, port, public_key, run};
 use crate::logs;
 
-pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        on_servers("host_keys::a_known_key_is_accepted_under_reject", known),
-        on_servers(
-            "host_keys::reject_refuses_an_unknown_key_and_says_how_it_becomes_known",
-            reject,
-        ),
-        on_servers("host_keys::warn_accepts_an_unknown_key_logs_it_and_saves_nothing", warn),
-        on_servers("host_keys::auto_saves_one_line_and_knows_the_key_the_next_time", auto),
-        on_servers("host_keys::auto_hashes_the_name_if_openssh_would", auto_hashed),
-        on_servers("host_keys::a_changed_key_is_refused_under_every_policy", changed),
-        on_servers("host_keys::a_host_that_changes_its_key_is_refused", changes),
-        on_servers(
-            "host_keys::a_key_of_another_type_than_the_known_one_is_a_changed_key",
-            other_type,
-        ),
-        on_servers("host_keys::a_hashed_entry_is_found", hashed),
-        on_servers("host_keys::patterns_and_negation_hold", patterns),
-        on_servers("host_keys::a_key_known_without_a_port_counts_for_any_port", portless),
-        on_servers("host_keys::a_revoked_key_is_refused_under_every_policy", revoked),
-        on_servers("host_keys::revoked_host_keys_of_the_configuration_hold", revoked_file),
-        on_servers("host_keys::a_certificate_authority_alone_is_refused_with_a_reason", authority),
-        on_servers(
-            "host_keys::a_marked_line_that_cannot_be_read_is_refused_with_its_place",
-            unreadable,
-        ),
-        on_servers("host_keys::the_known_type_of_key_is_the_one_that_is_asked_for", preferred),
-        on_servers("host_keys::a_host_with_an_rsa_key_alone_is_known", rsa),
-        on_servers("host_keys::the_systems_known_hosts_count", system),
-        on_servers(
-            "host_keys::strictness_of_the_configuration_holds_unless_a_policy_is_set",
-            strict,
-        ),
-        on_servers("host_keys::nothing_is_asked_before_the_key_was_checked", before_credentials),
-    ]
-}
+trials![
+    servers a_known_key_is_accepted_under_reject,
+    servers reject_refuses_an_unknown_key_and_says_how_it_becomes_known,
+    servers warn_accepts_an_unknown_key_logs_it_and_saves_nothing,
+    servers auto_saves_one_line_and_knows_the_key_the_next_time,
+    servers auto_hashes_the_name_if_openssh_would,
+    servers a_changed_key_is_refused_under_every_policy,
+    servers a_host_that_changes_its_key_is_refused,
+    servers a_key_of_another_type_than_the_known_one_is_a_changed_key,
+    servers a_hashed_entry_is_found,
+    servers patterns_and_negation_hold,
+    servers a_key_known_without_a_port_counts_for_any_port,
+    servers a_revoked_key_is_refused_under_every_policy,
+    servers revoked_host_keys_of_the_configuration_hold,
+    servers a_certificate_authority_alone_is_refused_with_a_reason,
+    servers a_marked_line_that_cannot_be_read_is_refused_with_its_place,
+    servers the_known_type_of_key_is_the_one_that_is_asked_for,
+    servers a_host_with_an_rsa_key_alone_is_known,
+    servers the_systems_known_hosts_count,
+    servers strictness_of_the_configuration_holds_unless_a_policy_is_set,
+    servers nothing_is_asked_before_the_key_was_checked,
+];
 
 fn host_key_error(error: SshError) -> HostKeyError {
     match error {
@@ -60,13 +43,13 @@ fn host_key_error(error: SshError) -> HostKeyError {
     }
 }
 
-fn known(site: &Site) {
+fn a_known_key_is_accepted_under_reject(site: &Site) {
     site.know("keys", "host_ed25519");
     let report = site.with_key("keys").check().unwrap();
     assert_eq!((report.key_type, report.fingerprint), fingerprint("host_ed25519"));
 }
 
-fn reject(site: &Site) {
+fn reject_refuses_an_unknown_key_and_says_how_it_becomes_known(site: &Site) {
     let error = host_key_error(error_of(&site.with_key("keys")));
     let (key_type, fingerprint) = fingerprint("host_ed25519");
     let port = port("keys");
@@ -82,7 +65,7 @@ fn reject(site: &Site) {
     site.with_key("keys").check().unwrap();
 }
 
-fn warn(site: &Site) {
+fn warn_accepts_an_unknown_key_logs_it_and_saves_nothing(site: &Site) {
     site.with_key("keys").host_key_policy(Warn).check().unwrap();
     let (key_type, fingerprint) = fingerprint("host_ed25519");
     assert_eq!(
@@ -95,7 +78,7 @@ fn warn(site: &Site) {
     assert!(!site.path("known_hosts").exists());
 }
 
-fn auto(site: &Site) {
+fn auto_saves_one_line_and_knows_the_key_the_next_time(site: &Site) {
     let file = site.path("new/known_hosts");
     let settings = site.with_key("keys").known_hosts_file(&file);
     settings.clone().host_key_policy(Auto).check().unwrap();
@@ -108,7 +91,7 @@ fn auto(site: &Site) {
     assert_eq!(logs::at(Level::Warn), [""; 0]);
 }
 
-fn auto_hashed(site: &Site) {
+fn auto_hashes_the_name_if_openssh_would(site: &Site) {
     site.configure("HashKnownHosts yes");
     site.with_key("keys").host_key_policy(Auto).check().unwrap();
     assert!(site.read("known_hosts").starts_with("|1|"));
@@ -120,7 +103,7 @@ fn auto_hashed(site: &Site) {
     site.with_key("keys").check().unwrap();
 }
 
-fn changed(site: &Site) {
+fn a_changed_key_is_refused_under_every_policy(site: &Site) {
     site.write("known_hosts", "# mine\n");
     site.know("keys", "changed_ed25519");
     let file = site.path("known_hosts");
@@ -144,7 +127,7 @@ fn changed(site: &Site) {
     site.with_key("keys").host_key_policy(Auto).check().unwrap();
 }
 
-fn changes(site: &Site) {
+fn a_host_that_changes_its_key_is_refused(site: &Site) {
     site.configure("HostKeyAlias cluster");
     site.with_key("keys").host_key_policy(Auto).check().unwrap();
     let error = host_key_error(error_of(&site.with_key("changed").host_key_policy(Auto)));
@@ -152,7 +135,7 @@ fn changes(site: &Site) {
     assert!(matches!(error.problem, HostKeyProblem::Changed(_)), "{error}");
 }
 
-fn other_type(site: &Site) {
+fn a_key_of_another_type_than_the_known_one_is_a_changed_key(site: &Site) {
     site.know("rsa", "host_ed25519");
     for policy in POLICIES {
         let error = host_key_error(error_of(&site.with_key("rsa").host_key_policy(policy)));
@@ -161,7 +144,7 @@ fn other_type(site: &Site) {
     }
 }
 
-fn hashed(site: &Site) {
+fn a_hashed_entry_is_found(site: &Site) {
     site.know("keys", "host_ed25519");
     run(Command::new("ssh-keygen").args(["-q", "-H", "-f"]).arg(site.path("known_hosts")));
     assert!(site.read("known_hosts").starts_with("|1|"));
@@ -170,7 +153,7 @@ fn hashed(site: &Site) {
     assert_eq!(error.problem, HostKeyProblem::Unknown);
 }
 
-fn patterns(site: &Site) {
+fn patterns_and_negation_hold(site: &Site) {
     let excluded = format!("[127.0.0.*]:*,![127.0.0.1]:{}", port("onesession"));
     site.know_as(&excluded, "host_ed25519");
     site.with_key("keys").check().unwrap();
@@ -178,7 +161,7 @@ fn patterns(site: &Site) {
     assert_eq!(error.problem, HostKeyProblem::Unknown);
 }
 
-fn portless(site: &Site) {
+fn a_key_known_without_a_port_counts_for_any_port(site: &Site) {
     site.know_as("127.0.0.1", "host_ed25519");
     site.with_key("keys").check().unwrap();
     // Another host may live behind another port.
@@ -186,7 +169,7 @@ fn portless(site: &Site) {
     assert_eq!(error.problem, HostKeyProblem::Unknown);
 }
 
-fn revoked(site: &Site) {
+fn a_revoked_key_is_refused_under_every_policy(site: &Site) {
     site.know("keys", "host_ed25519");
     site.know_as("@revoked *", "host_ed25519");
     for policy in POLICIES {
@@ -200,7 +183,7 @@ fn revoked(site: &Site) {
     }
 }
 
-fn revoked_file(site: &Site) {
+fn revoked_host_keys_of_the_configuration_hold(site: &Site) {
     site.know("keys", "host_ed25519");
     let file = site.path("revoked");
     site.configure(&format!("RevokedHostKeys {}", file.display()));
@@ -216,7 +199,7 @@ fn revoked_file(site: &Site) {
     assert!(error.to_string().contains("KRL"), "{error}");
 }
 
-fn authority(site: &Site) {
+fn a_certificate_authority_alone_is_refused_with_a_reason(site: &Site) {
     site.know_as("@cert-authority *", "host_rsa");
     for policy in POLICIES {
         let error = host_key_error(error_of(&site.with_key("keys").host_key_policy(policy)));
@@ -227,7 +210,7 @@ fn authority(site: &Site) {
     site.with_key("keys").check().unwrap();
 }
 
-fn unreadable(site: &Site) {
+fn a_marked_line_that_cannot_be_read_is_refused_with_its_place(site: &Site) {
     site.know("keys", "host_ed25519");
     let before = site.read("known_hosts");
     site.write("known_hosts", &format!("{before}@revoked * ssh-rsa AAAA"));
@@ -239,26 +222,26 @@ fn unreadable(site: &Site) {
     site.with_key("keys").check().unwrap();
 }
 
-fn preferred(site: &Site) {
+fn the_known_type_of_key_is_the_one_that_is_asked_for(site: &Site) {
     site.know("keys", "host_ecdsa");
     let report = site.with_key("keys").check().unwrap();
     assert_eq!((report.key_type, report.fingerprint), fingerprint("host_ecdsa"));
 }
 
-fn rsa(site: &Site) {
+fn a_host_with_an_rsa_key_alone_is_known(site: &Site) {
     site.know("rsa", "host_rsa");
     let report = site.with_key("rsa").check().unwrap();
     assert_eq!((report.key_type, report.fingerprint), fingerprint("host_rsa"));
 }
 
-fn system(site: &Site) {
+fn the_systems_known_hosts_count(site: &Site) {
     site.know("keys", "host_ed25519");
     std::fs::rename(site.path("known_hosts"), site.path("system")).unwrap();
     site.configure(&format!("GlobalKnownHostsFile /none {}", site.path("system").display()));
     site.with_key("keys").check().unwrap();
 }
 
-fn strict(site: &Site) {
+fn strictness_of_the_configuration_holds_unless_a_policy_is_set(site: &Site) {
     // Without a policy of its own.
     let settings = site.server("keys").identity_file(site.copy_of_key("id_ed25519"));
     site.configure("StrictHostKeyChecking no");
@@ -272,7 +255,7 @@ fn strict(site: &Site) {
     assert_eq!(site.read("known_hosts").lines().count(), 1);
 }
 
-fn before_credentials(site: &Site) {
+fn nothing_is_asked_before_the_key_was_checked(site: &Site) {
     site.know("password", "changed_ed25519");
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);

@@ -5,30 +5,19 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use libtest_mimic::{Failed, Trial};
 use slurm::error::SshError;
 
 use crate::common::{Site, error_of};
 
-pub(crate) fn trials() -> Vec<Trial> {
-    let trial = |name: &str, body: fn(&Site)| {
-        Trial::test(format!("limits::{name}"), move || {
-            body(&Site::new());
-            Ok::<(), Failed>(())
-        })
-    };
-    let sink = std::env::var("SLURM_SDK_TEST_SSHD_SINK").is_ok_and(|sink| !sink.is_empty());
-    let lost = trial("an_address_that_answers_nothing_is_given_up", lost);
-    vec![
-        if sink { lost } else { lost.with_kind("no network of its own").with_ignored_flag(true) },
-        trial("a_port_that_accepts_and_stays_silent_is_given_up", silent),
-        trial("a_server_that_stops_in_the_key_exchange_is_given_up", stops),
-        trial("a_server_that_breaks_off_is_told_from_one_that_is_silent", breaks_off),
-        trial("a_port_on_which_nobody_listens_is_said", refused),
-        trial("a_host_that_has_no_address_is_said", no_address),
-        trial("a_host_name_that_would_be_an_option_starts_nothing", option),
-    ]
-}
+trials![
+    sink an_address_that_answers_nothing_is_given_up,
+    anywhere a_port_that_accepts_and_stays_silent_is_given_up,
+    anywhere a_server_that_stops_in_the_key_exchange_is_given_up,
+    anywhere a_server_that_breaks_off_is_told_from_one_that_is_silent,
+    anywhere a_port_on_which_nobody_listens_is_said,
+    anywhere a_host_that_has_no_address_is_said,
+    anywhere a_host_name_that_would_be_an_option_starts_nothing,
+];
 
 const LIMIT: Duration = Duration::from_millis(600);
 
@@ -44,7 +33,7 @@ fn gives_up(site: &Site, listener: &TcpListener) {
     assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
 }
 
-fn lost(site: &Site) {
+fn an_address_that_answers_nothing_is_given_up(site: &Site) {
     let before = Instant::now();
     let sink = std::env::var("SLURM_SDK_TEST_SSHD_SINK").unwrap();
     let error = error_of(&site.to(&sink).user("me").connect_timeout(LIMIT));
@@ -52,11 +41,11 @@ fn lost(site: &Site) {
     assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
 }
 
-fn silent(site: &Site) {
+fn a_port_that_accepts_and_stays_silent_is_given_up(site: &Site) {
     gives_up(site, &TcpListener::bind("127.0.0.1:0").unwrap());
 }
 
-fn stops(site: &Site) {
+fn a_server_that_stops_in_the_key_exchange_is_given_up(site: &Site) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = listener.try_clone().unwrap();
     // Kept open until the client has gone.
@@ -69,7 +58,7 @@ fn stops(site: &Site) {
     let _ = server.join().unwrap();
 }
 
-fn breaks_off(site: &Site) {
+fn a_server_that_breaks_off_is_told_from_one_that_is_silent(site: &Site) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = thread::spawn(move || {
@@ -80,7 +69,7 @@ fn breaks_off(site: &Site) {
     server.join().unwrap();
 }
 
-fn refused(site: &Site) {
+fn a_port_on_which_nobody_listens_is_said(site: &Site) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -92,7 +81,7 @@ fn refused(site: &Site) {
     assert!(error.hint().unwrap().contains("nothing listens on port"), "{:?}", error.hint());
 }
 
-fn no_address(site: &Site) {
+fn a_host_that_has_no_address_is_said(site: &Site) {
     let error = error_of(&site.to("no-such-host.invalid").user("me"));
     assert!(
         error.to_string().starts_with("the address of no-such-host.invalid cannot be found"),
@@ -101,7 +90,7 @@ fn no_address(site: &Site) {
     assert!(error.hint().unwrap().contains("alias"), "{:?}", error.hint());
 }
 
-fn option(site: &Site) {
+fn a_host_name_that_would_be_an_option_starts_nothing(site: &Site) {
     let trace = site.path("trace");
     let host = format!("-oProxyCommand=touch\t{}", trace.display());
     let error = error_of(&site.to(&host));

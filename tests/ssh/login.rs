@@ -7,43 +7,34 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use libtest_mimic::Trial;
 use slurm::ssh::PromptKind;
 
-use crate::common::{Agent, Site, error_of, on_servers, password, run, user};
+use crate::common::{Agent, Site, error_of, password, run, user};
 use crate::people::{Person, attempts, to};
 
-pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        on_servers("login::keys_of_every_type_work", key_types),
-        on_servers("login::a_wrong_key_is_refused_and_named", wrong_key),
-        on_servers("login::no_key_at_all_is_said", no_key),
-        on_servers("login::a_key_that_others_can_read_is_not_used", open_key),
-        on_servers("login::a_file_that_is_no_key_is_said", no_key_file),
-        on_servers("login::a_certificate_beside_the_key_works", certificate),
-        on_servers("login::a_certificate_in_the_agent_works", certificate_in_agent),
-        on_servers("login::keys_of_the_agent_work", agent),
-        on_servers("login::a_full_agent_exhausts_the_servers_patience", full_agent),
-        on_servers("login::identities_only_picks_the_key_out_of_a_full_agent", identities_only),
-        on_servers("login::identities_only_keeps_the_other_keys_of_the_agent_out", others_kept_out),
-        on_servers("login::a_named_key_is_the_first_of_a_full_agent", named_first),
-        on_servers("login::an_agent_that_is_silent_or_gone_is_passed_over", dead_agent),
-        on_servers("login::an_encrypted_key_asks_for_its_passphrase_once", passphrase),
-        on_servers("login::a_wrong_passphrase_may_be_tried_again", wrong_passphrase),
-        on_servers("login::encrypted_keys_in_older_formats_work", older_formats),
-        on_servers(
-            "login::nobody_is_asked_for_the_passphrase_of_a_key_that_the_server_refuses",
-            unwanted,
-        ),
-        on_servers(
-            "login::an_encrypted_key_without_anybody_to_ask_is_an_error_that_says_so",
-            no_answer,
-        ),
-        on_servers("login::batch_mode_of_the_configuration_asks_nobody", batch_mode),
-    ]
-}
+trials![
+    servers keys_of_every_type_work,
+    servers a_wrong_key_is_refused_and_named,
+    servers no_key_at_all_is_said,
+    servers a_key_that_others_can_read_is_not_used,
+    servers a_file_that_is_no_key_is_said,
+    servers a_certificate_beside_the_key_works,
+    servers a_certificate_in_the_agent_works,
+    servers keys_of_the_agent_work,
+    servers a_full_agent_exhausts_the_servers_patience,
+    servers identities_only_picks_the_key_out_of_a_full_agent,
+    servers identities_only_keeps_the_other_keys_of_the_agent_out,
+    servers a_named_key_is_the_first_of_a_full_agent,
+    servers an_agent_that_is_silent_or_gone_is_passed_over,
+    servers an_encrypted_key_asks_for_its_passphrase_once,
+    servers a_wrong_passphrase_may_be_tried_again,
+    servers encrypted_keys_in_older_formats_work,
+    servers nobody_is_asked_for_the_passphrase_of_a_key_that_the_server_refuses,
+    servers an_encrypted_key_without_anybody_to_ask_is_an_error_that_says_so,
+    servers batch_mode_of_the_configuration_asks_nobody,
+];
 
-fn key_types(site: &Site) {
+fn keys_of_every_type_work(site: &Site) {
     for name in ["id_ed25519", "id_ecdsa", "id_rsa"] {
         let file = site.copy_of_key(name);
         let report = to(site, "keys").identity_file(&file).check().unwrap();
@@ -52,7 +43,7 @@ fn key_types(site: &Site) {
     }
 }
 
-fn wrong_key(site: &Site) {
+fn a_wrong_key_is_refused_and_named(site: &Site) {
     let file = site.new_key("mine", "");
     let settings = to(site, "keys").identity_file(&file);
     let tried = attempts(&settings);
@@ -69,7 +60,7 @@ fn wrong_key(site: &Site) {
     );
 }
 
-fn no_key(site: &Site) {
+fn no_key_at_all_is_said(site: &Site) {
     site.configure("IdentityFile none");
     assert_eq!(
         attempts(&to(site, "keys")),
@@ -82,14 +73,14 @@ fn no_key(site: &Site) {
     );
 }
 
-fn open_key(site: &Site) {
+fn a_key_that_others_can_read_is_not_used(site: &Site) {
     let file = site.copy_of_key("id_ed25519");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let tried = attempts(&to(site, "keys").identity_file(&file));
     assert!(tried.contains(&format!("chmod 600 {}", file.display())), "{tried}");
 }
 
-fn no_key_file(site: &Site) {
+fn a_file_that_is_no_key_is_said(site: &Site) {
     let file = site.write("notes", "not a key\n");
     let tried = attempts(&to(site, "keys").identity_file(&file));
     assert_eq!(tried, format!("publickey ({}): is not a private key\n", file.display()));
@@ -104,7 +95,7 @@ fn certified(site: &Site) -> PathBuf {
     file
 }
 
-fn certificate(site: &Site) {
+fn a_certificate_beside_the_key_works(site: &Site) {
     let file = certified(site);
     to(site, "keys").identity_file(&file).check().unwrap();
     // Also with another name.
@@ -114,13 +105,13 @@ fn certificate(site: &Site) {
     to(site, "keys").identity_file(&file).check().unwrap();
 }
 
-fn certificate_in_agent(site: &Site) {
+fn a_certificate_in_the_agent_works(site: &Site) {
     let agent = Agent::with(site, &[certified(site)]);
     site.configure(&format!("IdentityAgent {}\nIdentityFile none", agent.socket.display()));
     assert_eq!(to(site, "keys").check().unwrap().method, "publickey (agent: mine)");
 }
 
-fn agent(site: &Site) {
+fn keys_of_the_agent_work(site: &Site) {
     let agent = Agent::with(site, &[site.copy_of_key("id_ecdsa")]);
     site.configure(&format!("IdentityAgent {}\nIdentityFile none", agent.socket.display()));
     let report = to(site, "keys").check().unwrap();
@@ -136,7 +127,7 @@ fn full(site: &Site) -> Agent {
     agent
 }
 
-fn full_agent(site: &Site) {
+fn a_full_agent_exhausts_the_servers_patience(site: &Site) {
     let _agent = full(site);
     site.configure("IdentityFile none");
     let error = error_of(&to(site, "keys"));
@@ -149,7 +140,7 @@ fn full_agent(site: &Site) {
     assert!(error.hint().unwrap().contains("IdentitiesOnly"), "{:?}", error.hint());
 }
 
-fn identities_only(site: &Site) {
+fn identities_only_picks_the_key_out_of_a_full_agent(site: &Site) {
     let _agent = full(site);
     // The private key is in the agent alone; its public key says which.
     fs::copy(crate::common::key("id_ed25519.pub"), site.path("id_ed25519.pub")).unwrap();
@@ -168,7 +159,7 @@ fn identities_only(site: &Site) {
     to(site, "keys").check().unwrap();
 }
 
-fn others_kept_out(site: &Site) {
+fn identities_only_keeps_the_other_keys_of_the_agent_out(site: &Site) {
     let agent = Agent::with(site, &[site.copy_of_key("id_ed25519")]);
     let named = site.new_key("named", "");
     site.configure(&format!("IdentityAgent {}", agent.socket.display()));
@@ -180,14 +171,14 @@ fn others_kept_out(site: &Site) {
     );
 }
 
-fn named_first(site: &Site) {
+fn a_named_key_is_the_first_of_a_full_agent(site: &Site) {
     let _agent = full(site);
     let file = site.path("id_ed25519");
     let report = to(site, "keys").identity_file(file).check().unwrap();
     assert_eq!(report.method, "publickey (agent: slurm-sdk-test id_ed25519)");
 }
 
-fn dead_agent(site: &Site) {
+fn an_agent_that_is_silent_or_gone_is_passed_over(site: &Site) {
     let key = site.copy_of_key("id_ed25519");
     let settings =
         || to(site, "keys").identity_file(&key).connect_timeout(Duration::from_millis(1500));
@@ -201,7 +192,7 @@ fn dead_agent(site: &Site) {
     settings().check().unwrap();
 }
 
-fn passphrase(site: &Site) {
+fn an_encrypted_key_asks_for_its_passphrase_once(site: &Site) {
     let person = Person::default();
     let file = site.copy_of_key("id_locked");
     let settings = person.answers(to(site, "keys").identity_file(&file), |prompt| {
@@ -215,7 +206,7 @@ fn passphrase(site: &Site) {
     );
 }
 
-fn wrong_passphrase(site: &Site) {
+fn a_wrong_passphrase_may_be_tried_again(site: &Site) {
     let file = site.copy_of_key("id_locked");
     let person = Person::default();
     let seen = person.clone();
@@ -231,7 +222,7 @@ fn wrong_passphrase(site: &Site) {
     assert_eq!(person.asked().len(), 3);
 }
 
-fn older_formats(site: &Site) {
+fn encrypted_keys_in_older_formats_work(site: &Site) {
     for format in ["PEM", "PKCS8"] {
         let file = site.copy_of_key("id_rsa");
         run(Command::new("ssh-keygen")
@@ -248,7 +239,7 @@ fn older_formats(site: &Site) {
     }
 }
 
-fn unwanted(site: &Site) {
+fn nobody_is_asked_for_the_passphrase_of_a_key_that_the_server_refuses(site: &Site) {
     let person = Person::default();
     let file = site.new_key("unknown", "a passphrase");
     let settings =
@@ -258,7 +249,7 @@ fn unwanted(site: &Site) {
     assert_eq!(person.asked(), [""; 0]);
 }
 
-fn no_answer(site: &Site) {
+fn an_encrypted_key_without_anybody_to_ask_is_an_error_that_says_so(site: &Site) {
     let file = site.copy_of_key("id_locked");
     let error = error_of(&to(site, "keys").identity_file(&file));
     let why = "the key is encrypted, and there is nobody to ask for its passphrase";
@@ -266,7 +257,7 @@ fn no_answer(site: &Site) {
     assert!(error.hint().unwrap().contains("ssh-add"), "{:?}", error.hint());
 }
 
-fn batch_mode(site: &Site) {
+fn batch_mode_of_the_configuration_asks_nobody(site: &Site) {
     site.configure("BatchMode yes");
     let person = Person::default();
     let settings = person.answers(to(site, "password"), |_| password());

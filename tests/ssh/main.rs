@@ -3,6 +3,10 @@
 //! The servers are those that `tests/sshd/up` starts; without them the tests that need one are ignored, and
 //! say so.
 
+#[macro_use]
+#[path = "../support/program.rs"]
+mod program;
+
 mod answers;
 mod certificates;
 mod common;
@@ -13,29 +17,18 @@ mod login;
 mod logs;
 mod masters;
 mod people;
+mod places;
 mod proxies;
 mod roles;
 mod secrets;
 
-use libtest_mimic::Arguments;
-
 fn main() {
     logs::collect();
     roles::play();
-    let mut trials = Vec::new();
-    trials.extend(answers::trials());
-    trials.extend(certificates::trials());
-    trials.extend(configuration::trials());
-    trials.extend(host_keys::trials());
-    trials.extend(limits::trials());
-    trials.extend(login::trials());
-    trials.extend(masters::trials());
-    trials.extend(proxies::trials());
-    trials.extend(secrets::trials());
     if common::servers_are_missing() {
         eprintln!(
             "no servers are up, so tests that need one are ignored: eval \"$(tests/sshd/up)\""
         );
     }
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    program::run(places::list());
 }

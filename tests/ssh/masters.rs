@@ -7,23 +7,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use libtest_mimic::Trial;
 use log::Level;
 use slurm::error::SshError;
 
-use crate::common::{Site, code, error_of, on_servers, password, port, until, user};
+use crate::common::{Site, code, error_of, password, port, until, user};
 use crate::logs;
 use crate::people::{Person, to};
 
-pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        on_servers("masters::one_that_is_open_makes_a_login_needless", open),
-        on_servers("masters::one_can_be_left_alone", left_alone),
-        on_servers("masters::one_that_has_died_is_passed_over", died),
-        on_servers("masters::one_that_does_not_answer_is_passed_over", frozen),
-        on_servers("masters::a_socket_that_is_none_is_passed_over", no_master),
-    ]
-}
+trials![
+    servers one_that_is_open_makes_a_login_needless,
+    servers one_can_be_left_alone,
+    servers one_that_has_died_is_passed_over,
+    servers one_that_does_not_answer_is_passed_over,
+    servers a_socket_that_is_none_is_passed_over,
+];
 
 /// An `ssh` that keeps a connection open, after it was given both factors.
 struct Master {
@@ -89,14 +86,14 @@ impl Drop for Master {
     }
 }
 
-fn open(site: &Site) {
+fn one_that_is_open_makes_a_login_needless(site: &Site) {
     let master = Master::to(site, "twofactor");
     let report = to(site, "twofactor").check().unwrap();
     assert_eq!(report.method, format!("OpenSSH master ({})", master.socket.display()));
     assert_eq!(report.user, user());
 }
 
-fn left_alone(site: &Site) {
+fn one_can_be_left_alone(site: &Site) {
     let _master = Master::to(site, "twofactor");
     let settings = to(site, "twofactor").identity_file(site.path("id_ed25519"));
     let error = error_of(&settings.control_master(false));
@@ -110,7 +107,7 @@ fn warned(what: &str) {
     assert!(said.iter().any(|line| line.contains(passed) && line.contains(what)), "{said:?}");
 }
 
-fn died(site: &Site) {
+fn one_that_has_died_is_passed_over(site: &Site) {
     let master = Master::to(site, "twofactor");
     master.signal("-KILL");
     until("its socket refuses", || !control(&master.socket, "check").contains("running"));
@@ -126,7 +123,7 @@ fn died(site: &Site) {
     warned("refused");
 }
 
-fn frozen(site: &Site) {
+fn one_that_does_not_answer_is_passed_over(site: &Site) {
     let master = Master::to(site, "keys");
     master.signal("-STOP");
     let before = Instant::now();
@@ -139,7 +136,7 @@ fn frozen(site: &Site) {
     warned("no answer within 3 s");
 }
 
-fn no_master(site: &Site) {
+fn a_socket_that_is_none_is_passed_over(site: &Site) {
     let socket = site.path("socket");
     site.configure(&format!("ControlPath {}", socket.display()));
     let settings = || to(site, "keys").identity_file(site.copy_of_key("id_ed25519"));

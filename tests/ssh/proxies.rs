@@ -3,27 +3,21 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use libtest_mimic::Trial;
 use slurm::HostKeyPolicy;
 use slurm::error::SshError;
 
-use crate::common::{Site, error_of, jump_host, key, on_servers, port, until, user};
+use crate::common::{Site, error_of, jump_host, key, port, until, user};
 
-pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        on_servers("proxies::a_host_is_reached_through_a_jump_host", jump),
-        on_servers("proxies::a_host_is_reached_through_two_jump_hosts", two_jumps),
-        on_servers("proxies::a_host_is_reached_through_a_proxy_command", command),
-        on_servers(
-            "proxies::a_jump_host_with_an_unknown_key_is_refused_under_reject",
-            unknown_jump,
-        ),
-        on_servers("proxies::what_a_proxy_writes_to_stderr_is_in_the_error", stderr),
-        on_servers("proxies::a_proxy_that_ends_without_a_word_is_named", silent_end),
-        on_servers("proxies::a_silent_proxy_is_given_up_and_ended", silent),
-        on_servers("proxies::a_proxy_ends_with_the_connection", ends),
-    ]
-}
+trials![
+    servers a_host_is_reached_through_a_jump_host,
+    servers a_host_is_reached_through_two_jump_hosts,
+    servers a_host_is_reached_through_a_proxy_command,
+    servers a_jump_host_with_an_unknown_key_is_refused_under_reject,
+    servers what_a_proxy_writes_to_stderr_is_in_the_error,
+    servers a_proxy_that_ends_without_a_word_is_named,
+    servers a_silent_proxy_is_given_up_and_ended,
+    servers a_proxy_ends_with_the_connection,
+];
 
 /// An alias for the host behind the jump host, whose keys are known.
 fn behind(site: &Site, how: &str) {
@@ -49,7 +43,7 @@ fn settings(site: &Site) -> slurm::Ssh {
     site.to("behind").host_key_policy(HostKeyPolicy::Reject)
 }
 
-fn jump(site: &Site) {
+fn a_host_is_reached_through_a_jump_host(site: &Site) {
     if jump_host() != "127.0.0.1" {
         behind(site, "");
         let error = error_of(&settings(site));
@@ -62,7 +56,7 @@ fn jump(site: &Site) {
     settings(site).check().unwrap();
 }
 
-fn two_jumps(site: &Site) {
+fn a_host_is_reached_through_two_jump_hosts(site: &Site) {
     behind(site, &format!("ProxyJump {}@127.0.0.1:{},gate", user(), port("keys")));
     // OpenSSH passes its configuration on to a jump host before the last, but no options.
     site.configure(&format!(
@@ -72,13 +66,13 @@ fn two_jumps(site: &Site) {
     settings(site).check().unwrap();
 }
 
-fn command(site: &Site) {
+fn a_host_is_reached_through_a_proxy_command(site: &Site) {
     behind(site, &format!("ProxyCommand ssh -F {} -W %h:%p gate", site.path("config").display()));
     let report = settings(site).check().unwrap();
     assert!(report.proxied);
 }
 
-fn unknown_jump(site: &Site) {
+fn a_jump_host_with_an_unknown_key_is_refused_under_reject(site: &Site) {
     behind(site, "ProxyJump gate");
     site.write("known_hosts", "");
     site.know("inner", "host_ed25519");
@@ -89,7 +83,7 @@ fn unknown_jump(site: &Site) {
     settings(site).check().unwrap();
 }
 
-fn stderr(site: &Site) {
+fn what_a_proxy_writes_to_stderr_is_in_the_error(site: &Site) {
     behind(site, "ProxyCommand sh -c 'echo the gate of %h is closed >&2; exit 3'");
     let error = error_of(&settings(site));
     assert_eq!(
@@ -101,7 +95,7 @@ fn stderr(site: &Site) {
     );
 }
 
-fn silent_end(site: &Site) {
+fn a_proxy_that_ends_without_a_word_is_named(site: &Site) {
     behind(site, "ProxyCommand true");
     let error = error_of(&settings(site));
     assert!(matches!(&error, SshError::Proxy { command, .. } if command == "true"), "{error:?}");
@@ -112,7 +106,7 @@ fn is_running(pid_file: &Path) -> bool {
     Path::new("/proc").join(pid.trim()).exists()
 }
 
-fn silent(site: &Site) {
+fn a_silent_proxy_is_given_up_and_ended(site: &Site) {
     let pid_file = site.path("pid");
     behind(site, &format!("ProxyCommand sh -c 'echo $$ > {}; sleep 600'", pid_file.display()));
     let before = Instant::now();
@@ -122,7 +116,7 @@ fn silent(site: &Site) {
     assert!(!is_running(&pid_file), "it is ended and reaped");
 }
 
-fn ends(site: &Site) {
+fn a_proxy_ends_with_the_connection(site: &Site) {
     let pid_file = site.path("pid");
     behind(
         site,

@@ -1,17 +1,16 @@
 //! Secrets stay secret.
 
-use libtest_mimic::Trial;
 use slurm::HostKeyPolicy;
 use slurm::ssh::Prompt;
 
-use crate::common::{Site, code, error_of, on_servers, password};
+use crate::common::{Site, code, error_of, password};
 use crate::logs;
 
-pub(crate) fn trials() -> Vec<Trial> {
-    vec![on_servers("secrets::neither_debug_nor_errors_nor_logs_have_one", nowhere)]
-}
+trials![
+    servers neither_debug_nor_errors_nor_logs_have_one,
+];
 
-fn nowhere(site: &Site) {
+fn neither_debug_nor_errors_nor_logs_have_one(site: &Site) {
     let secrets = [password(), code(), "a wrong secret".to_owned()];
     let person =
         |prompt: &Prompt<'_>| Some(if prompt.text.contains("code") { code() } else { password() });

@@ -6,5 +6,5 @@ pub(crate) mod proxy;
 pub(crate) mod roles;
 pub(crate) mod sshd;
 pub(crate) mod tasks;
-#[macro_use]
-pub(crate) mod trials;
+
+pub(crate) mod places;

@@ -83,7 +83,7 @@ pub(crate) fn play() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let argument = std::env::var(ARGUMENT).unwrap_or_default();
     if role == "trial" {
-        super::trials::run_here(&argument);
+        super::places::run_here(&argument);
         std::process::exit(0);
     }
     if role == "progress" {

@@ -1,6 +1,9 @@
-//! The tests of this program: each file lists its own with [`trials!`], and nothing else names them.
+//! Where tests run. Each file lists its own with `trials![…]`, and nothing else names them.
+//!
+//! `local`, `slurm` and `ssh` are one backend each, `both` the two whose files lie on this machine, `all` the three.
+//! `ssh_servers` also needs the servers of `tests/sshd/up`; `ssh_alone` runs in a process of its own.
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use slurm::BackendKind;
 
 use super::common::{Site, cluster_is_missing};
@@ -21,18 +24,6 @@ pub(crate) struct Test {
 }
 
 inventory::collect!(Test);
-
-/// Lists the tests of a file: where each runs, and the function, which is the name.
-///
-/// `local`, `slurm` and `ssh` are one backend each, `both` the two whose files lie on this machine, `all` the three.
-/// `ssh_servers` also needs the servers of `tests/sshd/up`; `ssh_alone` runs in a process of its own.
-macro_rules! trials {
-    ($($place:ident $name:ident),+ $(,)?) => {
-        $(::inventory::submit! {
-            $crate::support::trials::$place(::std::module_path!(), ::std::stringify!($name), $name)
-        })+
-    };
-}
 
 const fn test(
     module: &'static str,
@@ -91,13 +82,12 @@ impl Test {
 
     fn trial_on(&'static self, kind: BackendKind) -> Trial {
         let name = self.name_on(kind);
-        let trial = Trial::test(name.clone(), move || {
+        let trial = crate::program::trial(name.clone(), move || {
             if self.alone {
                 roles::run_alone("trial", &name);
             } else {
                 (self.body)(&Site::new(kind));
             }
-            Ok::<(), Failed>(())
         });
         match (self.missing)() {
             Some(reason) if kind != BackendKind::Local => {
@@ -108,13 +98,10 @@ impl Test {
     }
 }
 
-/// Each test on each of its backends, in the order of names.
+/// Each test on each of its backends.
 pub(crate) fn list() -> Vec<Trial> {
     let tests = inventory::iter::<Test>.into_iter();
-    let mut trials: Vec<Trial> =
-        tests.flat_map(|test| test.kinds.iter().map(|kind| test.trial_on(*kind))).collect();
-    trials.sort_by(|a, b| a.name().cmp(b.name()));
-    trials
+    tests.flat_map(|test| test.kinds.iter().map(|kind| test.trial_on(*kind))).collect()
 }
 
 /// Runs the body of a test in this process.

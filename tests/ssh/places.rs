@@ -1,0 +1,52 @@
+//! What tests need. Each file lists its own with `trials![…]`.
+//!
+//! `servers` needs those of `tests/sshd/up`, `sink` an address that loses what is sent to it, `anywhere` nothing.
+
+use libtest_mimic::Trial;
+
+use crate::common::{Site, servers_are_missing};
+
+pub(crate) struct Test {
+    module: &'static str,
+    name: &'static str,
+    body: fn(&Site),
+    /// Why it cannot run.
+    missing: fn() -> Option<&'static str>,
+}
+
+inventory::collect!(Test);
+
+pub(crate) const fn anywhere(module: &'static str, name: &'static str, body: fn(&Site)) -> Test {
+    Test { module, name, body, missing: || None }
+}
+
+pub(crate) const fn servers(module: &'static str, name: &'static str, body: fn(&Site)) -> Test {
+    let missing = || servers_are_missing().then_some("no servers: run tests/sshd/up");
+    Test { missing, ..anywhere(module, name, body) }
+}
+
+pub(crate) const fn sink(module: &'static str, name: &'static str, body: fn(&Site)) -> Test {
+    let missing = || {
+        let sink = std::env::var_os("SLURM_SDK_TEST_SSHD_SINK").unwrap_or_default();
+        sink.is_empty().then_some("no network of its own")
+    };
+    Test { missing, ..anywhere(module, name, body) }
+}
+
+impl Test {
+    fn trial(&'static self) -> Trial {
+        let (_, file) = self.module.split_once("::").expect("a module of this program");
+        let trial = crate::program::trial(format!("{file}::{}", self.name), || {
+            crate::logs::begin();
+            (self.body)(&Site::new());
+        });
+        match (self.missing)() {
+            Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
+            None => trial,
+        }
+    }
+}
+
+pub(crate) fn list() -> Vec<Trial> {
+    inventory::iter::<Test>.into_iter().map(Test::trial).collect()
+}
