@@ -168,11 +168,20 @@ impl SshHost {
         let answer = self.ask("begin to upload", &script)?;
         verdict(&answer.parts(), |_| ("write", part.to_owned()))?;
 
-        let hash = self.pieces(source, part, bar)?;
+        let (hash, resent) = self.pieces(source, part, bar)?;
 
         let mut script = Script::new();
         script.add("t w; p=").path(part)?;
-        script.add("; (LC_ALL=C; export LC_ALL; h=$(sha256sum <\"$p\") || exit 2; case $h in ");
+        script.add("; (LC_ALL=C; export LC_ALL; ");
+        if resent {
+            // The first writer of a piece may still wait for the rest of it on a connection that the host takes for
+            // alive. A program that is open for writing cannot be run, so a file of its own takes its place.
+            script.add("umask 077; c=${p%.part}.copy.part; ");
+            script.add(
+                "cp -- \"$p\" \"$c\" && mv -f -- \"$c\" \"$p\" || { rm -f -- \"$c\"; exit 2; }; ",
+            );
+        }
+        script.add("h=$(sha256sum <\"$p\") || exit 2; case $h in ");
         script.word(&hash).add("*) ;; *) exit 9;; esac\n");
         finish(&mut script)?;
         script.add(") 2>&1 </dev/null; s=$?; if [ $s != 0 ]; then rm -f -- \"$p\" </dev/null\n");
@@ -198,13 +207,13 @@ impl SshHost {
         Ok(part.clone())
     }
 
-    /// Sends all pieces and returns the SHA-256 of the whole.
+    /// Sends all pieces and returns the SHA-256 of the whole, and whether pieces were sent again.
     fn pieces(
         &self,
         source: &mut dyn Read,
         part: &Path,
         bar: &ProgressBar,
-    ) -> Result<String, HostError> {
+    ) -> Result<(String, bool), HostError> {
         let mut hasher = Sha256::new();
         // The first that is there on the host; whether it is here as well shows when it is tried.
         let there = |tool: &&&str| self.facts().tools.iter().any(|known| known == **tool);
@@ -258,7 +267,7 @@ impl SshHost {
                 }
             }
         }
-        Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok((hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), losses > 0))
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) fn run(plan: &Plan, dir: &Path, keep: bool) -> anyhow::Result<Outcome
     if plan.suite.is_slurm() && !violations.is_empty() {
         commands::cancel_jobs(dir);
     }
+    // Without a network, its other end ends too.
+    proxy.iter().for_each(Proxy::cut);
     violations.extend(settle(dir));
     if plan.suite.is_slurm() {
         commands::cancel_jobs(dir);

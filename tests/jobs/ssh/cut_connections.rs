@@ -16,6 +16,7 @@ use crate::tasks::*;
 
 trials![
     ssh a_connection_that_is_cut_while_a_program_is_staged,
+    ssh a_program_runs_though_its_first_upload_never_ends,
     ssh whenever_staging_is_cut_the_program_is_whole,
     ssh a_program_comes_up_though_it_is_cut_again_and_again,
     ssh a_cut_of_all_lanes_costs_no_question_its_answer,
@@ -48,6 +49,21 @@ fn a_connection_that_is_cut_while_a_program_is_staged(site: &Site) {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(names.len(), 1, "the binary, and nothing half-finished: {names:?}");
+}
+
+fn a_program_runs_though_its_first_upload_never_ends(site: &Site) {
+    let proxy = near();
+    let cluster = open(at_port(proxy.port, site).keepalive(Duration::from_secs(1)), site);
+    // The shell there goes on waiting for the rest of a piece, with the file open for writing.
+    proxy.freeze_after(3_000_000);
+    let job = thread::scope(|scope| {
+        let submission = scope.spawn(|| add::job(20, 22).submit(&cluster).unwrap());
+        until("a part of it is there", || proxy.is_frozen());
+        proxy.freeze(false);
+        submission.join().unwrap()
+    });
+    assert_eq!(result_of(&job), 42);
+    assert!(proxy.connections() >= 2);
 }
 
 /// This program without what only debuggers read: a few pieces instead of dozens.
