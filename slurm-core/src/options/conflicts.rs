@@ -11,7 +11,7 @@ use super::exclusions::PAIRS;
 use super::set::OptionSet;
 use super::types::resources::total;
 use super::types::{DateTime, HostList, Walltime};
-use super::view::View;
+use super::view::{GPU_OPTIONS, View};
 
 /// Two options that do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,16 +86,6 @@ struct Gpus {
     task: Amount,
 }
 
-/// A rule of [`Rules::quotient`] in words.
-struct Quotient {
-    /// What is divided, in a sentence of its own and in one with the parts.
-    whole: [&'static str; 2],
-    /// What it is divided by.
-    part: &'static str,
-    /// What the parts do, and what they are counted in.
-    count: [&'static str; 2],
-}
-
 impl Rules<'_> {
     fn add(&mut self, kind: ConflictKind, keys: [&'static str; 2], message: String, hint: &str) {
         let [first, second] = keys;
@@ -156,13 +146,10 @@ impl Rules<'_> {
         }
     }
 
-    /// The numbers asked for, by type; the empty name stands for any type. Of two numbers for the same, the later
-    /// counts.
+    /// The numbers asked for, by type; the empty name stands for any type.
     fn gpus_by_type(&self) -> BTreeMap<String, Gpus> {
-        const KEYS: [&str; 6] =
-            ["gres", "tres_per_task", "gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task"];
         let mut all: BTreeMap<String, Gpus> = BTreeMap::new();
-        for key in KEYS {
+        for key in GPU_OPTIONS.into_iter().rev() {
             for item in self.view.resources(key) {
                 if item.count == 0 || !["gpu", "gres/gpu"].contains(&item.name.as_str()) {
                     continue;
@@ -182,68 +169,37 @@ impl Rules<'_> {
 
     /// The first rule that the numbers of one type break.
     fn gpu_rules(&self, gpus: &Gpus) -> Option<Conflict> {
-        const ALL: [&str; 2] = ["GPUs in all", "GPUs"];
-        const NODE: [&str; 2] = ["GPUs per node", "GPUs per node"];
-        const SOCKET: [&str; 2] = ["GPUs per socket", "GPUs per socket"];
-        let number = |key| self.view.number(key).map(|number| (number, number));
-        let by = |whole, part, count| Quotient { whole, part, count };
+        let number = |key| (key, self.view.number(key).map(|number| (number, number)));
         let Gpus { job, node, socket, task } = *gpus;
         let nodes = self.view.nodes();
-        by(ALL, "on each node", ["take", "nodes"])
-            .check(job, node, "nodes", nodes)
-            .or_else(|| match (job, nodes) {
-                (Some((job, key)), Some((least, _))) if job < least => Some(mismatch(
-                    [key, "nodes"],
-                    format!("{job} GPUs cannot be spread over {least} nodes"),
-                    "ask for fewer nodes or more GPUs",
-                )),
-                _ => None,
-            })
-            .or_else(|| {
-                let sockets = number("sockets_per_node");
-                by(NODE, "per socket", ["take", "sockets"]).check(
-                    node,
-                    socket,
-                    "sockets_per_node",
-                    sockets,
-                )
-            })
-            .or_else(|| match (job, node, socket) {
-                (Some((job, key)), None, Some((socket, of_socket))) if socket > job => {
-                    Some(mismatch(
-                        [key, of_socket],
-                        format!("{socket} GPUs per socket are more than {job} in all"),
-                        "ask for fewer per socket",
-                    ))
-                }
-                _ => None,
-            })
-            .or_else(|| {
-                by(ALL, "for each task", ["make", "tasks"]).check(
-                    job,
-                    task,
-                    "ntasks",
-                    number("ntasks"),
-                )
-            })
-            .or_else(|| {
-                let tasks = number("ntasks_per_node");
-                by(NODE, "for each task", ["make", "tasks per node"]).check(
-                    node,
-                    task,
-                    "ntasks_per_node",
-                    tasks,
-                )
-            })
-            .or_else(|| {
-                let tasks = number("ntasks_per_socket");
-                by(SOCKET, "for each task", ["make", "tasks per socket"]).check(
-                    socket,
-                    task,
-                    "ntasks_per_socket",
-                    tasks,
-                )
-            })
+        let too_few = || {
+            let ((job, key), (least, _)) = (job?, nodes?);
+            let message = format!("{job} GPUs cannot be spread over {least} nodes");
+            let hint = "ask for fewer nodes or more GPUs";
+            (job < least).then(|| mismatch([key, "nodes"], message, hint))
+        };
+        let too_many = || {
+            let ((job, key), (socket, of_socket)) = (job?, socket.filter(|_| node.is_none())?);
+            let message = format!("{socket} GPUs per socket are more than {job} in all");
+            let hint = "ask for fewer per socket";
+            (socket > job).then(|| mismatch([key, of_socket], message, hint))
+        };
+        let on_nodes = ["GPUs in all", "on each node", "take", "nodes"];
+        let on_sockets = ["GPUs per node", "per socket", "take", "sockets"];
+        let for_tasks = |of_all, unit| [of_all, "for each task", "make", unit];
+        let of_job = for_tasks("GPUs in all", "tasks");
+        let of_node = for_tasks("GPUs per node", "tasks per node");
+        let of_socket = for_tasks("GPUs per socket", "tasks per socket");
+        let rules = [
+            quotient(job, node, ("nodes", nodes), on_nodes),
+            too_few(),
+            quotient(node, socket, number("sockets_per_node"), on_sockets),
+            too_many(),
+            quotient(job, task, number("ntasks"), of_job),
+            quotient(node, task, number("ntasks_per_node"), of_node),
+            quotient(socket, task, number("ntasks_per_socket"), of_socket),
+        ];
+        rules.into_iter().flatten().next()
     }
 
     fn tasks(&mut self) {
@@ -401,32 +357,27 @@ impl Rules<'_> {
     }
 }
 
-impl Quotient {
-    /// Checks that `whole` is a multiple of `part`, and their quotient the number that the option `key` sets.
-    fn check(
-        &self,
-        whole: Amount,
-        part: Amount,
-        key: &'static str,
-        counted: Option<(u64, u64)>,
-    ) -> Option<Conflict> {
-        let ((whole, of_whole), (part, of_part)) = (whole?, part?);
-        let ([alone, short], [verb, unit]) = (self.whole, self.count);
-        if whole % part != 0 {
-            let message = format!("{whole} {alone} are not a multiple of {part} {}", self.part);
-            return Some(mismatch([of_whole, of_part], message, "make it a multiple, or drop one"));
-        }
-        let quotient = whole / part;
-        let (least, most) = counted.filter(|(least, most)| !(least..=most).contains(&&quotient))?;
-        let asked = if least == most { least.to_string() } else { format!("{least} to {most}") };
-        let message = format!(
-            "{whole} {short} with {part} {} {verb} {quotient} {unit}, not {asked}",
-            self.part
-        );
-        // Sockets are a part of a node, whose GPUs are counted as a whole.
-        let first = if key == "sockets_per_node" { of_whole } else { of_part };
-        Some(mismatch([first, key], message, "leave one of the three out"))
+/// Checks that `whole` is a multiple of `part`, and their quotient the number that an option asks for.
+fn quotient(
+    whole: Amount,
+    part: Amount,
+    (key, asked): (&'static str, Option<(u64, u64)>),
+    [of_all, of_part, verb, unit]: [&str; 4],
+) -> Option<Conflict> {
+    let ((whole, whole_key), (part, part_key)) = (whole?, part?);
+    if whole % part != 0 {
+        let message = format!("{whole} {of_all} are not a multiple of {part} {of_part}");
+        return Some(mismatch([whole_key, part_key], message, "make it a multiple, or drop one"));
     }
+    let quotient = whole / part;
+    let (least, most) = asked.filter(|(least, most)| !(*least..=*most).contains(&quotient))?;
+    let asked = if least == most { least.to_string() } else { format!("{least} to {most}") };
+    let gpus = of_all.trim_end_matches(" in all");
+    let message =
+        format!("{whole} {gpus} with {part} {of_part} {verb} {quotient} {unit}, not {asked}");
+    // Sockets are a part of a node, whose GPUs are counted as a whole.
+    let first = if key == "sockets_per_node" { whole_key } else { part_key };
+    Some(mismatch([first, key], message, "leave one of the three out"))
 }
 
 fn mismatch(keys: [&'static str; 2], message: String, hint: &str) -> Conflict {

@@ -36,7 +36,7 @@ impl Fault {
 
     /// Returns why the value is refused, in lower case and without a full stop.
     ///
-    /// When [`is_about_part`](Self::is_about_part), it completes the sentence "`part` is …".
+    /// Some reasons are about the text in [`range`](Self::range) and complete the sentence "`part` is …".
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         self.reason
@@ -46,13 +46,6 @@ impl Fault {
     #[must_use]
     pub const fn range(&self) -> Range<usize> {
         self.start..self.end
-    }
-
-    /// Returns whether the reason completes the sentence "`part` is …", where `part` is the text in
-    /// [`range`](Self::range).
-    #[must_use]
-    pub const fn is_about_part(&self) -> bool {
-        self.about_part
     }
 
     /// Returns the whole message about `value`, which is shortened if it is long.

@@ -76,6 +76,41 @@ impl Grammar {
     };
 }
 
+impl Grammar {
+    /// Reads a value and returns it in canonical form.
+    pub(crate) fn check(&self, value: &str) -> Result<String, Fault> {
+        self.read(value, self.canonical)
+    }
+
+    /// Reads a value with `read` under the rules that hold for every value.
+    pub(crate) fn read<'a, T>(
+        &self,
+        value: &'a str,
+        read: impl FnOnce(Text<'a>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        // The grammars look at bytes and may stop within a letter.
+        self.text(value).and_then(read).map_err(|fault| fault.widened(value))
+    }
+
+    fn text<'a>(&self, value: &'a str) -> Result<Text<'a>, Fault> {
+        let text = Text::new(value);
+        if text.is_empty() {
+            return Err(text.fault("an empty value means nothing here: leave the option out"));
+        }
+        if let Some(index) = text.find_any(b"\0\n") {
+            return Err(text.at(index).fault(match text.byte(index) {
+                b'\n' => "a line break cannot stand in an option of a job script",
+                _ => "a NUL byte cannot be passed to sbatch",
+            }));
+        }
+        let (longest, reason) = self.longest;
+        if text.len() > longest {
+            return Err(text.skip(longest).fault(reason));
+        }
+        Ok(text)
+    }
+}
+
 /// Writes items with `separator` between them.
 pub(crate) fn write_list<T: Display>(
     f: &mut fmt::Formatter<'_>,
@@ -88,3 +123,20 @@ pub(crate) fn write_list<T: Display>(
     }
     Ok(())
 }
+
+/// Makes a type that has `read` one that texts are parsed into, under the rules of its grammar.
+macro_rules! typed {
+    ($type:ty, $grammar:path) => {
+        impl ::std::str::FromStr for $type {
+            type Err = $crate::options::InvalidValue;
+
+            fn from_str(value: &str) -> Result<Self, Self::Err> {
+                $grammar.read(value, Self::read).map_err(|fault| {
+                    let check = |value: &str| $grammar.check(value).map(drop);
+                    $crate::options::InvalidValue::new(&$grammar, value, fault, check)
+                })
+            }
+        }
+    };
+}
+pub(crate) use typed;

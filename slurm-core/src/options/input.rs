@@ -6,8 +6,12 @@ use super::fault::Fault;
 use super::invalid::InvalidValue;
 use super::kind::ValueKind;
 use super::spec::{Argument, OptionSpec};
-use super::types;
 use super::types::walltime::{MAX_SECONDS, whole_seconds};
+use super::types::{
+    AccountName, ArraySpec, DateTime, Dependency, HostList, JobName, Memory, NodeCount,
+    PartitionName, QosName, Signal, Walltime,
+};
+use super::value::OptionValue;
 
 /// What a caller may pass for an option: text, an integer, a boolean, a duration or a list.
 ///
@@ -31,9 +35,7 @@ enum Input {
 impl OptionInput {
     /// The value as text for `spec`; `None` takes an inherited one back.
     pub(crate) fn into_text(self, spec: &OptionSpec) -> Result<Option<String>, InvalidValue> {
-        let refuse = |shown: &str, reason| {
-            InvalidValue::of_option(spec, shown, Fault::at(0, shown.len(), reason))
-        };
+        let refuse = |shown: &str, reason| spec.refuse(shown, Fault::at(0, shown.len(), reason));
         match self.0 {
             Input::Text(text) => Ok(Some(text)),
             Input::Bool(set) => match spec.kind.grammar().booleans {
@@ -48,7 +50,7 @@ impl OptionInput {
                 let seconds = whole_seconds(duration);
                 let text = match spec.kind {
                     ValueKind::Walltime if seconds <= MAX_SECONDS => {
-                        Ok(types::Walltime::from_seconds(seconds).to_string())
+                        Ok(Walltime::from_seconds(seconds).to_string())
                     }
                     ValueKind::Walltime => Err("too long: Slurm counts at most 24855 days"),
                     ValueKind::DateTime => Ok(format!("now+{seconds}")),
@@ -68,6 +70,20 @@ impl OptionInput {
                     }
                 },
             },
+        }
+    }
+}
+
+impl OptionSpec {
+    /// Reads whatever a caller passed for the option.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the value, or that the option takes no value of that type.
+    pub fn parse_input(&self, input: OptionInput) -> Result<OptionValue, InvalidValue> {
+        match input.into_text(self)? {
+            Some(text) => self.parse(&text),
+            None => Ok(OptionValue::Unset),
         }
     }
 }
@@ -120,7 +136,7 @@ impl<T: ToString> From<Vec<T>> for OptionInput {
     }
 }
 
-macro_rules! from_integers {
+macro_rules! from_displayed {
     ($($type:ty),*) => {
         $(impl From<$type> for OptionInput {
             fn from(value: $type) -> Self {
@@ -130,4 +146,6 @@ macro_rules! from_integers {
     };
 }
 
-from_integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+from_displayed!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+from_displayed!(ArraySpec, DateTime, Dependency, HostList, Memory, NodeCount, Signal, Walltime);
+from_displayed!(AccountName, JobName, PartitionName, QosName);

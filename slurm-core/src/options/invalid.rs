@@ -4,10 +4,8 @@ use std::fmt;
 use std::ops::Range;
 
 use super::fault::Fault;
-use super::kind::ValueKind;
-use super::spec::OptionSpec;
+use super::grammar::Grammar;
 use super::suggest;
-use super::table::UnknownOption;
 
 /// A value that an option does not take: what is wrong, where, and what to write instead.
 ///
@@ -32,30 +30,38 @@ struct Details {
 }
 
 impl InvalidValue {
-    /// A value that `spec` refuses.
-    pub(crate) fn of_option(spec: &OptionSpec, value: &str, fault: Fault) -> Self {
+    /// A value that `check` refuses, which follows `grammar`.
+    pub(crate) fn new(
+        grammar: &Grammar,
+        value: &str,
+        fault: Fault,
+        check: impl Fn(&str) -> Result<(), Fault>,
+    ) -> Self {
         Self(Box::new(Details {
-            option: Some(spec.key),
-            suggestion: suggest::near(spec.kind, value, |value| spec.check(value)),
-            example: spec.example,
-            ..Details::new(spec.kind, value, fault)
+            option: None,
+            value: value.to_owned(),
+            fault,
+            expected: grammar.expected,
+            suggestion: suggest::near(grammar, value, check),
+            example: grammar.example,
         }))
     }
 
-    /// A value that no option of this kind takes.
-    pub(crate) fn of_kind(kind: ValueKind, value: &str, fault: Fault) -> Self {
-        Self(Box::new(Details {
-            suggestion: suggest::near(kind, value, |value| kind.check(value)),
-            ..Details::new(kind, value, fault)
-        }))
+    /// The same, of an option with an example of its own.
+    pub(crate) fn of_option(mut self, key: &'static str, example: &'static str) -> Self {
+        (self.0.option, self.0.example) = (Some(key), example);
+        self
     }
 
     /// A raw flag that cannot be passed on.
     pub(crate) fn of_extra(flag: &str, fault: Fault) -> Self {
         Self(Box::new(Details {
+            option: None,
+            value: flag.to_owned(),
+            fault,
             expected: "one argument of sbatch's command line",
+            suggestion: None,
             example: "--flag=value",
-            ..Details::new(ValueKind::Text, flag, fault)
         }))
     }
 
@@ -108,19 +114,6 @@ impl InvalidValue {
     }
 }
 
-impl Details {
-    fn new(kind: ValueKind, value: &str, fault: Fault) -> Self {
-        Self {
-            option: None,
-            value: value.to_owned(),
-            fault,
-            expected: kind.expected(),
-            suggestion: None,
-            example: kind.example(),
-        }
-    }
-}
-
 impl fmt::Display for InvalidValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.fault.describe(&self.0.value))?;
@@ -137,38 +130,3 @@ impl fmt::Display for InvalidValue {
 }
 
 impl std::error::Error for InvalidValue {}
-
-/// An option that cannot be set: there is none of that name, or it does not take the value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OptionError {
-    /// There is no such option.
-    Unknown(UnknownOption),
-    /// The option does not take the value.
-    Invalid(InvalidValue),
-}
-
-impl fmt::Display for OptionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(error) => write!(f, "{error}"),
-            Self::Invalid(error) => match error.option() {
-                Some(key) => write!(f, "`{key}`: {error}"),
-                None => write!(f, "{error}"),
-            },
-        }
-    }
-}
-
-impl std::error::Error for OptionError {}
-
-impl From<UnknownOption> for OptionError {
-    fn from(error: UnknownOption) -> Self {
-        Self::Unknown(error)
-    }
-}
-
-impl From<InvalidValue> for OptionError {
-    fn from(error: InvalidValue) -> Self {
-        Self::Invalid(error)
-    }
-}

@@ -2,7 +2,6 @@
 
 use super::fault::Fault;
 use super::grammar::{BURST_BUFFER, Grammar, PATH};
-use super::text::Text;
 use super::types::{
     array, binding, constraint, datetime, dependency, distribution, export, frequencies, host_list,
     licenses, memory, name, node_count, node_layout, number, resources, signal, switches, walltime,
@@ -188,34 +187,6 @@ impl ValueKind {
 
     /// Reads a value and returns it in canonical form.
     pub(crate) fn canonical(self, value: &str) -> Result<String, Fault> {
-        self.read(value, self.grammar().canonical)
-    }
-
-    /// Reads a value with `read` under the rules that hold for every value.
-    pub(crate) fn read<'a, T>(
-        self,
-        value: &'a str,
-        read: impl FnOnce(Text<'a>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        // The grammars look at bytes and may stop within a letter.
-        self.text(value).and_then(read).map_err(|fault| fault.widened(value))
-    }
-
-    fn text(self, value: &str) -> Result<Text<'_>, Fault> {
-        let text = Text::new(value);
-        if text.is_empty() {
-            return Err(text.fault("an empty value means nothing here: leave the option out"));
-        }
-        if let Some(index) = text.find_any(b"\0\n") {
-            return Err(text.at(index).fault(match text.byte(index) {
-                b'\n' => "a line break cannot stand in an option of a job script",
-                _ => "a NUL byte cannot be passed to sbatch",
-            }));
-        }
-        let (longest, reason) = self.grammar().longest;
-        if text.len() > longest {
-            return Err(text.skip(longest).fault(reason));
-        }
-        Ok(text)
+        self.grammar().check(value)
     }
 }

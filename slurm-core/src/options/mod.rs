@@ -11,6 +11,7 @@
 mod conflicts;
 mod const_input;
 mod directives;
+mod distance;
 mod exclusions;
 mod fault;
 mod grammar;
@@ -30,14 +31,15 @@ mod view;
 
 pub use conflicts::{Conflict, ConflictKind};
 pub use const_input::ConstInput;
+pub use distance::closest;
 pub use fault::Fault;
 pub use input::OptionInput;
-pub use invalid::{InvalidValue, OptionError};
+pub use invalid::InvalidValue;
 pub use kind::ValueKind;
 pub use release::{NotARelease, Release};
-pub use set::{OptionSet, Source, check_extra};
+pub use set::{OptionError, OptionSet, Source, check_extra};
 pub use size::JobSize;
 pub use spec::{Argument, CheckedBy, OptionSpec};
-pub use table::{OPTIONS, UnknownOption, closest, find, lookup};
+pub use table::{OPTIONS, UnknownOption, find, lookup};
 pub use types::*;
 pub use value::OptionValue;

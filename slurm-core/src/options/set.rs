@@ -1,13 +1,14 @@
 //! A set of options, with where each came from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::fault::Fault;
 use super::input::OptionInput;
-use super::invalid::{InvalidValue, OptionError};
+use super::invalid::InvalidValue;
 use super::release::Release;
 use super::spec::OptionSpec;
-use super::table::lookup;
+use super::table::{UnknownOption, lookup};
 use super::text::Text;
 use super::value::OptionValue;
 use super::{directives, exclusions};
@@ -225,4 +226,39 @@ pub fn check_extra(flag: &str) -> Result<(), InvalidValue> {
         None => return Ok(()),
     };
     Err(InvalidValue::of_extra(flag, fault))
+}
+
+/// An option that cannot be set: there is none of that name, or it does not take the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionError {
+    /// There is no such option.
+    Unknown(UnknownOption),
+    /// The option does not take the value.
+    Invalid(InvalidValue),
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(error) => write!(f, "{error}"),
+            Self::Invalid(error) => match error.option() {
+                Some(key) => write!(f, "`{key}`: {error}"),
+                None => write!(f, "{error}"),
+            },
+        }
+    }
+}
+
+impl std::error::Error for OptionError {}
+
+impl From<UnknownOption> for OptionError {
+    fn from(error: UnknownOption) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+impl From<InvalidValue> for OptionError {
+    fn from(error: InvalidValue) -> Self {
+        Self::Invalid(error)
+    }
 }

@@ -82,13 +82,11 @@ impl OptionSet {
 
 fn size_of(set: &OptionSet) -> JobSize {
     let view = View::new(set);
-    let number = |key| view.number(key).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+    let number = |key| view.number(key).map(small);
     // sbatch takes a list of nodes for the least number of them.
     let listed = view.typed::<HostList>("nodelist").and_then(|list| list.count());
-    let listed = listed.map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX));
-    let asked = view.nodes().map(|(min, max)| {
-        (u32::try_from(min).unwrap_or(u32::MAX), u32::try_from(max).unwrap_or(u32::MAX))
-    });
+    let listed = listed.map_or(1, |count| small(count as u64));
+    let asked = view.nodes().map(|(min, max)| (small(min), small(max)));
     let (mut min_nodes, max_nodes) = match asked {
         Some((min, max)) => (min.max(listed).max(1), max),
         None => (listed.max(1), 1),
@@ -96,8 +94,7 @@ fn size_of(set: &OptionSet) -> JobSize {
     // The GPUs of the job divided by the GPUs of each node give the number of nodes.
     let (per_job, per_node) = (view.gpus("gpus"), gpus_per_node(&view));
     if let (None, Some(job), Some(node)) = (asked, per_job, per_node) {
-        let nodes = u32::try_from(job / node).unwrap_or(u32::MAX);
-        min_nodes = min_nodes.max(nodes);
+        min_nodes = min_nodes.max(small(job / node));
     }
     let of_all_nodes = per_node.map(|node| node.saturating_mul(min_nodes.into()));
     let by_socket = || {
@@ -126,6 +123,11 @@ fn size_of(set: &OptionSet) -> JobSize {
     }
 }
 
+/// The number, or `u32::MAX` if it is larger.
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 fn gpus_per_node(view: &View<'_>) -> Option<u64> {
     view.gpus("gpus_per_node").or_else(|| view.gpus("gres"))
 }
@@ -134,7 +136,7 @@ fn gpus_per_node(view: &View<'_>) -> Option<u64> {
 fn arbitrary(view: &View<'_>) -> Option<u32> {
     view.text("distribution").filter(|layout| layout.starts_with("arbitrary"))?;
     let list: HostList = view.typed("nodelist")?;
-    Some(u32::try_from(list.count()?).unwrap_or(u32::MAX))
+    Some(small(list.count()? as u64))
 }
 
 /// Tasks for each GPU, or GPUs for each task.
@@ -151,7 +153,7 @@ fn tasks_by_gpus(view: &View<'_>, gpus_of_job: Option<u64>, nodes: Option<u32>) 
         },
         (None, None) => return None,
     };
-    Some(tasks.and_then(|tasks| u32::try_from(tasks).ok()).unwrap_or(u32::MAX))
+    Some(tasks.map_or(u32::MAX, small))
 }
 
 /// Sockets, cores and threads as they are asked for, by their own options or by `extra_node_info`.

@@ -1,7 +1,6 @@
 //! One row of the table of options.
 
 use super::fault::Fault;
-use super::input::OptionInput;
 use super::invalid::InvalidValue;
 use super::kind::ValueKind;
 use super::release::Release;
@@ -76,6 +75,12 @@ impl OptionSpec {
         }
     }
 
+    /// The error for a value with this fault.
+    pub(crate) fn refuse(&self, value: &str, fault: Fault) -> InvalidValue {
+        InvalidValue::new(self.kind.grammar(), value, fault, |value| self.check(value))
+            .of_option(self.key, self.example)
+    }
+
     /// Reads a value and returns it in canonical form; an empty one stands for "no value given".
     ///
     /// # Errors
@@ -83,25 +88,13 @@ impl OptionSpec {
     /// Returns what is wrong with the value, with a valid example.
     pub fn parse(&self, value: &str) -> Result<OptionValue, InvalidValue> {
         match self.canonical(value) {
-            Err(fault) => Err(InvalidValue::of_option(self, value, fault)),
+            Err(fault) => Err(self.refuse(value, fault)),
             Ok(None) => Ok(OptionValue::Flag),
             // A canonical form can be longer, and the controller bounds the length.
             Ok(Some(canonical)) if canonical.len() > self.kind.grammar().longest.0 => {
                 Ok(OptionValue::Value(value.to_owned()))
             }
             Ok(Some(canonical)) => Ok(OptionValue::Value(canonical)),
-        }
-    }
-
-    /// Reads whatever a caller passed for the option.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the value, or that the option takes no value of that type.
-    pub fn parse_input(&self, input: OptionInput) -> Result<OptionValue, InvalidValue> {
-        match input.into_text(self)? {
-            Some(text) => self.parse(&text),
-            None => Ok(OptionValue::Unset),
         }
     }
 

@@ -3,10 +3,9 @@
 //! Every grammar proposes changes, and the first one that it takes is offered: a suggestion is never wrong,
 //! only sometimes missing. This file has the parts that several grammars share.
 
+use super::distance::distance;
 use super::fault::Fault;
 use super::grammar::Grammar;
-use super::kind::ValueKind;
-use super::table::distance;
 
 /// Longer values are not worth a suggestion.
 const LONGEST: usize = 200;
@@ -15,7 +14,7 @@ const REPAIRS: usize = 4;
 
 /// Returns the first proposed change of `value` that `check` takes.
 pub(crate) fn near(
-    kind: ValueKind,
+    grammar: &Grammar,
     value: &str,
     check: impl Fn(&str) -> Result<(), Fault>,
 ) -> Option<String> {
@@ -23,7 +22,6 @@ pub(crate) fn near(
         return None;
     }
     let fault = check(value).err()?;
-    let grammar = kind.grammar();
     let proposals = if grammar.forgiving {
         let value = to_ascii(value);
         let compact = without_blanks(&value);

@@ -9,6 +9,10 @@ use super::types::resources::{self, Resource, total};
 use super::value::OptionValue;
 use super::{ValueKind, text::Text};
 
+/// The options that ask for GPUs. Of two for the same number, Slurm takes the earlier.
+pub(super) const GPU_OPTIONS: [&str; 6] =
+    ["gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task", "gres", "tres_per_task"];
+
 /// Reads the options of a set as typed values. A value that cannot be read counts as absent: the values of a set
 /// were checked when they were parsed.
 pub(super) struct View<'a> {
@@ -66,8 +70,6 @@ impl<'a> View<'a> {
 
     /// The first of the options that ask for whole GPUs.
     pub(super) fn asks_for_gpus(&self) -> Option<&'static str> {
-        const KEYS: [&str; 6] =
-            ["gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task", "gres", "tres_per_task"];
-        KEYS.into_iter().find(|key| self.gpus(key).is_some())
+        GPU_OPTIONS.into_iter().find(|key| self.gpus(key).is_some())
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::OPTIONS;
-use super::distance::distance;
 use super::unsettable;
+use crate::options::distance::distance;
 use crate::options::spec::OptionSpec;
 
 /// Returns the option with this key, sbatch name or alias; `_` and `-` are the same.

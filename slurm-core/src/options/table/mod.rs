@@ -1,12 +1,9 @@
 //! The table of sbatch's options.
 
-mod distance;
 mod lookup;
 mod rows;
 mod unsettable;
 
-pub use distance::closest;
-pub(crate) use distance::distance;
 pub use lookup::{UnknownOption, find, lookup};
 
 use super::kind::ValueKind;

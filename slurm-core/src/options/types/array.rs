@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::number::digits;
-use super::typed;
 use crate::options::fault::Fault;
-use crate::options::grammar::{Grammar, PATH, write_list};
+use crate::options::grammar::{Grammar, PATH, typed, write_list};
 use crate::options::suggest::swapped;
 use crate::options::text::{Text, is_space};
 
@@ -197,7 +196,7 @@ fn nearby(value: &str) -> Vec<String> {
     proposals
 }
 
-typed!(ArraySpec, Array);
+typed!(ArraySpec, GRAMMAR);
 
 impl fmt::Display for ArraySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

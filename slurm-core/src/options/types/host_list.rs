@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::number::digits;
-use super::typed;
 use crate::options::fault::Fault;
-use crate::options::grammar::{Grammar, LINE, write_list};
+use crate::options::grammar::{Grammar, LINE, typed, write_list};
 use crate::options::release::Release;
 use crate::options::suggest::{swapped, without_part};
 use crate::options::text::{Text, is_space};
@@ -315,7 +314,7 @@ fn nearby(value: &str, fault: &Fault) -> Vec<String> {
     proposals
 }
 
-typed!(HostList, HostList);
+typed!(HostList, GRAMMAR);
 
 impl fmt::Display for HostList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::number::digits;
-use super::typed;
 use crate::options::fault::Fault;
-use crate::options::grammar::Grammar;
+use crate::options::grammar::{Grammar, typed};
 use crate::options::suggest::{leading_number, ungrouped, without_blanks};
 use crate::options::text::{Text, is_space};
 
@@ -152,7 +151,7 @@ fn sized(value: &str) -> Option<Memory> {
     Some(Memory::from_mib(total.div_ceil(1 << 10)))
 }
 
-typed!(Memory, Memory);
+typed!(Memory, GRAMMAR);
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

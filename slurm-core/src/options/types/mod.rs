@@ -34,26 +34,3 @@ pub use name::{AccountName, JobName, PartitionName, QosName};
 pub use node_count::NodeCount;
 pub use signal::Signal;
 pub use walltime::Walltime;
-
-/// Makes a type that has `read` one that texts are parsed into, under the rules of one kind of value, and that
-/// options can be set to.
-macro_rules! typed {
-    ($type:ty, $kind:ident) => {
-        impl ::std::str::FromStr for $type {
-            type Err = $crate::options::InvalidValue;
-
-            fn from_str(value: &str) -> Result<Self, Self::Err> {
-                let kind = $crate::options::ValueKind::$kind;
-                kind.read(value, Self::read)
-                    .map_err(|fault| $crate::options::InvalidValue::of_kind(kind, value, fault))
-            }
-        }
-
-        impl From<$type> for $crate::options::OptionInput {
-            fn from(value: $type) -> Self {
-                Self::from(value.to_string())
-            }
-        }
-    };
-}
-pub(crate) use typed;

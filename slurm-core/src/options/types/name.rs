@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use super::typed;
 use crate::options::fault::Fault;
-use crate::options::grammar::Grammar;
+use crate::options::grammar::{Grammar, typed};
 use crate::options::suggest::to_ascii;
 use crate::options::text::{Text, is_space};
 
@@ -69,7 +68,7 @@ fn check(text: Text<'_>) -> Result<(), Fault> {
 }
 
 macro_rules! named {
-    ($($(#[$doc:meta])* $name:ident, $kind:ident, $grammar:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $grammar:ident;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +86,7 @@ macro_rules! named {
                 }
             }
 
-            typed!($name, $kind);
+            typed!($name, $grammar);
 
             impl fmt::Display for $name {
                 fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,7 +106,7 @@ named! {
     /// assert!("proj1; rm -rf ~".parse::<AccountName>().is_err());
     /// # Ok::<(), slurm_core::options::InvalidValue>(())
     /// ```
-    AccountName, Name, ONE;
+    AccountName, ONE;
 
     /// The name of a job: visible text of at most 1024 bytes.
     ///
@@ -118,11 +117,11 @@ named! {
     /// assert!("\u{1b}[2J".parse::<JobName>().is_err());
     /// # Ok::<(), slurm_core::options::InvalidValue>(())
     /// ```
-    JobName, JobName, JOB;
+    JobName, JOB;
 
     /// The name of a partition.
-    PartitionName, Name, ONE;
+    PartitionName, ONE;
 
     /// The name of a QOS.
-    QosName, Name, ONE;
+    QosName, ONE;
 }

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::number::{self, MAX_COUNT, digits};
-use super::typed;
 use crate::options::fault::Fault;
-use crate::options::grammar::{Grammar, write_list};
+use crate::options::grammar::{Grammar, typed, write_list};
 use crate::options::release::Release;
 use crate::options::suggest::swapped;
 use crate::options::text::{Text, is_space};
@@ -192,7 +191,7 @@ fn listed_number(text: Text<'_>) -> Result<u32, Fault> {
     Ok(value as u32)
 }
 
-typed!(NodeCount, NodeCount);
+typed!(NodeCount, GRAMMAR);
 
 impl fmt::Display for NodeCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

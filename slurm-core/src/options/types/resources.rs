@@ -279,26 +279,18 @@ fn near_tres(value: &str) -> Vec<String> {
     vec![plain.to_owned(), items.join(",")]
 }
 
-/// The suffixes of a count, as `suffix_mult` of `src/common/slurm_protocol_defs.c` has them.
-const SUFFIXES: &[(&str, u64)] = &[
-    ("k", 1 << 10),
-    ("kib", 1 << 10),
-    ("kb", 1_000),
-    ("m", 1 << 20),
-    ("mib", 1 << 20),
-    ("mb", 1_000_000),
-    ("g", 1 << 30),
-    ("gib", 1 << 30),
-    ("gb", 1_000_000_000),
-    ("t", 1 << 40),
-    ("tib", 1 << 40),
-    ("tb", 1_000_000_000_000),
-    ("p", 1 << 50),
-    ("pib", 1 << 50),
-    ("pb", 1_000_000_000_000_000),
-];
-const UNITS: &[(&str, u64)] =
-    &[("P", 1 << 50), ("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)];
+/// The units of a count, each 1024 times the one before.
+const UNITS: &str = "KMGTP";
+
+/// The meaning of the suffix of a count: `suffix_mult` of `src/common/slurm_protocol_defs.c`.
+fn factor(suffix: Text<'_>) -> Option<u64> {
+    let power = UNITS.find(char::from(suffix.byte(0).to_ascii_uppercase()))? as u32 + 1;
+    match suffix.skip(1) {
+        rest if rest.is_empty() || rest.is_any_case("ib") => Some(1024_u64.pow(power)),
+        rest if rest.is_any_case("b") => Some(1000_u64.pow(power)),
+        _ => None,
+    }
+}
 
 /// What a part after a `:` can be.
 enum CountOrType {
@@ -316,8 +308,8 @@ fn count(text: Text<'_>) -> Result<u64, Fault> {
     if suffix.is_empty() {
         return Ok(value);
     }
-    if let Some((_, factor)) = SUFFIXES.iter().find(|(name, _)| suffix.is_any_case(name)) {
-        return value.checked_mul(*factor).ok_or_else(|| text.is_fault("too large a count"));
+    if let Some(factor) = factor(suffix) {
+        return value.checked_mul(factor).ok_or_else(|| text.is_fault("too large a count"));
     }
     Err(text.is_fault("not a count: a whole number is expected, perhaps with K, M, G, T or P"))
 }
@@ -378,6 +370,12 @@ fn split_count(text: Text<'_>) -> (Text<'_>, Option<(Text<'_>, bool)>) {
 
 /// A count in the largest unit that divides it.
 fn scaled(count: u64) -> String {
-    let unit = UNITS.iter().find(|(_, factor)| count != 0 && count.is_multiple_of(*factor));
-    unit.map_or_else(|| count.to_string(), |(unit, factor)| format!("{}{unit}", count / factor))
+    let (mut rest, mut unit) = (count, "");
+    for next in ["K", "M", "G", "T", "P"] {
+        if rest == 0 || !rest.is_multiple_of(1024) {
+            break;
+        }
+        (rest, unit) = (rest / 1024, next);
+    }
+    format!("{rest}{unit}")
 }

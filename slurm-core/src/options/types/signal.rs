@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::number::digits;
-use super::typed;
 use crate::options::fault::Fault;
-use crate::options::grammar::Grammar;
+use crate::options::grammar::{Grammar, typed};
 use crate::options::suggest::without_part;
 use crate::options::text::{Text, is_space};
 
@@ -153,7 +152,7 @@ fn lead_time(text: Text<'_>) -> Result<u16, Fault> {
     Ok(seconds as u16)
 }
 
-typed!(Signal, Signal);
+typed!(Signal, GRAMMAR);
 
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

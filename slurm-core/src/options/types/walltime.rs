@@ -4,9 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::number::digits;
-use super::typed;
 use crate::options::fault::Fault;
-use crate::options::grammar::Grammar;
+use crate::options::grammar::{Grammar, typed};
 use crate::options::suggest::{leading_number, ungrouped};
 use crate::options::text::Text;
 
@@ -176,7 +175,7 @@ fn total(
     Ok(Walltime(sum as u32))
 }
 
-typed!(Walltime, Walltime);
+typed!(Walltime, GRAMMAR);
 
 impl fmt::Display for Walltime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -204,31 +203,6 @@ pub(crate) const fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(extra)
 }
 
-/// Seconds of the units that people write.
-const SPOKEN_UNITS: &[(&str, u64)] = &[
-    ("seconds", 1),
-    ("second", 1),
-    ("secs", 1),
-    ("sec", 1),
-    ("s", 1),
-    ("minutes", 60),
-    ("minute", 60),
-    ("mins", 60),
-    ("min", 60),
-    ("m", 60),
-    ("hours", 3_600),
-    ("hour", 3_600),
-    ("hrs", 3_600),
-    ("hr", 3_600),
-    ("h", 3_600),
-    ("days", 86_400),
-    ("day", 86_400),
-    ("d", 86_400),
-    ("weeks", 604_800),
-    ("week", 604_800),
-    ("w", 604_800),
-];
-
 /// The seconds of a span such as `1h30m`, `2 days` or `1.5h`, as people write it.
 pub(crate) fn spoken(value: &str) -> Option<u64> {
     let lower = value.to_ascii_lowercase();
@@ -237,14 +211,19 @@ pub(crate) fn spoken(value: &str) -> Option<u64> {
     while !rest.is_empty() {
         let (whole, thousandths, tail) = leading_number(rest)?;
         let tail = tail.trim_start();
-        let (name, seconds) = SPOKEN_UNITS.iter().find(|(name, _)| {
-            tail.strip_prefix(name).is_some_and(|after| {
-                !after.starts_with(|letter: char| letter.is_ascii_alphabetic())
-            })
-        })?;
-        let span = whole.checked_mul(*seconds)?.checked_add(thousandths * seconds / 1_000)?;
+        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (unit, tail) = tail.split_at(letters);
+        let seconds = match unit {
+            "seconds" | "second" | "secs" | "sec" | "s" => 1,
+            "minutes" | "minute" | "mins" | "min" | "m" => MINUTE,
+            "hours" | "hour" | "hrs" | "hr" | "h" => HOUR,
+            "days" | "day" | "d" => DAY,
+            "weeks" | "week" | "w" => 7 * DAY,
+            _ => return None,
+        };
+        let span = whole.checked_mul(seconds)?.checked_add(thousandths * seconds / 1_000)?;
         sum = sum.checked_add(span)?;
-        rest = tail.get(name.len()..)?.trim_start();
+        rest = tail.trim_start();
     }
     Some(sum)
 }

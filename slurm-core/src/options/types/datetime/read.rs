@@ -7,19 +7,9 @@ use crate::options::types::number::digits;
 
 const TIMES: &[(&str, u8)] =
     &[("midnight", 0), ("elevenses", 11), ("noon", 12), ("fika", 15), ("teatime", 16)];
-/// Units of a distance, longest spelling first, with their seconds.
-const UNITS: &[(&str, i64)] = &[
-    ("seconds", 1),
-    ("second", 1),
-    ("minutes", 60),
-    ("minute", 60),
-    ("hours", 3_600),
-    ("hour", 3_600),
-    ("days", 86_400),
-    ("day", 86_400),
-    ("weeks", 604_800),
-    ("week", 604_800),
-];
+/// Units of a distance, which may have an `s` at the end, with their seconds.
+const UNITS: &[(&str, i64)] =
+    &[("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("week", 604_800)];
 const SECOND_DATE: &str = "a second date";
 const SECOND_TIME: &str = "a second time of day";
 const MIN_EPOCH: u64 = 1_000_000;
@@ -134,7 +124,8 @@ fn unit<'a>(number: Text<'a>, text: Text<'a>) -> Result<(i64, Text<'a>), Fault> 
         return Ok((1, text));
     }
     if let Some((name, seconds)) = UNITS.iter().find(|(name, _)| text.starts_with_any_case(name)) {
-        return Ok((*seconds, text.skip(name.len())));
+        let rest = text.skip(name.len());
+        return Ok((*seconds, rest.skip(usize::from(rest.starts_with_any_case("s")))));
     }
     if text.byte(0) == b'.' {
         return Err(text.fault("a distance is a whole number; use the next smaller unit"));

@@ -1,8 +1,7 @@
 //! What a point in time is, and how it is written.
 
+use crate::options::grammar::typed;
 use std::fmt;
-
-use crate::options::types::typed;
 
 /// A point in time as `--begin` and `--deadline` take it.
 ///
@@ -83,7 +82,7 @@ impl DateTime {
     }
 }
 
-typed!(DateTime, DateTime);
+typed!(DateTime, super::GRAMMAR);
 
 impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::options::grammar::write_list;
+use crate::options::grammar::{typed, write_list};
 use crate::options::types::array::ArrayRange;
-use crate::options::types::typed;
 
 /// What must have happened before a job may start.
 ///
@@ -91,7 +90,7 @@ pub enum ArrayIndex {
     List(Vec<ArrayRange>),
 }
 
-typed!(Dependency, Dependency);
+typed!(Dependency, super::GRAMMAR);
 
 impl fmt::Display for Dependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
