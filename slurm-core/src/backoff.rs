@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Pauses between the attempts of one thing: each is twice as long as the one before, up to a longest one.
+/// Pauses between attempts: each is twice as long as its predecessor, up to a maximum.
 ///
 /// Counts the time since the first attempt too, since callers give up after a time.
 ///

@@ -1,4 +1,4 @@
-//! What a running task can ask about its job.
+//! Questions that a running task can ask about its job.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +12,7 @@ use crate::ids::{JobId, SubmissionId};
 use crate::layout::JobDir;
 use crate::options::HostList;
 
-/// What a running task can ask about its job.
+/// The job of a running task.
 ///
 /// A task whose first parameter is `&JobContext` gets it from the runner. A test of such a function
 /// passes [`JobContext::outside`].
@@ -175,7 +175,7 @@ impl JobContext {
 
     /// Returns the index of the call among all calls of the array, or `None` outside of one.
     ///
-    /// It is the position of the item in what was given to `map`; an element may make several.
+    /// It is the position of the item in the arguments of `map`; an element may run several items.
     pub fn item(&self) -> Option<u64> {
         self.item
     }
@@ -280,7 +280,7 @@ impl JobContext {
         Ok(path)
     }
 
-    /// Returns the directory for what the task leaves to its next run, creating it if needed.
+    /// Returns the directory for files that the task leaves to its next run, and creates it if needed.
     ///
     /// It is the same in every run of the job, and each item of an array has one of its own. Write a checkpoint under
     /// another name and rename it, as the run may end in the middle.
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_that_make_no_sense_count_as_not_set() {
+    fn variables_without_a_meaning_count_as_not_set() {
         let ctx = context(&[
             ("SLURM_JOB_ID", "x"),
             ("SLURM_JOB_NODELIST", "n[3-1"),

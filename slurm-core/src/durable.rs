@@ -1,7 +1,7 @@
-//! Writes that are whole or absent, and files that are no wider than the directory that they lie in.
+//! Writes that are whole or absent, and files that no more users can read than their directory.
 //!
 //! A file server may carry out a request whose answer is lost, and refuse the repetition: a file that was renamed is
-//! then not found, and a new link is there already. So these errors are compared with what the names stand for now.
+//! then missing, and a new link exists already. So these errors are compared with the files that the names now have.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -76,7 +76,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_beside(path);
     let written = create_synced(&temporary, bytes).and_then(|file| rename(&file, &temporary, path));
     if written.is_err() {
-        // Best effort: the error that matters is the one at hand.
+        // Best effort: the first error is the one to report.
         let _ = fs::remove_file(&temporary);
     }
     written
@@ -125,8 +125,7 @@ pub fn append_to(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Creates the directory `path` and those above it that are not there, each usable by no more users than the
-/// one that it lies in.
+/// Creates the directory `path` and its missing parents, each usable by no more users than its own parent.
 ///
 /// # Errors
 /// If one of them cannot be created.
@@ -143,11 +142,11 @@ pub fn create_dirs(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Returns the permission bits of a file at `path` that is no wider than its directory; the umask may take
-/// some of them.
+/// Returns the permission bits of a file at `path` that no more users can read than its directory; the umask may
+/// remove some of them.
 ///
 /// # Errors
-/// If there is no such directory.
+/// If the directory does not exist.
 pub fn mode_beside(path: &Path) -> io::Result<u32> {
     Ok(fs::metadata(parent(path))?.permissions().mode() & 0o666)
 }
@@ -156,7 +155,7 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Returns a name beside `path` that nobody else uses: process ids come again, and containers that share a
+/// Returns an unused name beside `path`. A process id would not do: ids are reused, and containers that share a
 /// file system do not share them.
 pub fn temporary_beside(path: &Path) -> PathBuf {
     // The standard library's only source of random bits.
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_created_is_no_wider_than_where_it_lies() {
+    fn created_files_are_readable_by_no_more_users_than_their_directory() {
         let dir = tempfile::tempdir().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o710)).unwrap();

@@ -1,4 +1,4 @@
-//! The diary of a job: what the runner noted, a JSON object a line.
+//! The diary of a job: the notes of the runner, one JSON object a line.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use crate::ids::JobId;
 pub struct Event {
     /// Microseconds since the Unix epoch, by the clock of the node.
     pub at: u64,
-    /// What happened.
+    /// The event.
     pub event: EventKind,
 }
 
-/// What can be in the diary.
+/// The events of a diary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -68,7 +68,8 @@ impl Event {
         Self { at: u64::try_from(since.as_micros()).unwrap_or(u64::MAX), event }
     }
 
-    /// Appends this event to the diary at `path` by one write. The diary is no wider than its directory.
+    /// Appends this event to the diary at `path` by one write. The diary is readable by no more
+    /// users than its directory.
     ///
     /// # Errors
     /// If the file cannot be opened or written.
@@ -78,8 +79,8 @@ impl Event {
         durable::append_to(path)?.write_all(&line)
     }
 
-    /// Reads a diary. A line that is cut or of a kind unknown here is passed over; what follows on a line
-    /// that a full disk has cut is read.
+    /// Reads a diary. Lines that are cut or of an unknown kind are skipped; an event that follows on a line that a
+    /// full disk has cut is read.
     pub fn read_all(text: &str) -> Vec<Self> {
         let read = |line: &str| {
             let whole = serde_json::from_str(line).ok();
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_was_cut_takes_no_other_with_it() {
+    fn a_cut_line_leaves_the_other_lines_readable() {
         let event = Event::now(EventKind::Finished { exit_code: 3 });
         let line = serde_json::to_string(&event).unwrap();
         for cut in 0..line.len() {

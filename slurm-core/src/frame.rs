@@ -15,11 +15,11 @@
 //! ```
 //!
 //! A reader checks magic, version, kind, lengths and checksum, in this order, before it looks at the
-//! payload, so a cut, flipped or foreign file is told from a whole one without decoding anything.
+//! payload, so a cut, damaged or foreign file is noticed before anything is decoded.
 
 use std::fmt;
 
-/// The version of the frame format and of what travels in it.
+/// The version of the frame format and of its payloads.
 ///
 /// It changes whenever an older reader could misread a newer file.
 pub const FORMAT_VERSION: u16 = 2;
@@ -32,13 +32,13 @@ const HEADER: usize = 48;
 const CHECKSUM: std::ops::Range<usize> = 32..48;
 const MAX_NAME: usize = 4096;
 
-/// What a frame holds.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameKind {
-    /// What the runner reads: see [`Spec`](crate::spec::Spec).
+    /// The input of the runner: see [`Spec`](crate::spec::Spec).
     Spec,
-    /// What the runner writes: see [`Outcome`](crate::outcome::Outcome).
+    /// The output of the runner: see [`Outcome`](crate::outcome::Outcome).
     Outcome,
 }
 
@@ -87,7 +87,7 @@ pub enum FrameError {
     /// It is a whole frame of another kind.
     #[error("kind {found} where a frame of kind {expected} was expected")]
     Kind {
-        /// What was asked for.
+        /// The kind that was asked for.
         expected: FrameKind,
         /// The code that was found.
         found: u8,
@@ -95,12 +95,12 @@ pub enum FrameError {
     /// Fewer or more bytes than the header says.
     #[error("{found} bytes long where its header says {expected}")]
     Length {
-        /// What the header says, in bytes.
+        /// The length in the header, in bytes.
         expected: u64,
-        /// What there is, in bytes.
+        /// The length of the file, in bytes.
         found: u64,
     },
-    /// The bytes are not those that were written.
+    /// The bytes differ from the bytes that were written.
     #[error("damaged: its checksum does not fit its content")]
     Checksum,
     /// The payload exceeds [`MAX_PAYLOAD`].
@@ -139,7 +139,7 @@ impl<'a> Frame<'a> {
     /// Checks `bytes` and returns the frame of `kind` that they are.
     ///
     /// # Errors
-    /// Says which of the checks failed; see the module's documentation for their order.
+    /// Returns the first check that failed; the module's documentation has their order.
     pub fn from_bytes(bytes: &'a [u8], kind: FrameKind) -> Result<Self, FrameError> {
         if !bytes.starts_with(&MAGIC) {
             let cut = bytes.len() < MAGIC.len() && MAGIC.starts_with(bytes);

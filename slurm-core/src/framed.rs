@@ -7,10 +7,10 @@ use crate::frame::FrameError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The frame around it is not whole.
+    /// The frame around it is damaged.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The frame is whole, but its content cannot be decoded.
+    /// The frame is sound, but its content cannot be decoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
 }

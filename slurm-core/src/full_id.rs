@@ -1,4 +1,4 @@
-//! Job ids with what may stand behind them.
+//! Job ids with the suffixes for elements, components and steps.
 
 use std::fmt;
 use std::str::FromStr;
@@ -51,7 +51,7 @@ pub enum JobPart {
 pub enum JobStep {
     /// The batch script.
     Batch,
-    /// What was adopted from outside.
+    /// Processes that were adopted from outside.
     Extern,
     /// An interactive step of salloc.
     Interactive,
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn a_text_that_is_not_an_id_is_refused() {
         for text in [
             "",
             "0",

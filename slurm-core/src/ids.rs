@@ -10,13 +10,13 @@ use crate::text_form::text_form;
 /// The id of a job, as `sbatch --parsable` prints it.
 ///
 /// Slurm hands out ids up to 67,043,328 by default and then starts again, so an id alone does not
-/// name a submission for ever; a [`SubmissionId`] does.
+/// identify a submission permanently; a [`SubmissionId`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(u32);
 
 impl JobId {
-    /// Returns the id for `number`, or `None` for 0, which is no job.
+    /// Returns the id for `number`, or `None` for 0, which Slurm gives to no job.
     pub const fn new(number: u32) -> Option<Self> {
         if number == 0 { None } else { Some(Self(number)) }
     }
@@ -99,7 +99,7 @@ impl FromStr for SubmissionId {
 
 text_form!(SubmissionId, IdError);
 
-/// A text that is not the id it was taken for.
+/// A text that is not a valid id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not a {what}; expected {expected}")]
 pub struct IdError {

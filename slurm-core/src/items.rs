@@ -9,8 +9,8 @@
 //!      …  24·n  the table: offset, length and checksum of each item, 8 bytes each
 //! ```
 //!
-//! Where the table begins and how many items there are stands in the spec. An element reads its part of
-//! the table and then its own items: two reads if its items lie side by side, whatever the size of the
+//! The spec has the offset of the table and the number of items. An element reads its part of
+//! the table and then its own items: two reads if its items lie side by side, for any size of the
 //! file. Items stream through the writer, so that their number costs no memory.
 
 use std::fs::{self, File, OpenOptions};
@@ -40,17 +40,17 @@ pub struct ItemWriter {
     finished: bool,
 }
 
-/// What a spec has to say of an item file.
+/// The place of the table in an item file, which stands in the spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ItemTable {
-    /// How many items there are.
+    /// The number of items.
     pub count: u64,
-    /// Where the table begins.
+    /// The offset of the table.
     pub offset: u64,
 }
 
 impl ItemWriter {
-    /// Creates the file at `path`, and another one beside it for as long as it is written.
+    /// Creates the file at `path`, and a second one beside it that is removed when the first is complete.
     ///
     /// # Errors
     /// If one of them cannot be created.
@@ -93,7 +93,7 @@ impl ItemWriter {
         Ok(())
     }
 
-    /// Adds the table and returns what the spec has to say. The file is not synced.
+    /// Adds the table and returns its place for the spec. The file is not synced.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -130,7 +130,7 @@ impl ItemReader {
     /// Opens the file at `path`, whose spec says `table`.
     ///
     /// # Errors
-    /// If it cannot be read, or is none of this version.
+    /// If it cannot be read, or is not an item file of this version.
     pub fn open(path: &Path, table: ItemTable) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut header = [0; HEADER as usize];
@@ -151,7 +151,7 @@ impl ItemReader {
     /// Returns the arguments of the item `index`.
     ///
     /// # Errors
-    /// If there is none, or the file is damaged there.
+    /// If the item does not exist, or the file is damaged there.
     pub fn read(&self, index: u64) -> io::Result<Vec<Argument>> {
         if index >= self.table.count {
             return Err(damaged(&format!("it has no item {index}")));
@@ -163,7 +163,7 @@ impl ItemReader {
         let mut entry = [0; ENTRY];
         self.file.read_exact_at(&mut entry, at)?;
         let (offset, length, expected) = (number(&entry, 0), number(&entry, 8), number(&entry, 16));
-        // Before memory is reserved: the file has it, and it is no more than an item may be.
+        // Checked before memory is reserved: the file must have the bytes, and an item may have that many.
         let end = offset.saturating_add(length);
         let limit = self.table.offset.min(self.size);
         if length > MAX_PAYLOAD as u64 || offset < HEADER || end > limit {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_told_of_the_item_that_has_it() {
+    fn damage_is_reported_for_the_damaged_item() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("items");
         let mut writer = ItemWriter::create(&path).unwrap();

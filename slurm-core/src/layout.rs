@@ -9,29 +9,29 @@
 //!     job.json                  the same for people, without values    client, before sbatch
 //!     script.sh                 the batch script                       client, before sbatch
 //!     submitted.json            the id that the job was given          client, after sbatch
-//!     .sbatch                   over SSH: who calls sbatch, and what it said
-//!     slurm-{id}.out  .err      what the task printed                  the job
-//!     events.jsonl              what happened, a line each             runner
+//!     .sbatch                   over SSH: who calls sbatch, and its answer
+//!     slurm-{id}.out  .err      the output of the task                 the job
+//!     events.jsonl              the diary, an event a line             runner
 //!     result                    frame: value or failure                runner, at the end
 //!     value                     of several processes: the outcome of the first, until all have ended
-//!     requeue                   a run's wish to be run again           runner
-//!     cancelled-{random}        who cancelled the job has done so      client, with scancel
-//!     .run/                     embedded: how far the processes of a run are, while it runs
+//!     requeue                   a run's request to be run again           runner
+//!     cancelled-{random}        the job was cancelled through the library      client, with scancel
+//!     .run/                     embedded: marks of the processes of a run, while it runs
 //!     workflow.json             of a workflow: its cluster             client, before sbatch
-//!     journal.jsonl             of a workflow: what it has submitted   workflow
+//!     journal.jsonl             of a workflow: its submissions         workflow
 //!     tasks/{task}/{submission_id}/    of a workflow: its jobs                workflow
 //!     shared/                   of a workflow: files of its jobs       its jobs
 //!     output/                   the task's own files                   task
-//!     checkpoint/               what it leaves to its next run         task
+//!     checkpoint/               files for the task's next run          task
 //!
 //! {task}/{submission_id}/            the submission of an array, beside spec, job.json, script.sh, submitted.json
 //!     items                     the arguments of all calls             client, before sbatch
 //!     script-{n}.sh             of the further arrays, if it takes several
 //!     results/{element}         segment: values and failures           runner, item by item
-//!     values/{element}          of several processes: that of the first, until all have ended
-//!     stdout/{id}_{n}           what elements printed                  the job
+//!     values/{element}          of several processes: the outcome of the first, until all have ended
+//!     stdout/{id}_{n}           the output of elements                 the job
 //!     stderr/{id}_{n}
-//!     retry-{n}.json            handle of the submission that tries again what failed
+//!     retry-{n}.json            handle of the submission that retries the failed items
 //!     cancelled-{random}        elements that a client has cancelled   client, after scancel
 //! ```
 //!
@@ -152,7 +152,7 @@ impl JobDir {
         self.0.join("values").join(element.to_string())
     }
 
-    /// Returns the path of the handle of the `attempt`th repetition of what failed, from 1 on.
+    /// Returns the path of the handle of the `attempt`th retry, from 1 on.
     pub fn retry(&self, attempt: usize) -> PathBuf {
         self.0.join(format!("retry-{attempt}.json"))
     }
@@ -190,8 +190,8 @@ impl JobDir {
         self.0.join("requeue")
     }
 
-    /// Returns the path of that note of an element of an array, given the array and the index; without one,
-    /// that of the job.
+    /// Returns the path of that note of an element of an array, given the array and the index; without them, of the
+    /// job's note.
     pub fn requeue_of(&self, element: Option<(JobId, u32)>) -> PathBuf {
         match element {
             None => self.requeue(),
@@ -210,7 +210,7 @@ impl JobDir {
         self.0.join(".run")
     }
 
-    /// Returns the path of the directory for what a task leaves to its next run.
+    /// Returns the path of the directory for files that a task leaves to its next run.
     pub fn checkpoint(&self) -> PathBuf {
         self.0.join("checkpoint")
     }

@@ -1,4 +1,4 @@
-//! What both sides of a job agree on.
+//! The common ground of the two sides of a job.
 //!
 //! `slurm-core` is the common ground of `slurm-sdk`: the program that submits a job and the runner
 //! inside the job are the same binary, and this crate holds everything that passes between them.
@@ -10,19 +10,19 @@
 //! | [`ids`] | job ids, submission ids |
 //! | [`state`] | every state and state flag that Slurm prints |
 //! | [`codec`], [`frame`] | values to bytes, bytes to checked files |
-//! | [`spec`], [`outcome`] | what the runner reads and what it writes |
+//! | [`spec`], [`outcome`] | the input and the output of the runner |
 //! | [`layout`] | where the files of a job lie |
 //! | [`durable`] | writes that are whole or absent |
 //! | [`events`] | the diary of a job |
 //! | [`backoff`] | pauses between attempts |
 //! | [`requeue`] | running a job again under the same id |
 //! | [`task`], [`registry`] | tasks and how a binary finds its own |
-//! | [`context`] | what a running task can ask about its job |
+//! | [`context`] | questions that a running task can ask about its job |
 //!
-//! Programs use these through the `slurm` crate, which re-exports what is meant for them.
+//! Programs use these through the `slurm` crate, which re-exports the public parts.
 //!
-//! Without the default feature `runtime` only [`options`] is compiled, without any dependency; that
-//! is what the procedural macros use.
+//! Without the default feature `runtime` only [`options`] is compiled, without any dependency, for
+//! the procedural macros.
 
 // A library neither prints nor ends the process, and nothing from outside may make it panic.
 #![warn(

@@ -1,4 +1,4 @@
-//! What the runner writes.
+//! The output of the runner.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::frame::FrameKind;
 use crate::framed::framed;
 use crate::ids::JobId;
 
-/// How a call ended, and what it took.
+/// The end of a call, and the facts of its run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The value or the failure.
@@ -22,7 +22,7 @@ pub struct Outcome {
 pub enum Ending {
     /// The encoded return value.
     Value(#[serde(with = "serde_bytes")] Vec<u8>),
-    /// There is no value, and why.
+    /// The reason why there is no value.
     Failure(Box<Failure>),
 }
 
@@ -37,7 +37,7 @@ pub struct RunReport {
     pub host: String,
     /// The process id of the runner.
     pub pid: u32,
-    /// The rank of the process among those of the job; only a failure has another one than 0.
+    /// The rank of the process among the processes of the job; only a failure can have a rank other than 0.
     pub rank: u32,
     /// How often the job had been restarted before.
     pub restart_count: u32,

@@ -64,7 +64,7 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
-    /// Returns what can be done about it.
+    /// Returns advice.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Duplicate { .. } => "give one of them another name: #[slurm::task(name = \"…\")]",
@@ -81,8 +81,8 @@ impl Registry {
     /// Returns the tasks of this binary.
     ///
     /// # Errors
-    /// [`RegistryError`] if two tasks share a name, the linker dropped something, or a constant is no value of
-    /// the option that an attribute sets to it; found at the first call and again at every later one.
+    /// [`RegistryError`] if two tasks share a name, the linker dropped something, or a constant is not a value
+    /// of the option that an attribute sets to it. Every call returns the same.
     pub fn get() -> Result<&'static Self, RegistryError> {
         static REGISTRY: OnceCell<Registry> = OnceCell::new();
         REGISTRY.get_or_try_init(|| {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_that_is_no_value_is_named_with_its_place() {
+    fn a_constant_of_a_wrong_value_is_named_with_its_place() {
         static MAIL: [TaskOption; 1] = [TaskOption {
             key: "mail_type",
             value: TaskValue::Constant(|| ["END", "SOMETIMES"].into()),

@@ -16,16 +16,16 @@ use crate::durable;
 /// `#[from]` of error enums. The next run finds [`restart_count`](crate::context::JobContext::restart_count)
 /// one higher, and what this one left in [`checkpoint_dir`](crate::context::JobContext::checkpoint_dir).
 ///
-/// A job that was told to end is not brought back by it: one that was cancelled stays cancelled, and of one
-/// that was preempted Slurm decides. How often a job may ask is the option `max_requeues`.
+/// It does not bring back a job that was told to end: a cancelled job stays cancelled, and Slurm decides about a
+/// preempted job. How often a job may ask is the option `max_requeues`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requeue {
     reason: String,
     mark: Mark,
 }
 
-/// What makes a [`Requeue`] be found: wrappers such as `anyhow::Error` hide the error that they hold, but
-/// not its sources.
+/// Marks a [`Requeue`] among the sources of an error: wrappers such as `anyhow::Error` hide the error that they
+/// hold, but not its sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mark;
 
@@ -88,16 +88,16 @@ impl fmt::Display for Mark {
 
 impl Error for Mark {}
 
-/// What a task's attribute says about requeueing.
+/// The settings for requeueing in a task's attribute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TaskRequeue {
-    /// What happens at the time limit.
+    /// The action at the time limit.
     pub on_timeout: Option<OnTimeout>,
     /// How often a job may be requeued.
     pub max_requeues: Option<u32>,
 }
 
-/// What happens to a job that reaches its time limit.
+/// The action for a job that reaches its time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnTimeout {
@@ -115,10 +115,10 @@ impl AsRef<str> for OnTimeout {
     }
 }
 
-/// How often a job may be requeued where nobody says so.
+/// How often a job may be requeued by default.
 pub const DEFAULT_MAX_REQUEUES: u32 = 10;
 
-/// What the runner has to know to requeue its job.
+/// The facts that the runner needs to requeue its job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequeuePolicy {
     /// Who does it.
@@ -132,7 +132,7 @@ pub struct RequeuePolicy {
 /// Who puts a job back into the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Requeuer {
-    /// Nobody: `no_requeue` forbids it.
+    /// Nobody, because `no_requeue` forbids it.
     Nobody,
     /// The supervisor of the embedded backend, once the processes have ended.
     Supervisor,
@@ -150,7 +150,7 @@ pub struct RequeueNote {
 }
 
 impl RequeueNote {
-    /// Writes the note; that of an earlier run goes.
+    /// Writes the note and replaces the note of an earlier run.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -158,7 +158,7 @@ impl RequeueNote {
         durable::replace(path, &serde_json::to_vec(self)?)
     }
 
-    /// Reads the note of the run `restart_count`; one of an earlier run is none.
+    /// Reads the note of the run `restart_count`; `None` if the note is from an earlier run.
     pub fn read(path: &Path, restart_count: u32) -> Option<Self> {
         let note: Self = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
         (note.restart_count == restart_count).then_some(note)

@@ -1,4 +1,4 @@
-//! Values that nobody is to see by accident.
+//! Values that must not be shown by accident.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,13 +7,13 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Error as _, Serialize, Serializer};
 use zeroize::Zeroize;
 
-/// A value that nobody is to see by accident: a token, a password.
+/// A value that must not be shown by accident: a token, a password.
 ///
-/// As an argument of a task it travels in the spec, a file in the job's directory that only its owner can read
-/// then; `explain()` warns of it. Better than to pass a secret is to pass where it is: the path of a file, the
-/// name of a variable.
+/// As an argument of a task it travels in the spec, a file in the job's directory that then only its owner
+/// can read; `explain()` warns of it. It is better to pass the place of a secret: the path of a file or the name of a
+/// variable.
 ///
-/// - `Debug` shows that there is one, and `Display` does not exist.
+/// - `Debug` shows `Secret(…)`, and `Display` does not exist.
 /// - It is overwritten in memory when it is dropped. Its encoded form, which travels, is not.
 /// - It is written by serde only as part of an argument or a result; anywhere else that is an error. It can be
 ///   read from anywhere, a configuration file for example.
@@ -35,7 +35,7 @@ impl<T: Zeroize> Secret<T> {
         Self(value)
     }
 
-    /// Returns the value, for whoever is to have it.
+    /// Returns the value.
     pub const fn expose(&self) -> &T {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! What the runner reads.
+//! The input of the runner.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::requeue::RequeuePolicy;
 
 pub use crate::framed::ReadError;
 
-/// Everything that the runner has to know.
+/// The input of the runner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The submission.
@@ -40,7 +40,7 @@ pub struct Refused {
     pub missing: MissingItem,
 }
 
-/// What a job does.
+/// The work of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
     /// One call, with the arguments in the order of the parameters.
@@ -109,7 +109,7 @@ impl Shares {
         self.position_of(index).map(|position| position / self.per_element.max(1))
     }
 
-    /// Returns the position of the item `index` among those that are shared out.
+    /// Returns the position of the item `index` among the items that are shared out.
     pub fn position_of(&self, index: u64) -> Option<u64> {
         let position = match &self.selected {
             None => index,

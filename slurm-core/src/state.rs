@@ -148,7 +148,7 @@ impl JobState {
         matches!(self, Self::NodeFail | Self::Preempted | Self::BootFail)
     }
 
-    /// Returns whether the job is waiting, for whatever reason.
+    /// Returns whether the job is waiting, for any reason.
     pub fn is_pending(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! Tasks: what the attribute macro makes of a function.
+//! Tasks: the items that the attribute macro generates for a function.
 
 use std::fmt;
 
@@ -15,20 +15,20 @@ use crate::requeue::{Requeue, TaskRequeue};
 ///
 /// `#[slurm::task]` implements this for the empty type that it puts beside the function.
 pub trait Task: 'static {
-    /// What the job hands back: the return type, or the `Ok` type of a returned `Result`.
+    /// The result of the job: the return type, or the `Ok` type of a returned `Result`.
     type Output;
 
-    /// Returns what the registry knows of the task.
+    /// Returns the entry of the registry.
     fn entry() -> &'static TaskEntry;
 
     /// Returns the value that the runner encoded.
     ///
     /// # Errors
-    /// [`CodecError::Decode`] if the bytes are no such value.
+    /// [`CodecError::Decode`] if the bytes are not a value of this type.
     fn decode_output(bytes: &[u8]) -> Result<Self::Output, CodecError>;
 }
 
-/// What the registry knows of a task.
+/// A task in the registry.
 #[derive(Debug)]
 pub struct TaskEntry {
     /// The task's name: the path of the function, such as `app::model::train`, or the `name` given.
@@ -55,11 +55,11 @@ pub struct TaskEntry {
     pub env: &'static [(&'static str, &'static str)],
     /// Whether it submits jobs itself.
     pub kind: TaskKind,
-    /// What the attribute says about requeueing.
+    /// The attribute's settings for requeueing.
     pub requeue: TaskRequeue,
-    /// Checks whether what the function returns can travel, without a value.
+    /// Checks whether the return type can travel.
     pub check_output: fn() -> Result<(), CodecError>,
-    /// Decodes the arguments, calls the function and encodes what it returned.
+    /// Decodes the arguments, calls the function and encodes the returned value.
     pub run: fn(&JobContext, Arguments<'_>) -> Result<Vec<u8>, Failure>,
 }
 
@@ -70,7 +70,7 @@ impl TaskEntry {
     }
 }
 
-/// What the function of a task may do.
+/// The two kinds of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskKind {
@@ -216,10 +216,10 @@ impl<'a> Arguments<'a> {
         Self { rest: encoded.iter() }
     }
 
-    /// Decodes the next argument, that of the parameter `name`.
+    /// Decodes the next argument, for the parameter `name`.
     ///
     /// # Errors
-    /// A [`FailureKind::Argument`] if there is none or it is no `T`.
+    /// A [`FailureKind::Argument`] if it is missing or not a `T`.
     pub fn take<T>(&mut self, codec: Codec<T>, name: &str) -> Result<T, Failure> {
         let failure = |reason: &dyn fmt::Display| {
             Failure::new(FailureKind::Argument, format!("argument `{name}` {reason}"))
@@ -229,7 +229,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Encodes what a task returned.
+/// Encodes the value that a task returned.
 ///
 /// # Errors
 /// A [`FailureKind::Value`] if it cannot be encoded so that it decodes again.
@@ -294,7 +294,7 @@ impl<E: Into<Box<dyn std::error::Error>>> ViaLocalError for &&ErrorOf<E> {
     }
 }
 
-/// For errors that are no standard error but have a message.
+/// For errors that do not implement `Error` but have a message.
 pub trait ViaDisplay {
     /// Returns the failure.
     fn failure(&self) -> Failure;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A text that is none of the words of an enum, such as `slrum` for a backend.
+/// A text that an enum has no word for, such as `slrum` for a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownWord {

@@ -1,7 +1,7 @@
-//! What Slurm's commands say.
+//! Phrases of Slurm's commands.
 
-/// Phrases after which what a command asked for may have been done: the controller was asked, and its answer
-/// did not come. Source: `slurm_errno.c`, 20.11 to 25.11.
+/// Phrases that leave open whether the controller carried out a command: it was asked, and its answer did not
+/// come. Source: `slurm_errno.c`, 20.11 to 25.11.
 pub const LEAVE_OPEN: &[&str] = &[
     "Socket timed out",
     "Unable to contact slurm controller",

@@ -46,7 +46,7 @@ fn memory_is_given_in_one_way() {
 }
 
 #[test]
-fn what_was_taken_back_is_in_no_conflict() {
+fn a_removed_option_conflicts_with_nothing() {
     let mut options = set("mem=4G mem_per_cpu=1G");
     let spec = lookup("mem").unwrap_or_else(|error| panic!("{error}"));
     options.set(spec, OptionValue::Unset, Source::CallSite);

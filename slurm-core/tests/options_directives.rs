@@ -110,7 +110,7 @@ fn written(arguments: &[&str]) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn what_is_written_is_read_back() {
+fn written_lines_are_read_back() {
     let awkward = [
         "--comment=a b",
         "--comment=it's",

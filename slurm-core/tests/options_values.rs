@@ -334,7 +334,7 @@ fn messages_name_the_part_and_offer_a_value_near_it() {
 }
 
 #[test]
-fn what_sbatch_misreads_is_refused() {
+fn values_that_sbatch_misreads_are_refused() {
     for (option, value) in [
         ("time", "1-"),
         ("time", "-0"),

@@ -19,7 +19,7 @@ pub(crate) struct Argument {
     pub(crate) value: Option<Value>,
 }
 
-/// What stands behind the `=`.
+/// The value after the `=`.
 pub(crate) struct Value {
     pub(crate) kind: ValueKind,
     pub(crate) tokens: TokenStream,
@@ -34,7 +34,7 @@ pub(crate) enum ValueKind {
     List(Vec<Item>),
     /// Names with strings or integers, in braces.
     Table(Vec<(Item, Item)>),
-    /// A path, such as that of a constant.
+    /// A path, for example of a constant.
     Path,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Item {
 const EXPECTED: &str =
     "expected a string, an integer, `true`, `false`, a list of strings or a constant";
 
-/// Returns the arguments in `tokens`, each as it is or with what is wrong with it.
+/// Returns the arguments in `tokens`, or for each the error.
 pub(crate) fn parse(tokens: TokenStream) -> Vec<Result<Argument>> {
     split(tokens).into_iter().map(|part| parse_argument(&part?)).collect()
 }

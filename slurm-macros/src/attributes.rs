@@ -1,10 +1,10 @@
-//! The attributes of a function that what is generated beside it has to bear too.
+//! The attributes of a function that the items generated beside it need too.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::{Attribute, LitStr};
 
-/// Decides whether there is the item at all.
+/// Decides whether the item exists.
 pub(crate) const CONDITIONS: &[&str] = &["cfg"];
 /// Keeps lints that the function does not want away from its types elsewhere.
 pub(crate) const LINTS: &[&str] = &["allow", "expect"];
@@ -13,7 +13,7 @@ pub(crate) const DEPRECATION: &[&str] = &["deprecated"];
 /// Keeps the function out of the documentation.
 pub(crate) const HIDING: &[&str] = &["doc(hidden)"];
 
-/// Returns those of `attrs` that are among `wanted`, also inside `cfg_attr`.
+/// Returns the attributes of `attrs` that `wanted` names, also inside `cfg_attr`.
 pub(crate) fn select(attrs: &[Attribute], wanted: &[&[&str]]) -> TokenStream {
     let metas = attrs.iter().filter_map(|attr| pick(&attr.meta.to_token_stream(), wanted));
     metas.map(|meta| quote!(#[#meta])).collect()
@@ -29,7 +29,7 @@ fn pick(meta: &TokenStream, wanted: &[&[&str]]) -> Option<TokenStream> {
         name.to_string()
     };
     if wanted.iter().any(|keys| keys.contains(&key.as_str())) {
-        // What the function is expected to trigger, a generated item need not.
+        // A lint that the function is expected to trigger, a generated item may not trigger.
         let name = if key == "expect" { Ident::new("allow", name.span()) } else { name };
         return Some(quote!(#name #rest));
     }

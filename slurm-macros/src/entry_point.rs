@@ -44,8 +44,8 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
     }
 }
 
-/// Returns what `main` does: it holds the user's function and has it called, and turns into an exit
-/// code what that returns.
+/// Returns the body of `main`: it holds the user's function, has it called, and turns its result into an exit
+/// code.
 fn body(function: &Function, krate: &TokenStream, item: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
     let (start, cluster) = match function.inputs.first().and_then(|input| input.ty.as_ref()) {
@@ -92,7 +92,7 @@ fn name_at(function: &Function, place: Span) -> Ident {
     name
 }
 
-/// Reports what keeps `function` from being a program's `main`.
+/// Reports why `function` cannot be a program's `main`.
 fn check(function: &Function, errors: &mut Errors) {
     if let Some(token) = &function.asyncness {
         let message = "`main` cannot be `async`: build a runtime in it and block on the future";

@@ -29,7 +29,7 @@ impl Errors {
         }
     }
 
-    /// Returns whether there was no mistake.
+    /// Returns whether no mistake was found.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }

@@ -1,4 +1,4 @@
-//! The function under an attribute, as far as the attributes look at it.
+//! The parts of the function under an attribute that the attributes need.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;

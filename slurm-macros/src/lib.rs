@@ -1,11 +1,11 @@
 //! The attributes of slurm-sdk.
 //!
-//! Use them through the `slurm` crate, which documents them: what they expand to refers to it. rustdoc would append
-//! a comment that stands here to that documentation, so there is none.
+//! Use them through the `slurm` crate, which documents them: the expansions refer to it. The attributes have
+//! no comments here, because rustdoc would append them to that documentation.
 //!
 //! An attribute is parsed (`arguments`, `function`), checked (`options`, `parameters`, `valid`) and
 //! expanded (`task`, `entry_point`). Mistakes are collected on the way (`errors`) and do not stop it:
-//! one compilation reports them all, and what other code refers to is there in any case.
+//! one compilation reports them all, and the items that other code refers to exist in any case.
 
 mod arguments;
 mod attributes;

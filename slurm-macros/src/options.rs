@@ -12,11 +12,11 @@ use syn::{Error, Result};
 use crate::arguments::{self, Argument, Item, Value, ValueKind};
 use crate::errors::Errors;
 
-/// What the attribute says.
+/// The content of the attribute.
 pub(crate) struct Options {
     /// The path of the `slurm` crate.
     pub(crate) krate: TokenStream,
-    /// The name of the task, if it is not the function's path.
+    /// The name of the task, unless it is the function's path.
     pub(crate) name: Option<String>,
     /// Keys and values of the options, in canonical form.
     pub(crate) options: Vec<(&'static str, OptionValue)>,
@@ -33,7 +33,7 @@ pub(crate) struct Options {
     pub(crate) max_requeues: Option<u32>,
 }
 
-/// What an argument is about.
+/// The subject of an argument.
 enum Key {
     Crate,
     Name,
@@ -46,7 +46,7 @@ enum Key {
 }
 
 impl Options {
-    /// Returns what `tokens` say, as far as it is right.
+    /// Returns the valid arguments in `tokens`.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self {
             krate: quote!(::slurm),
@@ -93,7 +93,7 @@ impl Options {
             seen.push((name, argument.key_tokens));
         }
         for conflict in set.conflicts() {
-            // What is missing may be set by a Slurmfile or by the caller.
+            // A Slurmfile or the caller may set the missing option.
             if conflict.kind == ConflictKind::Needs {
                 continue;
             }
@@ -304,7 +304,7 @@ fn option_value(
                 .over(&value.tokens, format_args!("expected a value: only `env` takes variables"));
             return None;
         }
-        // Checked by the compiler, which knows what it stands for.
+        // Checked by the compiler, which knows its value.
         ValueKind::Path => return None,
     };
     match (option.parse_input(input), &value.kind) {
@@ -318,7 +318,7 @@ fn option_value(
     None
 }
 
-/// Returns which of `items` the error is about, if they were joined by a separator of one byte.
+/// Returns the item that the error is about, if the items were joined by a separator of one byte.
 fn wrong_item<'a>(items: &'a [Item], error: &InvalidValue) -> Option<&'a Item> {
     let lengths = items.iter().map(|item| item.text.len() + 1);
     if items.len() < 2 || lengths.sum::<usize>() != error.value().len() + 1 {

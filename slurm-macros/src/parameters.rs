@@ -1,4 +1,4 @@
-//! What a task takes and what it hands back.
+//! The parameters and the result of a task.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -33,7 +33,7 @@ pub(crate) struct Parameter {
 pub(crate) struct Output {
     /// The type as written.
     pub(crate) ty: TokenStream,
-    /// Whether it is a `Result`, of which the job hands back the `Ok` type.
+    /// Whether it is a `Result`; the job then returns its `Ok` type.
     pub(crate) is_result: bool,
 }
 
@@ -150,7 +150,7 @@ fn stored(ty: &Type, errors: &mut Errors) -> Option<TokenStream> {
     })
 }
 
-/// Reports what keeps a value of the type `tokens` from being stored.
+/// Reports why a value of the type `tokens` cannot be stored.
 fn is_owned(tokens: &TokenStream, errors: &mut Errors) -> bool {
     if let Some(span) = has_word(tokens, "impl") {
         errors.at(span, "a parameter cannot be `impl Trait`: name the type");
@@ -168,7 +168,7 @@ fn is_owned(tokens: &TokenStream, errors: &mut Errors) -> bool {
     false
 }
 
-/// What a job can pass to the function by itself.
+/// A parameter that the job passes by itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Injected {
     Context,
@@ -185,7 +185,7 @@ impl Injected {
         }
     }
 
-    /// Returns what `ty` is, if it is one of them.
+    /// Returns the parameter that `ty` stands for, if any.
     fn of(ty: &Type) -> Option<Self> {
         let known = [("JobContext", Self::Context), ("Workflow", Self::Workflow)];
         match peel(ty) {
@@ -201,7 +201,7 @@ impl Injected {
         }
     }
 
-    /// Returns why it cannot stand where it stands.
+    /// Returns why it cannot have this place.
     fn refusal(self, kind: Kind) -> &'static str {
         match (self, kind) {
             (Self::Context | Self::Misplaced("JobContext"), Kind::Task) => {
@@ -222,7 +222,7 @@ fn is_named(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|last| last == name)
 }
 
-/// Returns the last name of a path, whatever its arguments.
+/// Returns the last name of a path, without its arguments.
 fn last_segment(ty: &Type) -> Option<&Ident> {
     let Type::Path(path) = peel(ty) else { return None };
     let last = path.path.segments.last()?;
@@ -258,7 +258,7 @@ fn is_reference(tree: &TokenTree) -> bool {
     matches!(tree, TokenTree::Punct(punct) if punct.as_char() == '&')
 }
 
-/// Returns where `fits` holds of a tree and the one after it; the expressions in a type are left out.
+/// Returns the first place where `fits` holds for a tree and its successor; expressions in a type are skipped.
 fn find(
     tokens: &TokenStream,
     fits: &dyn Fn(&TokenTree, Option<&TokenTree>) -> bool,

@@ -17,7 +17,7 @@ mod entry;
 mod map;
 mod run;
 
-/// Returns `item` as it is, and beside it what makes it a task.
+/// Returns `item` unchanged, followed by the items that make it a task.
 pub(crate) fn expand(arguments: TokenStream, item: &TokenStream, kind: Kind) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(arguments, &mut errors);
@@ -68,7 +68,7 @@ impl<'a> Task<'a> {
         Self { function, signature, options, krate: &options.krate, kind, name }
     }
 
-    /// Returns everything that makes the function a task.
+    /// Returns all items that make the function a task.
     fn whole(&self) -> TokenStream {
         let Self { krate, .. } = self;
         let codecs = self.codecs();
@@ -106,7 +106,7 @@ impl<'a> Task<'a> {
         })
     }
 
-    /// Returns what other code refers to, for a function that cannot be a task.
+    /// Returns the items that other code refers to, for a function that cannot be a task.
     fn stub(&self) -> TokenStream {
         let is_generic = !self.function.generics.params.is_empty();
         let value = if is_generic { quote!(()) } else { self.value_type() };
@@ -115,7 +115,7 @@ impl<'a> Task<'a> {
         self.items(&quote!(#task #job))
     }
 
-    /// Returns the type of the task, and `content` where it gets in nobody's way.
+    /// Returns the type of the task, with `content` in a scope of its own.
     fn items(&self, content: &TokenStream) -> TokenStream {
         let Self { function, name, .. } = self;
         let vis = visibility(&function.vis);
@@ -163,7 +163,7 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Returns the function that binds arguments and, for a workflow, the one that plans.
+    /// Returns the function that binds arguments and, for a workflow, the function that plans.
     fn job(&self, body: &TokenStream) -> TokenStream {
         let Self { function, krate, name, .. } = self;
         let private = self.private();
@@ -223,7 +223,7 @@ impl<'a> Task<'a> {
         quote_spanned!(self.output_span()=> <#ty as #private::TaskResult>)
     }
 
-    /// Returns the type of what the job hands back.
+    /// Returns the type of the job's result.
     fn value_type(&self) -> TokenStream {
         match &self.signature.output {
             None => quote!(()),
@@ -254,8 +254,8 @@ impl Parameter {
     }
 }
 
-/// Returns a span at the place of `span` for what the macro wrote: names mean what they mean where
-/// the attribute stands, and lints know that the user did not write it.
+/// Returns a span at the place of `span` for generated code: names resolve as at the attribute, and lints know that
+/// the user did not write it.
 fn at(span: Span) -> Span {
     Span::call_site().located_at(span)
 }

@@ -38,7 +38,7 @@ fn write(text: &mut String, tokens: TokenStream) {
     }
 }
 
-/// Appends `word`, with a space if it would run into what stands before it or if one belongs there.
+/// Appends `word`, with a space before it where one belongs or the two words would merge.
 fn push(text: &mut String, word: &str) {
     let in_word = |c: char| c.is_alphanumeric() || c == '_';
     let runs_on =
@@ -53,7 +53,7 @@ fn push(text: &mut String, word: &str) {
 pub(crate) fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    // No UTF-8 text holds 0xff, so it keeps ("ab", "c") apart from ("a", "bc").
+    // UTF-8 text never holds 0xff, so it keeps ("ab", "c") apart from ("a", "bc").
     let bytes = parts.into_iter().flat_map(|part| part.bytes().chain([0xff]));
     bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }

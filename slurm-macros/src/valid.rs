@@ -1,4 +1,4 @@
-//! Functions that cannot be tasks, whatever their types.
+//! Functions that cannot be tasks with any types.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;

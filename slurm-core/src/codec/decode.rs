@@ -1,4 +1,4 @@
-//! A deserializer that refuses what is nested too deeply, and what has more parts than bytes.
+//! A deserializer that refuses values that are nested too deeply or have more parts than bytes.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,12 +10,12 @@ use serde::{Deserialize, de};
 
 use super::{MAX_DEPTH, TOO_DEEP};
 
-/// A list of units takes no bytes whatever length it claims; this many parts may take none.
+/// The number of parts that may take no bytes: a list of units takes none, however long it claims to be.
 const EMPTY_PARTS: u64 = 1 << 20;
 
 thread_local! {
-    /// How many parts the value that is being decoded may still have. Values do not nest: whoever decodes within
-    /// a `Deserialize` gets a count of its own, and this one is put back.
+    /// The number of parts that the value being decoded may still have. A value that is decoded inside a
+    /// `Deserialize` has a count of its own; afterwards this one is restored.
     static PARTS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -47,12 +47,12 @@ fn count<E: Error>(claimed: Option<usize>) -> Result<(), E> {
     }
 }
 
-/// Hands everything on to or from another party, and counts the levels.
+/// Passes every call on, and counts the levels.
 struct Counting<T> {
     inner: T,
-    /// How many may still follow.
+    /// The number of levels that may still follow.
     levels: u16,
-    /// Whether the length of what is visited comes from the data, and not from its type.
+    /// Whether the data gives the length of the visited value, and not its type.
     claims: bool,
 }
 

@@ -46,7 +46,7 @@ const TOO_DEEP: &str = "it is nested deeper than 256 levels";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
-    /// The value refused to be serialized, or holds what the encoding has no form for.
+    /// The value refused to be serialized, or holds something that the encoding cannot express.
     #[error("cannot be encoded: {reason}")]
     Encode {
         /// What serde or bincode said.
@@ -58,7 +58,7 @@ pub enum CodecError {
         /// What serde or bincode said.
         reason: String,
     },
-    /// The value would not come back as what was sent.
+    /// The value that comes back would differ from the one that was sent.
     #[error("does not survive encoding: {reason}")]
     Lossy {
         /// What went wrong on the way back.
@@ -73,7 +73,7 @@ pub enum CodecError {
 }
 
 impl CodecError {
-    /// Returns what can be done about it.
+    /// Returns advice.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "write large data to a file and pass its path",
@@ -111,7 +111,7 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
 /// Returns the value that `bytes` encode, all of them.
 ///
 /// # Errors
-/// [`CodecError::Decode`] if they encode no `T` or more than a `T`.
+/// [`CodecError::Decode`] if they do not encode exactly one `T`.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let decoded = decode::counted(bytes.len(), || bincode::serde::decode_from_slice(bytes, CONFIG));
     match decoded {
@@ -123,7 +123,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     }
 }
 
-/// bincode's own words are for those who know its insides.
+/// Replaces messages of bincode that only its developers understand.
 fn describe(error: &DecodeError) -> String {
     match error {
         DecodeError::Serde(
@@ -166,7 +166,7 @@ pub(crate) fn to_json<T: Serialize>(value: &T) -> Option<String> {
 
 /// Carries a value as JSON inside the binary encoding.
 ///
-/// For types that need a self-describing format: those with `#[serde(flatten)]`, untagged or
+/// For types that need a self-describing format: types with `#[serde(flatten)]`, untagged or
 /// internally tagged enums, `skip_serializing_if`, or `serde_json::Value` inside.
 ///
 /// ```
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_list_of_small_parts_is_no_lie() {
+    fn a_large_list_of_small_parts_is_decoded() {
         let pixels: Vec<[u8; 3]> = vec![[1, 2, 3]; 2_000_000];
         assert_eq!(decode::<Vec<[u8; 3]>>(&encode_checked(&pixels).unwrap()).unwrap(), pixels);
         let pairs: Vec<(u8, bool)> = vec![(7, true); 2_000_000];

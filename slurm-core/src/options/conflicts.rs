@@ -17,23 +17,22 @@ use super::view::{GPU_OPTIONS, View};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Conflict {
-    /// The key of the option that the rule starts from. For [`ConflictKind::Needs`] it is one that
-    /// is missing.
+    /// The key of the option that the rule starts from. For [`ConflictKind::Needs`] this option is missing.
     pub first: &'static str,
     /// The key of the option that does not fit; it is always set.
     pub second: &'static str,
-    /// What kind of rule is broken.
+    /// The kind of rule that is broken.
     pub kind: ConflictKind,
-    /// What is wrong, in lower case and without a full stop.
+    /// The problem, in lower case and without a full stop.
     pub message: String,
-    /// What to do about it.
+    /// The advice.
     pub hint: String,
 }
 
-/// What kind of rule a [`Conflict`] breaks.
+/// The kind of rule that a [`Conflict`] breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConflictKind {
-    /// The two options exclude each other, whatever their values are.
+    /// The two options exclude each other with any values.
     Exclusive,
     /// Their values contradict each other.
     Mismatch,
@@ -48,11 +47,11 @@ impl fmt::Display for Conflict {
 }
 
 impl OptionSet {
-    /// Returns the options that do not fit together: those that sbatch 22.05 or 25.11 refuses,
-    /// and those of which it silently drops one.
+    /// Returns the options that do not fit together: sbatch 22.05 or 25.11 refuses them, or silently drops one of
+    /// them.
     ///
-    /// Only values are looked at; what the cluster allows is left to the controller. Before all
-    /// sources are merged, conflicts of the kind [`ConflictKind::Needs`] may still go away.
+    /// Only values are compared; the controller checks the limits of the cluster. Before all sources are merged, a
+    /// conflict of the kind [`ConflictKind::Needs`] may still go away.
     #[must_use]
     pub fn conflicts(&self) -> Vec<Conflict> {
         let mut rules = Rules { view: View::new(self), found: Vec::new() };

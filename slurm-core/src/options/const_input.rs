@@ -1,8 +1,8 @@
 //! Checking a `const` while the program that holds it compiles.
 //!
-//! Attributes see the path of a `const` and not its value. What can be said of the value cheaply is said here, in a
-//! const context: whether an integer is in the option's range, whether a text can be a time or a size at all. The
-//! grammars themselves read the value when the program starts ([`Registry`](crate::registry::Registry)).
+//! An attribute sees the path of a `const` and not its value. The cheap checks of the value happen here, in a const
+//! context: whether an integer is in the option's range, and whether a text can be a time or a size. The grammars
+//! read the value when the program starts ([`Registry`](crate::registry::Registry)).
 
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ const fn may_be_time(text: &[u8]) -> bool {
     !text.is_empty() && (letters == 0 || letters == text.len() && letters > 7)
 }
 
-/// Whether this is digits and at most two letters of a unit, with what `strtol` skips before them.
+/// Whether this is digits and at most two letters of a unit, after the blanks and signs that `strtol` skips.
 const fn may_be_size(text: &[u8]) -> bool {
     let mut rest = text;
     while let [b' ' | b'\t' | b'+' | b'-', tail @ ..] = rest {

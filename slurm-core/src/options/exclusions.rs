@@ -30,7 +30,7 @@ const MEMORY: &str = "keep one of `mem`, `mem_per_cpu` and `mem_per_gpu`";
 const TASKS_PER_GPU: &str = "tasks follow from the GPUs here; leave the other one out";
 const HINT: &str = "sbatch drops the hint beside it; keep one of them";
 
-/// Returns the options that exclude the one with this key.
+/// Returns the keys of the options that this one excludes.
 pub(super) fn partners(key: &str) -> impl Iterator<Item = &'static str> {
     PAIRS.iter().filter_map(move |&(first, second, _)| match key {
         _ if key == first => Some(second),

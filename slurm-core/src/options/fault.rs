@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-/// What is wrong with a value: a reason, and which bytes of the value it is about.
+/// The problem of a value: a reason, and the bytes of the value that it is about.
 ///
 /// Produced by [`OptionSpec::check`](super::OptionSpec::check).
-/// [`InvalidValue`](super::InvalidValue) is the same for people: with the value, and with an
-/// example near what was meant.
+/// [`InvalidValue`](super::InvalidValue) is the same for people: with the value and a suggestion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     reason: &'static str,

@@ -16,11 +16,11 @@ pub(crate) struct Grammar {
     pub(crate) details: &'static str,
     /// Reads a value that is not empty, and returns it in canonical form.
     pub(crate) canonical: fn(Text<'_>) -> Result<String, Fault>,
-    /// How many bytes the controller takes, and the reason that is given beyond.
+    /// The largest number of bytes that the controller takes, and the reason for refusing more.
     pub(crate) longest: (usize, &'static str),
     /// The separator, if the value is a list.
     pub(crate) separator: Option<&'static str>,
-    /// The words that a boolean stands for, if the values are a yes and a no.
+    /// The words for `true` and `false`, if the values are a yes and a no.
     pub(crate) booleans: Option<(&'static str, &'static str)>,
     /// The least and the largest integer, if the digits of every integer between them are a value.
     pub(crate) integers: Option<(i128, i128)>,
@@ -124,7 +124,7 @@ pub(crate) fn write_list<T: Display>(
     Ok(())
 }
 
-/// Makes a type that has `read` one that texts are parsed into, under the rules of its grammar.
+/// Implements `FromStr` for a type that has `read`, under the rules of its grammar.
 macro_rules! typed {
     ($type:ty, $grammar:path) => {
         impl ::std::str::FromStr for $type {

@@ -1,4 +1,4 @@
-//! What a caller may pass for an option.
+//! Values that a caller may pass for an option.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::types::{
 };
 use super::value::OptionValue;
 
-/// What a caller may pass for an option: text, an integer, a boolean, a duration or a list.
+/// A value that a caller passes for an option: text, an integer, a boolean, a duration or a list.
 ///
 /// * Text is read as on sbatch's command line.
 /// * An integer stands for its digits: `time = 30` is 30 minutes, as for sbatch.
@@ -33,7 +33,7 @@ enum Input {
 }
 
 impl OptionInput {
-    /// The value as text for `spec`; `None` takes an inherited one back.
+    /// The value as text for `spec`; `None` removes an inherited value.
     pub(crate) fn into_text(self, spec: &OptionSpec) -> Result<Option<String>, InvalidValue> {
         let refuse = |shown: &str, reason| spec.refuse(shown, Fault::at(0, shown.len(), reason));
         match self.0 {
@@ -75,11 +75,11 @@ impl OptionInput {
 }
 
 impl OptionSpec {
-    /// Reads whatever a caller passed for the option.
+    /// Reads the value that a caller passed for the option.
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the value, or that the option takes no value of that type.
+    /// Returns the problem of the value, or that the option does not take a value of this type.
     pub fn parse_input(&self, input: OptionInput) -> Result<OptionValue, InvalidValue> {
         match input.into_text(self)? {
             Some(text) => self.parse(&text),

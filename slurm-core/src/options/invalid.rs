@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::grammar::Grammar;
 use super::suggest;
 
-/// A value that an option does not take: what is wrong, where, and what to write instead.
+/// A value that an option does not take: the problem, its place, and a valid value.
 ///
 /// ```
 /// let memory = slurm_core::options::lookup("mem").unwrap();
@@ -83,19 +83,13 @@ impl InvalidValue {
         self.0.fault.range()
     }
 
-    /// Returns the wrong part of the value.
-    #[must_use]
-    pub fn part(&self) -> &str {
-        self.0.value.get(self.0.fault.range()).unwrap_or_default()
-    }
-
     /// Returns why the value is refused.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         self.0.fault.reason()
     }
 
-    /// Returns what the option takes, in words.
+    /// Returns a description of valid values.
     #[must_use]
     pub const fn expected(&self) -> &'static str {
         self.0.expected
@@ -120,7 +114,7 @@ impl fmt::Display for InvalidValue {
         match &self.0.suggestion {
             Some(suggestion) => write!(f, "; write `{suggestion}`"),
             None if self.0.example.is_empty() => Ok(()),
-            // Some reasons already say what is expected.
+            // Some reasons already describe valid values.
             None if self.0.fault.reason().contains("expected") => {
                 write!(f, "; for example `{}`", self.0.example)
             }

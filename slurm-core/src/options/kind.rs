@@ -58,15 +58,15 @@ kinds! {
     CpuFreq: frequencies::CPU,
     /// A point in time.
     DateTime: datetime::GRAMMAR,
-    /// What must have happened before.
+    /// Conditions on other jobs.
     Dependency: dependency::GRAMMAR,
     /// How tasks are spread.
     Distribution: distribution::GRAMMAR,
-    /// With whom nodes are shared.
+    /// The jobs that nodes are shared with.
     Exclusive: words::EXCLUSIVE,
     /// Environment variables.
     Export: export::GRAMMAR,
-    /// No value at all.
+    /// No value.
     Flag: Grammar {
         expected: "no value",
         example: "",
@@ -85,7 +85,7 @@ kinds! {
     Gres: resources::GRES,
     /// How generic resources are tied to processors.
     GresFlags: words::GRES_FLAGS,
-    /// What an application is limited by.
+    /// The resource that limits an application.
     Hint: words::HINT,
     /// Names of nodes.
     HostList: host_list::GRAMMAR,
@@ -124,7 +124,7 @@ kinds! {
     Power: words::POWER,
     /// A priority.
     Priority: number::PRIORITY,
-    /// What is profiled.
+    /// The profiled resources.
     Profile: words::PROFILE,
     /// Resource limits.
     RLimits: words::RLIMITS,
@@ -182,11 +182,6 @@ impl ValueKind {
     ///
     /// Returns the problem of the value.
     pub fn check(self, value: &str) -> Result<(), Fault> {
-        self.canonical(value).map(drop)
-    }
-
-    /// Reads a value and returns it in canonical form.
-    pub(crate) fn canonical(self, value: &str) -> Result<String, Fault> {
-        self.grammar().check(value)
+        self.grammar().check(value).map(drop)
     }
 }

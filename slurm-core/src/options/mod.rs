@@ -1,12 +1,12 @@
-//! sbatch's options: their names, their grammars, and what may stand beside what.
+//! sbatch's options: their names, their grammars, and the rules between them.
 //!
 //! The attribute checks options with this code while it compiles, and the running program checks
 //! what callers and Slurmfiles set with the same code. Everything starts at the table [`OPTIONS`];
 //! [`lookup`] finds one row of it, [`OptionSpec::parse`] reads a value, and an [`OptionSet`] holds
-//! what a job is submitted with.
+//! the options of a job.
 //!
-//! The grammars accept what sbatch 22.05 or the newest release accepts, except what they silently
-//! misread; `docs/options.md` lists those values.
+//! The grammars accept what sbatch 22.05 or the newest release accepts, except values that they silently
+//! misread; `docs/options.md` lists these.
 
 mod conflicts;
 mod const_input;

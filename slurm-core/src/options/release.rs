@@ -13,8 +13,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// The oldest release that the table tells apart; options that were there before carry it or an
-    /// older one.
+    /// The oldest release that the table describes; older options carry this release or an older one.
     pub const OLDEST: Self = Self::new(20, 11);
     /// The newest release that the table describes.
     pub const NEWEST: Self = Self::new(25, 11);
@@ -23,18 +22,6 @@ impl Release {
     #[must_use]
     pub const fn new(year: u8, month: u8) -> Self {
         Self { year, month }
-    }
-
-    /// Returns the two-digit year.
-    #[must_use]
-    pub const fn year(self) -> u8 {
-        self.year
-    }
-
-    /// Returns the month.
-    #[must_use]
-    pub const fn month(self) -> u8 {
-        self.month
     }
 }
 

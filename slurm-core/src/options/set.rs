@@ -51,11 +51,11 @@ impl OptionSet {
         Self::default()
     }
 
-    /// Reads an option as a caller wrote it and sets it, whatever its source was before.
+    /// Reads an option as a caller wrote it and sets it; replaces a value of any source.
     ///
     /// # Errors
     ///
-    /// Returns that there is no such option, or what is wrong with its value.
+    /// Returns that the option does not exist, or the problem of its value.
     ///
     /// ```
     /// use slurm_core::options::{OptionSet, Source};
@@ -77,7 +77,7 @@ impl OptionSet {
         Ok(())
     }
 
-    /// Sets an option, whatever its source was before.
+    /// Sets an option; replaces a value of any source.
     pub fn set(&mut self, spec: &'static OptionSpec, value: OptionValue, source: Source) {
         self.options.insert(spec.name, Entry { spec, value, source });
     }
@@ -106,7 +106,7 @@ impl OptionSet {
     /// Adds the options of `higher`, which win over those here unless their source is of lower
     /// precedence; raw flags are appended.
     ///
-    /// An option also takes the place of those from lower sources that it excludes: `mem_per_cpu`
+    /// An option also replaces the options of lower sources that it excludes: `mem_per_cpu`
     /// in an attribute replaces `mem` from a Slurmfile, as sbatch itself does between its
     /// environment and its command line.
     pub fn merge(&mut self, higher: &Self) {
@@ -123,8 +123,8 @@ impl OptionSet {
         self.extras.extend(higher.extras.iter().cloned());
     }
 
-    /// Lays the options of `over` on top, whatever their sources: they win, and take the place of those
-    /// that they exclude. For two layers of one source, such as two environments of a Slurmfile.
+    /// Adds the options of `over`, which win over any others and replace the options that they exclude. For two
+    /// layers of one source, such as two environments of a Slurmfile.
     pub fn overlay(&mut self, over: &Self) {
         for entry in over.options.values() {
             if entry.value != OptionValue::Unset {
@@ -137,7 +137,7 @@ impl OptionSet {
         self.extras.extend(over.extras.iter().cloned());
     }
 
-    /// Takes out what comes from a lower source and cannot stand beside `entry`.
+    /// Removes the options of lower sources that `entry` excludes.
     fn replace_excluded(&mut self, entry: &Entry) {
         if entry.value == OptionValue::Unset {
             return;
@@ -159,7 +159,7 @@ impl OptionSet {
     ///
     /// # Errors
     ///
-    /// Refuses what cannot be passed on; see [`check_extra`].
+    /// Refuses a flag that cannot be passed on; see [`check_extra`].
     pub fn extra(&mut self, flag: String) -> Result<(), InvalidValue> {
         check_extra(&flag)?;
         self.extras.push(flag);
@@ -186,8 +186,8 @@ impl OptionSet {
             .collect()
     }
 
-    /// Returns the same as `#SBATCH` lines, quoted so that sbatch's own lexer gives back the very
-    /// arguments of [`to_args`](Self::to_args).
+    /// Returns the arguments as `#SBATCH` lines, quoted so that sbatch reads exactly the arguments of
+    /// [`to_args`](Self::to_args).
     #[must_use]
     pub fn to_directives(&self) -> Vec<String> {
         self.to_args().iter().map(|argument| directives::line(argument)).collect()
@@ -216,7 +216,7 @@ impl OptionSet {
 ///
 /// # Errors
 ///
-/// Returns what cannot be passed on to sbatch or written into a script.
+/// Returns the character that cannot be passed on to sbatch or written into a script.
 pub fn check_extra(flag: &str) -> Result<(), InvalidValue> {
     let fault = match Text::new(flag).find_any(b"\0\n") {
         Some(index) => {
@@ -228,10 +228,10 @@ pub fn check_extra(flag: &str) -> Result<(), InvalidValue> {
     Err(InvalidValue::of_extra(flag, fault))
 }
 
-/// An option that cannot be set: there is none of that name, or it does not take the value.
+/// An option that cannot be set: it does not exist, or does not take the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OptionError {
-    /// There is no such option.
+    /// The option does not exist.
     Unknown(UnknownOption),
     /// The option does not take the value.
     Invalid(InvalidValue),

@@ -1,8 +1,8 @@
 //! How many nodes, tasks and GPUs a job has, counted as sbatch counts.
 //!
 //! Slurm's source: the end of `_opt_verify` in `src/sbatch/opt.c` and of `validate_spec_cores` and its
-//! neighbours in `src/common/slurm_opt.c`, `gres_job_state_validate` in `src/interfaces/gres.c`. What is
-//! written here was compared with `SLURM_NTASKS` and the number of processes of `srun` on 22.05.
+//! neighbours in `src/common/slurm_opt.c`, `gres_job_state_validate` in `src/interfaces/gres.c`. The rules were
+//! compared with `SLURM_NTASKS` and the number of processes of `srun` on 22.05.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -67,8 +67,7 @@ impl OptionSet {
         }
     }
 
-    /// Returns the set with what its raw flags set, as far as they are options of the table; the flags
-    /// themselves stay.
+    /// Returns the set with the options that its raw flags set, if the table has them; the flags themselves stay.
     #[must_use]
     pub fn with_flags(&self) -> Cow<'_, Self> {
         if self.extras().is_empty() {
@@ -92,7 +91,8 @@ fn size_of(set: &OptionSet) -> JobSize {
         None => (listed.max(1), 1),
     };
     // The GPUs of the job divided by the GPUs of each node give the number of nodes.
-    let (per_job, per_node) = (view.gpus("gpus"), gpus_per_node(&view));
+    let per_job = view.gpus("gpus");
+    let per_node = view.gpus("gpus_per_node").or_else(|| view.gpus("gres"));
     if let (None, Some(job), Some(node)) = (asked, per_job, per_node) {
         min_nodes = min_nodes.max(small(job / node));
     }
@@ -126,10 +126,6 @@ fn size_of(set: &OptionSet) -> JobSize {
 /// The number, or `u32::MAX` if it is larger.
 fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-fn gpus_per_node(view: &View<'_>) -> Option<u64> {
-    view.gpus("gpus_per_node").or_else(|| view.gpus("gres"))
 }
 
 /// `--distribution=arbitrary` starts one task for each entry of the list of nodes.
@@ -187,8 +183,7 @@ fn tasks_by_layout(view: &View<'_>, asked: Option<(u32, u32)>) -> Option<u32> {
     sets.then(|| fields.into_iter().flatten().fold(nodes, u32::saturating_mul))
 }
 
-/// Reads the raw flags as sbatch does and sets what they set; those that are not options of the table are
-/// passed over.
+/// Reads the raw flags as sbatch does and sets their options; flags that the table does not have are skipped.
 fn read_flags(set: &mut OptionSet) {
     let flags = set.extras().to_vec();
     let mut flags = flags.iter().map(String::as_str).peekable();

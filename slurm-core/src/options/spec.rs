@@ -16,11 +16,11 @@ pub struct OptionSpec {
     pub key: &'static str,
     /// sbatch's one-letter name.
     pub short: Option<char>,
-    /// What a value looks like.
+    /// The form of a value.
     pub kind: ValueKind,
     /// Whether a value may or must follow.
     pub argument: Argument,
-    /// The first release that has the option; those older than 20.11 are there throughout.
+    /// The first release that has the option; every release that the table describes has an older one.
     pub since: Release,
     /// The first release that no longer has it.
     pub until: Option<Release>,
@@ -28,11 +28,11 @@ pub struct OptionSpec {
     pub checked_by: CheckedBy,
     /// Other long names of sbatch for it.
     pub aliases: &'static [&'static str],
-    /// What it does, in one sentence.
+    /// Its effect, in one sentence.
     pub summary: &'static str,
     /// A valid value; empty for a flag.
     pub example: &'static str,
-    /// What else there is to know; may be empty.
+    /// Further facts; may be empty.
     pub note: &'static str,
 }
 
@@ -61,7 +61,7 @@ impl OptionSpec {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the value.
+    /// Returns the problem of the value.
     pub fn check(&self, value: &str) -> Result<(), Fault> {
         self.canonical(value).map(drop)
     }
@@ -70,8 +70,8 @@ impl OptionSpec {
     fn canonical(&self, value: &str) -> Result<Option<String>, Fault> {
         match self.argument {
             Argument::None | Argument::Optional if value.is_empty() => Ok(None),
-            Argument::None => ValueKind::Flag.canonical(value).map(Some),
-            Argument::Optional | Argument::Required => self.kind.canonical(value).map(Some),
+            Argument::None => ValueKind::Flag.grammar().check(value).map(Some),
+            Argument::Optional | Argument::Required => self.kind.grammar().check(value).map(Some),
         }
     }
 
@@ -85,7 +85,7 @@ impl OptionSpec {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the value, with a valid example.
+    /// Returns the problem of the value, with a valid example.
     pub fn parse(&self, value: &str) -> Result<OptionValue, InvalidValue> {
         match self.canonical(value) {
             Err(fault) => Err(self.refuse(value, fault)),
@@ -117,11 +117,5 @@ impl OptionSpec {
             OptionValue::Unset => None,
             _ => self.until.or(with_value),
         }
-    }
-
-    /// Returns whether Slurm `release` has the option.
-    #[must_use]
-    pub fn is_in(&self, release: Release) -> bool {
-        self.since <= release && self.until.is_none_or(|until| release < until)
     }
 }

@@ -1,7 +1,7 @@
 //! Valid values near a refused one.
 //!
-//! Every grammar proposes changes, and the first one that it takes is offered: a suggestion is never wrong,
-//! only sometimes missing. This file has the parts that several grammars share.
+//! Every grammar proposes changes, and the first valid one is offered: a suggestion can be missing, but is never
+//! wrong. This file has the parts that several grammars share.
 
 use super::distance::distance;
 use super::fault::Fault;

@@ -109,7 +109,7 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// What stands before and after the first `separator`.
+    /// The text before and after the first `separator`.
     pub(crate) fn split_once(self, separator: u8) -> Option<(Self, Self)> {
         self.find(separator).map(|index| (self.take(index), self.skip(index + 1)))
     }
@@ -206,7 +206,7 @@ impl<'a> Text<'a> {
         self.take(last.map_or(0, |last| last + 1))
     }
 
-    /// What `strtol` skips before the digits of a number that is not negative.
+    /// The text without the blanks and the sign that `strtol` skips before a number that is not negative.
     pub(crate) fn unsigned(self) -> Self {
         self.trim_start().without(b'+')
     }

@@ -1,9 +1,9 @@
-//! What an option is set to.
+//! The value of an option that is set.
 
-/// What an option is set to.
+/// The value of an option that is set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OptionValue {
-    /// Nothing: takes back what a source of lower precedence set, as `exclusive = false` does.
+    /// Nothing: removes the value of a source of lower precedence, as `exclusive = false` does.
     Unset,
     /// Given without a value.
     Flag,

@@ -1,4 +1,4 @@
-//! Result segments: what one element of an array has finished, in the order in which it did.
+//! Result segments: the items that one element of an array has finished, in order.
 //!
 //! ```text
 //! offset  size  field
@@ -16,8 +16,8 @@
 //!     24     …  the payload: a RunReport, an encoded value, a Failure, a RunReport, a Failure
 //! ```
 //!
-//! Each record is appended by one write when its item is finished, so whatever ends the process leaves
-//! whole records and at most one torn one, which the next run of the element cuts off.
+//! Each record is appended by one write when its item is finished, so a process that is killed leaves
+//! whole records and at most one torn record, which the next run of the element cuts off.
 
 mod writer;
 
@@ -30,11 +30,11 @@ use crate::outcome::{Failure, RunReport};
 pub use writer::{Done, SegmentWriter};
 
 const MAGIC: [u8; 8] = *b"SLURMSEG";
-/// The length of what stands before the first record, in bytes.
+/// The length of the header before the first record, in bytes.
 pub const HEADER: usize = 24;
 const RECORD: usize = 24;
 
-/// What a record holds.
+/// The kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RecordKind {
@@ -44,7 +44,7 @@ pub enum RecordKind {
     Value,
     /// The [`Failure`] of an item.
     Failure,
-    /// The process is through with the element: its whole [`RunReport`].
+    /// The process has finished the element: its whole [`RunReport`].
     RunEnds,
     /// The [`Failure`] of an item that panicked, without its stack; the whole one follows if there is memory to
     /// look at that.
@@ -72,7 +72,7 @@ impl RecordKind {
 /// A record that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What it holds.
+    /// Its kind.
     pub kind: RecordKind,
     /// The index of the item, 0 for a run.
     pub index: u64,
@@ -80,7 +80,7 @@ pub struct Record {
     pub payload: Range<usize>,
 }
 
-/// Why bytes are no segment.
+/// Why bytes are not a segment of the task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SegmentError {
@@ -111,7 +111,7 @@ pub fn header(signature: u64) -> Vec<u8> {
 /// Checks the bytes before the first record; `Ok(false)` if not all of them are there yet.
 ///
 /// # Errors
-/// Says what else the bytes are.
+/// Says why the bytes are not a segment of the task.
 pub fn check_header(bytes: &[u8], signature: u64) -> Result<bool, SegmentError> {
     let Some(header) = bytes.first_chunk::<HEADER>() else {
         let cut = bytes.len() < MAGIC.len() || bytes.starts_with(&MAGIC);
@@ -140,13 +140,13 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Returns the records in `bytes`, of which the first begins at `position`.
+    /// Returns the records in `bytes`, from `position` on.
     pub fn new(bytes: &'a [u8], position: usize) -> Self {
         Self { bytes, position }
     }
 
-    /// Returns the damage of the bytes behind the last whole record. There is none if a process may still have been
-    /// writing them: a torn record only lacks its end, and its existing bytes are valid.
+    /// Returns the damage of the bytes behind the last whole record. `None` if a process may still have
+    /// been writing them: a torn record lacks its end, but its existing bytes are valid.
     pub fn damage(&self) -> Option<&'static str> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let head = rest.get(..RECORD)?;
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_segment_is_told() {
+    fn bytes_that_are_not_a_segment_are_refused() {
         assert_eq!(check_header(&header(7), 7), Ok(true));
         assert_eq!(check_header(&header(7)[..20], 7), Ok(false));
         assert_eq!(check_header(&header(7), 8), Err(SegmentError::Signature));

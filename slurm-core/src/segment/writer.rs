@@ -10,7 +10,7 @@ use crate::codec;
 use crate::durable;
 use crate::outcome::{Failure, RunReport};
 
-/// What earlier runs of an element have finished.
+/// The items that earlier runs of an element have finished.
 #[derive(Debug, Default)]
 pub struct Done {
     /// The items.
@@ -29,10 +29,10 @@ pub struct SegmentWriter {
 
 impl SegmentWriter {
     /// Opens the segment at `path`, and returns it with the indices of the items that are in it already.
-    /// What is torn at its end is cut off. A run that begins is noted.
+    /// A torn record at its end is cut off, and the beginning of the run is noted.
     ///
     /// # Errors
-    /// If it cannot be read or written, or is one of another task.
+    /// If it cannot be read or written, or belongs to another task.
     pub fn open(path: &Path, signature: u64, run: &RunReport) -> io::Result<(Self, Done)> {
         let bytes = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -65,7 +65,7 @@ impl SegmentWriter {
     /// Appends the value or the failure of the item `index`, by one write.
     ///
     /// # Errors
-    /// If it cannot be written. What was written before stays whole.
+    /// If it cannot be written. Earlier records stay whole.
     pub fn item(&mut self, index: u64, ending: Result<&[u8], &Failure>) -> io::Result<()> {
         match ending {
             Ok(value) => self.append(RecordKind::Value, index, value),

@@ -1,4 +1,4 @@
-//! What the registry knows of a task.
+//! The entry of a task in the registry.
 
 use proc_macro2::{Literal, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::{attributes, text};
 
 impl Task<'_> {
-    /// Returns what the registry knows of the task.
+    /// Returns the entry of the task in the registry.
     pub(super) fn entry(&self) -> TokenStream {
         let private = self.private();
         let plain = plain_name(&self.function.name);
@@ -80,7 +80,7 @@ impl Task<'_> {
         }
     }
 
-    /// Returns what the attribute says about requeueing.
+    /// Returns the attribute's settings for requeueing.
     fn requeue(&self) -> TokenStream {
         let private = self.private();
         let option = quote!(::core::option::Option);
@@ -97,7 +97,7 @@ impl Task<'_> {
     }
 }
 
-/// Returns `tokens` at the place of `span`, where the compiler then reports what is wrong with them.
+/// Returns `tokens` at the place of `span`, where the compiler reports their errors.
 fn with_span(tokens: &TokenStream, span: Span) -> TokenStream {
     let with_span = |mut tree: TokenTree| {
         tree.set_span(span);

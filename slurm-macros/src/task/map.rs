@@ -8,11 +8,11 @@ use super::{Task, visibility};
 use crate::attributes::{self, DEPRECATION};
 use crate::function::plain_name;
 
-/// The most parameters of which items can be tuples.
+/// The largest number of parameters for which items can be tuples.
 const MOST: usize = 8;
 
 impl Task<'_> {
-    /// Returns `map`; nothing for a function with more parameters than tuples are provided for.
+    /// Returns `map`; nothing for a function with more than [`MOST`] parameters.
     pub(super) fn map(&self) -> TokenStream {
         let Self { function, krate, name, signature, .. } = self;
         let parameters = &signature.parameters;

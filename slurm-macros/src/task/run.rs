@@ -26,11 +26,11 @@ impl Task<'_> {
         quote!(#(#arguments)* #output)
     }
 
-    /// Returns the function that decodes the arguments, calls the task's function and encodes what
-    /// that returned.
+    /// Returns the function that decodes the arguments, calls the task's function and encodes the returned
+    /// value.
     ///
-    /// It is written for the compiler's speed, as there is one for each task: a function, for a
-    /// closure costs another one, and `match` instead of `?`.
+    /// It is written to compile fast, because every task has one: a function, because a closure costs a second
+    /// one, and `match` instead of `?`.
     pub(super) fn run(&self) -> TokenStream {
         let Self { name, signature, .. } = self;
         let private = self.private();

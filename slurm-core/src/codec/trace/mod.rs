@@ -1,8 +1,8 @@
 //! Whether a type can travel, found out without a value of it.
 //!
-//! A type is read from a source that has an answer to everything it asks for: the smallest number, one element,
-//! each variant of an enum in turn. What it asks for shows whether it needs a self-describing format, and what
-//! comes out is encoded and read back as a value would be.
+//! A type is read from a source that answers every question: the smallest number, one element, each variant of an
+//! enum in turn. The questions show whether the type needs a self-describing format, and the value that was read is
+//! encoded and read back as any other value.
 
 mod source;
 
@@ -20,17 +20,17 @@ const MOST: usize = 128;
 /// Below this, options and lists are empty, which ends a type that holds itself.
 const DEPTH: u16 = 8;
 
-/// How far down it is tried that options and lists begin to be empty.
+/// The deepest level from which on options and lists are empty in some reading.
 const EMPTY_FROM: u16 = 4;
 
-/// How many parts are read at most in all, which takes a few milliseconds: long arrays, and types that hold
-/// themselves more than once, are not looked at as a whole.
+/// How many parts are read at most in all, which takes a few milliseconds: long arrays, and types that contain
+/// themselves more than once, are not checked as a whole.
 const PARTS: usize = 1 << 15;
 
-/// Checks that values of the type can travel, as far as that can be known without one.
+/// Checks that values of the type can travel, as far as this can be known without a value.
 ///
-/// What a type accepts besides the forms of its parts is not known here, so one that refuses every value that
-/// it is offered passes: its values are tried when they are there.
+/// A type may have rules beyond the forms of its parts. A type that refuses every value offered here passes; its
+/// values are checked when they are encoded.
 ///
 /// # Errors
 /// [`CodecError::Lossy`] if a value of the type does not survive, or none can be read back.
@@ -64,7 +64,7 @@ pub fn check_type<T: Serialize + DeserializeOwned>() -> Result<(), CodecError> {
     Ok(())
 }
 
-/// Which variants of which enums were read.
+/// The variants of each enum that were read.
 #[derive(Default)]
 struct Variants {
     /// The number of variants, and how many were read, for each enum.

@@ -14,7 +14,7 @@ use crate::options::spec::OptionSpec;
 ///
 /// # Errors
 ///
-/// Returns why there is no such option, with the name that was probably meant.
+/// Returns why the option does not exist, with the name that was probably meant.
 ///
 /// ```
 /// use slurm_core::options::lookup;
@@ -67,7 +67,7 @@ const fn is_same(left: &str, right: &str) -> bool {
     true
 }
 
-/// There is no option of that name, or none that can be set.
+/// An option that does not exist or cannot be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownOption {
@@ -110,7 +110,7 @@ impl UnknownOption {
     }
 }
 
-/// The option whose name takes the fewest changes, or the only one that starts like this.
+/// The option with the nearest name, or the only one whose name starts with this.
 fn nearest(name: &str) -> Option<&'static OptionSpec> {
     if name.is_empty() {
         return None;

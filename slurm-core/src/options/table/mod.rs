@@ -10,7 +10,7 @@ use super::kind::ValueKind;
 use super::release::Release;
 use super::spec::{Argument, CheckedBy, OptionSpec};
 
-/// What [`__option_rows!`](crate::__option_rows) can become.
+/// The two expansions of [`__option_rows!`](crate::__option_rows).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __option_rows_to {
@@ -63,6 +63,6 @@ macro_rules! for_each_option {
     };
 }
 
-/// All options that can be set, sorted by name: those of Slurm 20.11 to 25.11 that have a meaning
-/// for a job that is submitted as a script.
+/// All options that can be set, sorted by name: the options of Slurm 20.11 to 25.11 that apply to a job that is
+/// submitted as a script.
 pub const OPTIONS: &[OptionSpec] = crate::__option_rows!(table);

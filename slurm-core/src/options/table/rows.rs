@@ -31,7 +31,7 @@ macro_rules! __option_rows {
               "Read by sbatch on the machine that submits; cannot stand beside `bb`." }
             { begin, "begin", Some('b'), DateTime, Required, Release::new(15, 8), None, Client, [],
               "Keeps the job waiting until this time.", "now+1hour",
-              "Times are those of the machine that submits." }
+              "Times are in the time zone of the machine that submits." }
             { chdir, "chdir", Some('D'), Path, Required, Release::new(17, 11), None, Controller, [],
               "Sets the directory in which the job starts.", "/scratch/me",
               "A relative path is taken from the directory of the submission; whether it exists is not checked." }

@@ -129,7 +129,7 @@ pub(crate) const MEMORY: Grammar = Grammar {
     ..Grammar::ANY
 };
 
-/// One item and what follows its comma; the commas of a list of numbers belong to the item.
+/// One item and the text after its comma; the commas of a list of numbers belong to the item.
 fn next_item(text: Text<'_>) -> Result<(String, Option<Text<'_>>), Fault> {
     let unknown = "not a way to bind memory; expected none, local, rank, map_mem:LIST, \
                    mask_mem:LIST, quiet, verbose, prefer, sort or nosort";

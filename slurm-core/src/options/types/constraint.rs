@@ -16,7 +16,7 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
     example: "haswell&ssd",
     details: "`&` is and, `|` is or, a comma is `&`. Parentheses group, one level deep. One \
               pair of brackets is allowed: `[a|b]` wants the same feature on all nodes, \
-              `[a*2&b*4]` so many nodes with each. A count outside brackets beside other \
+              `[a*2&b*4]` that many nodes with each. A count outside brackets beside other \
               features is refused from 23.02 on.",
     canonical: |text| {
         Parser { text, index: 0, bracket: None, paren: None, brackets: 0 }.expression()?;
@@ -214,7 +214,7 @@ impl<'a> Parser<'a> {
         Ok(true)
     }
 
-    /// Remembers what a bracket holds.
+    /// Notes the operators and counts of a bracket.
     fn note(&mut self, operator: u8, counted: bool) {
         if let Some(mut bracket) = self.bracket {
             bracket.counted = bracket.counted || counted;

@@ -40,7 +40,7 @@ fn interval(part: Text<'_>) -> Result<String, Fault> {
     let rest = value.skip(value.leading_digits());
     if rest.len() == value.len() {
         return Err(match value.find(b':') {
-            Some(_) => part.fault("`=` stands between what is sampled and its seconds"),
+            Some(_) => part.fault("`=` stands between the kind of use and its seconds"),
             None => value.is_fault("not a whole number of seconds"),
         });
     }

@@ -62,7 +62,7 @@ pub enum HostListError {
     TooMany,
     /// They stand in a file.
     InFile(String),
-    /// They are those of a block, which only the cluster knows.
+    /// They belong to a block of the topology, which only the cluster knows.
     OfBlock(String),
 }
 
@@ -81,7 +81,7 @@ impl std::error::Error for HostListError {}
 pub(crate) const GRAMMAR: Grammar = Grammar {
     expected: "names of nodes such as `n[1-3,7],login`, or the path of a file",
     example: "n[1-3]",
-    details: "A name may hold several brackets with numbers and ranges, of which leading zeros \
+    details: "A name may hold several brackets with numbers and ranges, whose leading zeros \
               are kept; text after the last bracket needs 23.11, and `{block}` 24.11. A value \
               with a `/` names a file.",
     canonical: |text| Ok(HostList::read(text)?.to_string()),

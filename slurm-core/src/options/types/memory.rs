@@ -73,11 +73,12 @@ impl Memory {
         if negative && value != 0 {
             return Err(text.fault("a size cannot be negative"));
         }
+        let times = |factor| value.checked_mul(factor).ok_or_else(|| text.fault(TOO_LARGE));
         let mib = match unit.byte(0) {
             0 | b'm' | b'M' => value,
             b'k' | b'K' => value.div_ceil(KIB_IN_MIB),
-            b'g' | b'G' => times(text, value, KIB_IN_MIB)?,
-            b't' | b'T' => times(text, value, KIB_IN_MIB * KIB_IN_MIB)?,
+            b'g' | b'G' => times(KIB_IN_MIB)?,
+            b't' | b'T' => times(KIB_IN_MIB * KIB_IN_MIB)?,
             _ => return Err(unit_fault(text, unit)),
         };
         if unit.len() > 2 || (unit.len() == 2 && !unit.skip(1).is_any_case("B")) {
@@ -88,10 +89,6 @@ impl Memory {
         }
         Ok(Self { mib })
     }
-}
-
-fn times(text: Text<'_>, value: u64, factor: u64) -> Result<u64, Fault> {
-    value.checked_mul(factor).ok_or_else(|| text.fault(TOO_LARGE))
 }
 
 fn unit_fault(text: Text<'_>, unit: Text<'_>) -> Fault {

@@ -1,8 +1,8 @@
 //! The grammar of each kind of value, in Slurm's own terms.
 //!
-//! Values of which the library reads parts have a type, which reads a value with
-//! [`FromStr`](std::str::FromStr) and writes it in canonical form with [`Display`](std::fmt::Display). The others only
-//! have a check that returns the canonical form.
+//! If the library reads parts of a value, the kind has a type, which reads a value with
+//! [`FromStr`](std::str::FromStr) and writes it in canonical form with [`Display`](std::fmt::Display). Every other kind
+//! has a function that checks a value and returns its canonical form.
 
 pub(crate) mod array;
 pub(crate) mod binding;

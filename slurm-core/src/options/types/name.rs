@@ -7,13 +7,13 @@ use crate::options::grammar::{Grammar, typed};
 use crate::options::suggest::to_ascii;
 use crate::options::text::{Text, is_space};
 
-/// What the name of something that a cluster has never holds: blanks, control characters, and what shells and
-/// Slurm's own output separate by. Slurm itself asks for less, but finds none of that name then.
+/// Characters that no name on a cluster has: blanks, control characters, and the separators of shells and of Slurm's
+/// output. Slurm accepts them, but then finds nothing of that name.
 const FOREIGN: &[u8] = b"'\"`\\$|;&<>(){}#,";
 
 /// The name of an account, a partition or a QOS.
 ///
-/// Which of the words of a refused text is the name, nobody can know: `my account` is hardly `myaccount`.
+/// No correction is offered: the name in `my account` is probably not `myaccount`.
 pub(crate) const ONE: Grammar = Grammar {
     expected: "a name",
     example: "proj1",
@@ -41,7 +41,7 @@ pub(crate) const SEVERAL: Grammar = Grammar {
     ..ONE
 };
 
-/// The name of a job, in which anything may stand that can be seen.
+/// The name of a job: any visible text.
 pub(crate) const JOB: Grammar = Grammar {
     expected: "visible text of at most 1024 bytes",
     details: "No control characters.",

@@ -83,7 +83,7 @@ pub(crate) const COUNT: Grammar = Grammar {
 pub(crate) const SMALL_COUNT: Grammar = Grammar {
     expected: "a whole number from 1 to 65533",
     canonical: |text| {
-        let above = "the most that fits is 65533; sbatch silently cuts off what is larger";
+        let above = "the most that fits is 65533; sbatch silently cuts off larger numbers";
         between(text, ONE, (MAX_SMALL_COUNT, above))
     },
     integers: Some((1, MAX_SMALL_COUNT as i128)),
@@ -114,7 +114,7 @@ pub(crate) const THREAD_SPEC: Grammar = Grammar {
     expected: "a whole number from 1 to 32767",
     example: "8",
     canonical: |text| {
-        let above = "the most that fits is 32767; sbatch misreads what is larger";
+        let above = "the most that fits is 32767; sbatch misreads larger numbers";
         between(text, ONE, (MAX_SPECIALIZED, above))
     },
     integers: Some((1, MAX_SPECIALIZED as i128)),
@@ -179,7 +179,9 @@ pub(crate) const PRIORITY: Grammar = Grammar {
             return Err(text.fault("a priority cannot be negative"));
         }
         match whole(text, body.without(b'+'))? {
-            0 => Err(text.fault("0 is no priority to sbatch; use `hold` to hold the job")),
+            0 => {
+                Err(text.fault("sbatch does not take 0 as a priority; use `hold` to hold the job"))
+            }
             value if value > MAX_PRIORITY => {
                 Err(text.fault("out of range: the highest priority is 4294967293"))
             }

@@ -26,7 +26,7 @@ pub(crate) fn total(resources: &[Resource], name: &str) -> u64 {
     named.fold(0, |sum, resource| sum.saturating_add(resource.count))
 }
 
-/// Generic resources on each node. The canonical form is one that every release takes.
+/// Generic resources on each node. Every release takes the canonical form.
 pub(crate) const GRES: Grammar = Grammar {
     expected: "`name[:type][:count]` joined by commas, or `none`",
     example: "gpu:a100:2",
@@ -279,7 +279,7 @@ fn near_tres(value: &str) -> Vec<String> {
     vec![plain.to_owned(), items.join(",")]
 }
 
-/// The units of a count, each 1024 times the one before.
+/// The units of a count; each is 1024 times its predecessor.
 const UNITS: &str = "KMGTP";
 
 /// The meaning of the suffix of a count: `suffix_mult` of `src/common/slurm_protocol_defs.c`.
@@ -292,13 +292,13 @@ fn factor(suffix: Text<'_>) -> Option<u64> {
     }
 }
 
-/// What a part after a `:` can be.
+/// The meaning of a part after a `:`.
 enum CountOrType {
     Count(u64),
     Type,
 }
 
-/// Reads a count with an optional suffix; a fault if the text is no number or overflows.
+/// Reads a count with an optional suffix; a fault if it is not a number or overflows.
 fn count(text: Text<'_>) -> Result<u64, Fault> {
     let (number, suffix) = text.split_at(text.leading_digits());
     if number.is_empty() {

@@ -90,7 +90,7 @@ impl Signal {
     }
 }
 
-/// The flags (batch shell, reservation) in front, and what follows them.
+/// The flags (batch shell, reservation) in front, and the rest.
 fn flags(text: Text<'_>) -> ((bool, bool), Text<'_>) {
     fn without(text: Text<'_>, letter: u8) -> (bool, Text<'_>) {
         let is_there = text.byte(0).eq_ignore_ascii_case(&letter);

@@ -65,8 +65,7 @@ impl Walltime {
         if self.0 == u32::MAX { None } else { Some(self.0 as u64) }
     }
 
-    /// Returns what it means as a time limit: `None` for no limit, which sbatch also reads from a
-    /// time of zero.
+    /// Returns the time limit; `None` for no limit, which sbatch also reads from a time of zero.
     #[must_use]
     pub const fn as_limit(self) -> Option<Duration> {
         match self.seconds() {
@@ -191,7 +190,7 @@ impl fmt::Display for Walltime {
 }
 
 impl From<Duration> for Walltime {
-    /// Rounds up to a whole second; what is longer than [`Walltime::MAX`] becomes that.
+    /// Rounds up to a whole second, and a longer time down to [`Walltime::MAX`].
     fn from(duration: Duration) -> Self {
         Self::from_seconds(whole_seconds(duration))
     }

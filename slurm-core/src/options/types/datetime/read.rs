@@ -39,7 +39,7 @@ impl DateTime {
         Ok(when)
     }
 
-    /// Reads one item and returns what follows it.
+    /// Reads one item and returns the rest.
     fn item<'a>(&mut self, whole: Text<'a>, text: Text<'a>) -> Result<Text<'a>, Fault> {
         if text.starts_with_any_case("today") {
             return set(&mut self.date, Date::Today, text, 5, SECOND_DATE);
@@ -71,7 +71,7 @@ impl DateTime {
     }
 }
 
-/// Sets the date or the time of day in the first `length` bytes, and returns what follows them.
+/// Sets the date or the time of day in the first `length` bytes, and returns the rest.
 fn set<'a, T>(
     slot: &mut Option<T>,
     value: T,

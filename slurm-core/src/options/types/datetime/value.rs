@@ -1,4 +1,4 @@
-//! What a point in time is, and how it is written.
+//! The parts of a point in time, and how they are written.
 
 use crate::options::grammar::typed;
 use std::fmt;
@@ -20,7 +20,7 @@ pub struct DateTime {
     pub(super) time: Option<TimeOfDay>,
 }
 
-/// What a [`DateTime`] counts from when it is no calendar date.
+/// The start of a [`DateTime`] that is a distance instead of a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Start {
     /// Seconds since 1970.
@@ -77,8 +77,7 @@ impl DateTime {
         let Some(Date::Calendar { year: Some(year), month, day }) = self.date else {
             return None;
         };
-        let midnight = TimeOfDay { hour: 0, minute: 0, second: 0 };
-        Some((year, month, day, self.time.unwrap_or(midnight)))
+        Some((year, month, day, self.time.unwrap_or(TimeOfDay { hour: 0, minute: 0, second: 0 })))
     }
 }
 

@@ -1,11 +1,11 @@
-//! What a dependency is, and how it is written.
+//! The parts of a dependency, and how they are written.
 
 use std::fmt;
 
 use crate::options::grammar::{typed, write_list};
 use crate::options::types::array::ArrayRange;
 
-/// What must have happened before a job may start.
+/// The conditions on other jobs under which a job may start.
 ///
 /// Items joined by `,` (all of them) or by `?` (any of them), never mixed: up to 25.05 the
 /// controller silently reads a mixture as "any". An item is `singleton`, `type:job[:job…]`, or a
@@ -30,14 +30,14 @@ pub enum DependencyItem {
     Singleton,
     /// The state of other jobs.
     Jobs {
-        /// What must have happened to them.
+        /// The event that is waited for.
         kind: DependencyKind,
         /// Which jobs; never empty.
         jobs: Vec<JobReference>,
     },
 }
 
-/// What must have happened to a job.
+/// The event in the life of a job that is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DependencyKind {
     /// It started or was cancelled.
