@@ -9,7 +9,7 @@ use slurm_core::outcome::RunReport;
 
 use super::JobArray;
 use super::ended::Item;
-use super::state::{NO_ITEM, Slot, failure};
+use super::state::{Element, NO_ITEM, Slot, failure};
 use crate::conclude;
 use crate::error::{Error, JobError, JobErrorKind, Result};
 use crate::model::Progress;
@@ -196,10 +196,9 @@ impl<T> JobArray<T> {
                 .and_then(|(attempt, element)| state.attempts.get(attempt)?.element(element));
             let end = element.and_then(|element| element.end.clone());
             let end = end.unwrap_or_else(End::never_submitted);
-            // A run that ended by itself has left nothing half written.
-            let torn = element.is_some_and(|element| element.torn) && end.tells_of_result();
-            let torn = torn.then(|| "cut: its segment ends within a record".to_owned());
-            (end, element.and_then(|element| element.damaged.clone()).or(torn))
+            // A run that ended by itself has left nothing half written, and a record of its end.
+            let cut = element.filter(|_| end.tells_of_result()).and_then(Element::cut);
+            (end, element.and_then(|element| element.damaged.clone()).or(cut.map(str::to_owned)))
         };
         let mut error = conclude::ended(item, &end);
         if let Some(reason) = damaged {

@@ -126,6 +126,11 @@ impl Fate {
         self.is_complete = complete;
     }
 
+    /// Returns whether all files of its run are there.
+    pub(crate) fn has_all_files(&self) -> bool {
+        self.is_complete
+    }
+
     /// Returns whether it was seen in a state after its start.
     pub(crate) fn has_begun(&self) -> bool {
         self.last.as_ref().is_some_and(|last| !last.state.is_pending())

@@ -87,6 +87,21 @@ impl Element {
     }
 }
 
+impl Element {
+    /// Returns why the segment of a run that ended by itself is not whole, if it is not.
+    pub(in crate::array) fn cut(&self) -> Option<&'static str> {
+        if self.torn {
+            Some("cut: its segment ends within a record")
+        } else if self.listed && !self.fate.has_all_files() {
+            Some(
+                "cut: its segment lacks the record that ends a run; it was damaged, or the task ended the process by `_exit`",
+            )
+        } else {
+            None
+        }
+    }
+}
+
 impl Attempt {
     pub(in crate::array) fn new(dir: JobDir, shares: Shares, parts: &[(JobId, u64)]) -> Self {
         let open = |element| shares.of_element_count(element);

@@ -99,6 +99,16 @@ fn an_item_that_was_damaged_is_corrupt(site: &Site) {
             assert!(matches!(item, Err(JobErrorKind::Corrupt { .. })), "{found:?}");
         }
     }
+    // Whole records are lost.
+    let (mut records, mut end) = (Records::new(&good, HEADER), HEADER);
+    while records.next().is_some_and(|record| !value(&record)) {
+        end = records.position();
+    }
+    let found = again(&good[..end]);
+    assert_eq!(found[..2], [Ok(0), Ok(1)]);
+    for item in &found[2..] {
+        assert!(matches!(item, Err(JobErrorKind::Corrupt { .. })), "{found:?}");
+    }
     assert_eq!(again(&good), [Ok(0), Ok(1), Ok(4), Ok(9)]);
 }
 
