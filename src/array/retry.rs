@@ -60,9 +60,9 @@ impl<T> JobArray<T> {
             }
             let count = failed.len();
             let parts = self.prepare_again(failed.clone(), inputs)?;
-            if let Some(planner) = self.cluster.rehearsal() {
+            if let Some(run) = self.cluster.rehearsal() {
                 let job = self.handle.parts.first().map(|part| part.job_id);
-                job.iter().for_each(|job| planner.rehearsed(*job, &parts.explanation()));
+                job.iter().for_each(|job| run.record(*job, &parts.explanation()));
                 return Ok(count);
             }
             let note = JobDir::at(&self.handle.dir).retry(noted.next);

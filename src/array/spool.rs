@@ -16,7 +16,7 @@ use super::{ArrayUpstream, CallArguments};
 use crate::cluster::Cluster;
 use crate::error::{Error, HostError, Result};
 use crate::model::Edge;
-use crate::submit::key::Shape;
+use crate::model::Shape;
 
 /// Items that were taken and checked, and written to a file unless nothing is to be submitted.
 #[derive(Debug)]

@@ -2,18 +2,21 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Instant;
 
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::task::Task;
 
+use super::earlier;
 use crate::array::{
-    ArraySettings as Settings, CallArguments, Chunk, JobArray, prepare, spool, submit,
+    ArraySettings as Settings, CallArguments, Chunk, Inputs, JobArray, Parts, Spooled, enqueue,
+    prepare, spool, submit,
 };
-use crate::cluster::{Cluster, Submitter};
-use crate::error::Result;
-use crate::model::Explanation;
+use crate::cluster::{Claim, Cluster, Ledger, Noted};
+use crate::error::{Error, Result};
+use crate::model::{Explanation, Key};
 use crate::submit::{CallOptions, new_submission_id};
-use crate::{graph, workflow};
 
 /// Many calls of a task, with the options for each element of the Slurm array that will make them;
 /// [`submit`](Self::submit) makes it a [`JobArray`].
@@ -125,26 +128,31 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         let cluster = cluster.as_ref();
         cluster.check_may_submit()?;
         let Self { items, options, settings, .. } = self;
-        if let Submitter::Plan { planner, .. } = cluster.submitter() {
-            let spooled = spool(cluster, items, false)?;
-            return graph::submit_array::<T>(planner, cluster, &spooled, options, &settings);
-        }
-        if let Some(planner) = cluster.rehearsal() {
-            let spooled = spool(cluster, items, false)?;
-            return graph::rehearse_array::<T>(planner, cluster, &spooled, options, &settings);
-        }
-        let spooled = spool(cluster, items, true)?;
+        let (entry, ledger) = (T::entry(), Arc::clone(cluster.ledger()));
+        let spooled = spool(cluster, items, ledger.sends())?;
         if spooled.count() == 0 {
-            return Ok(JobArray::empty(cluster, T::entry(), T::decode_output));
+            return Ok(JobArray::empty(cluster, entry, T::decode_output));
         }
-        if let Submitter::Workflow(flow) = cluster.submitter() {
-            return workflow::submit_array::<T>(flow, cluster, &spooled, options, &settings);
+        let claim = ledger.claim(&|| {
+            let (digest, shape) = spooled.digest()?;
+            Ok((Key::of_digest(entry.name, entry.signature, &digest), shape))
+        })?;
+        let (ledger, claimed) = (ledger.as_ref(), claim.as_ref());
+        let call = Call::<T> {
+            ledger,
+            cluster,
+            spooled,
+            options,
+            settings,
+            claim: claimed,
+            task: PhantomData,
+        };
+        let array = call.submit();
+        if let (Some(claim), Err(_)) = (&claim, &array) {
+            // The program may try again; then it is the same call.
+            ledger.release(claim);
         }
-        let parts = prepare::<T>(cluster, &spooled, options, &settings, new_submission_id(), true)?;
-        let began = Instant::now();
-        let handle = submit(cluster, &parts, Some(&spooled))?;
-        let array = JobArray::new(cluster, handle, T::decode_output, Some(parts.explanation()));
-        Ok(array.submitted(began))
+        array
     }
 
     /// Returns what [`submit`](Self::submit) would submit; the first Slurm array, if there are several.
@@ -156,5 +164,90 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         let spooled = spool(cluster, self.items, false)?;
         prepare::<T>(cluster, &spooled, self.options, &self.settings, new_submission_id(), false)
             .map(|parts| parts.explanation())
+    }
+}
+
+/// A submission of an array that has its place in the ledger.
+struct Call<'a, T> {
+    ledger: &'a dyn Ledger,
+    cluster: &'a Cluster,
+    spooled: Spooled,
+    options: CallOptions,
+    settings: Settings,
+    claim: Option<&'a Claim>,
+    task: PhantomData<fn() -> T>,
+}
+
+impl<T: Task> Call<'_, T> {
+    fn submit(self) -> Result<JobArray<T::Output>> {
+        let Some(child) = self.claim.and_then(|claim| claim.child.as_ref()) else {
+            return self.submit_new();
+        };
+        let Self { cluster, .. } = self;
+        let host = cluster.backend().host();
+        let dir = earlier::dir_of(cluster, T::entry(), child);
+        if child.job_ids.is_empty() && host.read(&dir.submitted(), 0)?.is_none() {
+            let parts = self.prepare(child.submission_id.clone())?;
+            let known = earlier::parts(cluster, child, &dir, &parts)?;
+            if known.iter().all(Option::is_none) {
+                // Nothing was submitted, but some of the files may be there.
+                host.remove_dir(dir.path())?;
+                return self.send(&parts);
+            }
+            let ids = enqueue(cluster, &parts, &known)?;
+            let chosen = cluster.backend().chosen_for(&child.submission_id);
+            self.ledger.note(&child.submission_id, Noted::Jobs(&ids, chosen.as_deref()));
+        }
+        let array = cluster.attach_array::<T>(&child.submission_id)?;
+        if child.is_inherited {
+            // A resumed workflow runs again what failed. What was tried too often stays as it is.
+            array.settle()?;
+            let Self { spooled, options, settings, .. } = &self;
+            let inputs = Inputs::new(cluster, T::entry(), spooled, options, settings)?;
+            match array.retry(Some(&inputs)) {
+                Ok(_) | Err(Error::Attempts { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(array)
+    }
+
+    fn submit_new(&self) -> Result<JobArray<T::Output>> {
+        let parts = self.prepare(new_submission_id())?;
+        let explanation = parts.explanation();
+        if let Some((job_id, there)) =
+            self.ledger.record(self.cluster, &explanation, T::entry(), None)?
+        {
+            let handle = parts.handle(&vec![job_id; parts.submissions.len()]);
+            return Ok(JobArray::new(&there, handle, T::decode_output, Some(explanation)));
+        }
+        if let Some(claim) = self.claim {
+            self.ledger.intend(claim, parts.submission_id())?;
+        }
+        self.send(&parts)
+    }
+
+    fn prepare(&self, submission_id: SubmissionId) -> Result<Parts> {
+        let (options, stage) = (self.options.clone(), self.ledger.sends());
+        prepare::<T>(self.cluster, &self.spooled, options, &self.settings, submission_id, stage)
+    }
+
+    fn send(&self, parts: &Parts) -> Result<JobArray<T::Output>> {
+        let began = Instant::now();
+        let submitted = submit(self.cluster, parts, Some(&self.spooled));
+        let ids: Vec<JobId>;
+        let noted = match &submitted {
+            Ok(handle) => {
+                ids = handle.parts.iter().map(|part| part.job_id).collect();
+                Some(Noted::Jobs(&ids, handle.cluster.as_deref()))
+            }
+            Err(error) => Noted::of_error(error),
+        };
+        if let Some(noted) = noted {
+            self.ledger.note(parts.submission_id(), noted);
+        }
+        let explanation = Some(parts.explanation());
+        let array = JobArray::new(self.cluster, submitted?, T::decode_output, explanation);
+        Ok(array.submitted(began))
     }
 }

@@ -1,12 +1,14 @@
 //! Calls that are not yet submitted.
 
 mod array;
+mod earlier;
 mod runs;
 mod waits;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use slurm_core::ids::SubmissionId;
 use slurm_core::layout::JobDir;
@@ -15,13 +17,12 @@ use slurm_core::task::Task;
 
 use crate::array::CallArguments;
 use crate::backend::Prepared;
-use crate::cluster::{Cluster, Submitter};
+use crate::cluster::{Claim, Cluster, Ledger, Noted};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::model::Explanation;
+use crate::model::{Explanation, Key, Shape};
 use crate::submit::settle::{self, Look};
-use crate::submit::{self, Call, CallOptions};
-use crate::{graph, workflow};
+use crate::submit::{self, Accepted, Call, CallOptions};
 
 pub use array::ArrayBuilder;
 
@@ -65,14 +66,62 @@ impl<T: Task> JobBuilder<T> {
     pub fn submit(self, cluster: &impl AsRef<Cluster>) -> Result<Job<T::Output>> {
         let cluster = cluster.as_ref();
         cluster.check_may_submit()?;
-        match (cluster.submitter(), cluster.rehearsal()) {
-            (Submitter::Plan { planner, .. }, _) => return graph::submit(planner, cluster, self),
-            (_, Some(planner)) => return graph::rehearse(planner, cluster, self),
-            (Submitter::Workflow(flow), _) => return workflow::submit(flow, cluster, self),
-            (Submitter::Client, _) => {}
+        let ledger = Arc::clone(cluster.ledger());
+        let claim = ledger.claim(&|| self.key())?;
+        let job = self.submit_claimed(cluster, ledger.as_ref(), claim.as_ref());
+        if let (Some(claim), Err(_)) = (&claim, &job) {
+            // The program may try again; then it is the same call.
+            ledger.release(claim);
         }
-        let prepared = self.prepare(cluster, true, submit::new_submission_id())?;
-        submit::submit(cluster, prepared, T::decode_output)
+        job
+    }
+
+    fn submit_claimed(
+        self,
+        cluster: &Cluster,
+        ledger: &dyn Ledger,
+        claim: Option<&Claim>,
+    ) -> Result<Job<T::Output>> {
+        let entry = T::entry();
+        let submission_id = match claim.and_then(|claim| claim.child.as_ref()) {
+            None => submit::new_submission_id(),
+            Some(child) => {
+                if let Some(handle) = earlier::job(cluster, ledger, entry, child)? {
+                    return Ok(Job::new(cluster.clone(), handle, T::decode_output, None));
+                }
+                child.submission_id.clone()
+            }
+        };
+        let arguments = (!ledger.sends()).then(|| self.call.arguments.clone());
+        let prepared = self.prepare(cluster, ledger.sends(), submission_id.clone())?;
+        let explanation = &prepared.explanation;
+        if let Some((job_id, there)) =
+            ledger.record(cluster, explanation, entry, arguments.as_deref())?
+        {
+            let handle = prepared.handle(job_id);
+            return Ok(Job::new(there, handle, T::decode_output, Some(prepared.explanation)));
+        }
+        if let Some(claim) = claim.filter(|claim| claim.child.is_none()) {
+            ledger.intend(claim, &submission_id)?;
+        }
+        let accepted = submit::submit(cluster, prepared);
+        let noted = match &accepted {
+            Ok(Accepted { handle, .. }) => {
+                Some(Noted::Jobs(&[handle.job_id], handle.cluster.as_deref()))
+            }
+            Err(error) => Noted::of_error(error),
+        };
+        if let Some(noted) = noted {
+            ledger.note(&submission_id, noted);
+        }
+        Ok(job_of::<T>(cluster, accepted?))
+    }
+
+    /// Returns what a workflow knows the call by.
+    fn key(&self) -> Result<(Key, Shape)> {
+        let entry = T::entry();
+        let arrays = self.call.arrays.iter().map(|array| &array.submission_id);
+        Key::new(entry.name, entry.signature, &self.call.arguments, arrays)
     }
 
     /// Submits several calls at once, and returns a job or an error for each, in their order.
@@ -80,7 +129,7 @@ impl<T: Task> JobBuilder<T> {
         builders: Vec<Self>,
         cluster: &Cluster,
     ) -> Vec<Result<Job<T::Output>>> {
-        if !matches!(cluster.submitter(), Submitter::Client) || cluster.is_dry_run() {
+        if cluster.ledger().has_order() {
             // Journal entries and the output of a dry run must be in submission order, so submit one by one.
             return builders.into_iter().map(|builder| builder.submit(cluster)).collect();
         }
@@ -96,7 +145,9 @@ impl<T: Task> JobBuilder<T> {
                 Err(error) => refused.push((index, error)),
             }
         }
-        let mut jobs = submit::submit_all(cluster, batch, T::decode_output);
+        let accepted = submit::submit_all(cluster, batch).into_iter();
+        let mut jobs: Vec<_> =
+            accepted.map(|accepted| Ok(job_of::<T>(cluster, accepted?))).collect();
         for (index, error) in refused {
             // In ascending order, so each lands where it belongs.
             jobs.insert(index, Err(error));
@@ -112,11 +163,6 @@ impl<T: Task> JobBuilder<T> {
         let cluster = cluster.as_ref();
         self.prepare(cluster, false, submit::new_submission_id())
             .map(|prepared| prepared.explanation)
-    }
-
-    /// Returns what the call consists of.
-    pub(crate) fn call(&self) -> &CallArguments {
-        &self.call
     }
 
     /// Decides everything; with `stage`, also puts the binary in its place.
@@ -160,6 +206,13 @@ impl<T: Task> JobBuilder<T> {
             Call { entry, spec: &spec, dir, edges, waits, secrets, part: None, resumed, prologue };
         submit::prepare(cluster, call, options, &binary)
     }
+}
+
+/// Returns the job that the backend has made of a submission.
+fn job_of<T: Task>(cluster: &Cluster, accepted: Accepted) -> Job<T::Output> {
+    let Accepted { handle, explanation, began, said } = accepted;
+    let job = Job::new(cluster.clone(), handle, T::decode_output, Some(explanation));
+    job.submitted(began, said)
 }
 
 impl Cluster {

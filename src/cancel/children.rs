@@ -10,7 +10,7 @@ use slurm_core::registry::Registry;
 use slurm_core::task::TaskKind;
 
 use crate::backend::{Asked, Cancelled, Survey};
-use crate::cluster::Cluster;
+use crate::cluster::{Child, Cluster};
 use crate::error::Result;
 use crate::host::{Found, Look};
 use crate::poll::has_exited;
@@ -119,7 +119,8 @@ fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<
 /// may have gone on.
 fn cancel_late(cluster: &Cluster, child: &Submission, began: Instant) -> Result<()> {
     let backend = cluster.backend();
-    let is_there = |path: &Path| Ok::<_, crate::Error>(backend.host().read(path, 0)?.is_some());
+    let is_there =
+        |path: &Path| Ok::<_, crate::error::Error>(backend.host().read(path, 0)?.is_some());
     // Before its script is there, nothing is submitted. An array may take several jobs.
     let mut parts = 0;
     while is_there(&child.dir.script_of(parts))? {
@@ -176,7 +177,7 @@ pub(crate) fn children_of(cluster: &Cluster, state_dir: &Path) -> Result<Vec<Sub
     let text =
         cluster.backend().host().read(&state_dir.join(journal::FILE), 0)?.unwrap_or_default();
     let children = journal::children(&journal::entries(&text)).into_iter();
-    let of_child = |(task, child): (String, journal::Child)| {
+    let of_child = |(task, child): (String, Child)| {
         let dir = JobDir::new(&state_dir.join("tasks"), &task, &child.submission_id);
         let (submission_id, ids, cluster_name) =
             (child.submission_id, child.job_ids, child.cluster);

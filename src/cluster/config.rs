@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use once_cell::sync::OnceCell;
 
+use super::dry_run::{DryRun, Rehearsal};
 use super::every_job::EveryJob;
+use super::ledger::{Client, Ledger};
 use super::program::Staged;
-use super::{Cluster, Inner, Submitter, variables};
+use super::{Cluster, Inner, variables};
 
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
@@ -16,7 +18,6 @@ use crate::callback::Callbacks;
 #[cfg(feature = "ssh")]
 use crate::error::HostError;
 use crate::error::{Error, Result};
-use crate::graph::Planner;
 #[cfg(feature = "ssh")]
 use crate::host::ssh::{HostKeyPolicy, Ssh};
 use crate::host::{Binary, LocalHost};
@@ -199,6 +200,11 @@ impl ClusterBuilder {
             }
             BackendKind::Ssh => self.over_ssh(given)?,
         };
+        let dry_run = self.dry_run.then(|| Arc::new(DryRun::new(self.prints_dry_run)));
+        let ledger: Arc<dyn Ledger> = match &dry_run {
+            Some(run) => Arc::new(Rehearsal { run: Arc::clone(run), around: Arc::new(Client) }),
+            None => Arc::new(Client),
+        };
         Ok(Cluster {
             inner: Arc::new(Inner {
                 poller: Poller::new(Arc::clone(&backend), Vec::new()),
@@ -209,8 +215,8 @@ impl ClusterBuilder {
                 environment: self.environment,
                 permissions,
                 callbacks,
-                dry_run: self.dry_run.then(|| Arc::new(Planner::of_dry_run(self.prints_dry_run))),
-                submitter: Submitter::default(),
+                dry_run,
+                ledger,
                 progress: self.progress,
                 others: Mutex::default(),
             }),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Cluster, Submitter, test_harness};
+use super::{Cluster, test_harness};
 use crate::backend::script::INSIDE_JOB;
 use crate::error::{Error, Result};
 
@@ -16,10 +16,8 @@ pub(crate) fn was_initialized() {
 impl Cluster {
     /// Refuses what would make a job submit itself for ever.
     pub(crate) fn check_may_submit(&self) -> Result<()> {
-        match self.submitter() {
-            Submitter::Workflow(flow) if flow.job.is_some() => return Ok(()),
-            Submitter::Plan { .. } => return Ok(()),
-            Submitter::Client | Submitter::Workflow(_) => {}
+        if self.ledger().may_submit_inside_jobs() {
+            return Ok(());
         }
         if let Some(submission_id) = std::env::var_os(INSIDE_JOB) {
             return Err(Error::InsideJob {

@@ -2,8 +2,10 @@
 
 mod command;
 mod config;
+mod dry_run;
 mod every_job;
 mod guard;
+mod ledger;
 mod program;
 mod test_harness;
 mod variables;
@@ -19,20 +21,20 @@ use slurm_core::options::{OptionSet, OptionValue};
 use crate::backend::Backend;
 use crate::callback::Callbacks;
 use crate::error::Result;
-use crate::graph::Planner;
 use crate::host::Binary;
 use crate::model::BackendKind;
 use crate::model::permissions::Permissions;
 use crate::poll::Poller;
 use crate::progress::ProgressMode;
 use crate::slurmfile::Environment;
-use crate::workflow::Flow;
+use dry_run::{DryRun, Rehearsal};
 use program::Staged;
 
 pub use command::CommandOutput;
 pub use config::ClusterBuilder;
 pub(crate) use config::backend_variable;
 pub(crate) use guard::was_initialized;
+pub(crate) use ledger::{Child, Claim, Ledger, Noted};
 
 /// Where jobs go: the embedded backend on this machine, the Slurm of this host, or that of another.
 ///
@@ -52,29 +54,11 @@ struct Inner {
     permissions: Permissions,
     callbacks: Arc<Callbacks>,
     /// Records submissions, if this is a dry run.
-    dry_run: Option<Arc<Planner>>,
+    dry_run: Option<Arc<DryRun>>,
     progress: ProgressMode,
-    submitter: Submitter,
+    ledger: Arc<dyn Ledger>,
     /// The same for other Slurm clusters that its commands reach, by their names.
     others: Mutex<HashMap<String, Cluster>>,
-}
-
-/// Who submits, and what that means for a submission.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Submitter {
-    /// A program outside of any job.
-    #[default]
-    Client,
-    /// A workflow, whose journal knows its jobs.
-    Workflow(Arc<Flow>),
-    /// A workflow that is only asked what it would submit.
-    Plan {
-        planner: Arc<Planner>,
-        /// Where the directory of the workflow would be.
-        dir: PathBuf,
-        /// Its place in the graph.
-        within: Option<String>,
-    },
 }
 
 impl fmt::Debug for Cluster {
@@ -163,12 +147,12 @@ impl Cluster {
 
     /// Returns whether this is the cluster of what becomes no job: in a plan, or of a placeholder of a dry run.
     pub(crate) fn is_planned(&self) -> bool {
-        matches!(self.submitter(), Submitter::Plan { .. })
+        self.ledger().is_planned()
     }
 
     /// Returns who takes the notes of a dry run, if this is one.
-    pub(crate) fn rehearsal(&self) -> Option<&Arc<Planner>> {
-        self.inner.dry_run.as_ref()
+    pub(crate) fn rehearsal(&self) -> Option<&DryRun> {
+        self.inner.dry_run.as_deref()
     }
 
     /// Returns the settings of the Slurmfile that the cluster was opened with.
@@ -199,33 +183,34 @@ impl Cluster {
         &self.inner.poller
     }
 
-    pub(crate) fn submitter(&self) -> &Submitter {
-        &self.inner.submitter
+    pub(crate) fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.inner.ledger
     }
 
     /// Returns the directory below which the jobs submitted through this have theirs.
     pub(crate) fn jobs_dir(&self) -> PathBuf {
-        match &self.inner.submitter {
-            Submitter::Client => self.job_base_dir().to_owned(),
-            Submitter::Workflow(flow) => flow.children_dir(),
-            Submitter::Plan { dir, .. } => dir.join("tasks"),
-        }
+        self.ledger().jobs_dir(self.job_base_dir())
     }
 
-    /// Returns this cluster as the workflow `flow` sees it; its jobs run `binary`, which is staged already.
-    pub(crate) fn for_workflow(&self, flow: Arc<Flow>, binary: Option<PathBuf>) -> Self {
-        self.with_submitter(Submitter::Workflow(flow), binary)
+    /// Returns this cluster with another ledger for submissions, whose jobs run `binary`, which is staged already.
+    pub(crate) fn with_ledger(&self, ledger: Arc<dyn Ledger>, binary: Option<PathBuf>) -> Self {
+        let ledger = match &self.inner.dry_run {
+            Some(run) => Arc::new(Rehearsal { run: Arc::clone(run), around: ledger }),
+            None => ledger,
+        };
+        self.with(Arc::clone(&self.inner.backend), ledger, binary)
     }
 
-    /// Returns this cluster for another submitter, whose jobs run `binary`, which is staged already.
-    pub(crate) fn with_submitter(&self, submitter: Submitter, binary: Option<PathBuf>) -> Self {
-        self.with(Arc::clone(&self.inner.backend), submitter, binary)
+    /// Returns this cluster for jobs that are only planned.
+    pub(crate) fn for_planned(&self, ledger: Arc<dyn Ledger>) -> Self {
+        // No job runs, so it does not matter which program it would run.
+        self.with(Arc::clone(&self.inner.backend), ledger, Some(PathBuf::from("planned")))
     }
 
     fn with(
         &self,
         backend: Arc<dyn Backend>,
-        submitter: Submitter,
+        ledger: Arc<dyn Ledger>,
         binary: Option<PathBuf>,
     ) -> Self {
         let once = |path: &OnceCell<PathBuf>| {
@@ -234,11 +219,8 @@ impl Cluster {
         };
         let Inner { binary: program, environment, permissions, callbacks, .. } =
             self.inner.as_ref();
-        let workflows = match &submitter {
-            // On another cluster, the same ids belong to other jobs.
-            Submitter::Workflow(flow) if backend.cluster().is_none() => flow.jobs(),
-            _ => Vec::new(),
-        };
+        // On another cluster, the same ids belong to other jobs.
+        let workflows = if backend.cluster().is_none() { ledger.waiting() } else { Vec::new() };
         Self {
             inner: Arc::new(Inner {
                 poller: Poller::new(Arc::clone(&backend), workflows),
@@ -255,7 +237,7 @@ impl Cluster {
                 dry_run: self.inner.dry_run.clone(),
                 // The workflow's job sets the progress mode for its log (`log`, or `SLURM_SDK_PROGRESS`).
                 progress: self.inner.progress,
-                submitter,
+                ledger,
                 others: Mutex::default(),
             }),
         }
@@ -284,7 +266,7 @@ impl Cluster {
             return other.clone();
         }
         let Some(backend) = self.backend().of_cluster(name) else { return self.clone() };
-        let other = self.with(backend, self.inner.submitter.clone(), None);
+        let other = self.with(backend, Arc::clone(&self.inner.ledger), None);
         others.insert(name.to_owned(), other.clone());
         other
     }

@@ -3,7 +3,6 @@
 //! | file | holds |
 //! |---|---|
 //! | `read` | the graph of a workflow that runs or has run, from its directory |
-//! | `rehearse` | dry runs |
 //! | `plan` | the graph of one that is only asked what it would submit |
 //! | `cost` | what a job asks for |
 //! | `draw` | DOT and Mermaid |
@@ -12,7 +11,6 @@ mod cost;
 mod draw;
 mod plan;
 mod read;
-mod rehearse;
 
 use serde::Serialize;
 use slurm_core::ids::JobId;
@@ -20,8 +18,6 @@ use slurm_core::state::JobState;
 
 pub use plan::Plan;
 pub use plan::plan_from_environment;
-pub(crate) use plan::{Planner, planned_cluster, submit, submit_array};
-pub(crate) use rehearse::{rehearse, rehearse_array};
 
 /// Jobs, and what they wait for.
 ///

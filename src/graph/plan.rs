@@ -1,9 +1,8 @@
 //! What a workflow would submit.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slurm_core::context::JobContext;
@@ -12,14 +11,11 @@ use slurm_core::spec::Argument;
 use slurm_core::task::{Arguments, Task, TaskEntry, TaskKind};
 
 use super::{CoreHours, Graph, GraphEdge, read};
-use crate::array::{self, ArraySettings, JobArray, Spooled};
 use crate::builder::JobBuilder;
-use crate::cluster::{Cluster, ClusterBuilder, Submitter};
+use crate::cluster::{Cluster, ClusterBuilder, Ledger};
 use crate::error::{Error, Result};
-use crate::job::Job;
-use crate::model::{Explanation, JobHandle};
-use crate::submit;
-use crate::submit::CallOptions;
+use crate::model::Explanation;
+use crate::workflow::planned;
 
 /// What a workflow would submit, as far as that can be known without running its jobs.
 ///
@@ -78,8 +74,8 @@ impl<T: Task> JobBuilder<T> {
         let cluster = cluster.as_ref();
         let planner = Arc::new(Planner::default());
         let base = cluster.job_base_dir().join(".plan");
-        let cluster = cluster.for_planning(Arc::clone(&planner), base, None);
-        submit(&planner, &cluster, self)?;
+        let cluster = planning(cluster, &planner, base, None);
+        self.submit(&cluster)?;
         let notes = std::mem::take(&mut *planner.lock());
         Ok(Plan { graph: notes.graph, stopped_at: notes.stopped_at })
     }
@@ -92,16 +88,12 @@ pub fn plan_from_environment<T: Task>(call: JobBuilder<T>) -> Result<Plan> {
 
 /// Takes the notes of a plan.
 #[derive(Debug, Default)]
-pub(crate) struct Planner {
-    pub(super) notes: Mutex<Notes>,
-    /// In a dry run: whether submissions are printed.
-    pub(super) dry_run: Option<bool>,
+struct Planner {
+    notes: Mutex<Notes>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Notes {
-    /// In a dry run: the submissions so far.
-    pub(super) rehearsed: Vec<Explanation>,
+struct Notes {
     graph: Graph,
     stopped_at: Option<String>,
     /// Workflows around what is being planned.
@@ -111,91 +103,88 @@ pub(super) struct Notes {
 /// A workflow that submits itself without end would never be planned.
 const DEEPEST: usize = 32;
 
-thread_local! {
-    /// The cluster of the workflow that is being planned by this thread.
-    static PLANNED: RefCell<Option<Cluster>> = const { RefCell::new(None) };
-}
-
-/// Returns the cluster for a workflow that is called to plan.
-pub(crate) fn planned_cluster() -> Option<Cluster> {
-    PLANNED.with_borrow(Clone::clone)
-}
-
 impl Planner {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Notes> {
+    fn lock(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that the plan needs what only a job can tell.
-    pub(crate) fn stop_at(&self, task: &str) -> Error {
+    fn stop_at(&self, task: &str) -> Error {
         let task = task.to_owned();
-        if self.dry_run.is_some() {
-            return Error::DryRun { task };
-        }
         self.lock().stopped_at.get_or_insert_with(|| task.clone());
         Error::Planned { task }
     }
 }
 
-/// Notes a submission and, of a workflow, what that would submit.
-pub(crate) fn submit<T: Task>(
-    planner: &Arc<Planner>,
-    cluster: &Cluster,
-    call: JobBuilder<T>,
-) -> Result<Job<T::Output>> {
-    let entry = T::entry();
-    let arguments = call.call().arguments.clone();
-    let prepared = call.prepare(cluster, false, submit::new_submission_id())?;
-    let explanation = prepared.explanation;
-    let job_id = note(planner, cluster, &explanation, entry);
-    if entry.kind == TaskKind::Workflow {
-        let id = explanation.submission_id.to_string();
-        let inner = cluster.for_planning(Arc::clone(planner), explanation.dir.clone(), Some(id));
-        call_workflow(planner, inner, entry, &arguments)?;
-    }
-    let handle = JobHandle {
-        submission_id: explanation.submission_id.clone(),
-        job_id,
-        task: entry.name.to_owned(),
-        signature: entry.signature,
-        dir: explanation.dir.clone(),
-        cluster: None,
-    };
-    Ok(Job::new(cluster.clone(), handle, T::decode_output, Some(explanation)))
+/// The ledger of a plan: notes what would be submitted.
+#[derive(Debug)]
+struct Planning {
+    planner: Arc<Planner>,
+    /// Where the directory of the workflow would be.
+    dir: PathBuf,
+    /// Its place in the graph.
+    within: Option<String>,
 }
 
-/// Notes the submission of an array. Of an array of workflows, it is not told what they would submit.
-pub(crate) fn submit_array<T: Task>(
-    planner: &Planner,
-    cluster: &Cluster,
-    spooled: &Spooled,
-    options: CallOptions,
-    settings: &ArraySettings,
-) -> Result<JobArray<T::Output>> {
-    let entry = T::entry();
-    if spooled.count() == 0 {
-        return Ok(JobArray::empty(cluster, entry, T::decode_output));
+impl Ledger for Planning {
+    fn jobs_dir(&self, _: &Path) -> PathBuf {
+        self.dir.join("tasks")
     }
-    let submission_id = submit::new_submission_id();
-    let parts = array::prepare::<T>(cluster, spooled, options, settings, submission_id, false)?;
-    let explanation = parts.explanation();
-    let job_id = note(planner, cluster, &explanation, entry);
-    let handle = parts.handle(&vec![job_id; parts.submissions.len()]);
-    Ok(JobArray::new(cluster, handle, T::decode_output, Some(explanation)))
+
+    fn may_submit_inside_jobs(&self) -> bool {
+        true
+    }
+
+    fn sends(&self) -> bool {
+        false
+    }
+
+    fn is_planned(&self) -> bool {
+        true
+    }
+
+    fn only_planned(&self, task: &str) -> Option<Error> {
+        Some(self.planner.stop_at(task))
+    }
+
+    /// Notes a submission and, of a workflow, what that would submit. Of an array of workflows, the plan does not say
+    /// what they would submit.
+    fn record(
+        &self,
+        cluster: &Cluster,
+        explanation: &Explanation,
+        entry: &TaskEntry,
+        arguments: Option<&[Argument]>,
+    ) -> Result<Option<(JobId, Cluster)>> {
+        let job_id = note(&self.planner, self.within.as_deref(), explanation, entry);
+        if let Some(arguments) = arguments.filter(|_| entry.kind == TaskKind::Workflow) {
+            let id = explanation.submission_id.to_string();
+            let inner = planning(cluster, &self.planner, explanation.dir.clone(), Some(id));
+            call_workflow(&self.planner, inner, entry, arguments)?;
+        }
+        Ok(Some((job_id, cluster.clone())))
+    }
+}
+
+/// Returns the cluster for a plan, with jobs of the workflow `within` below `dir`.
+fn planning(
+    cluster: &Cluster,
+    planner: &Arc<Planner>,
+    dir: PathBuf,
+    within: Option<String>,
+) -> Cluster {
+    let planner = Arc::clone(planner);
+    cluster.for_planned(Arc::new(Planning { planner, dir, within }))
 }
 
 /// Adds a node, and gives the job a number within the plan.
-pub(super) fn note(
+fn note(
     planner: &Planner,
-    cluster: &Cluster,
+    within: Option<&str>,
     explanation: &Explanation,
     entry: &TaskEntry,
 ) -> JobId {
     let mut notes = planner.lock();
-    let within = match cluster.submitter() {
-        Submitter::Plan { within, .. } => within.as_deref(),
-        _ => None,
-    };
     let node = read::node(explanation, None, within, entry.kind == TaskKind::Workflow);
     for edge in &explanation.after {
         let from = edge.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -242,9 +231,9 @@ fn call_workflow(
     let stopped_before = planner.lock().stopped_at.is_some();
     let slices: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
     let context = JobContext::outside(cluster.jobs_dir());
-    let outer = PLANNED.replace(Some(cluster));
-    let called = catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))));
-    PLANNED.set(outer);
+    let called = planned::call(cluster, || {
+        catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))))
+    });
     planner.lock().depth -= 1;
     let reason = match called {
         Ok(Ok(_)) => return Ok(()),
@@ -256,18 +245,4 @@ fn call_workflow(
         return Ok(());
     }
     Err(Error::PlanFailed { task: entry.name.to_owned(), reason })
-}
-
-impl Cluster {
-    /// Returns this cluster for a plan, with jobs of the workflow `within` below `dir`.
-    pub(super) fn for_planning(
-        &self,
-        planner: Arc<Planner>,
-        dir: PathBuf,
-        within: Option<String>,
-    ) -> Self {
-        // No job runs, so it does not matter which program it would run.
-        let binary = Some(PathBuf::from("planned"));
-        self.with_submitter(Submitter::Plan { planner, dir, within }, binary)
-    }
 }

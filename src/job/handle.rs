@@ -5,9 +5,7 @@ use std::str::FromStr;
 
 use slurm_core::ids::{JobId, SubmissionId};
 
-use crate::cluster::Cluster;
 use crate::model::JobHandle;
-use crate::progress::{self, About};
 
 /// A way to name a job: by its id, by its submission's id, or by its handle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,18 +90,5 @@ impl FromStr for JobRef {
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(text.into())
-    }
-}
-
-impl JobHandle {
-    /// Returns the description of the job for progress output.
-    pub(crate) fn about(&self, cluster: &Cluster) -> About {
-        About {
-            name: progress::short_name(&self.task),
-            jobs: vec![self.job_id],
-            place: cluster.backend().place(),
-            dir: Some(self.dir.clone()),
-            is_job: true,
-        }
     }
 }

@@ -1,10 +1,11 @@
 //! From a call to a job.
 
+mod about;
 pub(crate) mod dependency;
 mod files;
-pub(crate) mod key;
 mod options;
 mod requeue;
+pub(crate) mod search;
 pub(crate) mod settle;
 pub(crate) mod workflow;
 
@@ -22,7 +23,6 @@ use crate::backend::script::Script;
 use crate::backend::{Backend, Prepared, Submission, give_up, withdraw};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, SubmitError};
-use crate::job::Job;
 use crate::model::{Edge, ExplainedArray, Explanation, JobHandle, Part, Prologue, explained};
 use crate::progress::interrupt::Submitting;
 use crate::submit::settle::Look;
@@ -115,7 +115,7 @@ pub(crate) fn prepare(
         }
         _ => None,
     };
-    let within = cluster.workflow().and_then(|flow| flow.job);
+    let within = cluster.ledger().within();
     let (part, first) = part.map_or((0, 0), |part| (part.number, part.first));
     let holds_secrets = false;
     let mut prepared = Prepared {
@@ -197,22 +197,25 @@ fn add_defaults(
     Ok(())
 }
 
+/// A submission that the backend has taken.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) handle: JobHandle,
+    pub(crate) explanation: Explanation,
+    /// The moment before it was sent.
+    pub(crate) began: Instant,
+    /// What sbatch said beside the id.
+    pub(crate) said: Vec<String>,
+}
+
 /// Writes the job's directory and hands the job to the backend.
-pub(crate) fn submit<R>(
-    cluster: &Cluster,
-    prepared: Prepared,
-    decode: fn(&[u8]) -> Result<R, CodecError>,
-) -> Result<Job<R>> {
-    let mut jobs = submit_all(cluster, vec![prepared], decode);
-    jobs.pop().unwrap_or_else(|| Err(unanswered().into()))
+pub(crate) fn submit(cluster: &Cluster, prepared: Prepared) -> Result<Accepted> {
+    let mut accepted = submit_all(cluster, vec![prepared]);
+    accepted.pop().unwrap_or_else(|| Err(unanswered().into()))
 }
 
 /// Does so for several at once.
-pub(crate) fn submit_all<R>(
-    cluster: &Cluster,
-    batch: Vec<Prepared>,
-    decode: fn(&[u8]) -> Result<R, CodecError>,
-) -> Vec<Result<Job<R>>> {
+pub(crate) fn submit_all(cluster: &Cluster, batch: Vec<Prepared>) -> Vec<Result<Accepted>> {
     let mut submitting = Submitting::begin();
     let files: Vec<Result<Files<'_>>> = batch
         .iter()
@@ -238,9 +241,8 @@ pub(crate) fn submit_all<R>(
         let handle = JobHandle { cluster: chosen, ..prepared.handle(id) };
         submitting.submitted(|| handle.about(cluster));
         cluster.callbacks().on_submitted(&handle, &prepared.explanation);
-        let job = Job::new(cluster.clone(), handle, decode, Some(prepared.explanation));
         let said = cluster.backend().said_of(&prepared.submission_id);
-        Ok(job.submitted(began, said))
+        Ok(Accepted { handle, explanation: prepared.explanation, began, said })
     };
     batch.into_iter().zip(files).map(&mut job).collect()
 }

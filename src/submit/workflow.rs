@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 use slurm_core::options::{OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::requeue::OnTimeout;
+use slurm_core::task::{TaskEntry, TaskKind};
 use slurm_core::variable::VariableName;
 
 use crate::cluster::Cluster;
@@ -16,7 +17,6 @@ use crate::model::BackendKind;
 use crate::model::permissions::Permissions;
 use crate::slurmfile::Environment;
 use crate::submit::given;
-use slurm_core::task::{TaskEntry, TaskKind};
 
 /// The name of the file in the workflow's job directory.
 pub(crate) const FILE: &str = "workflow.json";
@@ -82,7 +82,7 @@ impl Settings {
             job_base_dir: cluster.job_base_dir().to_owned(),
             binary: binary.to_owned(),
             state_dir,
-            around: cluster.workflow().map(crate::workflow::Flow::jobs).unwrap_or_default(),
+            around: cluster.ledger().waiting(),
             local: cluster.backend().machine(),
             submit: submit
                 .iter()

@@ -3,13 +3,14 @@
 //! | file | holds |
 //! |---|---|
 //! | `journal` | what was submitted, for the next run of the same workflow |
-//! | `submit`, `array` | a submission that a journal knows |
+//! | `inherited` | the jobs of a workflow that another one resumes |
+//! | `planned` | workflows whose function is called to plan |
 //! | `resume` | going on where another submission stopped |
 
-mod array;
+mod inherited;
 pub(crate) mod journal;
+pub(crate) mod planned;
 mod resume;
-mod submit;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,19 +18,16 @@ use std::sync::Arc;
 
 use slurm_core::context::JobContext;
 use slurm_core::durable;
-use slurm_core::ids::JobId;
+use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::outcome::{Failure, FailureKind};
 
-use crate::cluster::{Cluster, ClusterBuilder, Submitter};
+use crate::cluster::{Claim, Cluster, ClusterBuilder, Ledger, Noted};
 use crate::error::{Error, Result};
-use crate::graph;
 use crate::progress::ProgressMode;
 
-use crate::submit::key::{Key, Shape};
+use crate::model::{Key, Shape};
 use crate::submit::workflow::Settings;
-pub(crate) use array::submit_array;
-use journal::{Claim, Journal};
-pub(crate) use submit::submit;
+use journal::{Entry, Journal};
 
 /// The cluster as a workflow sees it, and the workflow's own job.
 ///
@@ -55,28 +53,60 @@ pub(crate) struct Flow {
     around: Vec<JobId>,
 }
 
-impl Flow {
-    /// Gives a call its place in the journal, and says so if it is new and looks like one of an earlier run that
-    /// nobody has made again.
-    fn claim(&self, key: &Key, shape: &Shape) -> Claim {
-        let claim = self.journal.claim(key, shape);
+impl Ledger for Flow {
+    fn jobs_dir(&self, _: &Path) -> PathBuf {
+        self.children_dir()
+    }
+
+    fn within(&self) -> Option<JobId> {
+        self.job
+    }
+
+    fn waiting(&self) -> Vec<JobId> {
+        self.around.iter().copied().chain(self.job).collect()
+    }
+
+    fn may_submit_inside_jobs(&self) -> bool {
+        self.job.is_some()
+    }
+
+    fn claim(&self, call: &dyn Fn() -> Result<(Key, Shape)>) -> Result<Option<Claim>> {
+        let (key, shape) = call()?;
+        let claim = self.journal.claim(&key, &shape);
         if let Some(submission_id) = &claim.twin {
             log::warn!(
                 "a call of `{}` is submitted again, though submission {submission_id} of an earlier run has the same arguments in another order: is there a `HashMap` or `HashSet` in them? A `BTreeMap` or `BTreeSet` comes out the same in each run",
                 key.task()
             );
         }
-        claim
+        Ok(Some(claim))
     }
 
+    fn release(&self, claim: &Claim) {
+        self.journal.release(claim);
+    }
+
+    fn intend(&self, claim: &Claim, submission: &SubmissionId) -> Result<()> {
+        self.journal.intend(claim, submission)
+    }
+
+    fn note(&self, submission: &SubmissionId, what: Noted<'_>) {
+        let submission_id = submission.clone();
+        self.journal.note(&match what {
+            Noted::Jobs(ids, cluster) => Entry::Submitted {
+                submission_id,
+                job_ids: ids.to_vec(),
+                cluster: cluster.map(str::to_owned),
+            },
+            Noted::Refused => Entry::Refused { submission_id },
+        });
+    }
+}
+
+impl Flow {
     /// Returns the directory below which the workflow's children have theirs.
-    pub(crate) fn children_dir(&self) -> PathBuf {
+    fn children_dir(&self) -> PathBuf {
         self.dir.join("tasks")
-    }
-
-    /// Returns the jobs that go on for as long as the workflow waits: its own and those around it.
-    pub(crate) fn jobs(&self) -> Vec<JobId> {
-        self.around.iter().copied().chain(self.job).collect()
     }
 }
 
@@ -106,7 +136,7 @@ impl Workflow {
             hint: "give an absolute path".to_owned(),
         })?;
         let context = JobContext::outside(&dir);
-        let cluster = cluster.for_workflow(Flow::open(dir.clone(), &context, Vec::new())?, None);
+        let cluster = cluster.with_ledger(Flow::open(dir.clone(), &context, Vec::new())?, None);
         Ok(Self { cluster, context, dir })
     }
 
@@ -123,7 +153,7 @@ impl Workflow {
     }
 
     fn open(context: &JobContext) -> Result<Self> {
-        if let Some(cluster) = graph::planned_cluster() {
+        if let Some(cluster) = planned::cluster() {
             let dir = cluster.jobs_dir();
             return Ok(Self { cluster, context: context.clone(), dir });
         }
@@ -139,7 +169,7 @@ impl Workflow {
         if let Some(submission_id) = context.submission_id().filter(|_| resumes) {
             flow.drop_failed(&cluster, submission_id)?;
         }
-        let cluster = cluster.for_workflow(flow, Some(settings.binary));
+        let cluster = cluster.with_ledger(flow, Some(settings.binary));
         Ok(Self { cluster, context: context.clone(), dir })
     }
 
@@ -167,7 +197,7 @@ impl Workflow {
     /// If it cannot be created.
     pub fn shared_dir(&self) -> std::io::Result<PathBuf> {
         let path = self.dir().join("shared");
-        if !matches!(self.cluster.submitter(), Submitter::Plan { .. }) {
+        if !self.cluster.is_planned() {
             durable::create_dirs(&path)?;
         }
         Ok(path)

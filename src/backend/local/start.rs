@@ -10,11 +10,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use slurm_core::layout::RUN_MARKS;
+use slurm_core::roles::INTERNAL;
 
 use super::capacity::Capacity;
 use super::protocol::Place;
 use crate::host::Binary;
-use slurm_core::roles::INTERNAL;
 
 /// A supervisor that was started and need not have come up.
 #[derive(Debug)]

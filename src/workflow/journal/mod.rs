@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use slurm_core::durable;
 use slurm_core::ids::{JobId, SubmissionId};
 
+use crate::cluster::{Child, Claim};
 use crate::error::{Error, HostError, Result};
-use crate::submit::key::{Key, Shape};
+use crate::model::{Key, Shape};
 
 /// The name of the file in the workflow's directory.
 pub(crate) const FILE: &str = "journal.jsonl";
@@ -53,30 +54,6 @@ pub(crate) enum Entry {
     Dropped { submission_id: SubmissionId },
 }
 
-/// A job that may exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Child {
-    pub(crate) submission_id: SubmissionId,
-    /// One, or those of the Slurm arrays that an array takes; none if they are not known.
-    pub(crate) job_ids: Vec<JobId>,
-    /// The Slurm cluster that has them, if it is not the host's own.
-    pub(crate) cluster: Option<String>,
-    /// Of the workflow that this one resumes.
-    pub(crate) is_inherited: bool,
-}
-
-/// A call's place in the journal.
-#[derive(Clone, Debug)]
-pub(crate) struct Claim {
-    key: Key,
-    number: usize,
-    shape: String,
-    /// The job of an earlier run.
-    pub(crate) child: Option<Child>,
-    /// If there is none: a job that nobody has claimed yet, of a call whose arguments differ in their order alone.
-    pub(crate) twin: Option<SubmissionId>,
-}
-
 /// The journal of a workflow, open at its end.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -107,17 +84,6 @@ struct Call {
     is_made: bool,
     child: Option<Child>,
     shape: String,
-}
-
-impl Child {
-    fn new(submission_id: &SubmissionId) -> Self {
-        Self {
-            submission_id: submission_id.clone(),
-            job_ids: Vec::new(),
-            cluster: None,
-            is_inherited: false,
-        }
-    }
 }
 
 impl Journal {
@@ -241,7 +207,7 @@ impl Known {
     fn apply(&mut self, entry: &Entry) {
         match entry {
             Entry::Intent { key, number, submission_id, shape, .. } => {
-                let child = Child::new(submission_id);
+                let child = child(submission_id);
                 let calls = self.calls.entry(key.clone()).or_default();
                 let call = calls.entry(*number).or_default();
                 call.child = Some(child);
@@ -279,6 +245,12 @@ impl Known {
     }
 }
 
+/// Returns the job of an intent.
+fn child(submission_id: &SubmissionId) -> Child {
+    let submission_id = submission_id.clone();
+    Child { submission_id, job_ids: Vec::new(), cluster: None, is_inherited: false }
+}
+
 /// Returns the jobs that a journal's entries tell of, with their tasks; not those that were refused.
 pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
     let mut children: Vec<(String, Child)> = Vec::new();
@@ -290,7 +262,7 @@ pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
             Entry::Intent { key, submission_id, .. }
                 if found(&children, submission_id).is_none() =>
             {
-                let child = Child::new(submission_id);
+                let child = child(submission_id);
                 children.push((key.task().to_owned(), child));
             }
             Entry::Submitted { submission_id, job_ids, cluster } => {

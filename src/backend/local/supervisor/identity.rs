@@ -12,10 +12,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 use slurm_core::layout::RUN_MARKS;
+use slurm_core::roles::INTERNAL;
 
 use super::process::GATE;
 use crate::backend::script::AGAIN;
-use slurm_core::roles::INTERNAL;
 
 /// A process, told from a later one that was given the same number by when it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
