@@ -11,9 +11,9 @@ use slurm_core::options::DependencyKind;
 use slurm_core::spec::Argument;
 use slurm_core::task::Codec;
 
-use crate::Job;
 use crate::array::{ArrayUpstream, CallArguments, ItemRef, JobArray};
 use crate::error::Error;
+use crate::job::Job;
 use crate::model::Edge;
 
 pub use item::{IntoItem, Parameters};

@@ -13,10 +13,9 @@ use slurm_core::spec::Argument;
 use super::prepare::Settings;
 use super::reference::ElementSet;
 use super::{ArrayUpstream, CallArguments};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Shape};
 use crate::error::{Error, HostError, Result};
 use crate::model::Edge;
-use crate::model::Shape;
 
 /// Items that were taken and checked, and written to a file unless nothing is to be submitted.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use crate::array::{
     ArraySettings as Settings, CallArguments, Chunk, Inputs, JobArray, Parts, Spooled, enqueue,
     prepare, spool, submit,
 };
-use crate::cluster::{Claim, Cluster, Ledger, Noted};
+use crate::cluster::{Claim, Cluster, Key, Ledger, Noted};
 use crate::error::{Error, Result};
-use crate::model::{Explanation, Key};
+use crate::model::Explanation;
 use crate::submit::{CallOptions, new_submission_id};
 
 /// Many calls of a task, with the options for each element of the Slurm array that will make them;

@@ -17,10 +17,10 @@ use slurm_core::task::Task;
 
 use crate::array::CallArguments;
 use crate::backend::Prepared;
-use crate::cluster::{Claim, Cluster, Ledger, Noted};
+use crate::cluster::{Claim, Cluster, Key, Ledger, Noted, Shape};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::model::{Explanation, Key, Shape};
+use crate::model::Explanation;
 use crate::submit::settle::{self, Look};
 use crate::submit::{self, Accepted, Call, CallOptions};
 

@@ -7,9 +7,9 @@ use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::spec::Argument;
 use slurm_core::task::TaskEntry;
 
-use super::Cluster;
+use super::{Cluster, Key, Shape};
 use crate::error::{Error, Result};
-use crate::model::{Explanation, Key, Shape};
+use crate::model::Explanation;
 
 /// Keeps account of what is submitted: nobody ([`Client`]), the journal of a workflow, a plan, or a dry run.
 ///

@@ -5,6 +5,7 @@ mod config;
 mod dry_run;
 mod every_job;
 mod guard;
+mod key;
 mod ledger;
 mod program;
 mod test_harness;
@@ -34,6 +35,7 @@ pub use command::CommandOutput;
 pub use config::ClusterBuilder;
 pub(crate) use config::backend_variable;
 pub(crate) use guard::was_initialized;
+pub(crate) use key::{Key, Shape};
 pub(crate) use ledger::{Child, Claim, Ledger, Noted};
 
 /// Where jobs go: the embedded backend on this machine, the Slurm of this host, or that of another.
@@ -111,7 +113,7 @@ impl Cluster {
     /// # Errors
     /// If the host cannot be reached, or its key is not what it should be, or it does not let the user in.
     #[cfg(feature = "ssh")]
-    pub fn ssh(settings: impl Into<crate::Ssh>) -> Result<Self> {
+    pub fn ssh(settings: impl Into<crate::host::ssh::Ssh>) -> Result<Self> {
         Self::builder().ssh(settings).build()
     }
 

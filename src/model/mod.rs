@@ -3,7 +3,6 @@
 mod edge;
 mod explanation;
 mod handle;
-mod key;
 mod kind;
 pub(crate) mod permissions;
 mod progress;
@@ -17,7 +16,6 @@ pub use edge::{Edge, EdgeElement};
 pub use explanation::{ExplainedArray, ExplainedOption, Explanation};
 pub(crate) use explanation::{Part, explained};
 pub use handle::{ArrayHandle, ArrayPart, JobHandle};
-pub(crate) use key::{Key, Shape};
 pub use kind::BackendKind;
 pub use progress::Progress;
 pub(crate) use prologue::{Prologue, check_shell};

@@ -21,11 +21,10 @@ use slurm_core::durable;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::outcome::{Failure, FailureKind};
 
-use crate::cluster::{Claim, Cluster, ClusterBuilder, Ledger, Noted};
+use crate::cluster::{Claim, Cluster, ClusterBuilder, Key, Ledger, Noted, Shape};
 use crate::error::{Error, Result};
 use crate::progress::ProgressMode;
 
-use crate::model::{Key, Shape};
 use crate::submit::workflow::Settings;
 use journal::{Entry, Journal};
 

@@ -15,9 +15,8 @@ use serde::{Deserialize, Serialize};
 use slurm_core::durable;
 use slurm_core::ids::{JobId, SubmissionId};
 
-use crate::cluster::{Child, Claim};
+use crate::cluster::{Child, Claim, Key, Shape};
 use crate::error::{Error, HostError, Result};
-use crate::model::{Key, Shape};
 
 /// The name of the file in the workflow's directory.
 pub(crate) const FILE: &str = "journal.jsonl";

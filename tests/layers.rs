@@ -1,0 +1,127 @@
+//! Imports point one way: the order of the modules is the table "Layers" in docs/architecture.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::str::FromStr;
+
+use proc_macro2::{TokenStream, TokenTree};
+
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
+/// The crates of which no two modules may import each other, whatever is between them.
+const CRATES: [&str; 2] = [".", "slurm-macros"];
+
+#[test]
+fn modules_import_only_what_stands_above_them_in_the_table() {
+    let order = order();
+    let place = |module: &str| order.iter().position(|other| other == module);
+    let mut wrong = Vec::new();
+    for (module, imports) in imports_of(".") {
+        let Some(own) = place(&module) else {
+            wrong.push(format!("`{module}` has no line in the table"));
+            continue;
+        };
+        let is_above = |other: &&String| place(other).is_some_and(|other| other < own);
+        let above = imports.iter().filter(|other| !is_above(other));
+        wrong.extend(above.map(|other| format!("`{module}` imports `{other}`")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}: move what is shared to the layer that owns it");
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    for name in CRATES {
+        let mut imports = imports_of(name);
+        // What imports nothing that is left is in no circle.
+        while let Some(free) = imports.iter().find(|(_, of)| of.is_empty()).map(|(m, _)| m.clone())
+        {
+            imports.remove(&free);
+            imports.values_mut().for_each(|of| of.retain(|other| *other != free));
+        }
+        assert!(imports.is_empty(), "in or above a circle of {name}: {imports:#?}");
+    }
+}
+
+/// Returns the modules in the order of the table.
+fn order() -> Vec<String> {
+    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let table = text.split("\n## Layers\n").nth(1).expect("there is a table of layers");
+    let rows = table.split("\n## ").next().unwrap_or_default().lines();
+    let names = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+    names.map(str::to_owned).collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Returns which of the top modules of a crate import which others.
+fn imports_of(name: &str) -> Imports {
+    let dir = root().join(name).join("src");
+    let mut imports = Imports::new();
+    let mut files = vec![(dir, Vec::new())];
+    while let Some((path, module)) = files.pop() {
+        if path.is_dir() {
+            for entry in fs::read_dir(&path).unwrap() {
+                let entry = entry.unwrap().path();
+                let stem = entry.file_stem().unwrap().to_str().unwrap();
+                let is_rust = entry.is_dir() || entry.extension().is_some_and(|end| end == "rs");
+                let own = (!matches!(stem, "mod" | "lib")).then(|| stem.to_owned());
+                if is_rust {
+                    files.push((entry.clone(), module.iter().cloned().chain(own).collect()));
+                }
+            }
+        } else if !module.is_empty() {
+            let text = fs::read_to_string(&path).unwrap();
+            let tokens = TokenStream::from_str(&text).expect("it is Rust");
+            imports.entry(module[0].clone()).or_default();
+            take_in(&module, &tokens.into_iter().collect::<Vec<_>>(), &mut imports);
+        }
+    }
+    imports
+}
+
+/// Takes in the paths that begin with `crate` or `super`, in code and in macros.
+fn take_in(module: &[String], tokens: &[TokenTree], imports: &mut Imports) {
+    let word = |at: usize| tokens.get(at).map(ToString::to_string).unwrap_or_default();
+    let is_path = |at: usize| word(at) == ":" && word(at + 1) == ":";
+    for (at, token) in tokens.iter().enumerate() {
+        if let TokenTree::Group(group) = token {
+            let inner: Vec<_> = group.stream().into_iter().collect();
+            let named = at >= 2 && word(at - 2) == "mod";
+            let below = named.then(|| word(at - 1));
+            let module: Vec<_> = module.iter().cloned().chain(below).collect();
+            take_in(&module, &inner, imports);
+            continue;
+        }
+        let is_first = at < 2 || !is_path(at - 2);
+        let first = word(at);
+        if !is_path(at + 1) || !is_first || at > 0 && word(at - 1) == "$" {
+            continue;
+        }
+        let (mut base, mut next) = match &*first {
+            "crate" => (Vec::new(), at + 3),
+            "super" => (module[..module.len() - 1].to_vec(), at + 3),
+            _ => continue,
+        };
+        while word(next) == "super" && is_path(next + 1) {
+            base.pop();
+            next += 3;
+        }
+        let names = match (base.first(), tokens.get(next)) {
+            (Some(top), _) => vec![top.clone()],
+            (None, Some(TokenTree::Group(group))) => first_names(group.stream()),
+            (None, name) => name.map(ToString::to_string).into_iter().collect(),
+        };
+        let others = names.into_iter().filter(|name| *name != module[0] && name != "self");
+        imports.entry(module[0].clone()).or_default().extend(others);
+    }
+}
+
+/// Returns the first name of each path in the braces of a `use`.
+fn first_names(paths: TokenStream) -> Vec<String> {
+    let tokens: Vec<_> = paths.into_iter().collect();
+    let paths = tokens.split(|token| token.to_string() == ",");
+    paths.filter_map(|path| Some(path.first()?.to_string())).collect()
+}
