@@ -20,9 +20,9 @@ trials![
     servers a_wrong_password_is_refused,
     servers a_server_that_does_not_answer_is_given_up,
     servers a_key_and_then_a_code,
-    servers a_key_that_needs_a_code_too_is_said,
-    servers a_method_that_needs_an_answer_is_not_begun_for_nobody,
-    servers a_person_who_does_not_answer_is_given_up,
+    servers the_error_says_that_a_key_needs_a_code_too,
+    servers a_method_that_needs_answers_is_skipped_without_a_prompter,
+    servers a_prompt_without_an_answer_times_out,
     servers a_method_that_is_switched_off_is_not_tried,
     servers a_banner_is_logged_without_its_escape_sequences,
 ];
@@ -121,7 +121,7 @@ fn a_key_and_then_a_code(site: &Site) {
     assert_eq!(person.asked().len(), 2);
 }
 
-fn a_key_that_needs_a_code_too_is_said(site: &Site) {
+fn the_error_says_that_a_key_needs_a_code_too(site: &Site) {
     let file = site.copy_of_key("id_ed25519");
     let tried = attempts(&to(site, "twofactor").identity_file(&file));
     let expected = format!(
@@ -138,7 +138,7 @@ fn failures(server: &str) -> usize {
     log.lines().filter(|line| line.contains("PAM: Authentication failure")).count()
 }
 
-fn a_method_that_needs_an_answer_is_not_begun_for_nobody(site: &Site) {
+fn a_method_that_needs_answers_is_skipped_without_a_prompter(site: &Site) {
     // Somebody who is asked and says nothing is a failure that the server notes: the log is read rightly.
     let before = failures("keyboard");
     let settings = Person::default().answers(to(site, "keyboard"), |_| "wrong".to_owned());
@@ -159,7 +159,7 @@ fn a_method_that_needs_an_answer_is_not_begun_for_nobody(site: &Site) {
     }
 }
 
-fn a_person_who_does_not_answer_is_given_up(site: &Site) {
+fn a_prompt_without_an_answer_times_out(site: &Site) {
     let before = Instant::now();
     let settings = to(site, "keyboard").prompt_timeout(Duration::from_millis(300));
     let settings = Person::default().answers(settings, |_| {

@@ -13,7 +13,7 @@ trials![
     servers one_of_another_key_spoils_no_login,
     servers several_files_are_matched_by_their_keys,
     servers a_plain_key_comes_before_the_one_beside_it,
-    servers one_without_its_key_is_said,
+    servers a_certificate_without_its_key_is_reported,
 ];
 
 /// A key that the servers know by its certificate alone, both in files of the test's own.
@@ -170,7 +170,7 @@ fn a_plain_key_comes_before_the_one_beside_it(site: &Site) {
     );
 }
 
-fn one_without_its_key_is_said(site: &Site) {
+fn a_certificate_without_its_key_is_reported(site: &Site) {
     let mine = certified(site, "mine", "ed25519");
     fs::remove_file(mine).unwrap();
     let certificate = site.path("mine-cert.pub");

@@ -8,9 +8,9 @@ use crate::roles;
 
 trials![
     servers an_alias_has_host_user_port_key_and_known_hosts,
-    servers what_is_set_beats_the_configuration,
-    servers a_mistake_in_it_is_told_in_the_words_of_ssh,
-    servers algorithms_are_those_that_it_allows,
+    servers settings_beat_the_configuration,
+    servers a_mistake_is_reported_in_the_words_of_ssh,
+    servers only_allowed_algorithms_are_used,
     servers without_a_program_ssh_the_defaults_hold_and_the_log_says_so,
     servers without_a_terminal_an_encrypted_key_is_an_error,
     servers on_a_terminal_the_passphrase_is_typed_unseen,
@@ -34,13 +34,13 @@ fn an_alias_has_host_user_port_key_and_known_hosts(site: &Site) {
     assert_eq!(report.user, user());
 }
 
-fn what_is_set_beats_the_configuration(site: &Site) {
+fn settings_beat_the_configuration(site: &Site) {
     site.know("keys", "host_ed25519");
     site.configure("User nobody\nPort 1\nUserKnownHostsFile /nowhere\nIdentityFile /nowhere/key\n");
     site.with_key("keys").check().unwrap();
 }
 
-fn a_mistake_in_it_is_told_in_the_words_of_ssh(site: &Site) {
+fn a_mistake_is_reported_in_the_words_of_ssh(site: &Site) {
     site.configure("Prot 22");
     let error = error_of(&site.with_key("keys"));
     let text = error.to_string();
@@ -48,7 +48,7 @@ fn a_mistake_in_it_is_told_in_the_words_of_ssh(site: &Site) {
     assert!(text.contains("line 1: Bad configuration option: prot"), "{text}");
 }
 
-fn algorithms_are_those_that_it_allows(site: &Site) {
+fn only_allowed_algorithms_are_used(site: &Site) {
     site.know("keys", "host_ed25519");
     site.know("keys", "host_ecdsa");
     site.configure("HostKeyAlgorithms ecdsa-sha2-nistp256\nCiphers aes256-ctr\nMACs hmac-sha2-512");

@@ -13,9 +13,9 @@ trials![
     sink an_address_that_answers_nothing_is_given_up,
     anywhere a_port_that_accepts_and_stays_silent_is_given_up,
     anywhere a_server_that_stops_in_the_key_exchange_is_given_up,
-    anywhere a_server_that_breaks_off_is_told_from_one_that_is_silent,
-    anywhere a_port_on_which_nobody_listens_is_said,
-    anywhere a_host_that_has_no_address_is_said,
+    anywhere a_server_that_disconnects_differs_from_a_silent_one,
+    anywhere a_closed_port_is_reported,
+    anywhere a_host_without_an_address_is_reported,
     anywhere a_host_name_that_would_be_an_option_starts_nothing,
 ];
 
@@ -58,7 +58,7 @@ fn a_server_that_stops_in_the_key_exchange_is_given_up(site: &Site) {
     let _ = server.join().unwrap();
 }
 
-fn a_server_that_breaks_off_is_told_from_one_that_is_silent(site: &Site) {
+fn a_server_that_disconnects_differs_from_a_silent_one(site: &Site) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = thread::spawn(move || {
@@ -69,7 +69,7 @@ fn a_server_that_breaks_off_is_told_from_one_that_is_silent(site: &Site) {
     server.join().unwrap();
 }
 
-fn a_port_on_which_nobody_listens_is_said(site: &Site) {
+fn a_closed_port_is_reported(site: &Site) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -81,7 +81,7 @@ fn a_port_on_which_nobody_listens_is_said(site: &Site) {
     assert!(error.hint().unwrap().contains("nothing listens on port"), "{:?}", error.hint());
 }
 
-fn a_host_that_has_no_address_is_said(site: &Site) {
+fn a_host_without_an_address_is_reported(site: &Site) {
     let error = error_of(&site.to("no-such-host.invalid").user("me"));
     assert!(
         error.to_string().starts_with("the address of no-such-host.invalid cannot be found"),

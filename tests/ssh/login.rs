@@ -15,9 +15,9 @@ use crate::people::{Person, attempts, to};
 trials![
     servers keys_of_every_type_work,
     servers a_wrong_key_is_refused_and_named,
-    servers no_key_at_all_is_said,
+    servers a_missing_key_is_reported,
     servers a_key_that_others_can_read_is_not_used,
-    servers a_file_that_is_no_key_is_said,
+    servers a_file_that_is_not_a_key_is_reported,
     servers a_certificate_beside_the_key_works,
     servers a_certificate_in_the_agent_works,
     servers keys_of_the_agent_work,
@@ -29,9 +29,9 @@ trials![
     servers an_encrypted_key_asks_for_its_passphrase_once,
     servers a_wrong_passphrase_may_be_tried_again,
     servers encrypted_keys_in_older_formats_work,
-    servers nobody_is_asked_for_the_passphrase_of_a_key_that_the_server_refuses,
+    servers no_passphrase_is_asked_for_a_refused_key,
     servers an_encrypted_key_without_anybody_to_ask_is_an_error_that_says_so,
-    servers batch_mode_of_the_configuration_asks_nobody,
+    servers batch_mode_asks_no_questions,
 ];
 
 fn keys_of_every_type_work(site: &Site) {
@@ -60,7 +60,7 @@ fn a_wrong_key_is_refused_and_named(site: &Site) {
     );
 }
 
-fn no_key_at_all_is_said(site: &Site) {
+fn a_missing_key_is_reported(site: &Site) {
     site.configure("IdentityFile none");
     assert_eq!(
         attempts(&to(site, "keys")),
@@ -80,7 +80,7 @@ fn a_key_that_others_can_read_is_not_used(site: &Site) {
     assert!(tried.contains(&format!("chmod 600 {}", file.display())), "{tried}");
 }
 
-fn a_file_that_is_no_key_is_said(site: &Site) {
+fn a_file_that_is_not_a_key_is_reported(site: &Site) {
     let file = site.write("notes", "not a key\n");
     let tried = attempts(&to(site, "keys").identity_file(&file));
     assert_eq!(tried, format!("publickey ({}): is not a private key\n", file.display()));
@@ -239,7 +239,7 @@ fn encrypted_keys_in_older_formats_work(site: &Site) {
     }
 }
 
-fn nobody_is_asked_for_the_passphrase_of_a_key_that_the_server_refuses(site: &Site) {
+fn no_passphrase_is_asked_for_a_refused_key(site: &Site) {
     let person = Person::default();
     let file = site.new_key("unknown", "a passphrase");
     let settings =
@@ -257,7 +257,7 @@ fn an_encrypted_key_without_anybody_to_ask_is_an_error_that_says_so(site: &Site)
     assert!(error.hint().unwrap().contains("ssh-add"), "{:?}", error.hint());
 }
 
-fn batch_mode_of_the_configuration_asks_nobody(site: &Site) {
+fn batch_mode_asks_no_questions(site: &Site) {
     site.configure("BatchMode yes");
     let person = Person::default();
     let settings = person.answers(to(site, "password"), |_| password());

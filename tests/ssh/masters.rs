@@ -17,9 +17,9 @@ use crate::people::{Person, to};
 trials![
     servers one_that_is_open_makes_a_login_needless,
     servers one_can_be_left_alone,
-    servers one_that_has_died_is_passed_over,
+    servers a_dead_master_is_passed_over,
     servers one_that_does_not_answer_is_passed_over,
-    servers a_socket_that_is_none_is_passed_over,
+    servers a_path_that_is_not_a_socket_is_passed_over,
 ];
 
 /// An `ssh` that keeps a connection open, after it was given both factors.
@@ -107,7 +107,7 @@ fn warned(what: &str) {
     assert!(said.iter().any(|line| line.contains(passed) && line.contains(what)), "{said:?}");
 }
 
-fn one_that_has_died_is_passed_over(site: &Site) {
+fn a_dead_master_is_passed_over(site: &Site) {
     let master = Master::to(site, "twofactor");
     master.signal("-KILL");
     until("its socket refuses", || !control(&master.socket, "check").contains("running"));
@@ -136,7 +136,7 @@ fn one_that_does_not_answer_is_passed_over(site: &Site) {
     warned("no answer within 3 s");
 }
 
-fn a_socket_that_is_none_is_passed_over(site: &Site) {
+fn a_path_that_is_not_a_socket_is_passed_over(site: &Site) {
     let socket = site.path("socket");
     site.configure(&format!("ControlPath {}", socket.display()));
     let settings = || to(site, "keys").identity_file(site.copy_of_key("id_ed25519"));

@@ -13,7 +13,7 @@ trials![
     servers a_host_is_reached_through_two_jump_hosts,
     servers a_host_is_reached_through_a_proxy_command,
     servers a_jump_host_with_an_unknown_key_is_refused_under_reject,
-    servers what_a_proxy_writes_to_stderr_is_in_the_error,
+    servers the_error_quotes_the_proxys_stderr,
     servers a_proxy_that_ends_without_a_word_is_named,
     servers a_silent_proxy_is_given_up_and_ended,
     servers a_proxy_ends_with_the_connection,
@@ -83,7 +83,7 @@ fn a_jump_host_with_an_unknown_key_is_refused_under_reject(site: &Site) {
     settings(site).check().unwrap();
 }
 
-fn what_a_proxy_writes_to_stderr_is_in_the_error(site: &Site) {
+fn the_error_quotes_the_proxys_stderr(site: &Site) {
     behind(site, "ProxyCommand sh -c 'echo the gate of %h is closed >&2; exit 3'");
     let error = error_of(&settings(site));
     assert_eq!(

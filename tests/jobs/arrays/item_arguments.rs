@@ -9,8 +9,8 @@ use crate::common::{PATIENCE, Site, error_of, result_of, until};
 use crate::tasks::*;
 
 trials![
-    both one_is_told_of_its_own_element_alone,
-    both one_whose_element_died_is_told_as_such,
+    both an_item_depends_on_its_own_element_alone,
+    both an_item_of_a_crashed_element_is_reported,
     both one_that_was_cancelled_before_it_ran_fails,
     both one_is_waited_for_in_its_latest_attempt,
     all one_has_its_value_although_others_of_its_element_failed,
@@ -34,7 +34,7 @@ fn item_error<T: std::fmt::Debug>(array: &JobArray<T>, index: usize) -> JobError
     }
 }
 
-fn one_is_told_of_its_own_element_alone(site: &Site) {
+fn an_item_depends_on_its_own_element_alone(site: &Site) {
     let gate = site.path("gate");
     let items = [0, -1, 1].map(|n| (n, gate.as_path()));
     let array = fail_or_wait::map(items).submit(&site.cluster).unwrap();
@@ -67,7 +67,7 @@ fn one_has_its_value_although_others_of_its_element_failed(site: &Site) {
     assert_eq!(upstream(&badly)[0].task, upstream(&never)[0].task);
 }
 
-fn one_whose_element_died_is_told_as_such(site: &Site) {
+fn an_item_of_a_crashed_element_is_reported(site: &Site) {
     let single = exit_at::map([(0, 9), (2, 2)]).submit(&site.cluster).unwrap();
     let chunk = exit_at::map([(0, 9), (2, 2)]).chunk(2).submit(&site.cluster).unwrap();
     for array in [&single, &chunk] {

@@ -12,27 +12,27 @@ use crate::tasks::*;
 
 trials![
     all an_array_gives_a_value_for_each_item,
-    all an_item_may_be_a_tuple_of_what_a_call_takes,
+    all an_item_may_be_a_tuple_of_arguments,
     all without_items_nothing_is_submitted,
     all a_bad_item_is_named_and_nothing_is_submitted,
     all items_fail_one_by_one,
     all an_element_makes_the_calls_of_its_chunk,
-    all an_element_keeps_what_it_finished,
-    all items_come_in_the_order_in_which_they_end,
+    all an_element_keeps_its_finished_items,
+    all items_come_as_they_end,
     all some_items_can_be_cancelled,
     all no_more_elements_run_than_may,
     all all_values_can_be_an_argument,
     all arrays_follow_each_other_item_by_item,
-    all a_failed_item_is_told_to_who_waits_for_it,
+    all a_failed_item_is_reported_to_its_dependents,
     all an_array_is_found_by_another_process,
     all jobs_and_arrays_are_given_as_they_end,
     all an_element_may_be_several_processes,
-    all what_an_element_prints_can_be_read,
+    all the_output_of_an_element_can_be_read,
     all a_dry_run_of_an_array_writes_nothing,
-    both one_failure_is_enough_to_tell_who_waits_for_it,
+    both the_first_failed_item_fails_dependents,
     local many_items_share_elements,
     local many_elements_take_arrays,
-    slurm a_requeued_element_skips_what_it_finished,
+    slurm a_requeued_element_skips_its_finished_items,
 ];
 
 fn an_array_gives_a_value_for_each_item(site: &Site) {
@@ -48,7 +48,7 @@ fn an_array_gives_a_value_for_each_item(site: &Site) {
     assert!(array.result(10).unwrap_err().hint().unwrap().contains("10 items"));
 }
 
-fn an_item_may_be_a_tuple_of_what_a_call_takes(site: &Site) {
+fn an_item_may_be_a_tuple_of_arguments(site: &Site) {
     let config = Config { name: "c".to_owned(), rates: vec![1.0] };
     let items = ["a", "b"].map(|label| (&config, label, &[1_u32, 2], "/data"));
     let array = describe::map(items).submit(&site.cluster).unwrap();
@@ -114,7 +114,7 @@ fn an_element_makes_the_calls_of_its_chunk(site: &Site) {
     }
 }
 
-fn an_element_keeps_what_it_finished(site: &Site) {
+fn an_element_keeps_its_finished_items(site: &Site) {
     let items = (0..4).map(|n| (n, 2));
     let array = exit_at::map(items).chunk(4).submit(&site.cluster).unwrap();
     let each = array.try_results().unwrap();
@@ -125,7 +125,7 @@ fn an_element_keeps_what_it_finished(site: &Site) {
     }
 }
 
-fn items_come_in_the_order_in_which_they_end(site: &Site) {
+fn items_come_as_they_end(site: &Site) {
     let notes = site.path("notes");
     let gates: Vec<_> = (0..3).map(|n| site.path(&format!("gate{n}"))).collect();
     let items = gates.iter().map(|gate| (&notes, gate));
@@ -200,7 +200,7 @@ fn arrays_follow_each_other_item_by_item(site: &Site) {
     assert_eq!(third.results().unwrap(), [81, 16, 1, 0]);
 }
 
-fn a_failed_item_is_told_to_who_waits_for_it(site: &Site) {
+fn a_failed_item_is_reported_to_its_dependents(site: &Site) {
     let array = root::map([4, -1, 9]).submit(&site.cluster).unwrap();
     let after = add::job(1, 2).after(&array).submit(&site.cluster).unwrap();
     let error = error_of(&after);
@@ -215,7 +215,7 @@ fn a_failed_item_is_told_to_who_waits_for_it(site: &Site) {
     assert!(matches!(error.kind, JobErrorKind::DependencyFailed { .. }), "{error:?}");
 }
 
-fn one_failure_is_enough_to_tell_who_waits_for_it(site: &Site) {
+fn the_first_failed_item_fails_dependents(site: &Site) {
     let array = root::map([4, -1, 9]).submit(&site.cluster).unwrap();
     let after = add::job(1, 2).after(&array).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().failed, 1);
@@ -265,7 +265,7 @@ fn an_element_may_be_several_processes(site: &Site) {
     assert!(error.to_string().contains("leave `chunk` out"), "{error}");
 }
 
-fn what_an_element_prints_can_be_read(site: &Site) {
+fn the_output_of_an_element_can_be_read(site: &Site) {
     let array = print::map([("one", "1"), ("two", "2")]).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().succeeded, 2);
     until("the log is there", || array.stdout(1).unwrap() == "two\n");
@@ -303,7 +303,7 @@ fn many_elements_take_arrays(site: &Site) {
     assert_eq!(attached.result(1050).unwrap(), 1050 * 1050);
 }
 
-fn a_requeued_element_skips_what_it_finished(site: &Site) {
+fn a_requeued_element_skips_its_finished_items(site: &Site) {
     let (notes, gate) = (site.path("notes"), site.path("gate"));
     let open = site.path("open");
     fs::write(&open, "").unwrap();

@@ -14,7 +14,7 @@ use crate::workflows::jobs_of_workflows::{folder, runs, square, subdir, with_slu
 
 trials![
     ssh all_parts_share_one_throttle,
-    ssh what_took_several_is_tried_again_in_several,
+    ssh a_retry_of_several_slurm_arrays_takes_several,
     slurm a_workflow_killed_between_two_parts_makes_each_once,
     slurm a_workflow_killed_after_the_last_part_makes_each_once,
 ];
@@ -68,7 +68,7 @@ fn all_parts_share_one_throttle(site: &Site) {
     assert_eq!(indices, [0, 1, 2, 3, 4, 5]);
 }
 
-fn what_took_several_is_tried_again_in_several(site: &Site) {
+fn a_retry_of_several_slurm_arrays_takes_several(site: &Site) {
     let cluster = in_parts(site, login_node(), "");
     let items = ["1", "x", "2", "y", "z"];
     let array = parse::map(items).chunk(1).submit(&cluster).unwrap();

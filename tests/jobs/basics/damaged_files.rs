@@ -14,7 +14,7 @@ use crate::roles;
 use crate::tasks::*;
 
 trials![
-    all a_job_whose_program_is_none_never_starts,
+    all a_job_without_a_valid_program_never_starts,
     all an_unwritable_base_directory_is_named,
     all a_result_that_was_damaged_is_corrupt,
     local an_item_that_was_damaged_is_corrupt,
@@ -26,7 +26,7 @@ trials![
     slurm a_missing_sbatch_is_named,
 ];
 
-fn a_job_whose_program_is_none_never_starts(site: &Site) {
+fn a_job_without_a_valid_program_never_starts(site: &Site) {
     let program = site.path("program");
     fs::write(&program, [0x7f, b'E', b'L', b'F', 0, 0]).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();

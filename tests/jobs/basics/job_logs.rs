@@ -12,15 +12,15 @@ use crate::common::{Site, error_of, kind_of, until};
 use crate::tasks::*;
 
 trials![
-    all an_error_is_told_although_the_log_is_full,
+    all an_error_is_reported_although_the_log_is_full,
     both a_failing_item_whose_log_is_full_fails_alone,
-    both a_refused_requeue_is_told_without_a_log,
-    all what_is_not_a_regular_file_is_not_read_as_a_log,
+    both a_refused_requeue_is_reported_without_a_log,
+    all only_regular_files_are_read_as_logs,
     all of_a_long_log_the_end_is_read,
     local a_full_disk_is_named,
     local a_job_on_a_full_disk_has_started,
     local items_on_a_full_disk_have_started,
-    local a_log_that_is_a_pipe_holds_nobody_up,
+    local a_log_that_is_a_pipe_blocks_nothing,
 ];
 
 fn failed_with(kind: &JobErrorKind, words: &str) {
@@ -28,7 +28,7 @@ fn failed_with(kind: &JobErrorKind, words: &str) {
     assert!(failure.to_string().contains(words), "{failure}");
 }
 
-fn an_error_is_told_although_the_log_is_full(site: &Site) {
+fn an_error_is_reported_although_the_log_is_full(site: &Site) {
     let job = parse::job("x").set("error", "/dev/full").submit(&site.cluster).unwrap();
     failed_with(&kind_of(&job), "the number is no number: invalid digit");
     let job = panic_with::job("lost").set("error", "/dev/full").submit(&site.cluster).unwrap();
@@ -55,7 +55,7 @@ fn sleep_long(gate: PathBuf) {
     }
 }
 
-fn a_refused_requeue_is_told_without_a_log(site: &Site) {
+fn a_refused_requeue_is_reported_without_a_log(site: &Site) {
     let job = sleep_long::job(site.path("never"))
         .set("error", "/dev/full")
         .set("signal", "B:USR1@58")
@@ -72,7 +72,7 @@ fn leave(code: i32) {
     std::process::exit(code);
 }
 
-fn what_is_not_a_regular_file_is_not_read_as_a_log(site: &Site) {
+fn only_regular_files_are_read_as_logs(site: &Site) {
     for path in ["/dev/full", "/dev/zero"] {
         let job = leave::job(9).set("error", path).submit(&site.cluster).unwrap();
         let error = error_of(&job);
@@ -227,7 +227,7 @@ fn items_on_a_full_disk_have_started(site: &Site) {
     }
 }
 
-fn a_log_that_is_a_pipe_holds_nobody_up(site: &Site) {
+fn a_log_that_is_a_pipe_blocks_nothing(site: &Site) {
     let pipe = site.path("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let submit = || {

@@ -13,35 +13,32 @@ use crate::tasks::*;
 trials![
     all a_value_comes_back,
     all borrowed_parameters_are_lent,
-    all json_carries_what_the_encoding_cannot,
+    all json_carries_values_that_the_encoding_cannot,
     all an_error_comes_back_with_its_sources,
     all a_panic_comes_back_with_its_place,
     all a_value_that_cannot_be_encoded_is_a_failure,
-    all a_task_that_exits_the_process_has_died,
-    all a_task_that_aborts_has_died,
-    all what_a_job_prints_can_be_read,
+    all a_task_that_exits_the_process_crashes_the_job,
+    all a_task_that_aborts_crashes_the_job,
+    all the_output_of_a_job_can_be_read,
     all a_task_knows_its_job,
     all several_processes_are_one_job,
     all a_running_job_can_be_cancelled,
     all a_task_that_watches_may_end_by_itself,
     all a_wait_that_runs_out_leaves_the_job_alone,
     all a_result_can_be_an_argument,
-    all a_failed_upstream_is_told_at_once,
+    all a_failed_dependency_is_reported_at_once,
     all the_first_cause_of_a_failed_dependency_is_named,
     all a_job_outlives_the_client_that_submitted_it,
     all another_process_can_cancel,
     all a_job_is_found_by_each_of_its_names,
     all a_job_may_not_submit_itself,
     all a_job_has_the_submitters_environment,
-    all options_say_where_they_come_from,
     all a_dry_run_writes_nothing,
-    all wrong_options_are_all_named_and_nothing_is_submitted,
     all a_program_may_be_replaced_while_it_runs,
     all a_short_wait_beside_a_long_one_is_short,
     all a_late_failure_of_one_process_is_the_jobs,
-    all files_that_cannot_be_opened_are_told,
+    all files_that_cannot_be_opened_are_reported,
     all a_job_of_another_cluster_is_refused,
-    all hostile_text_in_options_changes_nothing,
 ];
 
 fn a_value_comes_back(site: &Site) {
@@ -61,7 +58,7 @@ fn borrowed_parameters_are_lent(site: &Site) {
     assert_eq!(result_of(&job), "label c [0.5] [1, 2, 3] /data");
 }
 
-fn json_carries_what_the_encoding_cannot(site: &Site) {
+fn json_carries_values_that_the_encoding_cannot(site: &Site) {
     let error = takes_unencodable::job(serde_json::json!([1])).submit(&site.cluster).unwrap_err();
     assert!(matches!(error, Error::Argument { parameter: "value", .. }), "{error:?}");
     assert!(error.hint().unwrap().contains("slurm::Json"));
@@ -114,19 +111,19 @@ fn a_value_that_cannot_be_encoded_is_a_failure(site: &Site) {
     assert_eq!(value, Some(r#"{"precious":[1.5,2.5]}"#), "the work is not thrown away");
 }
 
-fn a_task_that_exits_the_process_has_died(site: &Site) {
+fn a_task_that_exits_the_process_crashes_the_job(site: &Site) {
     let job = exit_with::job(7).submit(&site.cluster).unwrap();
     let error = error_of(&job);
     assert_eq!((&error.kind, error.job.exit_code), (&JobErrorKind::Crashed, Some(7)));
     assert_eq!(error.job.stderr_tail, "leaving with 7");
 }
 
-fn a_task_that_aborts_has_died(site: &Site) {
+fn a_task_that_aborts_crashes_the_job(site: &Site) {
     let error = error_of(&abort::job().submit(&site.cluster).unwrap());
     assert_eq!((&error.kind, error.job.signal), (&JobErrorKind::Crashed, Some(6)));
 }
 
-fn what_a_job_prints_can_be_read(site: &Site) {
+fn the_output_of_a_job_can_be_read(site: &Site) {
     let job = print::job("to out", "to err").submit(&site.cluster).unwrap();
     result_of(&job);
     assert_eq!(
@@ -215,7 +212,7 @@ fn the_first_cause_of_a_failed_dependency_is_named(site: &Site) {
     assert!(message.contains("`x`") || message.contains("invalid digit"), "{message}");
 }
 
-fn a_failed_upstream_is_told_at_once(site: &Site) {
+fn a_failed_dependency_is_reported_at_once(site: &Site) {
     let first = parse::job("x").submit(&site.cluster).unwrap();
     let second = add::job(&first, 1).submit(&site.cluster).unwrap();
     let error = error_of(&second);
@@ -269,23 +266,6 @@ fn a_job_has_the_submitters_environment(site: &Site) {
     assert_eq!(result_of(&submission_id).as_deref(), Some(submission_id.submission_id().as_str()));
 }
 
-fn options_say_where_they_come_from(site: &Site) {
-    let explained = add::job(1, 2).time("7").explain(&site.cluster).unwrap();
-    let option = |key: &str| {
-        let found = explained.options.iter().find(|option| option.key == key);
-        found.map(|option| (option.value.clone().unwrap_or_default(), option.source.as_str()))
-    };
-    assert_eq!(option("time"), Some(("00:07:00".to_owned(), "call")));
-    assert_eq!(option("mem"), Some(("256M".to_owned(), "attribute")));
-    assert_eq!(option("job_name"), Some(("add".to_owned(), "default")));
-    assert!(explained.to_string().contains("mem"), "{explained}");
-    assert!(explained.script.contains("#SBATCH --time=00:07:00\n"), "{}", explained.script);
-    let job = add::job(1, 2).submit(&site.cluster).unwrap();
-    let described = site.cluster.attach::<add>(job.handle()).unwrap();
-    assert_eq!(described.explain().unwrap(), job.explain().unwrap());
-    result_of(&job);
-}
-
 fn a_dry_run_writes_nothing(site: &Site) {
     let base = site.path("dry");
     let dry = site.builder().job_base_dir(&base).dry_run(true).build().unwrap();
@@ -314,35 +294,6 @@ fn a_dry_run_writes_nothing(site: &Site) {
     for real in [add::job(&first, 1), add::job(1, 2).after(&squares)] {
         let error = real.submit(&site.cluster).unwrap_err();
         assert!(error.to_string().contains("is one of a dry run"), "{error}");
-    }
-}
-
-fn wrong_options_are_all_named_and_nothing_is_submitted(site: &Site) {
-    let call = add::job(1, 2).time("4 h").set("tiem", "1").mem("1G").mem_per_cpu("1G");
-    let Error::Options { problems } = call.submit(&site.cluster).unwrap_err() else {
-        panic!("not refused")
-    };
-    assert_eq!(problems.len(), 3, "{problems:?}");
-    assert!(problems.iter().any(|problem| problem.contains("did you mean `time`")), "{problems:?}");
-    assert!(problems[0].starts_with("`time`: `4 h`: "), "{problems:?}");
-    assert!(site.submissions().is_empty());
-}
-
-fn hostile_text_in_options_changes_nothing(site: &Site) {
-    let marker = site.path("marker");
-    let hostile =
-        format!("$(touch {0})`touch {0}`'\";touch {0}#JobState=COMPLETED", marker.display());
-    let job = add::job(1, 2)
-        .comment(hostile.as_str())
-        .job_name("a b; rm -rf $HOME")
-        .submit(&site.cluster)
-        .unwrap();
-    assert_eq!(result_of(&job), 3);
-    assert!(!marker.exists());
-    let newline = add::job(1, 2).comment("a\n#SBATCH --partition=x").submit(&site.cluster);
-    assert!(matches!(newline, Err(Error::Options { .. })), "{newline:?}");
-    if site.kind == BackendKind::Slurm {
-        assert_eq!(site.submissions().len(), 1);
     }
 }
 
@@ -385,7 +336,7 @@ fn a_late_failure_of_one_process_is_the_jobs(site: &Site) {
     assert_eq!(failure.message, "too late");
 }
 
-fn files_that_cannot_be_opened_are_told(site: &Site) {
+fn files_that_cannot_be_opened_are_reported(site: &Site) {
     let error =
         error_of(&add::job(1, 2).output("/proc/no/such/file").submit(&site.cluster).unwrap());
     assert_eq!(error.kind, JobErrorKind::NotStarted);

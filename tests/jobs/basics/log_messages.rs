@@ -8,7 +8,7 @@ use crate::common::{Site, result_of};
 use crate::roles;
 
 trials![
-    all what_a_task_logs_is_in_its_standard_error,
+    all log_messages_of_a_task_reach_its_standard_error,
     local a_warning_is_shown_where_the_program_has_no_logger,
     local a_logger_of_the_program_stays,
 ];
@@ -21,7 +21,7 @@ fn log_something(n: u32) -> u32 {
     n
 }
 
-fn what_a_task_logs_is_in_its_standard_error(site: &Site) {
+fn log_messages_of_a_task_reach_its_standard_error(site: &Site) {
     let job = log_something::job(7).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 7);
     let text = job.stderr().unwrap();

@@ -8,5 +8,6 @@ pub(crate) mod jobs;
 pub(crate) mod log_messages;
 pub(crate) mod low_memory_panics;
 pub(crate) mod options;
+pub(crate) mod processes;
 pub(crate) mod program_staging;
 pub(crate) mod progress;

@@ -3,13 +3,17 @@
 use std::fs;
 
 use slurm::options::{Argument, OPTIONS, OptionSet, OptionSpec, Source};
-use slurm::{Cluster, Error, Explanation, Slurmfile};
+use slurm::{BackendKind, Cluster, Error, Explanation, Slurmfile};
 
-use crate::common::Site;
+use crate::common::{Site, result_of};
 use crate::roles;
 use crate::slurm::command_answers::wrapper;
+use crate::tasks::add;
 
 trials![
+    all options_say_where_they_come_from,
+    all wrong_options_are_all_named_and_nothing_is_submitted,
+    all hostile_text_in_options_changes_nothing,
     local every_option_of_a_slurmfile_reaches_the_script,
     local every_option_of_a_call_reaches_the_script,
     slurm every_option_reaches_sbatch,
@@ -142,5 +146,51 @@ fn every_option_reaches_sbatch(site: &Site) {
         for word in expected(spec).to_args() {
             assert!(words.contains(word.as_str()), "{word} is not among sbatch's words");
         }
+    }
+}
+
+fn options_say_where_they_come_from(site: &Site) {
+    let explained = add::job(1, 2).time("7").explain(&site.cluster).unwrap();
+    let option = |key: &str| {
+        let found = explained.options.iter().find(|option| option.key == key);
+        found.map(|option| (option.value.clone().unwrap_or_default(), option.source.as_str()))
+    };
+    assert_eq!(option("time"), Some(("00:07:00".to_owned(), "call")));
+    assert_eq!(option("mem"), Some(("256M".to_owned(), "attribute")));
+    assert_eq!(option("job_name"), Some(("add".to_owned(), "default")));
+    assert!(explained.to_string().contains("mem"), "{explained}");
+    assert!(explained.script.contains("#SBATCH --time=00:07:00\n"), "{}", explained.script);
+    let job = add::job(1, 2).submit(&site.cluster).unwrap();
+    let described = site.cluster.attach::<add>(job.handle()).unwrap();
+    assert_eq!(described.explain().unwrap(), job.explain().unwrap());
+    result_of(&job);
+}
+
+fn wrong_options_are_all_named_and_nothing_is_submitted(site: &Site) {
+    let call = add::job(1, 2).time("4 h").set("tiem", "1").mem("1G").mem_per_cpu("1G");
+    let Error::Options { problems } = call.submit(&site.cluster).unwrap_err() else {
+        panic!("not refused")
+    };
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.contains("did you mean `time`")), "{problems:?}");
+    assert!(problems[0].starts_with("`time`: `4 h`: "), "{problems:?}");
+    assert!(site.submissions().is_empty());
+}
+
+fn hostile_text_in_options_changes_nothing(site: &Site) {
+    let marker = site.path("marker");
+    let hostile =
+        format!("$(touch {0})`touch {0}`'\";touch {0}#JobState=COMPLETED", marker.display());
+    let job = add::job(1, 2)
+        .comment(hostile.as_str())
+        .job_name("a b; rm -rf $HOME")
+        .submit(&site.cluster)
+        .unwrap();
+    assert_eq!(result_of(&job), 3);
+    assert!(!marker.exists());
+    let newline = add::job(1, 2).comment("a\n#SBATCH --partition=x").submit(&site.cluster);
+    assert!(matches!(newline, Err(Error::Options { .. })), "{newline:?}");
+    if site.kind == BackendKind::Slurm {
+        assert_eq!(site.submissions().len(), 1);
     }
 }

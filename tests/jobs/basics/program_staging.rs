@@ -12,7 +12,7 @@ use crate::tasks::*;
 
 trials![
     all a_staged_program_is_lean_and_its_backtraces_have_lines,
-    all a_new_program_takes_the_place_of_those_that_no_job_needs,
+    all staging_removes_programs_that_no_job_needs,
     all a_job_that_waits_for_weeks_finds_its_program,
     all a_job_of_a_workflow_elsewhere_finds_its_program,
 ];
@@ -50,7 +50,7 @@ fn other_cluster(site: &Site) -> Cluster {
     builder.runner_binary(small_program(site)).build().unwrap()
 }
 
-fn a_new_program_takes_the_place_of_those_that_no_job_needs(site: &Site) {
+fn staging_removes_programs_that_no_job_needs(site: &Site) {
     result_of(&add::job(20, 22).submit(&site.cluster).unwrap());
     let used = staged(site);
     for n in 0..8_u64 {

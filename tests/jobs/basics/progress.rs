@@ -17,7 +17,7 @@ trials![
     local without_a_terminal_progress_is_lines,
     local progress_that_is_off_is_silent,
     local a_wait_for_one_job_tells_where_it_is_and_runs,
-    local a_job_behind_others_is_told_to_be,
+    local progress_shows_that_a_job_waits_behind_others,
     local a_bar_is_drawn_however_soon_items_end,
 ];
 
@@ -206,7 +206,7 @@ fn first_id(text: &str) -> &str {
     &digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())]
 }
 
-fn a_job_behind_others_is_told_to_be(site: &Site) {
+fn progress_shows_that_a_job_waits_behind_others(site: &Site) {
     let mut waiting = Waiting::begin(site, "behind", "plain", false);
     waiting.until("wait_for: pending: Resources: it waits for enough free CPUs, memory or GPUs\n");
     waiting.end();

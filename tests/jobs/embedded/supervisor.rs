@@ -22,7 +22,7 @@ trials![
     local a_warning_signal_comes_before_the_end,
     local a_dead_supervisor_loses_nothing,
     local a_dead_supervisor_loses_no_element,
-    local what_cannot_be_honoured_is_refused,
+    local options_that_cannot_be_honoured_are_refused,
     local a_supervisor_with_nothing_to_do_ends,
     local dependencies_order_jobs,
     local a_removed_base_directory_can_be_used_again,
@@ -30,8 +30,8 @@ trials![
     local a_socket_that_vanished_is_bound_anew,
     local a_socket_finds_a_place,
     local a_supervisor_that_cannot_start_says_why_at_once,
-    local what_a_job_holds_survives_the_supervisor,
-    local who_reads_a_script_is_not_its_job,
+    local resources_of_a_job_survive_the_supervisor,
+    local a_reader_of_a_script_is_not_taken_for_its_job,
     local a_cancel_survives_the_supervisor,
     local the_environment_is_kept_until_a_job_has_ended,
 ];
@@ -161,7 +161,7 @@ fn a_dead_supervisor_loses_no_element(site: &Site) {
     assert_eq!(next.wait().unwrap().failed, 2);
 }
 
-fn what_cannot_be_honoured_is_refused(site: &Site) {
+fn options_that_cannot_be_honoured_are_refused(site: &Site) {
     let error = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap_err();
     assert!(matches!(error, Error::Submit(_)), "{error:?}");
     assert!(error.to_string().contains("`begin`") && error.hint().is_some(), "{error}");
@@ -272,7 +272,7 @@ fn a_supervisor_that_cannot_start_says_why_at_once(site: &Site) {
     assert_eq!(log.lines().count(), 1, "one was started: {log}");
 }
 
-fn what_a_job_holds_survives_the_supervisor(site: &Site) {
+fn resources_of_a_job_survive_the_supervisor(site: &Site) {
     let cluster = another_client(site);
     let gpu = |cluster: &Cluster| {
         variable::job("CUDA_VISIBLE_DEVICES").gpus("1").submit(cluster).unwrap()
@@ -294,7 +294,7 @@ fn what_a_job_holds_survives_the_supervisor(site: &Site) {
     assert_eq!(result_of(&both).as_deref(), Some("0,1"));
 }
 
-fn who_reads_a_script_is_not_its_job(site: &Site) {
+fn a_reader_of_a_script_is_not_taken_for_its_job(site: &Site) {
     let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
     until("the task runs", || job.stderr().unwrap().contains("waiting"));
     let script = site.submissions()[0].join("script.sh");

@@ -23,7 +23,7 @@ trials![
     local an_element_whose_rank_fails_without_a_supervisor_fails,
     local an_adopted_rank_that_fails_ends_the_others,
     local a_task_that_exits_without_a_supervisor_died,
-    local what_a_job_left_behind_ends_at_take_over,
+    local processes_left_by_a_job_end_at_take_over,
     local a_start_that_was_only_noted_is_made_again,
     local a_journal_that_lost_its_end_runs_nothing_twice,
     local a_lost_folder_starts_no_id_over,
@@ -174,7 +174,7 @@ fn leave_behind(pids: &Path, gate: &Path, own_session: bool) -> u32 {
     child.id()
 }
 
-fn what_a_job_left_behind_ends_at_take_over(site: &Site) {
+fn processes_left_by_a_job_end_at_take_over(site: &Site) {
     for own_session in [false, true] {
         let path = |name: &str| site.path(&format!("{name}-{own_session}"));
         let (pids, gate) = (path("pids"), path("gate"));

@@ -13,17 +13,17 @@ use crate::retries::inputs_and_options::latest;
 use crate::tasks::*;
 
 trials![
-    all what_failed_can_be_tried_again,
-    all what_two_try_again_at_once_is_submitted_once,
-    all what_was_tried_again_is_cancelled_with_the_array,
-    all a_job_waits_for_what_earlier_attempts_still_make,
-    all what_takes_values_is_tried_again_after_them,
-    both a_claim_of_the_dead_blocks_nobody_for_ever,
-    both what_a_workflow_tried_again_is_cancelled_with_it,
-    both what_is_just_tried_again_is_cancelled_with_the_array,
+    all failed_items_can_be_retried,
+    all two_simultaneous_retries_submit_once,
+    all retried_items_are_cancelled_with_the_array,
+    all a_job_waits_for_running_items_of_earlier_attempts,
+    all a_retry_waits_for_the_values_that_it_takes,
+    both the_claim_of_a_dead_client_expires,
+    both retries_of_a_workflow_are_cancelled_with_it,
+    both a_retry_under_way_is_cancelled_with_the_array,
 ];
 
-fn what_failed_can_be_tried_again(site: &Site) {
+fn failed_items_can_be_retried(site: &Site) {
     let there = site.path("there");
     fs::write(&there, "").unwrap();
     let items = [there, site.path("one"), site.path("two")];
@@ -82,7 +82,7 @@ fn client(site: &Site) -> Cluster {
     site.builder().job_base_dir(site.base.path()).local_cpus(4).build().unwrap()
 }
 
-fn what_two_try_again_at_once_is_submitted_once(site: &Site) {
+fn two_simultaneous_retries_submit_once(site: &Site) {
     let rounds = if site.kind == BackendKind::Local { 12 } else { 1 };
     let notes = [site.path("one"), site.path("two")];
     let builder = fail_and_note::map(&notes).max_attempts(rounds + 1);
@@ -109,7 +109,7 @@ fn what_two_try_again_at_once_is_submitted_once(site: &Site) {
 }
 
 /// As a client leaves it that dies before it can submit what it claims.
-fn a_claim_of_the_dead_blocks_nobody_for_ever(site: &Site) {
+fn the_claim_of_a_dead_client_expires(site: &Site) {
     let array = second_time::map([site.path("one")]).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().failed, 1);
     let mut handle = serde_json::to_value(array.handle()).unwrap();
@@ -139,7 +139,7 @@ fn one_failed(array: &JobArray<i64>) {
     until("one has failed", || array.refresh().unwrap().failed == 1);
 }
 
-fn what_was_tried_again_is_cancelled_with_the_array(site: &Site) {
+fn retried_items_are_cancelled_with_the_array(site: &Site) {
     cancelled_by_another(site, "all", JobArray::cancel);
     cancelled_by_another(site, "one", |array| array.cancel_items([0]));
 }
@@ -183,7 +183,7 @@ fn until_stopped(ctx: &JobContext, marker: &Path, stopped: &Path) -> Result<i64,
     Ok(1)
 }
 
-fn what_is_just_tried_again_is_cancelled_with_the_array(site: &Site) {
+fn a_retry_under_way_is_cancelled_with_the_array(site: &Site) {
     let (there, stopped) = (site.path("there"), [site.path("again"), site.path("first")]);
     fs::write(&there, "").unwrap();
     let items = [(site.path("marker"), stopped[0].clone()), (there, stopped[1].clone())];
@@ -219,7 +219,7 @@ fn settles(flow: &Workflow, marker: &Path, gate: &Path) -> slurm::Result<i64> {
     Ok(array.results()?.iter().sum())
 }
 
-fn what_a_workflow_tried_again_is_cancelled_with_it(site: &Site) {
+fn retries_of_a_workflow_are_cancelled_with_it(site: &Site) {
     let job = settles::job(site.path("marker"), site.path("never")).submit(&site.cluster).unwrap();
     let note = || {
         let attempts = fs::read_dir(job.job_dir().join("tasks/settle")).ok()?.flatten();
@@ -236,7 +236,7 @@ fn what_a_workflow_tried_again_is_cancelled_with_it(site: &Site) {
     is_cancelled(&again, 0);
 }
 
-fn a_job_waits_for_what_earlier_attempts_still_make(site: &Site) {
+fn a_job_waits_for_running_items_of_earlier_attempts(site: &Site) {
     let (there, gate) = (site.path("there"), site.path("gate"));
     fs::write(&there, "").unwrap();
     let items = [(site.path("marker"), None), (there, Some(gate.clone()))];
@@ -258,7 +258,7 @@ fn a_job_waits_for_what_earlier_attempts_still_make(site: &Site) {
     assert_eq!(result_of(&total), 2);
 }
 
-fn what_takes_values_is_tried_again_after_them(site: &Site) {
+fn a_retry_waits_for_the_values_that_it_takes(site: &Site) {
     let (there, gate) = (site.path("there"), site.path("gate"));
     fs::write(&there, "").unwrap();
     let items = [(site.path("marker"), Some(gate.clone())), (there, None)];

@@ -15,12 +15,12 @@ trials![
     both a_resumed_workflow_tries_again_items_without_a_record,
     both a_resumed_workflow_tries_again_items_that_were_cancelled,
     both a_resumed_workflow_takes_values_of_the_latest_attempt,
-    both what_is_tried_again_has_the_options_of_before,
-    both what_is_tried_again_is_single_as_before,
+    both a_retry_has_the_options_of_the_first_attempt,
+    both a_retry_keeps_singleton,
     both resumed_items_stand_and_fall_with_their_own,
     both a_dry_run_tries_nothing_again,
     both the_start_of_all_attempts_can_be_waited_for,
-    local as_many_elements_run_again_as_may,
+    local a_retry_keeps_the_throttle,
 ];
 
 /// Ends the process at its first call with this file.
@@ -133,7 +133,7 @@ fn latest_in(dir: &Path, attempt: usize) -> Explanation {
     serde_json::from_value(json(&dir.join("job.json"))).unwrap()
 }
 
-fn what_is_tried_again_has_the_options_of_before(site: &Site) {
+fn a_retry_has_the_options_of_the_first_attempt(site: &Site) {
     let before = "[default.submit]\ncomment = 'of before'\nextra = ['--mail-type=NONE']\n";
     let array = fails::map([1_u32, 2])
         .overcommit(false)
@@ -172,7 +172,7 @@ fn what_is_tried_again_has_the_options_of_before(site: &Site) {
     assert_eq!(other.wait_timeout(PATIENCE).unwrap().failed, 2);
 }
 
-fn as_many_elements_run_again_as_may(site: &Site) {
+fn a_retry_keeps_the_throttle(site: &Site) {
     // Five that fail, in two Slurm arrays.
     let items = (0..1100).map(|n| if n % 220 == 7 { -1 } else { n });
     let array = root::map(items).chunk(1).max_running(3).submit(&site.cluster).unwrap();
@@ -229,7 +229,7 @@ fn is_single(dir: &Path, attempt: usize) {
     assert!(has("dependency=singleton") && has("kill-on-invalid-dep=no"), "{script}");
 }
 
-fn what_is_tried_again_is_single_as_before(site: &Site) {
+fn a_retry_keeps_singleton(site: &Site) {
     let files = [site.path("one"), site.path("two")];
     let name = site.base.path().file_name().unwrap().to_str().unwrap();
     let call = || one_at_a_time::job(name.to_owned(), files.to_vec());

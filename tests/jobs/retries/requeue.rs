@@ -26,18 +26,18 @@ trials![
     both an_element_has_failed_if_any_of_its_runs_did,
     both a_slurmfile_says_how_often_a_job_is_run_again,
     local the_request_travels_in_any_error,
-    local a_task_that_is_not_watching_is_requeued_in_time,
-    local what_was_requeued_survives_the_supervisor,
-    local on_timeout_is_told_from_what_contradicts_it,
+    local a_task_that_ignores_warnings_is_requeued_in_time,
+    local a_requeue_survives_the_supervisor,
+    local on_timeout_reports_options_that_contradict_it,
     local on_timeout_of_a_slurmfile_is_beaten_by_attribute_and_call,
-    slurm a_lost_answer_to_a_requeue_is_no_refusal,
-    slurm a_killed_scontrol_has_not_requeued,
-    slurm a_refused_requeue_keeps_scontrols_words,
 ];
 
 /// Notes each run in its checkpoint, and asks for another one until `wanted` have been.
 #[slurm::task(time = "5:00")]
-fn count_runs(ctx: &JobContext, wanted: usize) -> Result<(Vec<u32>, Option<String>), Requeue> {
+pub(crate) fn count_runs(
+    ctx: &JobContext,
+    wanted: usize,
+) -> Result<(Vec<u32>, Option<String>), Requeue> {
     println!("run {}", ctx.restart_count());
     let file = ctx.checkpoint_dir().unwrap().join("runs");
     let mut runs: Vec<u32> = fs::read(&file)
@@ -217,14 +217,14 @@ fn an_element_that_may_not_be_requeued_has_timed_out(site: &Site) {
 
 /// The last process asks in the first run, in the second one if `again`.
 #[slurm::task(time = "5:00", ntasks = 2)]
-fn last_one_asks_at(ctx: &JobContext, again: bool) -> Result<u32, Requeue> {
+pub(crate) fn last_one_asks_at(ctx: &JobContext, again: bool) -> Result<u32, Requeue> {
     if ctx.rank() == 1 && (again || ctx.restart_count() == 0) {
         return Err(Requeue::because("the second process wants it"));
     }
     Ok(ctx.restart_count())
 }
 
-fn not_requeued<T: std::fmt::Debug>(result: &slurm::Result<T>) -> &str {
+pub(crate) fn not_requeued<T: std::fmt::Debug>(result: &slurm::Result<T>) -> &str {
     match result {
         Err(Error::Job(error)) => match &error.kind {
             JobErrorKind::NotRequeued { reason } => reason,
@@ -257,41 +257,6 @@ fn an_element_has_failed_if_any_of_its_runs_did(site: &Site) {
     let JobErrorKind::DependencyFailed { upstream } = kind_of(&after) else { panic!("it ran") };
     assert!(upstream[0].message.contains("not this one"), "{upstream:?}");
     assert_eq!(array.wait().unwrap().succeeded, 1);
-}
-
-/// A cluster in whose jobs `script` stands in the place of scontrol.
-fn with_scontrol(site: &Site, script: &str) -> slurm::Cluster {
-    let dir = crate::slurm::command_answers::wrapper(site, "scontrol", script);
-    let text = format!("[default]\nsetup = ['PATH={}:$PATH']\n", dir.display());
-    crate::workflows::jobs_of_workflows::with_slurmfile(site, &text)
-}
-
-fn a_lost_answer_to_a_requeue_is_no_refusal(site: &Site) {
-    let lost = "echo 'Socket timed out on send/recv operation' >&2; exit 1";
-    let before = format!("if mkdir \"$log\"; then {lost}; fi; exec \"$real\" \"$@\"");
-    let after = format!("\"$real\" \"$@\"; {lost}");
-    for script in [before, after] {
-        let cluster = with_scontrol(site, &script);
-        let job = count_runs::job(2_usize).submit(&cluster).unwrap();
-        assert_eq!(result_of(&job).0, [0, 1], "{script}");
-    }
-}
-
-fn a_killed_scontrol_has_not_requeued(site: &Site) {
-    let killed = "if mkdir \"$log\"; then kill -9 $$; fi; exec \"$real\" \"$@\"";
-    let cluster = with_scontrol(site, killed);
-    let job = count_runs::job(2_usize).submit(&cluster).unwrap();
-    assert_eq!(result_of(&job).0, [0, 1]);
-}
-
-fn a_refused_requeue_keeps_scontrols_words(site: &Site) {
-    let cluster =
-        with_scontrol(site, "echo 'Requested operation is presently disabled' >&2; exit 1");
-    let job = count_runs::job(2_usize).submit(&cluster).unwrap();
-    let array = last_one_asks_at::map([false]).submit(&cluster).unwrap();
-    for reason in [not_requeued(&job.result()), not_requeued(&array.result(0))] {
-        assert!(reason.contains("Requested operation is presently disabled"), "{reason}");
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -336,7 +301,7 @@ fn work_blindly(ctx: &JobContext) -> u32 {
     ctx.restart_count()
 }
 
-fn a_task_that_is_not_watching_is_requeued_in_time(site: &Site) {
+fn a_task_that_ignores_warnings_is_requeued_in_time(site: &Site) {
     let limit = Duration::from_secs(3);
     let job = work_blindly::job().time(limit).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 1);
@@ -354,7 +319,7 @@ fn step_by_step(ctx: &JobContext, folder: PathBuf) -> Result<u32, Requeue> {
     if ctx.restart_count() < 2 { Err(Requeue::new()) } else { Ok(ctx.restart_count()) }
 }
 
-fn what_was_requeued_survives_the_supervisor(site: &Site) {
+fn a_requeue_survives_the_supervisor(site: &Site) {
     let folder = site.path("steps");
     fs::create_dir(&folder).unwrap();
     let job = step_by_step::job(folder.as_path()).submit(&site.cluster).unwrap();
@@ -372,7 +337,7 @@ fn what_was_requeued_survives_the_supervisor(site: &Site) {
     assert_eq!(result_of(&found), 2);
 }
 
-fn on_timeout_is_told_from_what_contradicts_it(site: &Site) {
+fn on_timeout_reports_options_that_contradict_it(site: &Site) {
     let problem =
         |call: slurm::JobBuilder<by_anyhow>| call.explain(&site.cluster).unwrap_err().to_string();
     let call = || by_anyhow::job().on_timeout(slurm::OnTimeout::Requeue);

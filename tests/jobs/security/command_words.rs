@@ -12,7 +12,7 @@ use crate::sshd::Sshd;
 trials![
     all every_character_but_nul_reaches_a_command,
     all any_text_reaches_a_command,
-    all a_base_directory_that_is_no_text_is_refused,
+    all a_base_directory_that_is_not_utf8_is_refused,
     ssh words_pass_through_any_login_shell,
 ];
 
@@ -113,7 +113,7 @@ fn words_pass_through_any_login_shell(site: &Site) {
     }
 }
 
-fn a_base_directory_that_is_no_text_is_refused(site: &Site) {
+fn a_base_directory_that_is_not_utf8_is_refused(site: &Site) {
     let base = site.base.path().join(OsStr::from_bytes(b"not \xff text"));
     let refused = site.builder().job_base_dir(&base).build().unwrap_err();
     assert!(refused.to_string().contains("cannot be used"), "{refused}");

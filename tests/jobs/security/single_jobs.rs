@@ -21,7 +21,7 @@ trials![
     all a_spec_with_a_secret_is_for_its_owner_alone,
     all hostile_names_change_neither_state_nor_terminal,
     all a_hostile_base_directory_is_only_a_path,
-    all what_a_task_prints_is_harmless_in_errors,
+    all output_of_a_task_is_escaped_in_errors,
     all a_nul_is_an_error_everywhere,
     all commands_are_words_unless_they_are_asked_to_be_shell,
     all a_variable_reaches_the_job_letter_by_letter,
@@ -267,7 +267,7 @@ fn a_hostile_base_directory_is_only_a_path(site: &Site) {
     }
 }
 
-fn what_a_task_prints_is_harmless_in_errors(site: &Site) {
+fn output_of_a_task_is_escaped_in_errors(site: &Site) {
     let job = crate::tasks::panic_with::job("\u{1b}[2J\nJobState=COMPLETED".to_owned());
     let job = job.submit(&site.cluster).unwrap();
     let error = error_of(&job);

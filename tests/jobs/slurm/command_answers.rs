@@ -14,7 +14,7 @@ use crate::tasks::*;
 
 trials![
     slurm a_refusal_keeps_sbatchs_words,
-    slurm too_much_memory_is_told,
+    slurm a_job_over_its_memory_is_out_of_memory,
     slurm a_time_limit_ends_a_job,
     slurm a_lost_answer_of_sbatch_makes_one_job,
     slurm a_wrapper_that_fails_after_sbatch_makes_one_job,
@@ -46,7 +46,7 @@ fn a_refusal_keeps_sbatchs_words(site: &Site) {
     assert!(site.submissions().is_empty(), "no directory of a refused job is left");
 }
 
-fn too_much_memory_is_told(site: &Site) {
+fn a_job_over_its_memory_is_out_of_memory(site: &Site) {
     let job = take_memory::job(400_usize, 30_u64).mem("50M").submit(&site.cluster).unwrap();
     let error = error_of(&job);
     assert_eq!(error.kind, JobErrorKind::OutOfMemory, "{error}");

@@ -13,10 +13,10 @@ use crate::slurm::command_answers::wrapper;
 use crate::tasks::*;
 
 trials![
-    ssh what_has_ended_is_not_left_to_the_queue,
+    ssh dependencies_on_ended_jobs_are_not_left_to_the_queue,
     ssh arrays_and_their_items_are_known_too,
     ssh an_end_that_nothing_tells_of_is_an_error,
-    ssh what_is_forgotten_between_look_and_sbatch_is_looked_at_again,
+    ssh a_job_forgotten_just_before_sbatch_is_checked_again,
     ssh a_cluster_that_forgets_within_seconds_is_asked,
     ssh a_source_that_does_not_answer_is_asked_until_it_does,
     both a_process_that_exits_with_0_is_no_value_but_a_success_for_who_waits,
@@ -84,7 +84,7 @@ fn in_vain<T: std::fmt::Debug>(submitted: slurm::Result<T>) -> Vec<UpstreamFailu
     }
 }
 
-fn what_has_ended_is_not_left_to_the_queue(site: &Site) {
+fn dependencies_on_ended_jobs_are_not_left_to_the_queue(site: &Site) {
     for release in [Release::Drops, Release::Refuses] {
         let cluster = &forgetful(site, release);
         let good = add::job(1, 2).submit(cluster).unwrap();
@@ -204,7 +204,7 @@ fn an_end_that_nothing_tells_of_is_an_error(site: &Site) {
     assert_eq!(result_of(&item), 42);
 }
 
-fn what_is_forgotten_between_look_and_sbatch_is_looked_at_again(site: &Site) {
+fn a_job_forgotten_just_before_sbatch_is_checked_again(site: &Site) {
     let cluster = &forgetful(site, Release::Refuses);
     let good = add::job(1, 2).submit(cluster).unwrap();
     let bad = exit_with::job(3).submit(cluster).unwrap();

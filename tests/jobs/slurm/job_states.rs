@@ -15,15 +15,15 @@ use crate::workflows::jobs_of_workflows::hold;
 
 trials![
     slurm a_pending_array_that_was_cancelled_is_cancelled,
-    slurm elements_that_slurm_forgot_are_cancelled_for_every_handle,
+    slurm forgotten_elements_are_cancelled_for_every_handle,
     slurm a_running_job_says_where_and_a_held_one_why,
     ssh an_array_that_only_the_accounting_knows_is_cancelled,
-    ssh a_job_that_was_cancelled_and_forgotten_is_cancelled_for_every_handle,
-    ssh a_failed_dependency_is_told_from_the_accounting_alone,
+    ssh a_forgotten_cancelled_job_is_cancelled_for_every_handle,
+    ssh accounting_alone_tells_of_a_failed_dependency,
     ssh jobs_in_hidden_partitions_are_found,
     ssh a_sacct_that_fails_for_lists_is_asked_one_by_one,
-    ssh a_cancellation_of_what_nobody_knows_is_no_success,
-    ssh a_source_that_fails_leaves_open_what_it_knows,
+    ssh cancelling_an_unknown_job_fails,
+    ssh a_source_that_fails_decides_nothing,
     ssh a_job_that_slurm_forgot_is_found_by_its_id,
     ssh jobs_of_another_cluster_are_asked_for_there,
     ssh the_arrays_of_a_submission_are_on_one_cluster,
@@ -65,7 +65,7 @@ fn a_pending_array_that_was_cancelled_is_cancelled(site: &Site) {
     }
 }
 
-fn elements_that_slurm_forgot_are_cancelled_for_every_handle(site: &Site) {
+fn forgotten_elements_are_cancelled_for_every_handle(site: &Site) {
     let array = array_of(site, 6);
     array.cancel_items(0..2).unwrap();
     let notes = || {
@@ -137,7 +137,7 @@ fn an_array_that_only_the_accounting_knows_is_cancelled(site: &Site) {
     assert_cancelled(&later, 0..6);
 }
 
-fn a_job_that_was_cancelled_and_forgotten_is_cancelled_for_every_handle(site: &Site) {
+fn a_forgotten_cancelled_job_is_cancelled_for_every_handle(site: &Site) {
     let dir = forgetful(site);
     no_accounting(site);
     let cluster = behind(site, &dir);
@@ -164,7 +164,7 @@ fn a_job_that_was_cancelled_and_forgotten_is_cancelled_for_every_handle(site: &S
     assert!(matches!(said, Error::NoSuchJob { .. }), "{said:?}");
 }
 
-fn a_failed_dependency_is_told_from_the_accounting_alone(site: &Site) {
+fn accounting_alone_tells_of_a_failed_dependency(site: &Site) {
     let first = exit_with::job(3).submit(&site.cluster).unwrap();
     let second = add::job(1, 2).after(&first).submit(&site.cluster).unwrap();
     let many = square::map(0..3).after(&first).submit(&site.cluster).unwrap();
@@ -237,7 +237,7 @@ fn a_sacct_that_fails_for_lists_is_asked_one_by_one(site: &Site) {
     }
 }
 
-fn a_cancellation_of_what_nobody_knows_is_no_success(site: &Site) {
+fn cancelling_an_unknown_job_fails(site: &Site) {
     let job = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap();
     let dir = forgetful(site);
     no_accounting(site);
@@ -265,7 +265,7 @@ fn a_cancellation_of_what_nobody_knows_is_no_success(site: &Site) {
     cluster.attach::<add>(ended.handle()).unwrap().cancel().unwrap();
 }
 
-fn a_source_that_fails_leaves_open_what_it_knows(site: &Site) {
+fn a_source_that_fails_decides_nothing(site: &Site) {
     let job = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap();
     let dir = forgetful(site);
     wrapper(site, "sacct", "echo 'Connection refused' >&2; exit 1");

@@ -18,8 +18,8 @@ trials![
     slurm a_warning_of_sbatch_is_one_of_the_job,
     ssh a_warning_of_sbatch_is_one_of_the_job,
     slurm a_running_job_tells_where_since_when_and_for_how_long,
-    slurm a_queue_that_does_not_answer_is_told_with_its_words,
-    slurm an_accounting_that_does_not_answer_is_told_with_its_words,
+    slurm a_wait_quotes_a_squeue_that_fails,
+    slurm a_wait_quotes_a_sacct_that_fails,
     local a_job_behind_others_knows_how_many,
 ];
 
@@ -133,7 +133,7 @@ fn told_by(site: &Site, role: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-fn a_queue_that_does_not_answer_is_told_with_its_words(site: &Site) {
+fn a_wait_quotes_a_squeue_that_fails(site: &Site) {
     let script = "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1";
     wrapper(site, "squeue", script);
     let text = told_by(site, "wait-a-while");
@@ -147,7 +147,7 @@ fn a_queue_that_does_not_answer_is_told_with_its_words(site: &Site) {
     assert_eq!(told, 1, "its words are told once: {text}");
 }
 
-fn an_accounting_that_does_not_answer_is_told_with_its_words(site: &Site) {
+fn a_wait_quotes_a_sacct_that_fails(site: &Site) {
     wrapper(site, "squeue", "exit 0");
     wrapper(
         site,

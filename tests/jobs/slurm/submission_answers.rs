@@ -12,16 +12,16 @@ use crate::slurm::command_answers::{with_wrappers, wrapper};
 use crate::tasks::*;
 
 trials![
-    ssh a_number_with_a_failure_is_no_refusal_while_nobody_answers,
+    ssh a_failed_sbatch_that_printed_a_number_is_unclear_while_the_host_is_silent,
     slurm a_number_with_a_failure_is_no_refusal_while_the_queue_is_silent,
     slurm words_of_a_wrapper_are_believed_once_the_queue_has_answered,
-    slurm a_short_job_is_found_by_what_it_left_behind,
+    slurm a_short_job_is_found_by_its_files,
     slurm a_configuration_that_cannot_be_read_fails_no_array,
     slurm an_array_keeps_within_max_array_tasks,
     slurm common_refusals_have_a_hint,
     local flags_for_sbatch_are_warned_about,
-    both what_travels_of_the_environment,
-    ssh nothing_of_the_environment_travels,
+    both variables_and_directory_of_the_submitter_reach_the_job,
+    ssh variables_and_directory_of_the_submitter_stay_behind_over_ssh,
     ssh a_program_for_nodes_of_another_kind_is_let_through,
     slurm a_program_for_another_processor_is_refused,
     slurm variables_of_sbatch_are_defaults_of_the_lowest_rank,
@@ -48,7 +48,7 @@ fn a_number_with_a_failure_is_no_refusal_while_the_queue_is_silent(site: &Site) 
     assert_eq!(site.submissions().len(), 1);
 }
 
-fn a_number_with_a_failure_is_no_refusal_while_nobody_answers(site: &Site) {
+fn a_failed_sbatch_that_printed_a_number_is_unclear_while_the_host_is_silent(site: &Site) {
     let script = "\"$real\" --begin=now+15 \"$@\"; echo 'audit: log full' >&2; exit 1";
     let dir = wrapper(site, "sbatch", script);
     wrapper(site, "squeue", &silent_for(10));
@@ -71,7 +71,7 @@ fn words_of_a_wrapper_are_believed_once_the_queue_has_answered(site: &Site) {
     assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
 }
 
-fn a_short_job_is_found_by_what_it_left_behind(site: &Site) {
+fn a_short_job_is_found_by_its_files(site: &Site) {
     let script = "\"$real\" \"$@\" >/dev/null\n\
                   echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\n\
                   exit 1";
@@ -231,7 +231,7 @@ fn where_am_i() -> PathBuf {
 /// A variable that cargo gives to tests.
 const OF_CARGO: &str = "CARGO_MANIFEST_DIR";
 
-fn what_travels_of_the_environment(site: &Site) {
+fn variables_and_directory_of_the_submitter_reach_the_job(site: &Site) {
     let seen = variable::job(OF_CARGO).submit(&site.cluster).unwrap();
     let dir = where_am_i::job().submit(&site.cluster).unwrap();
     let elsewhere =
@@ -241,7 +241,7 @@ fn what_travels_of_the_environment(site: &Site) {
     assert_eq!(result_of(&elsewhere.unwrap()), site.base.path());
 }
 
-fn nothing_of_the_environment_travels(site: &Site) {
+fn variables_and_directory_of_the_submitter_stay_behind_over_ssh(site: &Site) {
     assert!(std::env::var(OF_CARGO).is_ok(), "it is there on this side");
     let seen = variable::job(OF_CARGO).submit(&site.cluster).unwrap();
     let builder = site.builder().job_base_dir(site.base.path()).env(OF_CARGO, "named");

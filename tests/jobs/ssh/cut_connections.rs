@@ -181,28 +181,35 @@ fn a_submission_that_is_cut_anywhere_makes_one_job(site: &Site) {
 }
 
 fn a_lost_answer_of_sbatch_is_found(site: &Site) {
-    let (began, go) = (site.path("sbatch-runs"), site.path("sbatch-may-end"));
-    // The job exists; then the answer waits for the cut.
+    let job = submitted_across_a_cut(site, "sbatch");
+    assert_eq!(site.submissions().len(), 1);
+    assert_whole(job.job_dir());
+}
+
+/// Submits a job while the connection is cut between the end of `program` on the host and its answer, and asserts that
+/// the program ran once.
+pub(crate) fn submitted_across_a_cut(site: &Site, program: &str) -> Job<i64> {
+    let (done, go) = (site.path("program-has-run"), site.path("program-may-answer"));
     let script = format!(
         "\"$real\" \"$@\" || exit 1\necho x >> {0}\nwhile [ ! -e {1} ]; do sleep 0.05; done",
-        began.display(),
+        done.display(),
         go.display()
     );
-    let dir = wrapper(site, "sbatch", &script);
+    let dir = wrapper(site, program, &script);
     let proxy = near();
     let ssh = at_port(proxy.port, site).slurm_bin_dir(dir.to_str().unwrap());
     let cluster = open(ssh, site);
     let job = thread::scope(|scope| {
         let submission = scope.spawn(|| add::job(20, 22).submit(&cluster));
-        until("sbatch has been called", || began.exists());
+        until("the program has run", || done.exists());
         proxy.cut();
+        until("there is another connection", || proxy.connections() > 1);
         std::fs::write(&go, "").unwrap();
         submission.join().unwrap().unwrap()
     });
     assert_eq!(result_of(&job), 42);
-    assert_eq!(std::fs::read_to_string(&began).unwrap(), "x\n", "sbatch was called once");
-    assert_eq!(site.submissions().len(), 1);
-    assert_whole(job.job_dir());
+    assert_eq!(std::fs::read_to_string(&done).unwrap(), "x\n", "{program} ran once");
+    job
 }
 
 fn a_connection_that_is_cut_while_waiting_is_made_again(site: &Site) {

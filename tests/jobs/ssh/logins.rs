@@ -25,7 +25,7 @@ trials![
     ssh_servers a_login_that_is_refused_ends_the_wait,
     ssh_servers a_question_without_an_answer_keeps_no_call_for_long,
     ssh_servers jobs_run_over_the_connection_that_openssh_keeps,
-    ssh_servers a_master_that_dies_is_replaced_or_told,
+    ssh_servers a_dead_master_is_replaced_or_reported,
     ssh_servers a_master_with_few_sessions_is_enough,
 ];
 
@@ -266,7 +266,7 @@ fn jobs_run_over_the_connection_that_openssh_keeps(site: &Site) {
     }
 }
 
-fn a_master_that_dies_is_replaced_or_told(site: &Site) {
+fn a_dead_master_is_replaced_or_reported(site: &Site) {
     let master = Master::start(site, port(TWO_FACTORS));
     let key = site.path("key");
     std::fs::copy(format!("{}/keys/id_ed25519", variable("SLURM_SDK_TEST_SSHD")), &key).unwrap();

@@ -12,7 +12,7 @@ use slurm::{Cluster, Error};
 use crate::common::{Site, result_of, until};
 use crate::proxy::Proxy;
 use crate::slurm::command_answers::wrapper;
-use crate::ssh::cut_connections::jobs_named;
+use crate::ssh::cut_connections::{jobs_named, submitted_across_a_cut};
 use crate::ssh::remote_host::{at_port, near, open};
 use crate::tasks::*;
 
@@ -190,27 +190,8 @@ fn files_that_cannot_be_written_leave_nothing(site: &Site) {
 }
 
 fn an_upload_whose_last_answer_is_lost_has_arrived(site: &Site) {
-    // The binary is in its place; then the answer waits for the cut.
-    let (moved, go) = (site.path("moved"), site.path("may-go-on"));
-    let script = format!(
-        "\"$real\" \"$@\" || exit\necho x >> {0}\nwhile [ ! -e {1} ]; do sleep 0.05; done",
-        moved.display(),
-        go.display()
-    );
-    let dir = wrapper(site, "mv", &script);
-    let proxy = near();
-    let ssh = at_port(proxy.port, site).slurm_bin_dir(dir.to_str().unwrap());
-    let cluster = open(ssh, site);
-    let job = thread::scope(|scope| {
-        let submission = scope.spawn(|| add::job(20, 22).submit(&cluster));
-        until("the binary is in its place", || moved.exists());
-        proxy.cut();
-        until("there is another connection", || proxy.connections() > 1);
-        fs::write(&go, "").unwrap();
-        submission.join().unwrap().unwrap()
-    });
-    assert_eq!(result_of(&job), 42);
-    assert_eq!(read(&moved), "x\n", "it went up once");
+    // The binary is in its place once it was moved there.
+    submitted_across_a_cut(site, "mv");
     let names = fs::read_dir(site.path(".bin")).unwrap().count();
     assert_eq!(names, 1, "nothing half-finished is left");
 }

@@ -135,7 +135,7 @@ pub(crate) fn play() {
         | "many-items" => {
             crate::arrays::calls_and_memory::play(&role, &argument, &cluster);
         }
-        "variable" | "alone" => crate::basics::batch_script::play(&role, &argument, &cluster),
+        "variable" | "alone" => crate::basics::processes::play(&role, &argument, &cluster),
         "every-option" => crate::basics::options::submit_each(&cluster),
         other => crate::security::single_jobs::play(other, &argument, &cluster),
     }

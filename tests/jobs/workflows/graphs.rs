@@ -10,7 +10,7 @@ use crate::tasks::{add, parse, square, sum, wait_for};
 trials![
     both a_graph_shows_what_a_workflow_submitted,
     both a_graph_of_a_running_workflow_tells_the_states,
-    both a_graph_tells_what_carries_results_of_arrays,
+    both a_graph_marks_edges_that_carry_results_of_arrays,
     local a_plan_shows_what_would_be_submitted,
     local a_plan_ends_where_a_result_is_needed,
     local a_plan_of_a_wrong_call_says_so,
@@ -200,7 +200,7 @@ const ARRAYS_IN_A_ROW: &[(usize, usize, &str, bool)] = &[
     (3, 4, "afterok", true),
 ];
 
-fn a_graph_tells_what_carries_results_of_arrays(site: &Site) {
+fn a_graph_marks_edges_that_carry_results_of_arrays(site: &Site) {
     let job = arrays_in_a_row::job().submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 1 + 16 + 81);
     let graph = job.graph().unwrap();

@@ -15,19 +15,19 @@ use crate::tasks::{add, look_around, wait_for};
 trials![
     both a_workflow_can_be_a_job_of_a_workflow,
     both an_error_of_a_job_reaches_the_client,
-    both a_workflow_too_large_for_its_cluster_is_told,
-    both an_array_too_large_beside_its_workflow_is_told,
-    both what_has_no_room_is_told_to_whoever_waits_for_any,
+    both a_workflow_too_large_for_its_cluster_is_reported,
+    both an_array_too_large_beside_its_workflow_is_reported,
+    both waiting_for_any_reports_jobs_without_room,
     both the_workflows_around_a_workflow_take_room_too,
     both a_workflow_can_run_outside_of_a_job,
     both a_workflow_is_one_process,
-    both a_call_in_another_order_is_told_in_the_jobs_log,
+    both a_changed_order_of_arguments_is_in_the_log_of_the_job,
     all a_workflow_submits_and_waits,
     all jobs_of_a_workflow_lie_below_it,
     all with_a_workflow_its_jobs_are_cancelled,
     all a_workflow_has_the_settings_of_its_cluster,
-    local workflows_that_block_each_other_are_told,
-    local a_call_in_another_order_is_told,
+    local workflows_that_block_each_other_are_reported,
+    local a_changed_order_of_arguments_is_reported,
     slurm a_job_that_is_on_its_way_is_cancelled_with_its_workflow,
 ];
 
@@ -199,7 +199,7 @@ fn assert_too_large(site: &Site, job: &Job<String>) {
     assert!(told.contains(expected), "{told}");
 }
 
-fn a_workflow_too_large_for_its_cluster_is_told(site: &Site) {
+fn a_workflow_too_large_for_its_cluster_is_reported(site: &Site) {
     assert_too_large(site, &too_large::job().submit(&site.cluster).unwrap());
 }
 
@@ -215,7 +215,7 @@ fn too_large_array(flow: &Workflow) -> Result<String, Error> {
     no_room(array.results().unwrap_err())
 }
 
-fn an_array_too_large_beside_its_workflow_is_told(site: &Site) {
+fn an_array_too_large_beside_its_workflow_is_reported(site: &Site) {
     assert_too_large(site, &too_large_array::job().submit(&site.cluster).unwrap());
 }
 
@@ -232,7 +232,7 @@ fn too_large_of_several(flow: &Workflow) -> Result<String, Error> {
     no_room(large.result().unwrap_err())
 }
 
-fn what_has_no_room_is_told_to_whoever_waits_for_any(site: &Site) {
+fn waiting_for_any_reports_jobs_without_room(site: &Site) {
     assert_too_large(site, &too_large_of_several::job().submit(&site.cluster).unwrap());
 }
 
@@ -313,7 +313,7 @@ fn behind_a_gate(flow: &Workflow, gate: &Path) -> slurm::Result<i64> {
     add::job(1, 2).submit(flow)?.result()
 }
 
-fn workflows_that_block_each_other_are_told(site: &Site) {
+fn workflows_that_block_each_other_are_reported(site: &Site) {
     let cluster = Cluster::builder()
         .backend(site.kind)
         .job_base_dir(site.base.path())
@@ -351,14 +351,14 @@ fn counts(flow: &Workflow) -> anyhow::Result<usize> {
     Ok(job.result()?)
 }
 
-fn a_call_in_another_order_is_told_in_the_jobs_log(site: &Site) {
+fn a_changed_order_of_arguments_is_in_the_log_of_the_job(site: &Site) {
     let job = counts::job().submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 40);
     let told = job.stderr().unwrap();
     assert!(told.contains("jobs_of_workflows::count` is submitted again"), "{told}");
 }
 
-fn a_call_in_another_order_is_told(site: &Site) {
+fn a_changed_order_of_arguments_is_reported(site: &Site) {
     let submit = || {
         let flow = Workflow::in_process(&site.cluster, site.path("state")).unwrap();
         let job = count::job(names()).submit(&flow).unwrap();
