@@ -83,12 +83,14 @@ fn with(holds: impl Fn(&[u8]) -> bool) -> Vec<Process> {
         .collect()
 }
 
-/// Returns the processes, of any round, whose variable `name` has a value that fits.
+/// Returns the processes outside of jobs, of any round, whose variable `name` has a value that fits. Jobs inherit the
+/// variables of the shell that submitted them.
 pub(crate) fn with_variable(name: &str, fits: impl Fn(&str) -> bool) -> Vec<u32> {
     let needle = name.as_bytes();
     with(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
         .iter()
         .filter(|process| process.variable(name).is_some_and(|value| fits(&value)))
+        .filter(|process| process.variable("SLURM_JOB_ID").is_none())
         .map(|process| process.pid)
         .collect()
 }

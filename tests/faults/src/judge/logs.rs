@@ -16,7 +16,8 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
                     violations.push(format!("{client} read {from:?} of {call}, and later {to:?}"));
                 }
                 Note::Read { call, text } => {
-                    let has_value = evidence.told(call).iter().any(|told| told.kind().is_none());
+                    let has_value = evidence.told(call).iter().any(|told| told.kind().is_none())
+                        && !is_retried(plan, evidence, call);
                     let lines = [format!("{call} begins"), format!("{call} returns")];
                     let is_there = |line: &String| text.lines().any(|other| other == line);
                     if has_value && !full && !is_flow(plan, call) && !lines.iter().all(is_there) {
