@@ -25,10 +25,10 @@ use crate::error::Result;
 /// In a job, a hook of the runner prints and saves panics. It replaces any hook that `main` has set before.
 ///
 /// A program that is a test harness (`#[test]` functions) cannot run its own tasks: the harness has the
-/// `main`. Submitting from there is [`Error::TestHarness`], unless `runner_binary` names another program.
+/// `main`. Submitting from there is [`Error::TestHarness`](crate::Error::TestHarness), unless `runner_binary` names another program.
 ///
 /// # Errors
-/// [`Error::Registry`] if two tasks have the same name, the linker dropped a task, or a constant that an attribute
+/// [`Error::Registry`](crate::Error::Registry) if two tasks have the same name, the linker dropped a task, or a constant that an attribute
 /// names is not a valid value of its option.
 pub fn init() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);

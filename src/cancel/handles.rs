@@ -11,7 +11,7 @@ impl<T> Job<T> {
     /// submitted and that have not ended, also if the workflow itself has.
     ///
     /// # Errors
-    /// If the backend cannot be asked. [`Error::NoSuchJob`] if the backend does not know the job, and the job has
+    /// If the backend cannot be asked. [`Error::NoSuchJob`](crate::Error::NoSuchJob) if the backend does not know the job, and the job has
     /// not been seen to end.
     pub fn cancel(&self) -> Result<()> {
         let cancelled = self.cancel_alone()?;
