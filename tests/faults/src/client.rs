@@ -187,7 +187,8 @@ impl Client {
     /// Runs a job as if nothing had happened. The embedded supervisor that does has to clean up, too.
     fn probe(&self) -> anyhow::Result<()> {
         let name = "probe".to_owned();
-        let call = Call { name: name.clone(), deed: Deed::Return, ms: 0, value: 42, ranks: 1 };
+        let call =
+            Call { name: name.clone(), deed: Deed::Return, ms: 0, value: 42, ranks: 1, nodes: 1 };
         let order = Order { round: self.round.clone(), call };
         let value = work::job(order, 0).job_name(name).submit(&self.cluster)?.result()?;
         anyhow::ensure!(value == 42, "the last job returns {value} for 42");

@@ -89,6 +89,9 @@ fn prepare<T: Task>(job: JobBuilder<T>, unit: &Unit, call: &Call) -> JobBuilder<
     if call.ranks > 1 {
         job = job.ntasks(call.ranks);
     }
+    if call.nodes > 1 {
+        job = job.nodes(call.nodes);
+    }
     if unit.full_log {
         job = job.error("/dev/full");
     }

@@ -23,7 +23,7 @@ type Said = (Kind, &'static str, Option<i32>, Option<i32>);
 const SIGKILL: Option<i32> = Some(9);
 
 fn call(name: &str, deed: Deed) -> Call {
-    Call { name: name.to_owned(), deed, ms: 0, value: 5, ranks: 1 }
+    Call { name: name.to_owned(), deed, ms: 0, value: 5, ranks: 1, nodes: 1 }
 }
 
 impl Round {

@@ -305,12 +305,13 @@ fn daemons(rng: &mut Rng) -> Fault {
     Fault::StopDaemon { name: name.to_owned(), how, ms: rng.u64(200..6000) }
 }
 
-/// Caches that are shorter than the usual ones, so that a round stays short, and longer than a job.
+/// Caches that are mostly shorter than those of NFS (up to 60 s), so that a round stays short, and longer than a job.
 fn policy(rng: &mut Rng) -> Policy {
     let locks = [Locks::NotGranted, Locks::Unknown, Locks::Refused];
+    let is_usual = rng.u8(0..8) == 0;
     Policy {
         files_ms: rng.u64(1000..=8000),
-        names_ms: rng.u64(1000..=20_000),
+        names_ms: if is_usual { 60_000 } else { rng.u64(1000..=20_000) },
         flush_ms: rng.u64(1000..=20_000),
         locks: locks[rng.usize(0..3)],
         delay_ms: rng.u64(0..3),

@@ -43,6 +43,8 @@ pub(crate) struct Call {
     /// What it adds to its input.
     pub(crate) value: i64,
     pub(crate) ranks: u32,
+    /// On how many nodes its processes are, at least.
+    pub(crate) nodes: u32,
 }
 
 /// Calls that are submitted together.
@@ -140,7 +142,12 @@ pub(super) fn units(suite: Suite, clients: usize, rng: &mut Rng) -> Vec<Unit> {
 fn unit(suite: Suite, index: usize, clients: usize, rng: &mut Rng) -> Unit {
     let name = format!("u{index}");
     let work = match rng.u8(0..10) {
-        0..=2 => Work::Job(single(suite, format!("{name}.job"), rng)),
+        0..=2 => {
+            let call = single(suite, format!("{name}.job"), rng);
+            // So that its processes see each other's files as other hosts do.
+            let nodes = if suite == Suite::SharedFs { call.ranks } else { 1 };
+            Work::Job(Call { nodes, ..call })
+        }
         3..=4 => {
             let length = rng.usize(2..=3);
             let link = |n| simple(format!("{name}.{n}"), 12, rng);
@@ -175,7 +182,14 @@ fn unit(suite: Suite, index: usize, clients: usize, rng: &mut Rng) -> Unit {
 }
 
 fn plain(name: String, rng: &mut Rng) -> Call {
-    Call { name, deed: Deed::Return, ms: rng.u64(0..400), value: rng.i64(1..1000), ranks: 1 }
+    Call {
+        name,
+        deed: Deed::Return,
+        ms: rng.u64(0..400),
+        value: rng.i64(1..1000),
+        ranks: 1,
+        nodes: 1,
+    }
 }
 
 /// A call that does what calls of any kind of submission can, and fails once in `often` times.
