@@ -38,7 +38,7 @@ pub const READY: u8 = 119;
 pub const EXITED: u8 = 120;
 
 /// Returns the code for an outcome that could not be written because of `error`.
-pub(crate) fn unwritten(error: &io::Error) -> u8 {
+pub fn unwritten(error: &io::Error) -> u8 {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DISK_FULL,
         _ => OUTCOME,

@@ -56,8 +56,11 @@ impl Prepared {
 
     /// Returns whether another look at the dependencies may change this answer.
     pub(crate) fn may_be_looked_at_again(&self, error: &SubmitError) -> bool {
-        let about_dependency =
-            matches!(error, SubmitError::Refused { refusal: Refusal::Dependency, .. });
+        let about_dependency = matches!(
+            error,
+            SubmitError::Refused { refusal: Refusal::Dependency, .. }
+                | SubmitError::DependencyUnknown { .. }
+        );
         about_dependency && self.refusals == 0 && !self.waits.is_empty()
     }
 

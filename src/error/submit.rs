@@ -59,14 +59,14 @@ pub enum SubmitError {
     },
     /// No source tells how a dependency ended. There is no job and no job directory.
     #[error(
-        "cannot tell whether job {job} ({}) ended as this job requires: {}",
-        Printable(task),
+        "cannot tell whether job {job}{} ended as this job requires: {}",
+        of_task(task),
         Printable(reason)
     )]
     DependencyUnknown {
         /// The dependency.
         job: JobId,
-        /// Its task.
+        /// Its task; empty if only its id is known.
         task: String,
         /// The sources that were asked, and what each said.
         reason: String,
@@ -101,6 +101,10 @@ pub enum SubmitError {
         /// Why not.
         message: String,
     },
+}
+
+fn of_task(task: &str) -> String {
+    if task.is_empty() { String::new() } else { format!(" ({})", Printable(task)) }
 }
 
 /// What sbatch objected to.

@@ -109,6 +109,10 @@ impl Local {
         match self.client.ask(&request) {
             Ok(Reply::Submitted(id)) => Ok(id),
             Ok(Reply::NoRoom(message)) => Err(SubmitError::NoRoom { message }),
+            Ok(Reply::UnknownDependency(job)) => {
+                let reason = "the supervisor does not know it".to_owned();
+                Err(SubmitError::DependencyUnknown { job, task: String::new(), reason })
+            }
             Ok(Reply::Refused(message)) | Err(NoAnswer { message, may_be_done: false }) => {
                 Err(SubmitError::Supervisor { message })
             }

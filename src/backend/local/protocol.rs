@@ -42,6 +42,8 @@ pub(super) enum Reply {
     Done,
     /// It knows no job with this id: there is none, or it ended long ago.
     NoSuchJob,
+    /// The job would wait for this one, which the supervisor does not know: there is none, or it ended long ago.
+    UnknownDependency(JobId),
     /// It cannot be done, and why.
     Refused(String),
     /// The job could only run once the workflow that submits it has ended, and why.

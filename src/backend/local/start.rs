@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use slurm_core::layout::RUN_MARKS;
 use slurm_core::roles::INTERNAL;
+use slurm_runner::exit;
 
 use super::capacity::Capacity;
 use super::protocol::Place;
@@ -57,6 +58,9 @@ impl Starter {
                 Err(error) => return Err(error.to_string()),
             },
         };
+        if status.and_then(|status| status.code()) == Some(exit::DISK_FULL.into()) {
+            return Err(self.explain("it cannot start: the disk is full, or the quota used up"));
+        }
         if status.is_some_and(|status| status.code().is_some_and(|code| code != 0)) {
             return Err(self.explain("it cannot start"));
         }

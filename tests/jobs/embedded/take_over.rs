@@ -26,7 +26,9 @@ trials![
     local processes_left_by_a_job_end_at_take_over,
     local a_start_that_was_only_noted_is_made_again,
     local a_journal_that_lost_its_end_runs_nothing_twice,
+    local a_changed_bit_of_the_journal_is_not_believed,
     local a_lost_folder_starts_no_id_over,
+    local a_dependency_on_a_job_that_is_not_known_is_decided_by_its_result,
     local an_overdue_warning_gets_its_full_time,
     local a_task_may_exit_with_the_codes_of_the_script,
     local a_task_that_was_called_is_never_not_started,
@@ -331,6 +333,12 @@ fn behind_another<T>(site: &Site, submit: impl Fn(&Cluster) -> Job<T>) -> (Job<b
     (first, second)
 }
 
+/// Returns the line of the journal that tells `content`.
+fn line_of(content: &str) -> String {
+    let checksum = blake3::hash(content.as_bytes()).to_hex();
+    format!("[\"{}\",{content}]", &checksum[..8])
+}
+
 fn a_start_that_was_only_noted_is_made_again(site: &Site) {
     let (runs, gate) = (site.path("runs"), site.path("gate"));
     let submit =
@@ -345,7 +353,7 @@ fn a_start_that_was_only_noted_is_made_again(site: &Site) {
         "id": job.id().get(), "at": 1, "restarts": 0, "boot": null, "gpus": [],
         "granted": { "cpus": 1, "memory_mib": 64, "gpus": 0 },
     }});
-    note(&place(site).join("journal.jsonl"), &entry.to_string());
+    note(&place(site).join("journal.jsonl"), &line_of(&entry.to_string()));
     let found = another_client(site).attach::<note_run>(job.handle()).unwrap();
     assert_eq!(found.state().unwrap(), JobState::Pending);
     fs::write(site.path("first"), "").unwrap();
@@ -391,6 +399,28 @@ fn a_journal_that_lost_its_end_runs_nothing_twice(site: &Site) {
     }
 }
 
+fn a_changed_bit_of_the_journal_is_not_believed(site: &Site) {
+    let (runs, gate) = (site.path("runs"), site.path("gate"));
+    let job = note_run::job(runs.as_path(), gate.as_path()).submit(&site.cluster).unwrap();
+    until("it runs", || lines(&runs).len() == 1);
+    job.cancel().unwrap();
+    until("it has ended", || job.state().unwrap() == JobState::Cancelled);
+    let other = note_run::job(runs.as_path(), gate.as_path()).submit(&site.cluster).unwrap();
+    until("the other runs", || lines(&runs).len() == 2);
+    kill_supervisor(site);
+    // The end of the first becomes one of the other, which is as good a line.
+    let journal = place(site).join("journal.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    let end = |id: slurm::JobId| format!("{{\"Ended\":{{\"id\":{id},");
+    assert!(text.contains(&end(job.id())), "{text}");
+    fs::write(&journal, text.replace(&end(job.id()), &end(other.id()))).unwrap();
+    let found = another_client(site).attach::<note_run>(other.handle()).unwrap();
+    assert_eq!(found.state().unwrap(), JobState::Running);
+    fs::write(&gate, "").unwrap();
+    assert_eq!(result_of(&found), 0);
+    assert_eq!(lines(&runs).len(), 2);
+}
+
 #[slurm::workflow(time = "5:00", mem = "256M")]
 fn submit_later(flow: &Workflow, ready: &Path, gate: &Path) -> slurm::Result<(u32, i64)> {
     fs::write(ready, "").unwrap();
@@ -411,6 +441,32 @@ fn a_lost_folder_starts_no_id_over(site: &Site) {
     let (child, sum) = result_of(&job);
     assert!(child > job.id().get(), "{child} within {}", job.id());
     assert_eq!(sum, 3);
+}
+
+fn a_dependency_on_a_job_that_is_not_known_is_decided_by_its_result(site: &Site) {
+    let (pids, gate) = (site.path("pids"), site.path("gate"));
+    fs::write(&gate, "").unwrap();
+    let good = add::job(1, 2).submit(&site.cluster).unwrap();
+    let bad = leave::job(pids.as_path(), gate.as_path(), 3).submit(&site.cluster).unwrap();
+    assert_eq!(result_of(&good), 3);
+    assert_eq!(kind_of(&bad), JobErrorKind::Crashed);
+    kill_supervisor(site);
+    fs::remove_dir_all(site.path(".local")).unwrap();
+    let cluster = another_client(site);
+    let next = add::job(3, 4).after(&good).submit(&cluster).unwrap();
+    assert_eq!(result_of(&next), 7);
+    let error = add::job(3, 4).after(&bad).submit(&cluster).unwrap_err();
+    let error = Error::to_string(&error);
+    assert!(error.starts_with(&format!("the job cannot run, because job {}", bad.id())), "{error}");
+    // Of an option alone, only the number is known.
+    for (kind, id) in [("afterok", good.id()), ("afterany", bad.id())] {
+        let call = add::job(3, 4).dependency(format!("{kind}:{id}"));
+        let error = call.submit(&cluster).unwrap_err().to_string();
+        let expected = format!("cannot tell whether job {id} ended as this job requires");
+        assert!(error.contains(&expected), "{error}");
+    }
+    let submissions = site.submissions().len();
+    assert_eq!(submissions, 3, "what was refused left no directory");
 }
 
 /// Runs until its second run.

@@ -18,8 +18,10 @@ pub(super) enum Verdict {
     Never,
 }
 
-/// Judges a dependency by the jobs that are known; one that is not counts as one that ended well, as
-/// Slurm forgets jobs too, except for `afternotok`.
+/// Judges a dependency by the jobs that are known.
+///
+/// All were known when the job was submitted, and none is forgotten while a job waits for it. Of one whose lines the
+/// journal has lost the end is not known; it counts as one that ended well, except for `afternotok`.
 pub(super) fn judge(
     dependency: &Dependency,
     jobs: &Jobs,
@@ -41,6 +43,21 @@ pub(super) fn judge(
         false if has(Verdict::Waiting) => Verdict::Waiting,
         false => Verdict::Met,
     }
+}
+
+/// Returns the first job that a dependency names and that is not known.
+pub(super) fn unknown(dependency: &Dependency, jobs: &Jobs) -> Option<JobId> {
+    let unknown = |reference: &JobReference| progress(reference, jobs).is_empty();
+    let unknown = references(dependency).find(|reference| unknown(reference))?;
+    JobId::new(unknown.id)
+}
+
+/// Returns the jobs that a dependency names.
+pub(super) fn references(dependency: &Dependency) -> impl Iterator<Item = &JobReference> {
+    dependency.items.iter().flat_map(|item| match item {
+        DependencyItem::Jobs { jobs, .. } => jobs.as_slice(),
+        DependencyItem::Singleton => &[],
+    })
 }
 
 pub(super) fn of_singleton(is_free: &impl Fn() -> bool) -> Verdict {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 
 use super::job::LocalJob;
+use super::line;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::gpus::{Gpu, VISIBLE};
 use crate::backend::local::protocol::{JobRequest, SubmissionKey, Variable, host};
@@ -95,6 +96,10 @@ struct Kept<R> {
     request: R,
 }
 
+fn read_kept(bytes: &[u8]) -> Option<Kept<JobRequest>> {
+    line::read(bytes.strip_suffix(b"\n")?)
+}
+
 impl Environments {
     /// Opens the directory, and removes all but the environments of `unfinished` submissions.
     pub(super) fn open(dir: PathBuf, unfinished: &BTreeSet<SubmissionKey>) -> io::Result<Self> {
@@ -116,15 +121,14 @@ impl Environments {
         let others = entries.flatten().filter(|entry| is_other(&entry.file_name()));
         // A half-written submission was never acknowledged.
         let read = |entry: DirEntry| {
-            let kept: Kept<JobRequest> =
-                serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
+            let kept: Kept<JobRequest> = read_kept(&fs::read(entry.path()).ok()?)?;
             Some((kept.id, kept.request))
         };
         others.filter_map(read).collect()
     }
 
     pub(super) fn keep(&mut self, id: JobId, request: &JobRequest) -> io::Result<()> {
-        let (key, bytes) = (&request.key(), serde_json::to_vec(&Kept { id, request })?);
+        let (key, bytes) = (&request.key(), line::write(&Kept { id, request })?);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let kept = options.open(self.file(key)).and_then(|mut file| file.write_all(&bytes));
@@ -142,8 +146,8 @@ impl Environments {
         let context =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let bytes = fs::read(&path).map_err(context)?;
-        let kept = serde_json::from_slice::<Kept<JobRequest>>(&bytes);
-        let kept = kept.map_err(|error| context(error.into()))?;
+        let damaged = || context(io::Error::new(io::ErrorKind::InvalidData, "it is damaged"));
+        let kept = read_kept(&bytes).ok_or_else(damaged)?;
         let variables = Arc::new(kept.request.environment);
         self.last = Some((key.clone(), Arc::clone(&variables)));
         Ok(variables)

@@ -1,11 +1,12 @@
 //! All that the supervisor knows of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use slurm_core::ids::JobId;
 
 use super::array::{Elements, End, LocalArray};
+use super::dependency::references;
 use super::job::LocalJob;
 use crate::backend::local::protocol::{JobRequest, Status};
 
@@ -129,11 +130,23 @@ impl Jobs {
         self.jobs.contains_key(&id) || self.arrays.contains_key(&id)
     }
 
-    /// Forgets jobs that ended before `oldest`, in milliseconds since the Unix epoch.
+    /// Forgets jobs that ended before `oldest`, in milliseconds since the Unix epoch, and that no job waits for.
     pub(super) fn forget(&mut self, oldest: u64) {
-        self.jobs.retain(|_, job| job.ended_at.is_none_or(|at| at >= oldest));
+        let waiting = self.jobs.values().filter(|job| !job.has_ended());
+        let waiting = waiting.filter_map(|job| job.dependency.as_ref());
+        let arrays = self.arrays.values().filter(|array| !array.pending.is_empty());
+        let arrays = arrays.filter_map(|array| array.dependency.as_ref());
+        let needed: BTreeSet<u32> =
+            waiting.chain(arrays).flat_map(references).map(|reference| reference.id).collect();
+        self.jobs.retain(|id, job| {
+            job.ended_at.is_none_or(|at| at >= oldest) || needed.contains(&id.get())
+        });
         let mut arrays = std::mem::take(&mut self.arrays);
-        arrays.retain(|_, array| array.last_end >= oldest || !self.has_array_ended(array));
+        arrays.retain(|_, array| {
+            let ids = array.ids();
+            let is_needed = || needed.range(ids.start().get()..=ids.end().get()).next().is_some();
+            array.last_end >= oldest || !self.has_array_ended(array) || is_needed()
+        });
         self.arrays = arrays;
     }
 }

@@ -1,4 +1,4 @@
-//! What a supervisor leaves to the next one: a JSON object a line, appended as things happen.
+//! What a supervisor leaves to the next one: a line for each thing that happens, appended at once.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -15,8 +15,8 @@ use slurm_core::state::JobState;
 use super::array::End;
 use super::identity::Identity;
 use super::jobs::Jobs;
-use super::log;
 use super::replay::{apply, entries};
+use super::{line, log};
 use crate::backend::Indices;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::gpus::Gpu;
@@ -109,7 +109,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens the journal at `path`, with the jobs that it tells of and the highest id ever given.
     ///
-    /// A line that cannot be read is left out, for what one disk error or one full disk did to it must
+    /// A line that is damaged is left out, for what one disk error or one full disk did to it must
     /// not take all other jobs with it. `others` gets the names of the submissions in the journal, and
     /// returns the submissions whose lines are missing.
     pub(super) fn open(
@@ -140,8 +140,7 @@ impl Journal {
     /// Appends a line by one write.
     pub(super) fn append(&mut self, entry: &Entry) -> io::Result<()> {
         let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
-        serde_json::to_writer(&mut line, entry)?;
-        line.push(b'\n');
+        line.extend(line::write(entry)?);
         match self.file.write_all(&line) {
             Ok(()) => {
                 self.length += line.len() as u64;
@@ -183,7 +182,7 @@ pub(super) fn read(bytes: &[u8]) -> (Jobs, u32, usize) {
 fn parse(bytes: &[u8]) -> (Vec<Entry>, usize) {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let (entries, bad): (Vec<_>, Vec<_>) =
-        lines.map(serde_json::from_slice::<Entry>).partition(Result::is_ok);
+        lines.map(line::read::<Entry>).partition(Option::is_some);
     (entries.into_iter().flatten().collect(), bad.len())
 }
 
@@ -211,8 +210,7 @@ pub(super) fn lines(jobs: &mut Jobs, last: u32) -> io::Result<Vec<u8>> {
     let mut lines = Vec::new();
     let last = JobId::new(last).map(|id| Entry::LastId { id });
     for entry in last.into_iter().chain(entries(jobs)) {
-        serde_json::to_writer(&mut lines, &entry)?;
-        lines.push(b'\n');
+        lines.extend(line::write(&entry)?);
     }
     Ok(lines)
 }

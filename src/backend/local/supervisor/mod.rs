@@ -18,6 +18,7 @@ mod ids;
 mod job;
 mod jobs;
 mod journal;
+mod line;
 mod marks;
 mod memory;
 mod process;
@@ -33,6 +34,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
+
+use slurm_runner::exit;
 
 use self::scheduler::Scheduler;
 use self::serve::Socket;
@@ -65,7 +68,8 @@ pub(crate) fn supervise(dir: &Path) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             log(&format!("the supervisor of {} ended: {error}", dir.display()));
-            1
+            // The log may be on the same disk.
+            exit::unwritten(&error)
         }
     }
 }

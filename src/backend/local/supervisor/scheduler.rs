@@ -13,7 +13,7 @@ use super::array::End;
 use super::dependency;
 use super::environment::Environments;
 use super::ids::Ids;
-use super::job::{Alarms, Parent, Run};
+use super::job::{self, Alarms, Parent, Run};
 use super::jobs::Jobs;
 use super::journal::{self, Entry, Journal};
 use super::marks::Marks;
@@ -144,6 +144,15 @@ impl Scheduler {
         };
         if let Some(workflow) = within.and_then(|parent| self.jobs.get(parent.id())) {
             request.gpus.clone_from(&workflow.request.gpus);
+        }
+        match job::dependency(id, &request) {
+            Err(error) => return Reply::Refused(error),
+            Ok(dependency) => {
+                let unknown = dependency.and_then(|of| dependency::unknown(&of, &self.jobs));
+                if let Some(unknown) = unknown {
+                    return Reply::UnknownDependency(unknown);
+                }
+            }
         }
         if let Some(reason) = self.no_room_for(&request, within) {
             return Reply::NoRoom(reason);
