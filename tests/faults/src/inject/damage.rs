@@ -89,8 +89,7 @@ fn lost(before: &[u8], after: &[u8]) -> (Vec<String>, Vec<String>) {
     let after = lines(after);
     let entry = |line: &Vec<u8>| -> Option<(String, u64, serde_json::Value)> {
         // A checksum stands before it.
-        let start = line.iter().position(|byte| *byte == b'{')?;
-        let value: serde_json::Value = serde_json::from_slice(&line[start..]).ok()?;
+        let [_, value]: [serde_json::Value; 2] = serde_json::from_slice(line).ok()?;
         let (kind, value) = value.as_object()?.iter().next()?;
         Some((kind.clone(), value["id"].as_u64()?, value.clone()))
     };
