@@ -13,6 +13,7 @@ use slurm_core::outcome::{Ending, Failure, FailureKind, MissingItem, Outcome};
 use slurm_core::segment::{HEADER, Record, RecordKind, Records};
 use slurm_core::spec::ReadError;
 use slurm_core::state::JobState;
+use slurm_runner::exit;
 
 use crate::backend::script::NOT_STARTED;
 use crate::backend::{Asked, Backend, Indices, NO_ROOM, Sighting, Testimony, traces, written};
@@ -35,8 +36,8 @@ pub(crate) trait Case {
     fn place(&self) -> Option<(u32, u64)> {
         None
     }
-    /// Returns whether the runner got as far as the task.
-    fn has_started(&self) -> bool;
+    /// Returns the last run in which the runner got as far as the task, if there is one.
+    fn entered(&self) -> Option<Entered>;
     /// Returns the panic that the runner noted before it could write the outcome.
     fn panic(&self) -> Option<Failure>;
     /// Returns the path of standard error, if it is known, and the end of its content.
@@ -45,6 +46,36 @@ pub(crate) trait Case {
     fn upstream(&self) -> Vec<UpstreamFailure>;
     /// Returns the backend that ran it.
     fn backend(&self) -> &dyn Backend;
+}
+
+/// A run in which the runner got as far as the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entered {
+    /// How often the job had been restarted before it.
+    pub(crate) run: u32,
+    /// Whether the process has ended by itself, before the task had returned, as far as that was noted.
+    pub(crate) has_exited: bool,
+}
+
+/// The note of a batch script that did not start the task.
+#[derive(Debug)]
+struct Refusal {
+    /// How often the job had been restarted before this run.
+    run: u32,
+    reason: Option<String>,
+}
+
+impl Refusal {
+    fn of(job: &dyn Case) -> Option<Self> {
+        let element = job.place().map(|(index, _)| (job.id(), index));
+        let path = JobDir::at(job.dir()).not_started(element);
+        let bytes = job.backend().host().read(&path, 0).ok().flatten()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let (run, reason) = text.split_once('\n').unwrap_or_default();
+        let reason = Some(reason.trim_end()).filter(|reason| !reason.is_empty());
+        // On a full disk the note is empty.
+        Some(Self { run: run.parse().unwrap_or(u32::MAX), reason: reason.map(str::to_owned) })
+    }
 }
 
 /// The error of a job that left no result file.
@@ -71,6 +102,11 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
     let reason = sighting.reason.as_deref().unwrap_or_default();
     let no_room = reason.strip_prefix(NO_ROOM).map(|reason| reason.trim_start_matches(": "));
     let in_vain = if no_room.is_none() { waited_in_vain(job, sighting) } else { None };
+    let entered = if ends_by_itself(&sighting.state) { job.entered() } else { None };
+    let refusal = if sighting.is_refusal() { Refusal::of(job) } else { None };
+    // The task of the same run, or of a later one, may have ended with the exit code of the script.
+    let is_refusal = sighting.is_refusal()
+        && entered.is_none_or(|entered| refusal.as_ref().is_some_and(|of| of.run > entered.run));
     let kind = match (&sighting.state, no_room, in_vain) {
         (_, _, Some(upstream)) => JobErrorKind::DependencyFailed { upstream },
         (JobState::Cancelled, Some(reason), _) => {
@@ -81,9 +117,9 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         (JobState::Cancelled | JobState::Revoked, ..) => JobErrorKind::Cancelled,
         (JobState::Preempted, ..) => JobErrorKind::Preempted,
         (JobState::NodeFail | JobState::BootFail, ..) => JobErrorKind::NodeFailed,
-        _ if sighting.is_refusal() => JobErrorKind::NotStarted,
+        _ if is_refusal => JobErrorKind::NotStarted,
         _ if sighting.entered == Some(true) => JobErrorKind::Crashed,
-        _ if job.has_started() || ended_after_start(sighting) => JobErrorKind::Crashed,
+        _ if entered.is_some() || ended_after_start(sighting) => JobErrorKind::Crashed,
         _ => JobErrorKind::NotStarted,
     };
     // The panic decides, whatever ended the process afterwards.
@@ -92,13 +128,16 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         _ => None,
     };
     let mut job = report(job, Some(sighting));
+    job.is_code_of_task = kind == JobErrorKind::Crashed
+        && entered.zip(code_of(sighting)).is_some_and(|(entered, code)| is_of_task(entered, code));
     if let Some(failure) = after_panic {
         return JobError { kind: JobErrorKind::Failed(Box::new(failure)), job };
     }
-    if sighting.is_refusal() {
+    if is_refusal {
         // The script says why in its last line; a logout may print more after it.
         let said = job.stderr_tail.lines().rev().find_map(|line| line.strip_prefix(NOT_STARTED));
-        job.reason = said.map(str::to_owned).or(job.reason);
+        let noted = refusal.and_then(|refusal| refusal.reason);
+        job.reason = noted.or(said.map(str::to_owned)).or(job.reason);
     }
     let ended_by_itself = matches!(kind, JobErrorKind::Crashed | JobErrorKind::NotStarted);
     let kind = if ended_by_itself && tells_of_memory(&job.stderr_tail) {
@@ -111,9 +150,35 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
 
 /// Whether the exit code alone proves that the runner had begun. On a full disk there may be no other proof.
 fn ended_after_start(sighting: &Sighting) -> bool {
+    code_of(sighting).is_some_and(exit::is_after_start)
+}
+
+/// Whether a job in `state` has ended by itself, as far as the state tells.
+fn ends_by_itself(state: &JobState) -> bool {
+    use JobState::{
+        BootFail, Cancelled, Deadline, NodeFail, OutOfMemory, Preempted, Revoked, Timeout,
+    };
+    !matches!(
+        state,
+        OutOfMemory | Timeout | Deadline | Cancelled | Revoked | Preempted | NodeFail | BootFail
+    )
+}
+
+/// Returns the exit code, if no signal ended the job.
+fn code_of(sighting: &Sighting) -> Option<u8> {
     let exit = sighting.exit.filter(|exit| exit.signal == 0);
-    let code = exit.and_then(|exit| u8::try_from(exit.code).ok());
-    code.is_some_and(slurm_runner::exit::is_after_start)
+    exit.and_then(|exit| u8::try_from(exit.code).ok())
+}
+
+/// Whether the task itself has ended its process with `code`, also if it is one of the runner's.
+fn is_of_task(entered: Entered, code: u8) -> bool {
+    match code {
+        // What these say is true for a process that ended by itself, or an element ends so, too.
+        exit::EXITED | exit::STOPPED => false,
+        // Only what was not started ends with these.
+        exit::SPEC | exit::UNKNOWN_TASK | exit::VERSION | exit::SETUP | exit::UNFIT => true,
+        _ => entered.has_exited,
+    }
 }
 
 /// Returns the failed dependencies if the job ended because of them. In the accounting such an end looks like a
@@ -121,7 +186,7 @@ fn ended_after_start(sighting: &Sighting) -> bool {
 fn waited_in_vain(job: &dyn Case, sighting: &Sighting) -> Option<Vec<UpstreamFailure>> {
     let reason = sighting.reason.as_deref();
     let is_certain = matches!(reason, Some("DependencyNeverSatisfied" | "Dependency"));
-    if !sighting.may_have_waited_in_vain() || !is_certain && job.has_started() {
+    if !sighting.may_have_waited_in_vain() || !is_certain && job.entered().is_some() {
         return None;
     }
     let upstream = job.upstream();
@@ -438,6 +503,7 @@ fn report(job: &dyn Case, sighting: Option<&Sighting>) -> JobReport {
         stderr_file,
         dir: job.dir().to_owned(),
         host: job.backend().host().name().map(str::to_owned),
+        is_code_of_task: false,
     }
 }
 

@@ -50,7 +50,7 @@ fn run_role(arguments: &[OsString]) -> u8 {
     if let Some(invocation) = slurm_runner::Invocation::read(arguments) {
         return slurm_runner::run(invocation);
     }
-    if let Some(code) = slurm_runner::requeue(arguments) {
+    if let Some(code) = slurm_runner::conclude(arguments) {
         return code;
     }
     match arguments {

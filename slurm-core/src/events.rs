@@ -33,6 +33,8 @@ pub enum EventKind {
         host: String,
         /// The process id of the runner.
         pid: u32,
+        /// Whether it is one of several processes, which all write into this diary.
+        is_one_of_several: bool,
         /// The file that standard output goes to.
         stdout: Option<PathBuf>,
         /// The file that standard error goes to.

@@ -13,9 +13,11 @@
 //!     slurm-{id}.out  .err      the output of the task                 the job
 //!     events.jsonl              the diary, an event a line             runner
 //!     result                    frame: value or failure                runner, at the end
-//!     value                     of several processes: the outcome of the first, until all have ended
+//!     value.{run}               of several processes: the outcome of the first, until all have ended
+//!     exit-{id}.{run}           of several processes on Slurm: the exit code of the first that failed
 //!     requeue                   a run's request to be run again           runner
 //!     cancelled-{random}        the job was cancelled through the library      client, with scancel
+//!     not-started               why the script did not start the task  the script
 //!     .run/                     embedded: marks of the processes of a run, while it runs
 //!     workflow.json             of a workflow: its cluster             client, before sbatch
 //!     journal.jsonl             of a workflow: its submissions         workflow
@@ -28,7 +30,7 @@
 //!     items                     the arguments of all calls             client, before sbatch
 //!     script-{n}.sh             of the further arrays, if it takes several
 //!     results/{element}         segment: values and failures           runner, item by item
-//!     values/{element}          of several processes: the outcome of the first, until all have ended
+//!     values/{element}.{run}    of several processes: the outcome of the first, until all have ended
 //!     stdout/{id}_{n}           the output of elements                 the job
 //!     stderr/{id}_{n}
 //!     retry-{n}.json            handle of the submission that retries the failed items
@@ -44,6 +46,9 @@ use crate::ids::{JobId, SubmissionId};
 /// The variable by which the embedded supervisor asks the processes of a job for marks; its value is
 /// [`JobDir::run_marks`].
 pub const RUN_MARKS: &str = "SLURM_SDK_RUN_MARKS";
+
+/// The variable that names the file for the exit code of the first process of a run on Slurm that fails.
+pub const FIRST_EXIT: &str = "SLURM_SDK_FIRST_EXIT";
 
 /// A mark of a run of the embedded backend: an empty file beside the job's script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,9 +152,14 @@ impl JobDir {
     }
 
     /// Returns where the first of several processes of an element puts its segment until all have ended
-    /// well.
-    pub fn value_segment(&self, element: u64) -> PathBuf {
-        self.0.join("values").join(element.to_string())
+    /// well; `restarts` runs came before this one. The file is empty while the task runs.
+    pub fn value_segment(&self, element: u64, restarts: u32) -> PathBuf {
+        self.values().join(format!("{element}.{restarts}"))
+    }
+
+    /// Returns the directory of those files, which an array of jobs of several processes has.
+    pub fn values(&self) -> PathBuf {
+        self.0.join("values")
     }
 
     /// Returns the path of the handle of the `attempt`th retry, from 1 on.
@@ -180,9 +190,11 @@ impl JobDir {
         self.0.join("result")
     }
 
-    /// Returns where the first of several processes puts its outcome until all have ended well.
-    pub fn value(&self) -> PathBuf {
-        self.0.join("value")
+    /// Returns where the first of several processes puts its outcome until all have ended well; `restarts` runs came
+    /// before this one. Each run has a name of its own: a file server may show for a while that a file which was looked
+    /// for is not there.
+    pub fn value(&self, restarts: u32) -> PathBuf {
+        self.0.join(format!("value.{restarts}"))
     }
 
     /// Returns the path of the note by which a run asks to be run again.
@@ -196,6 +208,15 @@ impl JobDir {
         match element {
             None => self.requeue(),
             Some((array, index)) => self.0.join(format!("requeue-{array}_{index}")),
+        }
+    }
+
+    /// Returns the path of the note of the batch script that did not start the task, given the array and the index of an
+    /// element; without one, that of the job.
+    pub fn not_started(&self, element: Option<(JobId, u32)>) -> PathBuf {
+        match element {
+            None => self.0.join("not-started"),
+            Some((array, index)) => self.0.join(format!("not-started-{array}_{index}")),
         }
     }
 

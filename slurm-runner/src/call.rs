@@ -6,7 +6,7 @@ use std::sync::Arc;
 use slurm_core::context::StopFlag;
 use slurm_core::events::{Event, EventKind};
 use slurm_core::layout::JobDir;
-use slurm_core::outcome::{EXITED, Ending, Failure, FailureKind};
+use slurm_core::outcome::{Ending, Failure, FailureKind};
 use slurm_core::spec::{Argument, Spec};
 use slurm_core::task::{Arguments, TaskEntry};
 
@@ -54,6 +54,7 @@ pub(crate) fn call(
         restart_count: context.restart_count(),
         host: environment::host(),
         pid: std::process::id(),
+        is_one_of_several: environment::is_one_of_several(),
         stdout: environment::file_behind(1),
         stderr: environment::file_behind(2),
     }));
@@ -65,9 +66,8 @@ pub(crate) fn call(
         environment::mark_entered();
         let at_exit = Arc::clone(writer);
         exited::watch(move || {
-            let failure = Failure::new(FailureKind::Exited, EXITED);
             // A note that cannot be written while the process is ending is lost.
-            let _ = at_exit.write(Some(entry), Ending::Failure(Box::new(failure)));
+            let _ = at_exit.write(Some(entry), Ending::Failure(Box::new(exited::failure())));
         });
         catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))))
             .unwrap_or_else(|payload| {

@@ -34,8 +34,11 @@ pub const SETUP: u8 = 117;
 pub const UNFIT: u8 = 118;
 /// The answer to the batch script's question whether the program runs on the node.
 pub const READY: u8 = 119;
-/// All processes ended with 0, and the first one left no value.
+/// One of several processes ended with 0 before its task had returned.
 pub const EXITED: u8 = 120;
+/// One of several processes has done its part. It is not 0, because a task that ends its process by itself may end it
+/// with 0; whoever started the process knows the difference.
+pub const PART_DONE: u8 = 122;
 
 /// Returns the code for an outcome that could not be written because of `error`.
 pub fn unwritten(error: &io::Error) -> u8 {
@@ -71,7 +74,7 @@ pub fn describe(code: u8) -> Option<&'static str> {
         REQUEUE => "it asked to be requeued, and Slurm has not started it again",
         SETUP => "the batch script could not prepare the task",
         UNFIT => "the program does not run on the node",
-        EXITED => "a process ended by itself, with exit code 0, before the task had returned",
+        EXITED => "a process ended by itself before the task had returned",
         _ => return None,
     })
 }

@@ -6,6 +6,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, Once, PoisonError};
 
+use slurm_core::outcome::{EXITED, Failure, FailureKind};
+
+/// Returns the outcome of a process that has ended by itself.
+pub(crate) fn failure() -> Failure {
+    Failure::new(FailureKind::Exited, EXITED)
+}
+
 /// The handler that leaves the note, and the id of the process that may run it: a fork of the task must not.
 struct Watched {
     pid: u32,

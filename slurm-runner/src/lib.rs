@@ -20,6 +20,7 @@
 
 mod arguments;
 mod call;
+mod conclude;
 mod element;
 mod environment;
 pub mod exit;
@@ -37,5 +38,5 @@ mod together;
 pub mod warning;
 mod writer;
 
-pub use requeue::role as requeue;
+pub use conclude::role as conclude;
 pub use run::{Invocation, run};

@@ -2,12 +2,11 @@
 //!
 //! A run that asks for it leaves no outcome but a note, which tells whoever looks at the job afterwards.
 //! On a real Slurm `scontrol requeue` does it, called from here; the embedded supervisor reads the note. A
-//! job of several processes ends first, and the batch script then calls this program once more.
+//! job of several processes ends first; see `conclude`.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -22,7 +21,6 @@ use slurm_core::requeue::{RequeueNote, RequeuePolicy, Requeuer};
 use slurm_core::task::TaskEntry;
 
 use crate::tell::tell;
-use crate::together::publish_failure;
 use crate::writer::Writer;
 use crate::{environment, exit, exited, scontrol};
 
@@ -132,61 +130,14 @@ impl Requeueing {
     }
 }
 
-/// Requeues a job of several processes after all of them have ended, and returns the exit code of the
-/// batch script: `code`, that of the processes, if none of them has asked for it or if there is an
-/// `outcome` already.
-fn requeue_after(dir: &JobDir, outcome: &Path, code: u8) -> (u8, Option<Failure>) {
-    let restart_count = environment::number("SLURM_RESTART_COUNT").unwrap_or(0);
-    let asked = RequeueNote::read(&note_path(dir), restart_count).is_some();
-    if !asked || outcome.exists() {
-        return (code, None);
-    }
-    match scontrol::requeue() {
-        Ok(()) => (exit::REQUEUE, None),
-        Err(failure) => (exit::FAILED, Some(failure)),
-    }
-}
-
 /// The elements of an array share the directory.
-fn note_path(dir: &JobDir) -> PathBuf {
+pub(crate) fn note_path(dir: &JobDir) -> PathBuf {
     let array = environment::number("SLURM_ARRAY_JOB_ID").and_then(JobId::new);
     dir.requeue_of(array.zip(environment::number("SLURM_ARRAY_TASK_ID")))
 }
 
 pub(crate) fn refusal(reason: String) -> Failure {
     Failure::new(FailureKind::Requeue, reason)
-}
-
-/// Plays the role of the batch script's last call, if the command line behind `__slurm` names it:
-/// `requeue SPEC CODE`, and in an array the number of its first element. Returns the exit code of the
-/// process.
-pub fn role(arguments: &[OsString]) -> Option<u8> {
-    let (path, code, first) = match arguments {
-        [role, path, code] if role == "requeue" => (path, code, None),
-        [role, path, code, first] if role == "requeue" => {
-            (path, code, Some(first.to_str()?.parse::<u64>().ok()?))
-        }
-        _ => return None,
-    };
-    environment::set_several(true);
-    let spec = Path::new(path);
-    let dir = JobDir::at(spec.parent().unwrap_or(Path::new(".")));
-    let code = code.to_str()?.parse().unwrap_or(exit::FAILED);
-    let element = first
-        .map(|first| first + u64::from(environment::number("SLURM_ARRAY_TASK_ID").unwrap_or(0)));
-    let outcome = element.map_or_else(|| dir.result(), |element| dir.segment(element));
-    let (code, failure) = requeue_after(&dir, &outcome, code);
-    if let Some(failure) = failure {
-        match element {
-            Some(element) => publish_failure(spec, &dir, element, &failure),
-            None => {
-                let writer = Writer::new(&dir, environment::now_micros());
-                let _ = writer.write(None, Ending::Failure(Box::new(failure.clone())));
-            }
-        }
-        tell(&failure);
-    }
-    Some(code)
 }
 
 impl Requeueing {
@@ -213,7 +164,15 @@ impl Requeueing {
                     let ending = Ending::Failure(Box::new(failure.clone()));
                     let written = writer.write(Some(entry), ending);
                     tell(&failure);
-                    written.map_or_else(|(_, code)| code, |()| exit::FAILED)
+                    match written {
+                        Ok(()) => {
+                            writer.append(&Event::now(EventKind::Finished {
+                                exit_code: exit::FAILED,
+                            }));
+                            exit::FAILED
+                        }
+                        Err((_, code)) => code,
+                    }
                 }
             };
             end_process(code);

@@ -34,7 +34,10 @@ pub fn run(invocation: Invocation<'_>) -> u8 {
     let code = stack::on_own_thread(|| run_here(invocation.spec, invocation.first));
     exited::is_over();
     environment::mark_end(code);
-    code
+    match code {
+        exit::DONE if invocation.is_one_of_several => exit::PART_DONE,
+        code => code,
+    }
 }
 
 fn run_here(path: &Path, first: Option<u64>) -> u8 {

@@ -29,6 +29,9 @@ pub(crate) fn together(
 ) -> u8 {
     let rank = work.context.rank();
     let segment = dir.segment(number);
+    let value = dir.value_segment(number, work.context.restart_count());
+    // An empty file proves that the task was reached. Without it, an end by `_exit` would look as if it was not.
+    let _ = durable::append_to(&value);
     work.panics.install(|_| {}, |_| {});
     let mut bytes = Segment::new(work.entry.signature, &run);
     exited::watch({
@@ -67,7 +70,7 @@ pub(crate) fn together(
     }
     let bytes = bytes.end(run);
     let written = match (code, rank) {
-        (exit::DONE, 0) => durable::write(&dir.value_segment(number), &bytes),
+        (exit::DONE, 0) => durable::write(&value, &bytes),
         (exit::DONE, _) => Ok(()),
         _ => durable::write_first(&segment, &bytes),
     };
@@ -78,7 +81,7 @@ pub(crate) fn together(
 
 /// Makes `failure` the outcome of the element `number` of the array that the spec at `path` describes,
 /// unless it has one.
-pub(crate) fn publish_failure(path: &Path, dir: &JobDir, number: u64, failure: &Failure) {
+pub(crate) fn publish(path: &Path, dir: &JobDir, number: u64, failure: &Failure) {
     let Ok(described) = std::fs::read(path) else { return };
     let Ok((spec, frame)) = Spec::from_bytes(&described) else { return };
     let Described::Items(items) = &spec.work else { return };

@@ -61,6 +61,7 @@ impl Writer {
             peak_memory_kib: environment::peak_memory_kib(),
             ..environment::report(self.started_at)
         };
+        let restarts = run.restart_count;
         let outcome = Outcome { ending, run };
         let failure = |reason: String| {
             Box::new(Failure::new(FailureKind::Value, format!("the outcome {reason}")))
@@ -79,7 +80,11 @@ impl Writer {
         let (path, written) = match (self.several, is_value) {
             (false, _) => (self.dir.result(), durable::write(&self.dir.result(), &bytes)),
             // It becomes the result once all processes have ended well.
-            (true, true) => (self.dir.value(), durable::write(&self.dir.value(), &bytes)),
+            (true, true) => {
+                let path = self.dir.value(restarts);
+                let written = durable::write(&path, &bytes);
+                (path, written)
+            }
             (true, false) => (self.dir.result(), durable::write_first(&self.dir.result(), &bytes)),
         };
         written.map_err(|error: io::Error| {

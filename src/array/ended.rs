@@ -9,8 +9,9 @@ use slurm_core::outcome::Failure;
 use super::JobArray;
 use super::state::Attempt;
 use crate::backend::Backend;
-use crate::conclude::{self, Case};
+use crate::conclude::{self, Case, Entered};
 use crate::error::UpstreamFailure;
+use crate::host::{Found, Look};
 use crate::model::ArrayHandle;
 
 /// Placeholder id for items that were never submitted.
@@ -28,7 +29,7 @@ pub(super) struct Item<'a, T> {
     place: (u32, u64),
     dir: JobDir,
     node: Option<String>,
-    has_started: bool,
+    entered: Option<Entered>,
     panic: Option<Failure>,
 }
 
@@ -54,7 +55,7 @@ impl<'a, T> Item<'a, T> {
                 place: (place, index),
                 dir: of.dir.clone(),
                 node: element.run.as_ref().map(|run| run.node.clone()),
-                has_started: element.has_started(),
+                entered: element.entered(),
                 panic: (element.panicked.as_ref())
                     .and_then(|(item, failure)| (*item == index).then(|| failure.clone())),
             },
@@ -66,7 +67,7 @@ impl<'a, T> Item<'a, T> {
                 place: (0, index),
                 dir: JobDir::at(&array.handle.dir),
                 node: None,
-                has_started: false,
+                entered: None,
                 panic: None,
             },
         }
@@ -74,6 +75,30 @@ impl<'a, T> Item<'a, T> {
 
     pub(super) fn node(&self) -> Option<&str> {
         self.node.as_deref()
+    }
+}
+
+impl<T> Item<'_, T> {
+    /// Returns the last run that several processes have reached, who leave no segment until the end.
+    fn entered_by_one_of_several(&self) -> Option<Entered> {
+        let (_, element) = self.attempt?;
+        if self.array.has_values.get() == Some(&false) {
+            return None;
+        }
+        let path = self.dir.values();
+        let host = self.array.cluster.backend().host();
+        let found = host.look(&[Look::Dir { path }], 0).ok()?.pop()?.ok()?;
+        let Found::Names(names) = found else {
+            // Every array of this kind has the directory from the beginning.
+            let _ = self.array.has_values.set(false);
+            return None;
+        };
+        let run = |name: &String| {
+            let (of, run) = name.split_once('.')?;
+            (of.parse() == Ok(element)).then(|| run.parse().ok())?
+        };
+        let run = names.iter().filter_map(run).max()?;
+        Some(Entered { run, has_exited: false })
     }
 }
 
@@ -99,8 +124,8 @@ impl<T> Case for Item<'_, T> {
         Some((self.place.0, self.index))
     }
 
-    fn has_started(&self) -> bool {
-        self.has_started
+    fn entered(&self) -> Option<Entered> {
+        self.entered.or_else(|| self.entered_by_one_of_several())
     }
 
     fn panic(&self) -> Option<Failure> {

@@ -36,6 +36,8 @@ pub struct JobArray<T> {
     pub(super) watch: Arc<ArrayWatch>,
     explanation: OnceCell<Explanation>,
     pub(super) upstream: OnceCell<Vec<UpstreamFailure>>,
+    /// Whether each element may have several processes, once somebody wants to know.
+    pub(super) has_values: OnceCell<bool>,
     /// Attempts for which end callbacks have run.
     pub(super) told: AtomicUsize,
     /// Progress output of the waits for this array.
@@ -128,6 +130,7 @@ impl<T> JobArray<T> {
             said: Vec::new(),
             explanation: explanation.map_or_else(OnceCell::new, OnceCell::with_value),
             upstream: OnceCell::new(),
+            has_values: OnceCell::new(),
             told: AtomicUsize::new(0),
             tale: Tale::default(),
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use slurm_core::ids::SubmissionId;
-use slurm_core::layout::JobDir;
+use slurm_core::layout::{FIRST_EXIT, JobDir};
 use slurm_core::options::{OptionSet, OptionValue, Signal};
 use slurm_runner::exit;
 use slurm_runner::warning::{WARNED, WARNING};
@@ -70,13 +70,22 @@ impl Script<'_> {
             comment(self.task),
             self.submission_id
         );
+        let element = if self.first.is_some() {
+            "\"-${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID\""
+        } else {
+            ""
+        };
+        // A task may end its process with the same exit code, so there is a note, too: the run, and the reason. The log
+        // may be anywhere. Lines of `setup` may have set `-e` and `-C`.
         let _ = write!(
             text,
             "slurm_sdk_fail() {{\n\
              \x20   slurm_sdk_line=\n\
-             \x20   printf '{NOT_STARTED}%s\\n' \"$1\" >&2\n\
-             \x20   exit {}\n\
+             \x20   printf '{NOT_STARTED}%s\\n' \"$1\" >&2 || :\n\
+             \x20   {{ printf '%s\\n%s\\n' \"${{SLURM_RESTART_COUNT:-0}}\" \"$1\" >|{}{element}; }} 2>/dev/null || :\n\
+             \x20   exit \"${{2-{}}}\"\n\
              }}\n",
+            word(&self.dir.not_started(None)),
             exit::SETUP
         );
         self.note_warnings(&mut text);
@@ -208,8 +217,7 @@ impl Script<'_> {
             "slurm_sdk_code=0\n\
              (trap '' USR1 USR2; exec {binary} __slurm ready) || slurm_sdk_code=$?\n\
              if [ $slurm_sdk_code != {} ]; then\n\
-             \x20   printf '{NOT_STARTED}%s\\n' {binary}\" cannot run on ${{SLURMD_NODENAME:-this node}}: it ended with exit code $slurm_sdk_code\" >&2\n\
-             \x20   exit {}\n\
+             \x20   slurm_sdk_fail {binary}\" cannot run on ${{SLURMD_NODENAME:-this node}}: it ended with exit code $slurm_sdk_code\" {}\n\
              fi\n",
             exit::READY,
             exit::UNFIT
@@ -219,54 +227,78 @@ impl Script<'_> {
     /// Starts the runner.
     fn start(&self, text: &mut String) {
         let (binary, spec) = (word(self.binary), word(&self.dir.spec()));
-        let mut run = format!("{binary} __slurm run {spec}");
-        // What becomes the result once all of several processes have succeeded, and what it becomes.
-        let (mut value, mut result) = (word(&self.dir.value()), word(&self.dir.result()));
-        let mut requeue = word(&self.dir.requeue());
-        let mut code = "$slurm_sdk_code".to_owned();
-        // The processes may have been on other nodes, whose new files NFS hides for as long as it trusts what it knows of
-        // a directory. It asks the server when a directory is opened.
-        let mut fresh = format!("true <{}", word(self.dir.path()));
-        if let Some(first) = self.first {
-            // Elements share the directory.
-            requeue += "-${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID";
-            let _ = write!(run, " {first}");
-            let _ = write!(code, " {first}");
-            let element = format!("/$(({first} + SLURM_ARRAY_TASK_ID))");
-            let (values, segments) = (self.dir.path().join("values"), self.dir.segments());
-            let _ = write!(fresh, "; true <{}; true <{}", word(&values), word(&segments));
-            value = word(&values) + &element;
-            result = word(&segments) + &element;
-        }
+        let first = self.first.map(|first| format!(" {first}")).unwrap_or_default();
+        let run = format!("{binary} __slurm run {spec}{first}");
         let _ = match self.launcher {
             // A signal that comes before the runner's handler is there must not end it.
             Launcher::Exec => writeln!(text, "trap '' USR1 USR2\nexec {run}"),
             Launcher::Each => writeln!(text, "trap '' USR1 USR2\nexec {run} several"),
-            // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun, and the variables of the
-            // script not at all if `export` named others. The value of the first process counts once all have
-            // succeeded. A file server may have renamed it although mv was told that it is not there. What the run before left is gone before any process of this one can leave something.
-            Launcher::Srun => write!(
-                text,
-                "unset SLURM_EXPORT_ENV\n\
-                 [ \"${{SLURM_RESTART_COUNT:-0}}\" = 0 ] || rm -f {value} {result}\n\
-                 slurm_sdk_code=0\n\
-                 srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 {run} several ||\n\
-                 \x20   slurm_sdk_code=$?\n\
-                 {{ {fresh}; }} 2>/dev/null\n\
-                 if [ $slurm_sdk_code = 0 ]; then\n\
-                 \x20   [ -e {value} ] && [ ! -e {result} ] || exit {exited}\n\
-                 \x20   mv -f {value} {result} || {{ [ ! -e {value} ] && [ -e {result} ]; }} || exit {outcome}\n\
-                 \x20   exit 0\n\
-                 fi\n\
-                 [ ! -e {result} ] || exit {failed}\n\
-                 [ ! -e {requeue} ] || exec {binary} __slurm requeue {spec} {code}\n\
-                 exit $slurm_sdk_code\n",
-                exited = exit::EXITED,
-                outcome = exit::OUTCOME,
-                failed = exit::FAILED,
-            ),
+            Launcher::Srun => write!(text, "{}", self.start_several(&run, &first)),
         };
     }
+
+    /// Returns the lines that start several processes and publish the value of the first once all have succeeded.
+    fn start_several(&self, run: &str, first: &str) -> String {
+        // The files of a run have names of their own: a file server may show for a while that a name which was looked
+        // for is not there.
+        let restarts = "${SLURM_RESTART_COUNT:-0}";
+        // The processes may have been on other nodes, whose new files NFS hides for as long as it trusts what it knows of
+        // a directory. It asks the server when a directory is opened.
+        let mut fresh = format!("true <{}", word(self.dir.path()));
+        let (value, result) = match self.first {
+            Some(first) => {
+                let element = format!("/$(({first} + SLURM_ARRAY_TASK_ID))");
+                let (values, segments) = (word(&self.dir.values()), word(&self.dir.segments()));
+                let _ = write!(fresh, "; true <{values}; true <{segments}");
+                (values + &element, segments + &element)
+            }
+            None => (word(&self.dir.path().join("value")), word(&self.dir.result())),
+        };
+        let first_exit = word(&self.dir.path().join("exit-"));
+        let (binary, spec) = (word(self.binary), word(&self.dir.spec()));
+        // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun, and the variables of the script not at
+        // all if `export` named others. What the runs before left is gone before any process of this one can leave
+        // something. A file server may have renamed the value although mv was told that it is not there.
+        format!(
+            "unset SLURM_EXPORT_ENV\n\
+             export {FIRST_EXIT}={first_exit}\"$SLURM_JOB_ID.{restarts}\"\n\
+             [ \"{restarts}\" = 0 ] || rm -f {result} {value}.*\n\
+             slurm_sdk_code=0\n\
+             srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 \\\n\
+             \x20   /bin/sh -c {} slurm-sdk {run} several || slurm_sdk_code=$?\n\
+             {{ {fresh}; }} 2>/dev/null\n\
+             if [ $slurm_sdk_code = 0 ]; then\n\
+             \x20   [ -s {value}.{restarts} ] && [ ! -e {result} ] || exit {}\n\
+             \x20   mv -f {value}.{restarts} {result} ||\n\
+             \x20       {{ [ ! -e {value}.{restarts} ] && [ -e {result} ]; }} || exit {}\n\
+             \x20   exit 0\n\
+             fi\n\
+             exec {binary} __slurm conclude {spec} $slurm_sdk_code{first}\n",
+            quoted(&one_of_several()),
+            exit::EXITED,
+            exit::OUTCOME,
+        )
+    }
+}
+
+/// Returns the script of the shell around each of several processes. srun ends the others once one has failed, and its
+/// exit code may be that of those. So this shell notes the exit code of the first one that failed by itself. A process
+/// that ends with 0 before its task has returned has failed as well: the others may wait for it.
+fn one_of_several() -> String {
+    format!(
+        "\n\
+         trap : HUP INT QUIT ABRT USR1 USR2 PIPE ALRM XCPU\n\
+         ended_by=\n\
+         trap \"ended_by=another\" TERM\n\
+         \"$@\"\n\
+         code=$?\n\
+         [ $code != {} ] || exit 0\n\
+         [ $code != 0 ] || code={}\n\
+         [ \"$ended_by\" ] || (set -C; echo $code >\"${FIRST_EXIT}\") 2>/dev/null\n\
+         exit $code\n",
+        exit::PART_DONE,
+        exit::EXITED,
+    )
 }
 
 fn word(path: &Path) -> String {

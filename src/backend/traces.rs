@@ -103,6 +103,7 @@ mod tests {
             restart_count: 0,
             host: "n1".to_owned(),
             pid: 1,
+            is_one_of_several: false,
             stdout: None,
             stderr: None,
         });

@@ -106,6 +106,8 @@ pub struct JobReport {
     pub dir: PathBuf,
     /// The host that has these files, as the user named it, if it is not this machine.
     pub host: Option<String>,
+    /// Whether the exit code is known to be the task's, and not one of the runner or the batch script.
+    pub(crate) is_code_of_task: bool,
 }
 
 impl JobReport {
@@ -255,7 +257,8 @@ impl JobError {
         }
         let Some(code) = self.job.exit_code else { return Ok(()) };
         write!(f, ", with exit code {code}")?;
-        match u8::try_from(code).ok().and_then(exit::describe) {
+        let of_runner = u8::try_from(code).ok().filter(|_| !self.job.is_code_of_task);
+        match of_runner.and_then(exit::describe) {
             Some(meaning) => write!(f, ": {meaning}"),
             None => Ok(()),
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 use slurm_core::codec::CodecError;
-use slurm_core::events::EventKind;
+use slurm_core::events::{Event, EventKind};
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Failure, FailureKind, Outcome, RunReport};
@@ -19,7 +19,7 @@ use slurm_core::state::JobState;
 
 use crate::backend::{Asked, Backend, Cancelled, Testimony, since_epoch, traces};
 use crate::cluster::Cluster;
-use crate::conclude::{self, Case};
+use crate::conclude::{self, Case, Entered};
 use crate::error::{Error, Result, UpstreamFailure};
 use crate::model::{Explanation, JobHandle, Status, Warning};
 use crate::poll::{End, Freshness, JobWatch, Subject, Verdict, has_exited};
@@ -426,9 +426,27 @@ impl<T> Case for Job<T> {
         &self.handle.dir
     }
 
-    fn has_started(&self) -> bool {
-        // On a full disk the file exists and is empty.
-        self.cluster.backend().host().read(&self.dir().events(), 0).is_ok_and(|file| file.is_some())
+    fn entered(&self) -> Option<Entered> {
+        let read =
+            |path: &std::path::Path| self.cluster.backend().host().read(path, 0).ok().flatten();
+        let diary = read(&self.dir().events());
+        let result = read(&self.dir().result());
+        let outcome = result.and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0));
+        let exited = outcome.filter(|outcome| {
+            matches!(&outcome.ending, Ending::Failure(failure) if failure.kind == FailureKind::Exited)
+        });
+        let exited = exited.map(|outcome| outcome.run.restart_count);
+        // On a full disk the diary exists and is empty.
+        let noted = diary.map(|bytes| {
+            let events = Event::read_all(&String::from_utf8_lossy(&bytes));
+            let runs = events.into_iter().filter_map(|event| match event.event {
+                EventKind::Started { restart_count, .. } => Some(restart_count),
+                _ => None,
+            });
+            runs.max().unwrap_or(0)
+        });
+        let run = noted.max(exited)?;
+        Some(Entered { run, has_exited: exited == Some(run) })
     }
 
     fn panic(&self) -> Option<Failure> {

@@ -126,6 +126,12 @@ impl Fate {
         self.is_complete = complete;
     }
 
+    /// Returns whether it has ended with an exit code that tells of a result, which may still be hidden.
+    pub(crate) fn awaits_result(&self) -> bool {
+        let tells = |(sighting, _): &(Sighting, Instant)| sighting.tells_of_result();
+        !self.is_complete && self.ended.as_ref().is_some_and(tells)
+    }
+
     /// Returns whether all files of its run are there.
     pub(crate) fn has_all_files(&self) -> bool {
         self.is_complete

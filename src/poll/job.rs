@@ -2,11 +2,13 @@
 //!
 //! Its result file is believed first, and then what the backend says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
+use slurm_core::events::{Event, EventKind};
 use slurm_core::ids::JobId;
+use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, FailureKind, Outcome};
 use slurm_core::state::JobState;
 
@@ -149,6 +151,10 @@ impl JobWatch {
         self.notes().cancelled
     }
 
+    fn diary(&self) -> PathBuf {
+        JobDir::at(self.result.parent().unwrap_or(Path::new(""))).events()
+    }
+
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,9 +209,20 @@ impl Subject for JobWatch {
             looks.push(Look::Dir { path: dir.to_owned() });
         }
         looks.push(Look::File { path: self.result.clone(), offset: 0 });
+        if self.notes().fate.awaits_result() {
+            looks.push(Look::File { path: self.diary(), offset: 0 });
+        }
     }
 
-    fn found(&self, _look: &Look, found: Result<Found, HostError>) -> bool {
+    fn found(&self, look: &Look, found: Result<Found, HostError>) -> bool {
+        if matches!(look, Look::File { path, .. } if *path == self.diary()) {
+            if let Ok(Found::Bytes(bytes)) = found
+                && has_left_nothing(&String::from_utf8_lossy(&bytes))
+            {
+                self.notes().fate.is_complete(true);
+            }
+            return false;
+        }
         match found {
             // The backend reports how it ended.
             Ok(Found::Bytes(bytes)) if has_exited(&bytes) => {
@@ -274,6 +291,18 @@ impl Subject for JobWatch {
 pub(crate) fn has_exited(result: &[u8]) -> bool {
     let Ok((outcome, _)) = Outcome::from_bytes(result) else { return false };
     matches!(outcome.ending, Ending::Failure(failure) if failure.kind == FailureKind::Exited)
+}
+
+/// Whether the diary of a job that has ended tells that the last run has not written a result: its process ended in a way
+/// that no handler sees (`_exit`, `exec`). The diary was there before, so a file server shows what was added to it.
+fn has_left_nothing(diary: &str) -> bool {
+    let last = Event::read_all(diary).into_iter().rev().find_map(|event| match event.event {
+        EventKind::Finished { .. } => Some(false),
+        // Lines of several processes on several nodes may be lost.
+        EventKind::Started { is_one_of_several, .. } => Some(!is_one_of_several),
+        _ => None,
+    });
+    last.unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use slurm_core::outcome::{Failure, RunReport};
 use slurm_core::spec::Shares;
 
 use crate::backend::Indices;
+use crate::conclude::Entered;
 use crate::poll::{End, Fate};
 
 /// One submission of items: all of them, or those that have failed before.
@@ -81,9 +82,10 @@ pub(in crate::array) struct Element {
 }
 
 impl Element {
-    /// Returns whether the runner got as far as the task.
-    pub(in crate::array) fn has_started(&self) -> bool {
-        self.listed
+    /// Returns the last run in which the runner got as far as the task.
+    pub(in crate::array) fn entered(&self) -> Option<Entered> {
+        let run = self.run.as_ref().map_or(0, |run| run.restart_count);
+        self.listed.then(|| Entered { run, has_exited: self.fate.has_all_files() })
     }
 }
 

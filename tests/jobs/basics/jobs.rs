@@ -330,7 +330,7 @@ fn a_short_wait_beside_a_long_one_is_short(site: &Site) {
 fn a_late_failure_of_one_process_is_the_jobs(site: &Site) {
     let go = site.path("go");
     let job = fail_late::job(go.as_path()).ntasks(2).submit(&site.cluster).unwrap();
-    until("the first process has its value", || job.job_dir().join("value").exists());
+    until("the first process has its value", || job.job_dir().join("value.0").exists());
     std::fs::write(&go, "").unwrap();
     let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
     assert_eq!(failure.message, "too late");

@@ -90,9 +90,7 @@ fn a_process_that_exits_is_reported_at_once(site: &Site) {
     // One of several: the first, or another one after the first has returned.
     for rank in [0, 1] {
         let job = exit_in::job(rank).ntasks(2).submit(&site.cluster).unwrap();
-        if rank == 0 || site.kind != BackendKind::Local {
-            assert_eq!(soon(&[job])[0].kind, JobErrorKind::Crashed, "process {rank}");
-        }
+        assert_eq!(soon(&[job])[0].kind, JobErrorKind::Crashed, "process {rank}");
     }
     // In an array the items of the element that were not made have died, and the others have their values.
     let waits = Instant::now();

@@ -78,7 +78,7 @@ fn a_rank_that_fails_without_a_supervisor_is_no_success(site: &Site) {
         let (pids, gate) =
             (site.path(&format!("pids-{adopted}")), site.path(&format!("{adopted}")));
         let job = leave_late::job(pids.as_path(), gate.as_path(), 7).submit(&site.cluster).unwrap();
-        let has_value = || job.job_dir().join("value").exists();
+        let has_value = || job.job_dir().join("value.0").exists();
         if adopted {
             until("both are there", || has_value() && !lines(&pids).is_empty());
             kill_supervisor(site);
@@ -96,7 +96,7 @@ fn a_rank_that_fails_without_a_supervisor_is_no_success(site: &Site) {
 fn ranks_that_end_well_without_a_supervisor_succeed(site: &Site) {
     let (pids, gate) = (site.path("pids"), site.path("gate"));
     let job = leave_late::job(pids.as_path(), gate.as_path(), 0).submit(&site.cluster).unwrap();
-    end_alone(site, &pids, &gate, || job.job_dir().join("value").exists());
+    end_alone(site, &pids, &gate, || job.job_dir().join("value.0").exists());
     assert_eq!(result_of(&job), 42);
     assert_eq!(job.state().unwrap(), JobState::Completed);
 }
@@ -107,7 +107,12 @@ fn an_element_whose_rank_fails_without_a_supervisor_fails(site: &Site) {
         let items = (0..2).map(|_| (pids.clone(), gate.clone(), code));
         let array = leave_late::map(items).submit(&site.cluster).unwrap();
         let values = array.job_dir().join("values");
-        let both = || fs::read_dir(&values).is_ok_and(|entries| entries.count() == 2);
+        // Until the first process has returned, the file is empty.
+        let has_value = |entry: &fs::DirEntry| entry.metadata().is_ok_and(|file| file.len() > 0);
+        let both = || {
+            fs::read_dir(&values)
+                .is_ok_and(|entries| entries.flatten().filter(has_value).count() == 2)
+        };
         end_alone(site, &pids, &gate, || both() && lines(&pids).len() == 2);
         assert_eq!(array.wait().unwrap().succeeded, succeeded, "exit code {code}");
     }

@@ -1,6 +1,6 @@
 //! How a job ended.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
@@ -18,6 +18,16 @@ use crate::backend::Exit;
 
 /// How a job ends of which a process ended by itself, with 0: as the batch script ends on Slurm.
 const ENDED_BY_ITSELF: Exit = Exit { code: slurm_runner::exit::EXITED as i32, signal: 0 };
+
+/// Returns how one of several processes ended: with 0 only if its runner says that it has done its part.
+pub(super) fn end_of_part(exit: Exit) -> Exit {
+    const PART_DONE: Exit = Exit { code: slurm_runner::exit::PART_DONE as i32, signal: 0 };
+    match exit {
+        PART_DONE => Exit::default(),
+        exit if exit == Exit::default() => ENDED_BY_ITSELF,
+        exit => exit,
+    }
+}
 
 impl Scheduler {
     /// Ends a job whose processes have all ended.
@@ -77,7 +87,7 @@ pub(super) fn state_by_files(job: &LocalJob) -> Option<JobState> {
         let marks = Marks::of(job).found();
         let ended_well = |rank| marks.exit_of(rank) == Some(Exit::default());
         let succeeded =
-            job.request.tasks > 1 && value.exists() && (0..job.request.tasks).all(ended_well);
+            job.request.tasks > 1 && has_content(&value) && (0..job.request.tasks).all(ended_well);
         return succeeded.then_some(JobState::Completed);
     };
     if let Some(number) = job.number() {
@@ -114,7 +124,7 @@ pub(super) fn publish_value(job: &LocalJob) {
     let (result, value) = outcome_files(job);
     // Without a value the first process has written none, which the client tells by itself.
     if job.request.tasks > 1
-        && value.exists()
+        && has_content(&value)
         && let Err(error) = std::fs::rename(value, result)
     {
         log(&format!("the value of job {} cannot become its result: {error}", job.id));
@@ -125,19 +135,29 @@ pub(super) fn publish_value(job: &LocalJob) {
 /// something.
 pub(super) fn clear_outcome(job: &LocalJob) {
     if job.request.tasks > 1 {
-        let (result, value) = outcome_files(job);
-        for path in [result, value] {
+        let dir = JobDir::at(&job.request.dir);
+        let before = job.restarts.saturating_sub(1);
+        let value = match job.number() {
+            Some(number) => dir.value_segment(number, before),
+            None => dir.value(before),
+        };
+        for path in [outcome_files(job).0, value] {
             // Mostly there is none.
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
+/// Returns whether there is a value. Where one will be, there is an empty file before.
+fn has_content(value: &Path) -> bool {
+    value.metadata().is_ok_and(|metadata| metadata.len() > 0)
+}
+
 /// Returns where a job leaves its result, and where the first of several processes leaves its value.
 fn outcome_files(job: &LocalJob) -> (PathBuf, PathBuf) {
     let dir = JobDir::at(&job.request.dir);
     match job.number() {
-        Some(number) => (dir.segment(number), dir.value_segment(number)),
-        None => (dir.result(), dir.value()),
+        Some(number) => (dir.segment(number), dir.value_segment(number, job.restarts)),
+        None => (dir.result(), dir.value(job.restarts)),
     }
 }

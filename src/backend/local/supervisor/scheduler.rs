@@ -282,6 +282,7 @@ impl Scheduler {
     pub(super) fn exited(&mut self, id: JobId, pid: u32, exit: Option<Exit>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let marks = Marks::of(job);
+        let exit = if job.request.tasks > 1 { exit.map(conclude::end_of_part) } else { exit };
         let Some(run) = job.run.as_mut() else { return };
         let Some(process) = run.processes.iter_mut().find(|process| process.identity.pid == pid)
         else {

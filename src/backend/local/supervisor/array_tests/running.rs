@@ -177,8 +177,9 @@ fn a_process_that_ends_with_0_before_its_task_has_returned_fails_the_job() {
         let dir = request.dir.clone();
         // What the runners of the two processes leave.
         let script = format!(
-            "cd {}\n[ $SLURM_PROCID = 0 ] && echo value > value || {second}\n",
-            dir.display()
+            "cd {}\n[ $SLURM_PROCID = 0 ] && echo value > value.0 || {second}\nexit {}\n",
+            dir.display(),
+            slurm_runner::exit::PART_DONE
         );
         fs::write(&request.script, script).unwrap();
         (machine.submit(JobRequest { tasks: 2, ..request }), dir)
