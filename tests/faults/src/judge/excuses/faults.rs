@@ -62,13 +62,12 @@ fn damaged(case: Case<'_>, answer: &Answer) -> bool {
     let result = || case.damages(Damage::Result).any(|(_, cut)| is_bad(cut));
     let segment = || {
         // What ends between two items looks as if the process had ended there, with the code that tells how the items
-        // were that it had finished.
-        let as_ended = answer.kind == Kind::Crashed
-            && (answer.says(0)
-                || answer.says(i32::from(exit::FAILED))
-                || (answer.says_no_exit() && case.exit_is_lost(None)));
+        // were that it had finished. So does a record with a changed length, if nobody knows how the process ended.
+        let ended = answer.kind == Kind::Crashed;
+        let by_itself = ended && (answer.says(0) || answer.says(i32::from(exit::FAILED)));
+        let unseen = ended && answer.says_no_exit() && case.exit_is_lost(None);
         case.damages(Damage::Segment)
-            .any(|(_, cut)| is_bad(cut) || (as_ended && matches!(cut, Cut::Truncate(_))))
+            .any(|(_, cut)| is_bad(cut) || unseen || (by_itself && matches!(cut, Cut::Truncate(_))))
     };
     spec() || resumed() || result() || segment()
 }
