@@ -10,7 +10,7 @@ use proc_macro2::{TokenStream, TokenTree};
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 /// The crates of which no two modules may import each other, whatever is between them.
-const CRATES: [&str; 2] = [".", "slurm-macros"];
+const CRATES: [&str; 4] = [".", "slurm-core", "slurm-macros", "slurm-runner"];
 
 #[test]
 fn modules_import_only_what_stands_above_them_in_the_table() {
@@ -33,6 +33,9 @@ fn modules_import_only_what_stands_above_them_in_the_table() {
 fn no_modules_import_each_other_in_a_circle() {
     for name in CRATES {
         let mut imports = imports_of(name);
+        // Items of the crate's root, as macros are, are in no module.
+        let modules: BTreeSet<String> = imports.keys().cloned().collect();
+        imports.values_mut().for_each(|of| of.retain(|other| modules.contains(other)));
         // What imports nothing that is left is in no circle.
         while let Some(free) = imports.iter().find(|(_, of)| of.is_empty()).map(|(m, _)| m.clone())
         {

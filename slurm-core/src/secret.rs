@@ -100,22 +100,6 @@ pub fn was_encoded() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{Json, decode, encode, encode_checked};
-
-    #[test]
-    fn a_secret_travels_and_is_noticed() {
-        was_encoded();
-        encode(&"no secret").unwrap();
-        assert!(!was_encoded());
-        let secret = Secret::new("hunter2".to_owned());
-        let bytes = encode_checked(&(7, vec![Some(secret.clone())])).unwrap();
-        assert!(was_encoded() && !was_encoded());
-        let (_, back) = decode::<(i32, Vec<Option<Secret<String>>>)>(&bytes).unwrap();
-        assert_eq!(back[0].as_ref().map(Secret::expose).map(String::as_str), Some("hunter2"));
-        let bytes = encode_checked(&Json(secret.clone())).unwrap();
-        assert!(was_encoded());
-        assert_eq!(decode::<Json<Secret<String>>>(&bytes).unwrap().0, secret);
-    }
 
     #[test]
     fn a_secret_is_written_nowhere_else() {

@@ -13,10 +13,9 @@ use slurm_core::task::{Arguments, TaskEntry};
 use crate::arguments::Resolver;
 use crate::panics::PanicLog;
 use crate::requeue::Requeueing;
-use crate::run::{context, watch_signals};
 use crate::tell::tell;
 use crate::writer::Writer;
-use crate::{environment, exit, exited};
+use crate::{environment, exit, exited, signals};
 
 /// Makes the call that `spec` describes, and returns the exit code.
 pub(crate) fn call(
@@ -29,7 +28,7 @@ pub(crate) fn call(
     let stop = StopFlag::default();
     let requeueing = Arc::new(Requeueing::new(spec.requeue.clone(), dir.clone(), stop.clone()));
     let at_timeout = (Arc::clone(&requeueing), Arc::clone(writer));
-    watch_signals(&stop, move |ago| {
+    signals::watch(&stop, move |ago| {
         at_timeout.0.requeue_in_time(ago, Some((Arc::clone(&at_timeout.1), entry)));
     });
     // From here on the panic is known, even if the process is killed.
@@ -48,7 +47,7 @@ pub(crate) fn call(
             let _ = on_abort.1.write(Some(entry), Ending::Failure(Box::new(failure)));
         },
     );
-    let context = context(spec, dir, stop);
+    let context = environment::context(spec, dir, stop);
     writer.append(&Event::now(EventKind::Started {
         job_id: context.job_id(),
         restart_count: context.restart_count(),

@@ -4,15 +4,24 @@ use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use slurm_core::layout::{RUN_MARKS, RunMark};
+use slurm_core::context::{JobContext, StopFlag};
+use slurm_core::layout::{JobDir, RUN_MARKS, RunMark};
 use slurm_core::outcome::RunReport;
+use slurm_core::spec::Spec;
 
 /// Returns microseconds since the Unix epoch.
 pub(crate) fn now_micros() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Returns the context of the task: what it can ask about its job.
+pub(crate) fn context(spec: &Spec, dir: JobDir, stop: StopFlag) -> JobContext {
+    let deadline = spec.time_limit.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
+    JobContext::from_environment(variable, dir, stop)
+        .with_submission(spec.submission_id.clone(), deadline)
 }
 
 /// Whether the job has several processes; set once, before anything else.

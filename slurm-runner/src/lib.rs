@@ -25,6 +25,7 @@ mod element;
 mod environment;
 pub mod exit;
 mod exited;
+mod items;
 pub mod logger;
 mod memory;
 mod panics;

@@ -16,10 +16,11 @@ use slurm_core::context::StopFlag;
 use slurm_core::events::{Event, EventKind};
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
-use slurm_core::outcome::{Ending, Failure, FailureKind};
+use slurm_core::outcome::{Ending, Failure};
 use slurm_core::requeue::{RequeueNote, RequeuePolicy, Requeuer};
 use slurm_core::task::TaskEntry;
 
+use crate::scontrol::refusal;
 use crate::tell::tell;
 use crate::writer::Writer;
 use crate::{environment, exit, exited, scontrol};
@@ -134,10 +135,6 @@ impl Requeueing {
 pub(crate) fn note_path(dir: &JobDir) -> PathBuf {
     let array = environment::number("SLURM_ARRAY_JOB_ID").and_then(JobId::new);
     dir.requeue_of(array.zip(environment::number("SLURM_ARRAY_TASK_ID")))
-}
-
-pub(crate) fn refusal(reason: String) -> Failure {
-    Failure::new(FailureKind::Requeue, reason)
 }
 
 impl Requeueing {

@@ -4,9 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use slurm_core::context::{JobContext, StopFlag};
 use slurm_core::frame::FrameError;
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Failure, FailureKind};
@@ -18,7 +16,7 @@ use crate::call::call;
 use crate::element::element;
 use crate::tell::tell;
 use crate::writer::Writer;
-use crate::{environment, exit, exited, logger, signals, stack};
+use crate::{environment, exit, exited, logger, stack};
 
 /// Runs what the spec at `path` describes and returns the exit code of the process: one call, or those
 /// of an element of an array, which is the element `first` plus its index.
@@ -102,20 +100,6 @@ fn load(bytes: &[u8], path: &Path) -> Result<(Spec, &'static TaskEntry), Failure
         return Err(Failure::new(FailureKind::Signature, message));
     }
     Ok((spec, entry))
-}
-
-/// Returns what the task is told of its job.
-pub(crate) fn context(spec: &Spec, dir: JobDir, stop: StopFlag) -> JobContext {
-    let deadline = spec.time_limit.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
-    JobContext::from_environment(environment::variable, dir, stop)
-        .with_submission(spec.submission_id.clone(), deadline)
-}
-
-/// Sets `stop` when a signal asks for it, and calls `warned` when it was only a warning, with the time since then.
-pub(crate) fn watch_signals(stop: &StopFlag, warned: impl Fn(Duration) + Send + 'static) {
-    if let Err(error) = signals::install(stop.clone(), warned) {
-        tell(&Failure::new(FailureKind::Error, format!("signals will not be noticed: {error}")));
-    }
 }
 
 /// The command line behind `__slurm` of a runner: `run SPEC [FIRST] [several]`.

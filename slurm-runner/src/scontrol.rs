@@ -4,15 +4,19 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use slurm_core::backoff::Backoff;
-use slurm_core::outcome::Failure;
+use slurm_core::outcome::{Failure, FailureKind};
 
 use crate::environment;
-use crate::requeue::refusal;
 
 /// How often `scontrol requeue` is called while the answers leave open what came of it: for about three
 /// minutes, in which a controller is restarted.
 const CALLS: u32 = 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Returns the failure of a job that asked to be run again and is not, for this reason.
+pub(crate) fn refusal(reason: String) -> Failure {
+    Failure::new(FailureKind::Requeue, reason)
+}
 
 /// Puts the job back into the queue.
 ///

@@ -7,18 +7,24 @@ use std::time::Duration;
 use signal_hook::consts::{SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 use slurm_core::context::StopFlag;
+use slurm_core::outcome::{Failure, FailureKind};
 
+use crate::tell::tell;
 use crate::warning;
+
+/// Sets `stop` when a signal asks for it, and calls `warned` when it was only a warning, with the time since then.
+pub(crate) fn watch(stop: &StopFlag, warned: impl Fn(Duration) + Send + 'static) {
+    if let Err(error) = install(stop.clone(), warned) {
+        tell(&Failure::new(FailureKind::Error, format!("signals will not be noticed: {error}")));
+    }
+}
 
 /// Sets `stop` on SIGTERM, SIGUSR1 and SIGUSR2, and calls `warned` after the latter two, with the time since the
 /// warning. One that came before this process had a handler counts.
 ///
 /// SIGTERM still ends the process unless the task has shown that it watches the flag; SIGUSR1 and
 /// SIGUSR2, the usual warning signals of `--signal`, would end it by default and do not.
-pub(crate) fn install(
-    stop: StopFlag,
-    warned: impl Fn(Duration) + Send + 'static,
-) -> io::Result<()> {
+fn install(stop: StopFlag, warned: impl Fn(Duration) + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGUSR1, SIGUSR2])?;
     if let Some(ago) = warning::missed() {
         stop.request();

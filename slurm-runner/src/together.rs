@@ -10,7 +10,7 @@ use slurm_core::segment::{RecordKind, header, push_record};
 use slurm_core::spec::{Spec, Work as Described};
 
 use crate::arguments::Resolver;
-use crate::element::{Work, no_output};
+use crate::items::{Work, no_output};
 use crate::requeue::Requeueing;
 use crate::tell::tell;
 use crate::{environment, exit, exited};
