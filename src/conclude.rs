@@ -215,7 +215,7 @@ struct Looks<'a> {
     /// How many more jobs may be looked at.
     left: usize,
     /// Jobs or elements that were looked at already, each with the required end.
-    seen: HashSet<(JobId, Option<u32>, String)>,
+    seen: HashSet<(JobId, Option<u32>, DependencyKind)>,
 }
 
 /// What became of a job.
@@ -228,7 +228,7 @@ struct Failing {
 impl Looks<'_> {
     /// Returns what became of the job behind `edge`, if that is not what was needed.
     fn at(&mut self, edge: &Edge) -> Option<Failing> {
-        let needs = |kinds: &[DependencyKind]| kinds.iter().any(|kind| kind.as_str() == edge.kind);
+        let needs = |kinds: &[DependencyKind]| kinds.contains(&edge.kind);
         let needs_failure = needs(&[DependencyKind::AfterNotOk]);
         if !needs_failure && !needs(&[DependencyKind::AfterOk, DependencyKind::AfterCorr]) {
             // Any end will do.
@@ -260,7 +260,7 @@ impl Looks<'_> {
         after.iter().find_map(|edge| {
             // Ways to a job may part and meet again.
             let index = edge.element.map(|element| element.index);
-            if !self.seen.insert((edge.job, index, edge.kind.clone())) {
+            if !self.seen.insert((edge.job, index, edge.kind)) {
                 return None;
             }
             self.left = self.left.checked_sub(1)?;

@@ -201,8 +201,8 @@ fn refused_elements(missing: &[MissingItem], edges: &[Vec<Edge>], sizes: &[u64])
     let mut first = 0;
     for (edges, size) in edges.iter().zip(sizes) {
         let follows = |missing: &&MissingItem| {
-            let kind = DependencyKind::AfterCorr.as_str();
-            let is_it = |edge: &Edge| edge.kind == kind && edge.job == missing.job;
+            let is_it =
+                |edge: &Edge| edge.kind == DependencyKind::AfterCorr && edge.job == missing.job;
             u64::from(missing.index) < *size && edges.iter().any(is_it)
         };
         for missing in missing.iter().filter(follows) {

@@ -216,7 +216,7 @@ fn edge(
     kind: DependencyKind,
 ) -> Edge {
     Edge {
-        kind: kind.as_str().to_owned(),
+        kind,
         job,
         minutes: None,
         task: upstream.task.clone(),

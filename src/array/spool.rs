@@ -109,7 +109,7 @@ pub(crate) fn spool(
             }
         }
         for edge in edges {
-            if known.insert((edge.kind.clone(), edge.job)) {
+            if known.insert((edge.kind, edge.job)) {
                 spooled.edges.push(edge);
             }
         }

@@ -28,6 +28,7 @@ use slurm_core::options::{OptionSet, Release};
 use crate::backend::script::Launcher;
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, NewDir, NewFile};
+use crate::model::BackendKind;
 
 pub(crate) use directory::{SubmissionNote, give_up, note, withdraw};
 pub(crate) use prepared::Prepared;
@@ -37,13 +38,13 @@ pub(crate) use testimony::{Said, Testimony};
 
 /// Who runs the jobs.
 pub(crate) trait Backend: fmt::Debug + Send + Sync {
-    /// Returns its name, as on the command line.
-    fn name(&self) -> &'static str;
+    /// Returns its kind.
+    fn kind(&self) -> BackendKind;
 
     /// Returns its name, with that of the host if that is another one: jobs can only wait for jobs of
     /// the same place.
     fn place(&self) -> String {
-        let parts = [Some(self.name()), self.host().name(), self.cluster()];
+        let parts = [Some(self.kind().as_str()), self.host().name(), self.cluster()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 

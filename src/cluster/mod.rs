@@ -66,7 +66,7 @@ struct Inner {
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster")
-            .field("backend", &self.inner.backend.name())
+            .field("backend", &self.inner.backend.kind())
             .field("job_base_dir", &self.job_base_dir())
             .field("dry_run", &self.is_dry_run())
             .finish_non_exhaustive()
@@ -139,7 +139,7 @@ impl Cluster {
 
     /// Returns the kind of backend that runs the jobs.
     pub fn backend_kind(&self) -> BackendKind {
-        self.inner.backend.name().parse().unwrap_or_default()
+        self.inner.backend.kind()
     }
 
     /// Returns whether [`submit`](crate::JobBuilder::submit) submits nothing and returns placeholders.

@@ -52,7 +52,7 @@ impl Cluster {
 
     /// Returns whether jobs run on this machine and run the very program that runs now.
     pub(crate) fn runs_this_program_here(&self) -> bool {
-        self.backend().name() == BackendKind::Local.as_str() && self.inner.binary.is_running()
+        self.backend().kind() == BackendKind::Local && self.inner.binary.is_running()
     }
 
     /// Puts the binary where jobs find it, and returns where that is: once per process, and again if it was not used

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use slurm_core::options::DependencyKind;
 use slurm_core::state::JobState;
 
 use super::{Graph, GraphEdge, GraphNode};
@@ -65,7 +66,7 @@ impl Graph {
 
     /// What an edge is called in a picture: the usual one is not.
     fn label(edge: &GraphEdge) -> Option<&str> {
-        (edge.kind != "afterok").then_some(edge.kind.as_str())
+        (edge.kind != DependencyKind::AfterOk).then(|| edge.kind.as_str())
     }
 }
 
@@ -213,13 +214,16 @@ mod tests {
             node("a", "app::one \"q\"", Some("w"), Some(JobState::Completed)),
             GraphNode { time_limit: None, ..node("b", "app::two", Some("w"), None) },
         ];
-        let edge = |kind: &str, carries_result| GraphEdge {
+        let edge = |kind: DependencyKind, carries_result| GraphEdge {
             from: "a".to_owned(),
             to: "b".to_owned(),
-            kind: kind.to_owned(),
+            kind,
             carries_result,
         };
-        Graph { nodes, edges: vec![edge("afterok", true), edge("afterany", false)] }
+        Graph {
+            nodes,
+            edges: vec![edge(DependencyKind::AfterOk, true), edge(DependencyKind::AfterAny, false)],
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod read;
 
 use serde::Serialize;
 use slurm_core::ids::JobId;
+use slurm_core::options::DependencyKind;
 use slurm_core::state::JobState;
 
 pub use plan::Plan;
@@ -66,8 +67,9 @@ pub struct GraphEdge {
     pub from: String,
     /// That of the job that waits.
     pub to: String,
-    /// What must have happened to the former, in sbatch's word: `afterok`, `afterany`, …
-    pub kind: String,
+    /// What must have happened to the former.
+    #[serde(with = "crate::model::word")]
+    pub kind: DependencyKind,
     /// Whether the latter takes its result.
     pub carries_result: bool,
 }

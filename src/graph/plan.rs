@@ -191,7 +191,7 @@ fn note(
         notes.graph.connect(GraphEdge {
             from,
             to: node.id.clone(),
-            kind: edge.kind.clone(),
+            kind: edge.kind,
             carries_result: edge.carries_result,
         });
     }

@@ -218,7 +218,7 @@ impl Cluster {
         let backend = self.backend();
         let said = format!(
             "the {} backend has no job of this library with that id in {}",
-            backend.name(),
+            backend.kind(),
             backend.job_base_dir().display()
         );
         Error::NoSuchJob { wanted: wanted.to_owned(), said }

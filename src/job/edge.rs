@@ -9,7 +9,7 @@ impl<T> Job<T> {
     /// Returns the edge of a job that waits for this one.
     pub(crate) fn edge(&self, kind: DependencyKind) -> Edge {
         Edge {
-            kind: kind.as_str().to_owned(),
+            kind,
             job: self.id(),
             minutes: None,
             task: self.handle().task.clone(),

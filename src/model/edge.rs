@@ -5,14 +5,16 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
+use slurm_core::options::DependencyKind;
 use slurm_core::state::JobState;
 
 /// A job that another one waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Edge {
-    /// What must have happened to it, in sbatch's word: `afterok`, `afterany`, `afternotok` or `after`.
-    pub kind: String,
+    /// What must have happened to it.
+    #[serde(with = "super::word")]
+    pub kind: DependencyKind,
     /// The job.
     pub job: JobId,
     /// Minutes to wait after its start, for `after`.

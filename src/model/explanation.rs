@@ -11,6 +11,7 @@ use slurm_core::spec::{Items, Shares};
 use slurm_core::variable::VariableName;
 
 use super::edge::Edge;
+use super::kind::BackendKind;
 use super::prologue::Prologue;
 use crate::host::Printable;
 
@@ -33,8 +34,9 @@ pub struct Explanation {
     /// How many calls there are and how they are shared out, if it is an array.
     #[serde(default)]
     pub array: Option<ExplainedArray>,
-    /// The backend: `local` or `slurm`.
-    pub backend: String,
+    /// The kind of backend.
+    #[serde(with = "super::word")]
+    pub backend: BackendKind,
     /// The job's directory.
     pub dir: PathBuf,
     /// The jobs that it waits for.

@@ -11,6 +11,7 @@ mod reason;
 mod span;
 mod status;
 mod warning;
+pub(crate) mod word;
 
 pub use edge::{Edge, EdgeElement};
 pub use explanation::{ExplainedArray, ExplainedOption, Explanation};

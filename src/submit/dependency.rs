@@ -31,7 +31,7 @@ pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> 
     if edges.is_empty() {
         return Ok(());
     }
-    let of_failure = |edge: &&Edge| edge.kind == DependencyKind::AfterNotOk.as_str();
+    let of_failure = |edge: &&Edge| edge.kind == DependencyKind::AfterNotOk;
     let failing = edges.iter().filter(of_failure);
     if let Some(edge) =
         failing.clone().find(|edge| failing.clone().any(|other| edge.is_beside(other)))
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn what_need_not_be_waited_for_is_taken_out() {
         let edge = |kind: DependencyKind, job: u32| Edge {
-            kind: kind.as_str().to_owned(),
+            kind,
             job: JobId::new(job).unwrap(),
             minutes: None,
             task: String::new(),

@@ -23,7 +23,9 @@ use crate::backend::script::Script;
 use crate::backend::{Backend, Prepared, Submission, give_up, withdraw};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, SubmitError};
-use crate::model::{Edge, ExplainedArray, Explanation, JobHandle, Part, Prologue, explained};
+use crate::model::{
+    BackendKind, Edge, ExplainedArray, Explanation, JobHandle, Part, Prologue, explained,
+};
 use crate::progress::interrupt::Submitting;
 use crate::submit::settle::Look;
 
@@ -69,7 +71,7 @@ pub(crate) fn prepare(
         dir: &dir,
         first: part.map(|part| part.first),
         launcher: backend.launcher(&options),
-        starts_in_submit_dir: backend.name() == "local",
+        starts_in_submit_dir: backend.kind() == BackendKind::Local,
         tries_program: !cluster.runs_this_program_here(),
         prologue: &prologue,
     };
@@ -90,7 +92,7 @@ pub(crate) fn prepare(
         signature: entry.signature,
         arguments: names.zip(arguments).collect(),
         array,
-        backend: backend.name().to_owned(),
+        backend: backend.kind(),
         dir: dir.path().to_owned(),
         after,
         options: explained(&options),

@@ -7,6 +7,7 @@ use slurm_core::task::{TaskEntry, TaskKind};
 use crate::backend::Backend;
 use crate::backend::script::Launcher;
 use crate::cluster::Cluster;
+use crate::model::BackendKind;
 
 /// What a job is warned with: programs for GPUs use SIGUSR1 themselves.
 const WARNING_SIGNAL: &str = "USR2";
@@ -31,9 +32,9 @@ pub(crate) fn policy(
     let on_timeout = of_call.on_timeout.or(of_task.on_timeout).or(of_all).unwrap_or(usual);
     let max = of_call.max_requeues.or(of_task.max_requeues).or(of_file.max_requeues);
     let max = max.unwrap_or(DEFAULT_MAX_REQUEUES);
-    let by = match backend.name() {
+    let by = match backend.kind() {
         _ if is_forbidden(options) => Requeuer::Nobody,
-        "local" => Requeuer::Supervisor,
+        BackendKind::Local => Requeuer::Supervisor,
         _ => Requeuer::Scontrol,
     };
     let before_timeout = match on_timeout {

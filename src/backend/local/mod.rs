@@ -41,6 +41,7 @@ use crate::backend::Prepared;
 use crate::backend::script::Launcher;
 use crate::error::{Error, SubmitError};
 use crate::host::{Host, LocalHost};
+use crate::model::BackendKind;
 
 pub(crate) use capacity::Capacity;
 pub(crate) use supervisor::supervise;
@@ -127,8 +128,8 @@ impl Local {
 }
 
 impl Backend for Local {
-    fn name(&self) -> &'static str {
-        "local"
+    fn kind(&self) -> BackendKind {
+        BackendKind::Local
     }
 
     fn host(&self) -> &dyn Host {

@@ -126,8 +126,8 @@ fn refused(command: &CommandLine, output: &Output) -> Error {
 }
 
 impl Backend for Slurm {
-    fn name(&self) -> &'static str {
-        self.kind.as_str()
+    fn kind(&self) -> BackendKind {
+        self.kind
     }
 
     fn host(&self) -> &dyn Host {

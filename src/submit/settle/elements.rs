@@ -33,7 +33,7 @@ pub(super) fn of_elements(
         }
     }
     // One that has failed decides at once whether all succeed, and only the last one whether all have ended.
-    let needs_success = edge.kind == DependencyKind::AfterOk.as_str();
+    let needs_success = edge.kind == DependencyKind::AfterOk;
     match bad {
         Some(message) if needs_success || !lives => return End::Badly(message),
         _ if lives => return End::Lives,

@@ -201,7 +201,7 @@ enum Decision {
 }
 
 fn decide(cluster: &Cluster, edge: &Edge, survey: &Survey) -> Decision {
-    let is = |kind: DependencyKind| edge.kind == kind.as_str();
+    let is = |kind: DependencyKind| edge.kind == kind;
     let elements = elements_of(edge);
     let end = match &elements {
         None => ends::of_job(cluster, edge, survey),
