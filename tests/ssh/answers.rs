@@ -21,7 +21,7 @@ trials![
     servers a_server_that_does_not_answer_is_given_up,
     servers a_key_and_then_a_code,
     servers the_error_says_that_a_key_needs_a_code_too,
-    servers a_method_that_needs_answers_is_skipped_without_a_prompter,
+    alone a_method_that_needs_answers_is_skipped_without_a_prompter,
     servers a_prompt_without_an_answer_times_out,
     servers a_method_that_is_switched_off_is_not_tried,
     servers a_banner_is_logged_without_its_escape_sequences,

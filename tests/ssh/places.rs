@@ -1,6 +1,9 @@
 //! What tests need. Each file lists its own with `trials![…]`.
 //!
-//! `servers` needs those of `tests/sshd/up`, `sink` an address that loses what is sent to it, `anywhere` nothing.
+//! `servers` needs those of `tests/sshd/up`, `alone` needs them while no other test uses them, `sink` an address that
+//! loses what is sent to it, `anywhere` nothing.
+
+use std::sync::{PoisonError, RwLock};
 
 use libtest_mimic::Trial;
 
@@ -10,19 +13,29 @@ pub(crate) struct Test {
     module: &'static str,
     name: &'static str,
     body: fn(&Site),
+    /// Whether no other test may run meanwhile.
+    alone: bool,
     /// Why it cannot run.
     missing: fn() -> Option<&'static str>,
 }
 
 inventory::collect!(Test);
 
+/// The use of the servers, by one test alone or by many together.
+static USE: RwLock<()> = RwLock::new(());
+
 pub(crate) const fn anywhere(module: &'static str, name: &'static str, body: fn(&Site)) -> Test {
-    Test { module, name, body, missing: || None }
+    Test { module, name, body, alone: false, missing: || None }
 }
 
 pub(crate) const fn servers(module: &'static str, name: &'static str, body: fn(&Site)) -> Test {
     let missing = || servers_are_missing().then_some("no servers: run tests/sshd/up");
     Test { missing, ..anywhere(module, name, body) }
+}
+
+/// For a test that counts lines in the log of a server.
+pub(crate) const fn alone(module: &'static str, name: &'static str, body: fn(&Site)) -> Test {
+    Test { alone: true, ..servers(module, name, body) }
 }
 
 pub(crate) const fn sink(module: &'static str, name: &'static str, body: fn(&Site)) -> Test {
@@ -37,8 +50,13 @@ impl Test {
     fn trial(&'static self) -> Trial {
         let (_, file) = self.module.split_once("::").expect("a module of this program");
         let trial = crate::program::trial(format!("{file}::{}", self.name), || {
+            // A test that failed has let go of the servers, too.
+            let lock = || USE.read().unwrap_or_else(PoisonError::into_inner);
+            let together = (!self.alone).then(lock);
+            let alone = self.alone.then(|| USE.write().unwrap_or_else(PoisonError::into_inner));
             crate::logs::begin();
             (self.body)(&Site::new());
+            drop((together, alone));
         });
         match (self.missing)() {
             Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
