@@ -368,6 +368,12 @@ fn nobody_is_told_something_else_later() {
     let note = Note::Told { call: "u0.job".to_owned(), resumed: false, verdict };
     round.note("finder-1", 31_000, note);
     round.is_wrong("client-0 was told Some(Crashed) and then finder-1 Some(Lost)");
+    // Where the journal had the end of the job, and has lost that line since.
+    let lost =
+        |name: &str| Target::Journal { jobs: vec![name.to_owned()], ended: vec![name.to_owned()] };
+    let round = round.hit(30_500, lost("u1.job"));
+    round.is_wrong("and then finder-1 Some(Lost)");
+    round.hit(30_500, lost("u0.job")).is_fine();
 }
 
 #[test]

@@ -105,7 +105,12 @@ fn may_follow(case: Case<'_>, first: &Told<'_>, later: &Told<'_>) -> bool {
             .flat_map(|kind| case.damages(kind))
             .any(|(hit, _)| hit.until + SLACK >= first.at)
     };
-    (again && one.is_some()) || damaged()
+    // The end of a job that left no files stood in the journal alone.
+    let forgotten = || {
+        let case = Case { at: later.at, ..case };
+        other == Some(Kind::Lost) && case.lost_lines() == Some(true)
+    };
+    (again && one.is_some()) || damaged() || forgotten()
 }
 
 fn problem(case: Case<'_>, part: usize, verdict: &Verdict) -> Option<String> {
