@@ -90,12 +90,12 @@ fn holding(text: &str) -> Vec<String> {
 
 #[test]
 fn one_function_quotes_and_one_place_asks_for_a_shell() {
-    assert_eq!(holding("fn shell_word("), ["src/script.rs"]);
-    assert_eq!(holding(r#"r"'\''""#), ["src/script.rs"], "nothing else escapes a quote");
+    assert_eq!(holding("fn shell_word("), ["src/host/word.rs"]);
+    assert_eq!(holding(r#"r"'\''""#), ["src/host/word.rs"], "nothing else escapes a quote");
     only(
         "\"-c\"",
         &[
-            "src/cluster/execute.rs",
+            "src/cluster/command.rs",
             // A fixed line that waits until it may begin; the script and its mark are arguments of it.
             "src/backend/local/supervisor/identity.rs",
             "src/backend/local/supervisor/process.rs",

@@ -1,6 +1,5 @@
 //! The batch script.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use slurm_core::options::{OptionSet, OptionValue, Signal};
 use slurm_runner::exit;
 use slurm_runner::warning::{WARNED, WARNING};
 
-use crate::host::shell_word;
+use crate::host::{quoted_word, shell_word};
 use crate::model::Prologue;
 
 /// How the script starts the runner.
@@ -203,7 +202,7 @@ impl Script<'_> {
                 "slurm_sdk_line={}\n\
                  eval {} || slurm_sdk_ended $?\n",
                 shell_word(&format!("line {number} of `setup`, `{}`,", shown(line))),
-                quoted(line)
+                quoted_word(line)
             );
         }
         text.push_str("slurm_sdk_line=\n");
@@ -274,7 +273,7 @@ impl Script<'_> {
              \x20   exit 0\n\
              fi\n\
              exec {binary} __slurm conclude {spec} $slurm_sdk_code{first}\n",
-            quoted(&one_of_several()),
+            quoted_word(&one_of_several()),
             exit::EXITED,
             exit::OUTCOME,
         )
@@ -314,11 +313,6 @@ fn shown(line: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-/// A line as one word in single quotes, so that people find it in the script as they wrote it.
-fn quoted(line: &str) -> Cow<'_, str> {
-    Cow::Owned(format!("'{}'", line.replace('\'', r"'\''")))
 }
 
 #[cfg(test)]

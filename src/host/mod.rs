@@ -34,7 +34,7 @@ pub(crate) use printable::Printable;
 #[cfg(feature = "ssh")]
 pub(crate) use remote::{Manner, SshHost};
 pub(crate) use staged::staged_for;
-pub(crate) use word::shell_word;
+pub(crate) use word::{quoted_word, shell_word};
 
 /// A machine on which commands run and files lie.
 pub(crate) trait Host: fmt::Debug + Send + Sync {
