@@ -1,6 +1,7 @@
 //! Signals that ask the job to stop.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -10,25 +11,38 @@ use slurm_core::context::StopFlag;
 use slurm_core::outcome::{Failure, FailureKind};
 
 use crate::tell::tell;
-use crate::warning;
+use crate::warning::{self, Missed};
 
 /// Sets `stop` when a signal asks for it, and calls `warned` when it was only a warning, with the time since then.
-pub(crate) fn watch(stop: &StopFlag, warned: impl Fn(Duration) + Send + 'static) {
+pub(crate) fn watch(stop: &StopFlag, warned: impl Fn(Duration) + Send + Sync + 'static) {
     if let Err(error) = install(stop.clone(), warned) {
         tell(&Failure::new(FailureKind::Error, format!("signals will not be noticed: {error}")));
     }
 }
 
 /// Sets `stop` on SIGTERM, SIGUSR1 and SIGUSR2, and calls `warned` after the latter two, with the time since the
-/// warning. One that came before this process had a handler counts.
+/// warning. One that came before this process had a handler counts, and one that may have been lost then counts when it is
+/// due.
 ///
 /// SIGTERM still ends the process unless the task has shown that it watches the flag; SIGUSR1 and
 /// SIGUSR2, the usual warning signals of `--signal`, would end it by default and do not.
-fn install(stop: StopFlag, warned: impl Fn(Duration) + Send + 'static) -> io::Result<()> {
+fn install(stop: StopFlag, warned: impl Fn(Duration) + Send + Sync + 'static) -> io::Result<()> {
+    let warned = Arc::new(warned);
     let mut signals = Signals::new([SIGTERM, SIGUSR1, SIGUSR2])?;
-    if let Some(ago) = warning::missed() {
-        stop.request();
-        warned(ago);
+    match warning::missed() {
+        None => {}
+        Some(Missed::Ago(ago)) => {
+            stop.request();
+            warned(ago);
+        }
+        Some(Missed::In(left)) => {
+            let (stop, warned) = (stop.clone(), Arc::clone(&warned));
+            thread::Builder::new().name("slurm-warning".to_owned()).spawn(move || {
+                thread::sleep(left);
+                stop.request();
+                warned(Duration::ZERO);
+            })?;
+        }
     }
     thread::Builder::new().name("slurm-signals".to_owned()).spawn(move || {
         for signal in &mut signals {
