@@ -80,7 +80,7 @@ impl Several {
         code
     }
 
-    /// Returns what there is of an outcome.
+    /// Returns what kind of outcome the run has left, if it has left one.
     fn outcome(&self) -> Option<Left> {
         let path = match self.element {
             Some(element) => self.dir.segment(element),

@@ -17,7 +17,7 @@ pub(crate) fn now_micros() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Returns the context of the task: what it can ask about its job.
+/// Returns the context through which the task asks about its job.
 pub(crate) fn context(spec: &Spec, dir: JobDir, stop: StopFlag) -> JobContext {
     let deadline = spec.time_limit.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
     JobContext::from_environment(variable, dir, stop)

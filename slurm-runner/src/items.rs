@@ -1,4 +1,4 @@
-//! The calls of an element: making them, and keeping what they end in.
+//! The calls of an element, and the segment that keeps their outcomes.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ use crate::panics::PanicLog;
 use crate::tell::tell;
 use crate::{exit, stack};
 
-/// What is finished goes to the disk itself at least this often.
+/// The segment is synced at least this often.
 const SYNC: Duration = Duration::from_secs(1);
 
 thread_local! {
@@ -65,7 +65,7 @@ pub(crate) struct Work<'a> {
     pub(crate) refusal: Option<Failure>,
 }
 
-/// What an element has finished.
+/// The segment of an element, and the items that this run has written to it.
 #[derive(Debug)]
 pub(crate) struct Output {
     /// The segment, and the items that this run has written into it.
@@ -150,7 +150,7 @@ impl Work<'_> {
             0 | 1 => on_thread(),
             threads => thread::scope(|scope| {
                 for _ in 1..threads {
-                    // If there can be no more threads, those that there are do the work.
+                    // If the system starts no more threads, the existing ones do the work.
                     let builder = thread::Builder::new().name("slurm-items".to_owned());
                     let builder = builder.stack_size(stack::size());
                     let _ = builder.spawn_scoped(scope, on_thread);

@@ -17,6 +17,7 @@ use crate::model::ArrayHandle;
 /// Placeholder id for items that were never submitted.
 const NOBODY: JobId = match JobId::new(u32::MAX) {
     Some(id) => id,
+    // Evaluated by the compiler: the number is not 0.
     None => unreachable!(),
 };
 

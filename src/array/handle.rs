@@ -36,7 +36,7 @@ pub struct JobArray<T> {
     pub(super) watch: Arc<ArrayWatch>,
     explanation: OnceCell<Explanation>,
     pub(super) upstream: OnceCell<Vec<UpstreamFailure>>,
-    /// Whether each element may have several processes, once somebody wants to know.
+    /// Whether each element may have several processes; set by the first call that needs it.
     pub(super) has_values: OnceCell<bool>,
     /// Attempts for which end callbacks have run.
     pub(super) told: AtomicUsize,

@@ -140,7 +140,7 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn cadence(&self) -> Cadence;
 }
 
-/// What a cluster allows.
+/// The limits of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// The most elements of one Slurm array.

@@ -48,7 +48,7 @@ pub(crate) fn tell_of_cancellation(names: &[String]) -> bool {
     names.iter().any(|name| name.starts_with(JobDir::CANCELLED))
 }
 
-/// Returns whether somebody has cancelled the job with the directory `dir`.
+/// Returns whether a note in the directory `dir` says that its job was cancelled.
 ///
 /// # Errors
 /// If the directory cannot be looked at.

@@ -1,4 +1,4 @@
-//! What an earlier run of a workflow has made of a call.
+//! The job that an earlier run of a workflow submitted for a call.
 
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;

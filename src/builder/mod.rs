@@ -117,7 +117,7 @@ impl<T: Task> JobBuilder<T> {
         Ok(job_of::<T>(cluster, accepted?))
     }
 
-    /// Returns what a workflow knows the call by.
+    /// Returns the key by which a workflow recognises the call.
     fn key(&self) -> Result<(Key, Shape)> {
         let entry = T::entry();
         let arrays = self.call.arrays.iter().map(|array| &array.submission_id);

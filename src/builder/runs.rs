@@ -1,4 +1,4 @@
-//! What the runs of a job do: requeueing, and what comes before the task.
+//! Settings for the runs of a job: requeueing, and the lines and variables before the task.
 
 use slurm_core::requeue::OnTimeout;
 use slurm_core::task::Task;

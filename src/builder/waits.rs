@@ -1,4 +1,4 @@
-//! What a job waits for, beside the jobs whose results it takes.
+//! Dependencies of a job, beside the jobs whose results it takes.
 
 use std::time::Duration;
 

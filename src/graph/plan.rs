@@ -202,6 +202,7 @@ fn note(
 
 const FIRST: JobId = match JobId::new(1) {
     Some(id) => id,
+    // Evaluated by the compiler: the number is not 0.
     None => unreachable!(),
 };
 

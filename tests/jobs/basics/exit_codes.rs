@@ -52,7 +52,7 @@ fn the_exit_code_of_the_process_that_failed_first_is_reported(site: &Site) {
         let Err(Error::Job(error)) = item else { panic!("{end:?}: {item:?}") };
         assert_exited(&error, end.code(), &format!("{end:?}"));
     }
-    // One that ends with 0 has failed as well, although another one would wait for it for ever.
+    // One that ends with 0 has failed as well, although another one would wait for it without end.
     for end in [End::Exit(0), End::Exec(0)] {
         let job = end_in::job(1, end).ntasks(2).submit(cluster).unwrap();
         let error = soon(&[job]).remove(0);
@@ -141,7 +141,7 @@ impl End {
     }
 }
 
-/// One process ends in its own way, and the others wait for it for ever.
+/// One process ends in its own way, and the others wait until they are ended.
 #[slurm::task(time = "5:00")]
 fn end_in(ctx: &JobContext, rank: usize, end: End) {
     if ctx.rank() != rank {

@@ -1,4 +1,4 @@
-//! What a supervisor leaves to the next one: a line for each thing that happens, appended at once.
+//! The journal, by which the next supervisor knows the jobs: a line for each event, appended at once.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};

@@ -159,7 +159,7 @@ pub(super) fn signal(pid: u32, signal: Signal) {
     }
 }
 
-/// Sends a signal to a process, and not to those that it started.
+/// Sends a signal to one process, without its children.
 pub(super) fn signal_alone(pid: u32, signal: Signal) {
     if let Some(pid) = rustix_pid(pid) {
         // One that is gone needs no signal.
