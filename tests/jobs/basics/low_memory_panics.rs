@@ -27,10 +27,16 @@ fn panicked(error: JobError, message: &str) -> Failure {
 /// Takes all but some MiB of the address space that it may have, and panics.
 #[slurm::task(time = "5:00")]
 fn panic_without_room(limit_kib: usize, left_mib: usize) {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
-    let used: usize = size.trim().trim_end_matches("kB").trim().parse().unwrap();
-    let block: Vec<u8> = Vec::with_capacity((limit_kib - used - (left_mib << 10)) << 10);
+    let mut block: Vec<u8> = Vec::new();
+    loop {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+        let used: usize = size.trim().trim_end_matches("kB").trim().parse().unwrap();
+        // Another thread of the runner may have taken memory since, because each has a heap of its own.
+        if block.try_reserve_exact((limit_kib - used - (left_mib << 10)) << 10).is_ok() {
+            break;
+        }
+    }
     // Unwinding does not give it back.
     let block = std::mem::ManuallyDrop::new(block);
     std::hint::black_box(&block);
