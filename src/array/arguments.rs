@@ -14,9 +14,9 @@ use crate::model::Edge;
 pub struct CallArguments {
     pub(crate) arguments: Vec<Argument>,
     pub(crate) edges: Vec<Edge>,
-    /// The arrays that [`Argument::AllOf`] and [`Argument::ItemOf`] speak of, by position.
+    /// The arrays to which [`Argument::AllOf`] and [`Argument::ItemOf`] refer by position.
     pub(crate) arrays: Vec<Arc<ArrayUpstream>>,
-    /// The array and the item that an argument is the value of.
+    /// The items whose values are arguments: the array, and the index of the item.
     pub(crate) items: Vec<(Arc<ArrayUpstream>, u64)>,
     pub(crate) error: Option<Error>,
     /// The parameters whose arguments hold a [`Secret`](crate::Secret).

@@ -18,11 +18,11 @@ use crate::job::JobRef;
 use crate::model::{ArrayHandle, ArrayPart, ExplainedArray, Explanation};
 
 impl Cluster {
-    /// Returns an array of the task `T` that any process has submitted, with all attempts: by its id or that of
-    /// an element as squeue shows it, by its submission's id, or by its handle.
+    /// Returns an array of the task `T` that any process has submitted, with all attempts. It can be named by
+    /// its id or the id of an element as squeue shows it, by its submission's id, or by its handle.
     ///
     /// # Errors
-    /// [`Error::NoSuchJob`] if it is not found, [`Error::OtherTask`] if it is of another task,
+    /// [`Error::NoSuchJob`] if it is not found, [`Error::OtherTask`] if it is an array of another task,
     /// [`Error::OtherKind`] if it is a single job.
     pub fn attach_array<T: Task>(&self, array: impl Into<ArrayRef>) -> Result<JobArray<T::Output>> {
         let handle = match array.into() {
@@ -53,14 +53,15 @@ impl Cluster {
                 found: handle.task,
             });
         }
-        // Results of a program with other types are refused when they are read.
+        // If the types differ from those of this program, the results are refused when they are read.
         let handle = ArrayHandle { signature: T::entry().signature, ..handle };
         let array = JobArray::new(self, handle, T::decode_output, None);
         self.follow(&array)?;
         Ok(array)
     }
 
-    /// Returns the handle of a submission, which was looked for as `wanted`, if it is an array.
+    /// Returns the handle of a submission if it is an array. `wanted` is the name under which it was looked
+    /// for.
     fn array_handle(
         &self,
         dir: &JobDir,
@@ -96,11 +97,11 @@ impl Cluster {
                 cluster = note.cluster;
                 [vec![note.job_id], note.further].concat()
             }
-            // Its client died before it could note them.
+            // The client died before it could note the ids.
             None => {
                 let mut ids = Vec::new();
                 while let Some(id) = self.backend().id_of(submission_id, ids.len() as u32)? {
-                    // A backend that does not tell the parts apart would answer without end.
+                    // A backend that ignores the number of the part would answer without end.
                     if ids.contains(&id) {
                         break;
                     }
@@ -109,7 +110,7 @@ impl Cluster {
                 ids
             }
         };
-        // What the cluster allows may have changed since.
+        // Older limits of the cluster may have been different, so the description comes first.
         let most = match array.elements_per_array {
             0 => self.backend().limits()?.elements,
             most => most,
@@ -144,14 +145,13 @@ impl Cluster {
     /// Reads a file that describes a submission.
     pub(super) fn json<V: DeserializeOwned>(&self, path: &Path) -> Result<Option<V>> {
         let bytes = self.backend().host().read(path, 0)?;
-        // One that is empty is being written.
+        // An empty file is still being written.
         let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(path, &error.to_string()))
     }
 }
 
-/// Returns the handle of an array that was described, whose Slurm arrays have these `ids` and at most `most`
-/// elements each.
+/// Returns the handle of a described array. Its Slurm arrays have these `ids` and at most `most` elements each.
 fn described(
     explanation: &Explanation,
     array: &ExplainedArray,
@@ -163,7 +163,7 @@ fn described(
         submission_id: explanation.submission_id.clone(),
         signature: explanation.signature,
         dir: dir.path().to_owned(),
-        // As if one had all of them, until the description is known to make sense.
+        // One part with all elements, until `checked` has found the description plausible.
         parts: ids
             .iter()
             .take(1)
@@ -181,8 +181,8 @@ fn described(
     Ok(ArrayHandle { parts, ..handle })
 }
 
-/// Takes in what describes an array, as it may stand in a handle, `retry-1.json` or `job.json`, and then a
-/// segment of it; for the fuzz targets.
+/// Reads the description of an array (a handle, `retry-1.json` or `job.json`) and a segment of it; for the fuzz
+/// targets.
 pub(crate) fn read_anything(description: &[u8], segment: &[u8]) {
     let handle = serde_json::from_slice::<ArrayHandle>(description).ok();
     let handle = handle.and_then(|handle| handle.checked().ok()).or_else(|| {
@@ -192,7 +192,7 @@ pub(crate) fn read_anything(description: &[u8], segment: &[u8]) {
         let dir = JobDir::at("/nowhere");
         described(&explanation, explanation.array.as_ref()?, &dir, ids.to_vec(), 1001).ok()
     });
-    // Larger ones only take longer.
+    // Larger arrays only take longer.
     if let Some(handle) = handle.filter(|handle| (1..10_000).contains(&handle.items)) {
         State::of_anything(&handle, segment);
     }
@@ -204,7 +204,7 @@ pub(crate) fn read_anything(description: &[u8], segment: &[u8]) {
 pub enum ArrayRef {
     /// The id that Slurm gave.
     Id(JobId),
-    /// The id that a Slurm cluster gave which is not the host's own: `123;cluster`.
+    /// The id on a Slurm cluster other than the host's own: `123;cluster`.
     On {
         /// The id.
         id: JobId,
@@ -215,7 +215,7 @@ pub enum ArrayRef {
     SubmissionId(SubmissionId),
     /// A handle of another process.
     Handle(Box<ArrayHandle>),
-    /// A text that is neither of the ids; no array will be found.
+    /// A text that is neither kind of id; no array will be found.
     Unknown(String),
 }
 

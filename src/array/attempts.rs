@@ -1,8 +1,8 @@
-//! The notes by which all processes know of the attempts of an array.
+//! The notes through which all processes learn of the attempts of an array.
 //!
-//! The attempt `n` has the file `retry-{n}.json` in the array's directory. Who wants to try again *claims* the
-//! next one by creating its file, which of several processes only one can; the ids are noted after the
-//! submission. A claim that stays without a job for too long is passed over: its process has died.
+//! The attempt `n` has the file `retry-{n}.json` in the array's directory. A process that retries items
+//! *claims* the next attempt by creating its file, which only one process can do. It adds the ids after the
+//! submission. A claim that stays without a job for too long is passed over, because its process has died.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,13 +19,13 @@ use crate::error::{Error, Result};
 use crate::host::{Found, Host, Look};
 use crate::model::{ArrayHandle, Edge};
 
-/// What stands in the file of an attempt.
+/// The content of an attempt's file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Note {
-    /// Without parts until it is submitted.
+    /// Has no parts until it is submitted.
     #[serde(flatten)]
     handle: ArrayHandle,
-    /// Its submission was refused.
+    /// Whether its submission was refused.
     #[serde(default)]
     withdrawn: bool,
 }
@@ -39,18 +39,21 @@ impl Note {
         Self { handle, withdrawn: true }
     }
 
-    /// Writes the note if there is none, and returns whether it is this one that is there.
+    /// Writes the note if the file does not exist, and returns whether the file holds this note.
     pub(super) fn claim(&self, host: &dyn Host, path: &Path) -> Result<bool> {
         let json = self.json()?;
         Ok(host.write_first(path, &json)? == json)
     }
 
-    /// Replaces the note by which the attempt was claimed, if that is possible: by the claim alone others find
-    /// what was submitted.
+    /// Replaces the claim by this note. A failure is only logged, because others find the submission through
+    /// the claim too.
     pub(super) fn replace(&self, host: &dyn Host, path: &Path) {
         let written = self.json().and_then(|json| Ok(host.write(path, &json)?));
         if let Err(error) = written {
-            log::warn!("what became of the new attempt could not be noted: {error}");
+            log::warn!(
+                "the outcome of the new attempt could not be noted in {}: {error}",
+                path.display()
+            );
         }
     }
 
@@ -60,29 +63,30 @@ impl Note {
     }
 }
 
-/// What the notes tell beyond what is known.
+/// What the notes say about attempts that were not known.
 #[derive(Debug)]
 pub(crate) struct Noted {
     /// The attempts that were submitted, in their order.
     pub(crate) submitted: Vec<ArrayHandle>,
-    /// The directory of the latest one, if all that is known is that somebody claims it.
+    /// The directory of the latest attempt, if it is claimed but not submitted.
     pub(super) claimed: Option<PathBuf>,
-    /// The number of the first that nobody claims.
+    /// The number of the first attempt without a claim.
     pub(super) next: usize,
 }
 
 impl Cluster {
-    /// Returns what the notes of the array in `dir` tell of attempts whose directory is not `known`.
+    /// Returns the attempts of the array in `dir` whose directory is not `known`.
     pub(crate) fn attempts_of(&self, dir: &JobDir, known: &[PathBuf]) -> Result<Noted> {
         self.attempts_but(dir, known, None)
     }
 
-    /// Does so; of the attempt in `dead`, whose client has died, as much as was submitted.
+    /// Does what [`attempts_of`](Self::attempts_of) does. For the attempt in `dead`, whose client has died, a
+    /// part of its Slurm arrays suffices.
     fn attempts_but(&self, dir: &JobDir, known: &[PathBuf], dead: Option<&Path>) -> Result<Noted> {
         let notes = self.notes(dir, known.len())?;
         let mut noted = Noted { submitted: Vec::new(), claimed: None, next: notes.len() + 1 };
         for (number, note) in (1..).zip(notes) {
-            // Where files cannot be linked, one may be there before its content is.
+            // Where files cannot be linked, a file may exist before its content does.
             let Some(Note { handle, withdrawn }) = note else {
                 noted.claimed = Some(dir.retry(number));
                 continue;
@@ -100,8 +104,8 @@ impl Cluster {
         Ok(noted)
     }
 
-    /// Returns the handle of a noted attempt with its ids, or its directory if it was not submitted: not with
-    /// all of its Slurm arrays, unless its client `is_dead`.
+    /// Returns the handle of a noted attempt with its ids, or its directory if it was not submitted. Unless its
+    /// client `is_dead`, it counts as submitted only with all of its Slurm arrays.
     fn submission_of(
         &self,
         noted: ArrayHandle,
@@ -120,7 +124,7 @@ impl Cluster {
         }
     }
 
-    /// Reads all notes of the array in `dir`, of which there are about as many as `expected`.
+    /// Reads all notes of the array in `dir`. `expected` is a guess of their number.
     fn notes(&self, dir: &JobDir, expected: usize) -> Result<Vec<Option<Note>>> {
         let mut notes = Vec::new();
         loop {
@@ -137,13 +141,13 @@ impl Cluster {
         }
     }
 
-    /// Makes the attempts known that came after the first one, and returns what else the notes tell.
+    /// Adds the later attempts to the array's state, and returns what else the notes say.
     pub(super) fn follow<V>(&self, array: &JobArray<V>) -> Result<Noted> {
         self.follow_but(array, None)
     }
 
-    /// Makes known what was submitted of the attempt in `dead`, whose client has died, and returns whether that
-    /// is anything.
+    /// Adds the attempt in `dead`, whose client has died, as far as it was submitted. Returns whether any of it
+    /// was.
     pub(super) fn join<V>(&self, array: &JobArray<V>, dead: &Path) -> Result<bool> {
         let noted = self.follow_but(array, Some(dead))?;
         Ok(noted.submitted.iter().any(|handle| handle.dir == dead))
@@ -161,15 +165,15 @@ impl Cluster {
             if state.dirs().contains(&handle.dir) {
                 continue;
             }
-            // What it tries again has failed in the attempts before.
+            // The items of this attempt have failed in the attempts before.
             state.leave(shares.selected.as_deref().unwrap_or_default());
             state.begin(handle.attempt(shares.selected));
         }
         Ok(noted)
     }
 
-    /// Makes the attempts known to a submission that takes values of `upstream` which came after those that it
-    /// knows, and returns the edges to them, because they may still run.
+    /// Adds the attempts that are newer than those in `upstream`, and returns the edges to them, because they
+    /// may still run.
     pub(super) fn catch_up(&self, upstream: &mut Upstream) -> Result<Vec<Edge>> {
         let Some(first) = upstream.attempts.first() else { return Ok(Vec::new()) };
         let known: Vec<PathBuf> =
@@ -185,7 +189,7 @@ impl Cluster {
         Ok(edges)
     }
 
-    /// Returns which items an attempt makes.
+    /// Returns the items of an attempt.
     fn shares_of(&self, attempt: &ArrayHandle) -> Result<Option<Shares>> {
         let array = JobArray::<()>::new(self, attempt.clone(), |_| Ok(()), None);
         let Work::Items(items) = array.spec()?.work else { return Ok(None) };
@@ -193,7 +197,7 @@ impl Cluster {
     }
 }
 
-/// Somebody else's claim, while it is waited for.
+/// The claim of another process, while this one waits for its submission.
 #[derive(Debug, Default)]
 pub(super) struct Rival {
     /// The directory of the attempt, and the time since it was first seen.

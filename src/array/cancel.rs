@@ -1,4 +1,4 @@
-//! Cancelling an array, or some of its items.
+//! Cancels an array, or some of its items.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::error::Result;
 
 impl<T> JobArray<T> {
-    /// Cancels all Slurm arrays, and nothing that their calls have submitted. Returns what was cancelled.
+    /// Cancels all Slurm arrays, but no job that their calls have submitted. Returns the cancelled arrays.
     pub(crate) fn cancel_alone(&self) -> Result<Vec<Asked>> {
         self.cancel_all_of(|state| {
             let parts = state.attempts.iter().flat_map(|attempt| &attempt.parts);
@@ -22,18 +22,19 @@ impl<T> JobArray<T> {
         })
     }
 
-    /// Cancels the elements of these items, and nothing that their calls have submitted. Returns what was cancelled.
+    /// Cancels the elements of these items, but no job that their calls have submitted. Returns the cancelled
+    /// elements.
     pub(crate) fn cancel_elements_of(&self, items: &[u64]) -> Result<Vec<Asked>> {
         self.cancel_all_of(|state| elements_of(state, items))
     }
 
-    /// Returns these items and those whose calls the same elements make, but for those that a later attempt makes.
+    /// Returns these items and the other items of their elements, except those that a later attempt makes.
     pub(crate) fn made_with(&self, items: &[u64]) -> Vec<u64> {
         with_them(&self.watch.state(), items)
     }
 
-    /// Cancels what `chosen` says, of all attempts that there are by now or that are on their way, and returns
-    /// it.
+    /// Cancels the jobs and elements that `chosen` selects, in all attempts that exist or are being submitted,
+    /// and returns them.
     fn cancel_all_of(&self, chosen: impl Fn(&State) -> Vec<Asked>) -> Result<Vec<Asked>> {
         self.answer.expire();
         let (mut cancelled, mut late, mut unknown) = (Vec::new(), Late::new(), Vec::new());
@@ -67,11 +68,11 @@ impl<T> JobArray<T> {
         let host = self.cluster.backend().host();
         let written = written.and_then(|note| host.write(&path, &note).map_err(|e| e.to_string()));
         if let Err(error) = written {
-            log::warn!("the cancelled items could not be noted in {}: {error}", path.display());
+            log::warn!("the cancellation could not be noted in {}: {error}", path.display());
         }
     }
 
-    /// Refuses a cancellation of Slurm arrays that failed, unless they are known to have ended.
+    /// Returns an error for Slurm arrays that could not be cancelled, unless they are known to have ended.
     fn check_are_over(&self, unknown: &[JobId]) -> Result<()> {
         let is_open = |job: &&JobId| {
             let state = self.watch.state();
@@ -95,7 +96,7 @@ fn latest(state: &State, item: u64) -> Option<(usize, &Attempt, u64)> {
     having.next()
 }
 
-/// Returns the elements that make these items.
+/// Returns the elements that make these items in their latest attempt.
 fn elements_of(state: &State, items: &[u64]) -> Vec<Asked> {
     let place = |item: &u64| {
         let (_, attempt, element) = latest(state, *item)?;
@@ -112,7 +113,7 @@ fn elements_of(state: &State, items: &[u64]) -> Vec<Asked> {
     asked.collect()
 }
 
-/// Returns these items and those that their elements make with them, but for those that a later attempt makes.
+/// Returns these items and the other items of their elements, except those that a later attempt makes.
 fn with_them(state: &State, items: &[u64]) -> Vec<u64> {
     let of_element = |item: &u64| {
         let (number, attempt, element) = latest(state, *item)?;
@@ -126,7 +127,7 @@ fn with_them(state: &State, items: &[u64]) -> Vec<u64> {
     with_them
 }
 
-/// What is cancelled while somebody may just try it again: sbatch may have been called.
+/// Waits for an attempt that another process may just be submitting, so that it can be cancelled too.
 #[derive(Debug)]
 pub(crate) struct Late {
     backoff: Backoff,
@@ -138,25 +139,25 @@ impl Late {
         Self { backoff: Backoff::steady(Duration::from_millis(500)), is_over: false }
     }
 
-    /// Waits a little if a claimed attempt may still become a job, and returns whether to look again.
+    /// Waits a little if a claimed attempt may still become a job, and returns whether to look for it again.
     pub(crate) fn may_come(&mut self, cluster: &Cluster, noted: &Noted) -> Result<bool> {
         let Some(claimed) = noted.claimed.as_ref().filter(|_| !self.is_over) else {
             return Ok(false);
         };
         let backend = cluster.backend();
-        // Before its script is there, nothing is submitted.
+        // Nothing is submitted before the script exists.
         if backend.host().read(&JobDir::at(claimed).script(), 0)?.is_none() {
             return Ok(false);
         }
         self.backoff.pause();
-        // Looked at before the next question, so that the last one comes after the time is over.
+        // Checked before the next look, so that the last look comes after the limit.
         self.is_over = self.backoff.elapsed() >= backend.cadence().on_the_way;
         Ok(true)
     }
 }
 
 impl Cluster {
-    /// Cancels all attempts of the array in `dir` that came after the first, also one that is on its way, and
+    /// Cancels all attempts of the array in `dir` except the first, also one that is being submitted, and
     /// returns their ids.
     pub(crate) fn cancel_attempts(&self, dir: &JobDir) -> Result<Vec<JobId>> {
         let (mut cancelled, mut late) = (Vec::new(), Late::new());
@@ -165,7 +166,7 @@ impl Cluster {
             let parts = noted.submitted.iter().flat_map(|attempt| &attempt.parts);
             for id in parts.map(|part| part.job_id) {
                 if !cancelled.contains(&id) {
-                    // A job that is no longer known has ended.
+                    // The result is ignored: a job that the backend no longer knows has ended.
                     let _ = self.backend().cancel(id, None, Some(dir))?;
                     cancelled.push(id);
                 }

@@ -1,4 +1,4 @@
-//! An item whose end is to be told.
+//! An item whose end is reported.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ const NOBODY: JobId = match JobId::new(u32::MAX) {
     None => unreachable!(),
 };
 
-/// An item whose end is to be told.
+/// An item whose end is reported.
 pub(super) struct Item<'a, T> {
     array: &'a JobArray<T>,
     index: u64,
@@ -80,7 +80,7 @@ impl<'a, T> Item<'a, T> {
 }
 
 impl<T> Item<'_, T> {
-    /// Returns the last run that several processes have reached, who leave no segment until the end.
+    /// Returns the last run that several processes have reached. They leave no segment before the end.
     fn entered_by_one_of_several(&self) -> Option<Entered> {
         let (_, element) = self.attempt?;
         if self.array.has_values.get() == Some(&false) {
@@ -90,7 +90,7 @@ impl<T> Item<'_, T> {
         let host = self.array.cluster.backend().host();
         let found = host.look(&[Look::Dir { path }], 0).ok()?.pop()?.ok()?;
         let Found::Names(names) = found else {
-            // Every array of this kind has the directory from the beginning.
+            // Arrays whose elements have several processes have the directory from the beginning.
             let _ = self.array.has_values.set(false);
             return None;
         };

@@ -27,8 +27,8 @@ use crate::progress::{self, About, Tale, View};
 
 /// Many submitted calls, each of which will give a `T`.
 ///
-/// Items are addressed by their position in what was given to `map`. Dropping it changes nothing: the
-/// array goes on, and [`Cluster::attach_array`] finds it again, also from another process.
+/// Items are addressed by their position in the input of `map`. Dropping the handle changes nothing: the array
+/// keeps running, and [`Cluster::attach_array`] finds it again, also from another process.
 pub struct JobArray<T> {
     pub(super) cluster: Cluster,
     pub(super) handle: ArrayHandle,
@@ -44,9 +44,9 @@ pub struct JobArray<T> {
     pub(super) tale: Tale,
     /// When this process began to submit it, if it did.
     pub(super) submitted_at: Option<Instant>,
-    /// The age of the answer to a question for states.
+    /// The time of the last answer about states.
     pub(super) answer: Freshness,
-    /// The lines that sbatch printed then.
+    /// The lines that sbatch printed when this process submitted the array.
     said: Vec<String>,
 }
 
@@ -56,11 +56,11 @@ impl<T> fmt::Debug for JobArray<T> {
     }
 }
 
-/// More items than this are no array: the client keeps a place for each of them.
+/// The largest number of items: the client keeps some memory for each.
 pub(super) const MAX_ITEMS: u64 = 100_000_000;
 
 impl ArrayHandle {
-    /// Returns the handle, which somebody else has written, if it can be that of an array.
+    /// Returns the handle, which another process has written, if it can describe an array.
     pub(super) fn checked(self) -> Result<Self> {
         let shares =
             Shares { selected: None, count: self.items, per_element: self.items_per_element };
@@ -95,13 +95,13 @@ impl ArrayHandle {
         }
     }
 
-    /// Returns whether all elements are in one of the Slurm arrays.
+    /// Returns whether each element is in one of the Slurm arrays.
     pub(super) fn is_whole(&self) -> bool {
         let elements: u64 = self.parts.iter().map(|part| part.elements).sum();
         elements >= self.items.div_ceil(self.items_per_element.max(1))
     }
 
-    /// Returns the attempt that this submission is, of these items or of all.
+    /// Returns the attempt that this submission is, with the items `selected`, or all.
     pub(super) fn attempt(&self, selected: Option<Vec<u64>>) -> Attempt {
         let shares = Shares { selected, count: self.items, per_element: self.items_per_element };
         let parts: Vec<_> = self.parts.iter().map(|part| (part.job_id, part.elements)).collect();
@@ -136,7 +136,8 @@ impl<T> JobArray<T> {
         }
     }
 
-    /// Returns the array with the moment before it was submitted, which may have taken long, and what sbatch said.
+    /// Returns the array with the time at which its submission began, which may have taken long, and the lines
+    /// of sbatch.
     pub(crate) fn submitted(self, began: Instant) -> Self {
         let said = self.cluster.backend().said_of(&self.handle.submission_id);
         Self { submitted_at: Some(began), said, ..self }
@@ -167,23 +168,23 @@ impl<T> JobArray<T> {
         self.handle.items as usize
     }
 
-    /// Returns whether there are no items. Nothing was submitted then.
+    /// Returns whether there are no items. In that case nothing was submitted.
     pub fn is_empty(&self) -> bool {
         self.handle.items == 0
     }
 
-    /// Returns the submission's id, which stays unique when Slurm uses job ids again.
+    /// Returns the submission's id. It stays unique when Slurm reuses job ids.
     pub fn submission_id(&self) -> &SubmissionId {
         &self.handle.submission_id
     }
 
-    /// Returns the ids of the Slurm arrays: one, unless there are more elements than an array may have;
-    /// none without items.
+    /// Returns the ids of the Slurm arrays. There is one, unless there are more elements than an array may
+    /// have; without items there is none.
     pub fn job_ids(&self) -> impl Iterator<Item = JobId> + '_ {
         self.handle.parts.iter().map(|part| part.job_id)
     }
 
-    /// Returns what another process needs to [attach](Cluster::attach_array) to the array.
+    /// Returns the handle with which another process can [attach](Cluster::attach_array) to the array.
     pub fn handle(&self) -> &ArrayHandle {
         &self.handle
     }
@@ -195,15 +196,15 @@ impl<T> JobArray<T> {
 
     /// Returns the item `index` as an argument for other tasks.
     ///
-    /// A job that takes it waits for the element that makes it, in the latest attempt so far, and for no other.
-    /// If the item has no value, the job ends as
-    /// [`DependencyFailed`](crate::JobErrorKind::DependencyFailed) and names the item and its error: without
-    /// being started, as far as Slurm can tell by the element alone, otherwise as soon as it runs.
+    /// A job that takes it waits only for the element that makes the item in its latest attempt so far. If the
+    /// item has no value, the job ends as [`DependencyFailed`](crate::JobErrorKind::DependencyFailed) and names
+    /// the item and its error. Slurm does not start the job if the end of the element shows this; otherwise the
+    /// job ends as soon as it runs.
     ///
-    /// So it is with `map` too: a call fails if an item that it takes has no value. Arrays of the same shape
-    /// follow each other element by element, so that the calls of one element stand and fall together. In
-    /// any other order an array begins when all elements that it needs have ended, however they did; beyond
-    /// 50 of them, when the whole array has.
+    /// The same holds for `map`: a call fails if an item that it takes has no value. Arrays of the same shape
+    /// follow each other element by element, so an element whose predecessor fails makes none of its calls. In
+    /// any other order an array begins when all elements that it needs have ended, with or without success. If
+    /// it needs more than 50 elements, it waits for the whole array.
     ///
     /// ```no_run
     /// # #[slurm::task]
@@ -220,7 +221,7 @@ impl<T> JobArray<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such item, as indexing does.
+    /// If there is no such item.
     #[track_caller]
     #[allow(clippy::panic, reason = "as indexing a slice does")]
     pub fn item(&self, index: usize) -> ItemRef<T> {
@@ -230,13 +231,13 @@ impl<T> JobArray<T> {
         ItemRef::new(self.reference(), index as u64)
     }
 
-    /// Returns the last known progress of the array. It asks nothing: [`refresh`](Self::refresh) does, and so does
-    /// everything that waits.
+    /// Returns the last known progress of the array without asking the backend. [`refresh`](Self::refresh) and
+    /// all methods that wait update it.
     pub fn progress(&self) -> Progress {
         self.watch.state().progress()
     }
 
-    /// Looks at the results and asks the queue now, and returns the progress of the array.
+    /// Looks for results, asks the backend, and returns the progress of the array.
     ///
     /// # Errors
     /// If the backend cannot be asked.
@@ -249,7 +250,7 @@ impl<T> JobArray<T> {
         Ok(self.progress())
     }
 
-    /// Refreshes the array unless that was done less than a poll interval ago.
+    /// Refreshes the array unless the last answer is newer than a poll interval.
     fn refresh_if_old(&self) -> Result<()> {
         let interval = self.cluster.backend().cadence().survey.0;
         if self.watch.is_settled() || self.answer.holds(interval) {
@@ -258,10 +259,11 @@ impl<T> JobArray<T> {
         self.refresh().map(|_| ())
     }
 
-    /// Returns the state of the item `index`: its own if it has ended, else the state of its element.
+    /// Returns the state of the item `index`: its own if it has ended, otherwise the state of its element.
     ///
-    /// It is no older than a poll interval (half a second on Slurm, two round trips if they take longer, 20 ms on
-    /// the embedded backend), so a loop over all items asks once; [`refresh`](Self::refresh) always asks.
+    /// The state is no older than a poll interval (half a second on Slurm, two round trips if they take longer,
+    /// 20 ms on the embedded backend), so a loop over all items asks once. [`refresh`](Self::refresh) always
+    /// asks.
     ///
     /// # Errors
     /// If the backend cannot be asked.
@@ -293,9 +295,9 @@ impl<T> JobArray<T> {
         })
     }
 
-    /// Returns the statuses of the elements that have not ended, each with the number of such elements, and without
-    /// nodes and start times. It costs as much as [`state`](Self::state). [`Status::blocked`] finds those that can
-    /// never start.
+    /// Returns the statuses of the elements that have not ended, without nodes and start times, each with the
+    /// number of elements that have it. It costs as much as [`state`](Self::state). [`Status::blocked`] finds
+    /// statuses of elements that can never start.
     ///
     /// # Errors
     /// As [`state`](Self::state).
@@ -304,8 +306,7 @@ impl<T> JobArray<T> {
         Ok(self.watch.statuses())
     }
 
-    /// Returns whether every item has a value, or has failed and is not tried again. It costs as much as
-    /// [`state`](Self::state).
+    /// Returns whether every item has a value or has failed. It costs as much as [`state`](Self::state).
     ///
     /// # Errors
     /// As [`state`](Self::state).
@@ -314,23 +315,24 @@ impl<T> JobArray<T> {
         Ok(self.watch.is_settled())
     }
 
-    /// Returns the warnings about the array, without asking anything: of its submission, if this process submitted
-    /// it, and why elements can never start, if a wait or [`refresh`](Self::refresh) has seen that.
+    /// Returns the warnings about the array without asking the backend: the warnings of its submission, if this
+    /// process submitted it, and the reasons why elements can never start, if a wait or
+    /// [`refresh`](Self::refresh) has seen them.
     pub fn warnings(&self) -> Vec<Warning> {
         let explained = self.explanation.get().map_or(&[][..], |known| &known.warnings);
         Warning::all(explained, &self.said, &self.watch.statuses())
     }
 
-    /// Returns what the element that has the item `index` has written to standard output so far. The calls
-    /// of an element share it. Of a log with more than 64 MiB, the last 64 MiB are returned.
+    /// Returns what the element of the item `index` has written to standard output so far. The calls of an
+    /// element share the log. Of a log with more than 64 MiB, the last 64 MiB are returned.
     ///
     /// # Errors
-    /// If the file cannot be read or is not a regular file, or an option has put it elsewhere.
+    /// If the file cannot be read or is not a regular file, or if an option has put the log elsewhere.
     pub fn stdout(&self, index: usize) -> Result<String> {
         self.log(index, "output", JobDir::element_stdout)
     }
 
-    /// Returns what the element that has the item `index` has written to standard error so far; see
+    /// Returns what the element of the item `index` has written to standard error so far; see
     /// [`stdout`](Self::stdout).
     ///
     /// # Errors
@@ -363,26 +365,26 @@ impl<T> JobArray<T> {
             return Err(config(message, "items are counted from 0"));
         };
         if self.explain().is_ok_and(elsewhere) {
-            let message = format!("the option `{key}` has put the logs elsewhere");
+            let message = format!("the option `{key}` puts the logs elsewhere");
             return Err(config(message, "read the file that the option names"));
         }
         let bytes = self.cluster.backend().host().read_end(&path, LONGEST_LOG)?;
         Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
     }
 
-    /// Returns what was submitted: the options with where each came from, and the script of the first Slurm
-    /// array.
+    /// Returns the description of the submission: the options with the source of each, and the script of the
+    /// first Slurm array.
     ///
     /// # Errors
-    /// If the description cannot be read, for an array that another process submitted, and for one without
-    /// items.
+    /// If the array has no items, or if another process submitted it and the description cannot be read.
     pub fn explain(&self) -> Result<&Explanation> {
         self.explanation.get_or_try_init(|| {
             let path = JobDir::at(&self.handle.dir).job_json();
             let text = self.cluster.backend().host().read(&path, 0)?.unwrap_or_default();
             serde_json::from_slice(&text).map_err(|error| Error::Config {
                 message: format!("{} is damaged: {error}", path.display()),
-                hint: "it only describes the array; its results can still be fetched".to_owned(),
+                hint: "the results of the array do not depend on it and can still be fetched"
+                    .to_owned(),
             })
         })
     }

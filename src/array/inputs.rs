@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::{Edge, Explanation};
 use crate::submit::CallOptions;
 
-/// The options that say what a job waits for, beside its edges.
+/// The options that name dependencies, beside the edges.
 const OF_WAITING: [&str; 2] = ["dependency", "kill_on_invalid_dep"];
 
 /// Inputs and dependencies of retried calls.
@@ -22,14 +22,14 @@ const OF_WAITING: [&str; 2] = ["dependency", "kill_on_invalid_dep"];
 pub(crate) struct Inputs {
     edges: Vec<Edge>,
     pub(super) upstream: Vec<Upstream>,
-    /// Arrays of which each item waits for the one of its own index.
+    /// Arrays whose item of the same index each item waits for.
     corresponding: Vec<Arc<ArrayUpstream>>,
-    /// Those of `OF_WAITING`.
+    /// The options in `OF_WAITING`.
     pub(super) options: OptionSet,
 }
 
 impl Inputs {
-    /// Returns those of the calls of an array, as they are now.
+    /// Returns the present inputs and dependencies of the calls of an array.
     pub(crate) fn new(
         cluster: &Cluster,
         entry: &TaskEntry,
@@ -38,7 +38,7 @@ impl Inputs {
         settings: &Settings,
     ) -> Result<Self> {
         let mut edges = spooled.edges.clone();
-        // Only some of the items may be left, so elements do not correspond any more.
+        // Possibly only some of the items are left, so the elements no longer correspond.
         let taken = spooled.taken_by_item();
         edges.extend(taken.flat_map(|(array, elements, _)| array.edges_to(elements)));
         edges.extend(call.edges.iter().cloned());
@@ -54,8 +54,8 @@ impl Inputs {
         Ok(Self { edges, upstream, corresponding: settings.corresponding.clone(), options })
     }
 
-    /// Returns those of calls that were submitted like this before and took values of `upstream`, with what was
-    /// tried again since.
+    /// Returns the inputs and dependencies for a retry of calls that took values of `upstream`, including the
+    /// newer attempts of those arrays.
     pub(super) fn of_before(
         cluster: &Cluster,
         mut upstream: Vec<Upstream>,
@@ -67,7 +67,7 @@ impl Inputs {
         Ok(Self { edges, upstream, corresponding: Vec::new(), options })
     }
 
-    /// Returns what the Slurm array `part` of `parts` waits for, whose items are shared out like this.
+    /// Returns the edges of the Slurm array `part` of `parts`, whose items are distributed as in `shares`.
     pub(super) fn edges(&self, shares: &Shares, part: usize, parts: usize) -> Vec<Edge> {
         let corresponding = self.corresponding.iter();
         let corresponding = corresponding.flat_map(|array| array.edges_again(shares, part, parts));
@@ -75,8 +75,8 @@ impl Inputs {
     }
 }
 
-/// Of the options that said what an array waits for, returns what holds for each attempt: jobs that it has
-/// waited for are over.
+/// Returns the dependency options that hold for every attempt. The jobs for which the first attempt waited are
+/// over, so only `singleton` and `kill_on_invalid_dep` remain.
 fn lasting(explanation: &Explanation) -> Result<OptionSet> {
     let mut set = OptionSet::new();
     for option in &explanation.options {

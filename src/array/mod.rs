@@ -1,19 +1,19 @@
-//! Many calls of a task in one submission.
+//! Arrays: many calls of a task in one submission.
 //!
-//! `train::map(items)` gives an [`ArrayBuilder`], which makes a Slurm array of it: the *items*, one call
-//! each, are shared out among its *elements*, the tasks of the Slurm array. The arguments of all items
-//! stream into one file, of which an element reads its own part; what an element finishes it appends
-//! to a segment of its own. So the number of items costs neither memory nor files nor submissions.
+//! `train::map(items)` gives an [`ArrayBuilder`], which submits a Slurm array. Each *item* is one call; the
+//! items are distributed among the *elements*, the tasks of the Slurm array. The arguments of all items stream
+//! into one file, from which each element reads its own part. An element appends its outcomes to a segment of
+//! its own. So more items cost neither memory nor files nor submissions.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `arguments`, `spool`, `sharing`, `prepare`, `submit` | from items to a submission |
-//! | `handle`, `results`, `ended` | what a submitted array can be asked, and how the end of an item is told |
-//! | `retry`, `inputs`, `attempts` | trying again what failed, by one process at a time |
-//! | `cancel` | ending an array, or some of its items, in all attempts |
+//! | `arguments`, `spool`, `sharing`, `prepare`, `submit` | the way from items to a submission |
+//! | `handle`, `results`, `ended` | the handle of a submitted array, its results, and errors of items |
+//! | `retry`, `inputs`, `attempts` | retries of failed items, by one process at a time |
+//! | `cancel` | cancelling an array, or some of its items, in all attempts |
 //! | `attach` | finding arrays of other processes |
-//! | `watch`, `state` | what is known of it so far |
-//! | `reference` | its results as arguments of other jobs |
+//! | `watch`, `state` | what this process knows of an array |
+//! | `reference` | results of an array as arguments of other jobs |
 
 mod arguments;
 mod attach;

@@ -1,4 +1,4 @@
-//! What is decided before anything is submitted.
+//! Decides everything before an array is submitted.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,16 +23,16 @@ use crate::model::{ArrayHandle, ArrayPart, Edge, Explanation, Part};
 use crate::submit::settle::{self, Look};
 use crate::submit::{self, Call, CallOptions, given};
 
-/// What a builder says beside sbatch's options.
+/// The settings of an array that are not options of sbatch.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) chunk: Chunk,
     pub(crate) threads: u32,
     pub(crate) max_running: Option<u32>,
     pub(crate) max_attempts: usize,
-    /// Arrays that it runs after, element by element.
+    /// Arrays that this one follows, element by element.
     pub(crate) corresponding: Vec<Arc<ArrayUpstream>>,
-    /// Of workflows: the directory of the array that this one goes on with.
+    /// For workflows: the directory of the array whose journals this one continues.
     pub(crate) resumed: Option<PathBuf>,
 }
 
@@ -87,7 +87,7 @@ impl Parts {
     }
 }
 
-/// Decides everything; with `stage`, also puts the binary in its place.
+/// Makes all decisions. With `stage`, also puts the program in its place.
 pub(crate) fn prepare<T: Task>(
     cluster: &Cluster,
     spooled: &Spooled,
@@ -135,7 +135,7 @@ pub(crate) fn prepare<T: Task>(
 }
 
 /// Prepares one submission for each Slurm array that the elements take.
-#[allow(clippy::too_many_arguments, reason = "everything that is decided by now")]
+#[allow(clippy::too_many_arguments, reason = "all decisions so far")]
 pub(crate) fn split(
     cluster: &Cluster,
     entry: &'static TaskEntry,
@@ -149,7 +149,7 @@ pub(crate) fn split(
     let Work::Items(items) = &spec.work else {
         return Err(Error::Options { problems: vec!["the submission is not an array".to_owned()] });
     };
-    // Problems of the options are reported below, together with those of each part.
+    // Problems of the options are reported below, together with the problems of each part.
     let there = options.merged(cluster, entry, &[], &[]).map(|merged| cluster.for_options(&merged));
     let limits = there.as_ref().unwrap_or(cluster).backend().limits()?;
     let elements = sharing::parts(items.shares.elements(), limits.elements);
@@ -159,7 +159,7 @@ pub(crate) fn split(
     let refuse = |problem| Error::Options { problems: vec![problem] };
     let each = (0..elements.len()).map(|number| edges(number, elements.len()).map_err(refuse));
     let each = each.collect::<Result<Vec<_>>>()?;
-    // All of them at once.
+    // The edges of all parts, so that the backend is asked once.
     let (mut open, mut refused) = (each.concat(), Vec::new());
     if stage && let Ok(plain) = options.merged(cluster, entry, &[], &[]) {
         let settled = settle::open(cluster, &plain, &open, Look::AtDoubtful)?;
@@ -194,8 +194,8 @@ pub(crate) fn split(
     Ok(Parts { submissions, elements, shares, several, max_attempts })
 }
 
-/// Returns the elements of a submission that follow elements without success, given the edges and the size of each
-/// of its Slurm arrays.
+/// Returns the elements whose predecessor has ended without success, given the edges and the size of each Slurm
+/// array of the submission.
 fn refused_elements(missing: &[MissingItem], edges: &[Vec<Edge>], sizes: &[u64]) -> Vec<Refused> {
     let mut refused: Vec<Refused> = Vec::new();
     let mut first = 0;
@@ -219,7 +219,7 @@ fn refused_elements(missing: &[MissingItem], edges: &[Vec<Edge>], sizes: &[u64])
 fn warning_of(refused: &[Refused]) -> Option<String> {
     let Refused { missing, .. } = refused.first()?;
     Some(format!(
-        "{} of the elements make no calls, as those that they follow did not succeed; the first one follows element {} of job {} ({}), which {}",
+        "{} of the elements make no calls, because the elements that they follow did not succeed; the first one follows element {} of job {} ({}), which {}",
         refused.len(),
         missing.index,
         missing.job,
@@ -228,7 +228,8 @@ fn warning_of(refused: &[Refused]) -> Option<String> {
     ))
 }
 
-/// Says so if items share elements, or elements several arrays, without having been told to.
+/// Returns a remark if items share elements, or elements several arrays, although the caller did not ask for
+/// it.
 fn remark(items: &Items, settings: &Settings, limits: Limits, arrays: usize) -> Option<String> {
     let Shares { count, per_element, .. } = items.shares;
     let most = limits.elements;
@@ -239,7 +240,8 @@ fn remark(items: &Items, settings: &Settings, limits: Limits, arrays: usize) -> 
         log::info!("{remark}");
         return Some(remark);
     }
-    let several = format!("the elements take {arrays} arrays, as one may have {most}");
+    let several =
+        format!("the elements take {arrays} Slurm arrays, as one may have {most} elements");
     (arrays > 1).then_some(several)
 }
 
@@ -271,7 +273,7 @@ fn per_element(
         && let Some(array) = spooled.candidates(settings).next()
         && let [attempt] = array.upstream.attempts.as_slice()
     {
-        // The same shape as the array that it follows element by element.
+        // Takes the shape of the array that it follows element by element.
         return Ok(attempt.shares.per_element);
     }
     let there = cluster.for_options(options);
@@ -284,7 +286,7 @@ fn per_element(
     Ok(settings.chunk.per_element(spooled.count(), &limits, slots))
 }
 
-/// What the array `part` of `parts` waits for.
+/// Returns the edges of the Slurm array `part` of `parts`.
 fn edges_of(
     part: usize,
     parts: usize,
@@ -302,7 +304,7 @@ fn edges_of(
         let edges = array.edges(DependencyKind::AfterCorr);
         (same && edges.len() == parts).then(|| edges.into_iter().nth(part)).flatten()
     };
-    // Those whose results it takes come first.
+    // Edges to arrays whose results it takes come first.
     for (array, elements, aligned) in spooled.taken_by_item() {
         match corresponding(array).filter(|_| aligned) {
             Some(edge) => edges.push(edge.carrying()),

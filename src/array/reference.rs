@@ -21,16 +21,16 @@ const MOST_ELEMENTS: usize = 50;
 /// Elements as (attempt, index in that attempt).
 pub(crate) type ElementSet = BTreeSet<(usize, u64)>;
 
-/// What another submission has to know of an array to wait for it and to use its results.
+/// What another submission needs to know about an array in order to wait for it and use its results.
 #[derive(Clone, Debug)]
 pub(crate) struct ArrayUpstream {
     pub(crate) submission_id: SubmissionId,
     pub(crate) upstream: Upstream,
     /// The numbers of the attempts that are not over.
     open: Vec<usize>,
-    /// Who runs it.
+    /// The place of the backend that runs the array.
     backend: String,
-    /// When the queue last certainly knew the array, unless it has been seen to end since.
+    /// The last time at which the queue certainly knew the array, unless it has been seen to end since.
     known_at: Option<Instant>,
     /// How it ended as a whole, if this process has seen that.
     ended_as: Option<JobState>,
@@ -39,7 +39,7 @@ pub(crate) struct ArrayUpstream {
 }
 
 impl<T> JobArray<T> {
-    /// Returns what another submission has to know of it. Attempts that come later are not part of it.
+    /// Returns a reference to the array for another submission. It does not include later attempts.
     pub(crate) fn reference(&self) -> Arc<ArrayUpstream> {
         let state = self.watch.state();
         let attempts = state.attempts.iter().map(|attempt| Attempt {
@@ -94,8 +94,8 @@ impl ArrayUpstream {
 
     /// Returns the dependency edge for one item, to the element that makes it in its latest attempt.
     ///
-    /// Slurm 22.05 knows elements that have not started, but takes one that was cancelled by then for an
-    /// unknown job and lets the new one run; its runner finds no value then.
+    /// Slurm 22.05 accepts elements that have not started. But it treats an element that is already cancelled
+    /// as an unknown job and starts the new job, whose runner then finds no value.
     pub(crate) fn item_edge(&self, index: u64) -> Option<Edge> {
         let (attempt, number) = self.upstream.latest(index)?;
         // An element of several calls may fail although this item has a value. The runner checks the item.
@@ -106,7 +106,7 @@ impl ArrayUpstream {
         self.element_edge(attempt, number, Some(index), kind).map(Edge::carrying)
     }
 
-    /// Takes note of the element that makes the item `index` in its latest attempt, unless there are too many.
+    /// Adds the element that makes the item `index` in its latest attempt, unless there are too many elements.
     pub(super) fn note_element(&self, index: u64, elements: &mut ElementSet) {
         let attempts = self.upstream.attempts.iter().enumerate().rev();
         let element = |(number, attempt): (usize, &Attempt)| {
@@ -117,7 +117,7 @@ impl ArrayUpstream {
         }
     }
 
-    /// Returns edges to elements that accept any end, so that the runner can decide item by item.
+    /// Returns edges to elements that accept any end, because the runner decides item by item.
     pub(super) fn edges_to(&self, elements: &ElementSet) -> Vec<Edge> {
         if elements.len() > MOST_ELEMENTS {
             return self.edges(DependencyKind::AfterAny);
@@ -129,11 +129,11 @@ impl ArrayUpstream {
         elements.iter().filter_map(edge).collect()
     }
 
-    /// Returns what it is for the Slurm array `part` of `parts`, of items that are tried again, to wait until
-    /// those of the same indices have succeeded.
+    /// Returns the edges for retried items in the Slurm array `part` of `parts`: each waits until the item of
+    /// the same index in this array has succeeded.
     pub(super) fn edges_again(&self, shares: &Shares, part: usize, parts: usize) -> Vec<Edge> {
         let Some(latest) = self.upstream.attempts.last() else { return Vec::new() };
-        // Both have as many items as a whole.
+        // Both submissions have the same number of items.
         let same = latest.shares.count == shares.count
             && latest.shares.per_element == shares.per_element
             && (latest.shares.selected.is_none() || latest.shares.selected == shares.selected);
@@ -190,7 +190,7 @@ impl ArrayUpstream {
         Edge { known_at, ended_as, is_planned, ..edge }
     }
 
-    /// Returns the position of `array` among `arrays`, to which it is added if it is new.
+    /// Returns the position of `array` in `arrays`, and adds it if it is new.
     pub(crate) fn position(arrays: &mut Vec<Arc<Self>>, array: &Arc<Self>) -> u32 {
         let known = arrays.iter().position(|known| known.submission_id == array.submission_id);
         let position = known.unwrap_or_else(|| {
@@ -201,7 +201,7 @@ impl ArrayUpstream {
     }
 }
 
-/// Returns edges to a whole attempt that accept any end, so that the runner can decide item by item.
+/// Returns edges to a whole attempt that accept any end, because the runner decides item by item.
 pub(super) fn whole(upstream: &Upstream, attempt: &Attempt, backend: &str) -> Vec<Edge> {
     let kind = DependencyKind::AfterAny;
     let of_part = |(job, _): &(JobId, u64)| edge(upstream, attempt, backend, *job, kind).carrying();
@@ -232,7 +232,8 @@ fn edge(
     }
 }
 
-/// The elements of the submission that the Slurm array `job` has: the number of the first, and how many.
+/// Returns the elements of the submission that are in the Slurm array `job`: the number of the first, and their
+/// count.
 fn elements_of(attempt: &Attempt, job: JobId) -> Option<(u64, u32)> {
     let mut first = 0;
     for (part, count) in &attempt.parts {
@@ -246,7 +247,7 @@ fn elements_of(attempt: &Attempt, job: JobId) -> Option<(u64, u32)> {
 
 /// One item of an array, whose value can be an argument of another job.
 ///
-/// [`JobArray::item`] gives one, and iterating over a `&JobArray` gives all, so that `evaluate::map(&models)`
+/// [`JobArray::item`] returns one, and iterating over a `&JobArray` returns all. So `evaluate::map(&models)`
 /// calls `evaluate` with the value of each item: element by element, if both arrays have the same shape.
 pub struct ItemRef<T> {
     pub(crate) array: Arc<ArrayUpstream>,
@@ -259,7 +260,7 @@ impl<T> ItemRef<T> {
         Self { array, index, value: PhantomData }
     }
 
-    /// Returns its position in the array.
+    /// Returns the index of the item in the array.
     pub fn index(&self) -> usize {
         self.index as usize
     }
@@ -288,7 +289,7 @@ impl<T> IntoIterator for &JobArray<T> {
     }
 }
 
-/// The items of an array, from the first on.
+/// Iterator over the items of an array.
 pub struct Items<T> {
     array: Arc<ArrayUpstream>,
     indices: Range<u64>,
@@ -318,7 +319,7 @@ impl<T> Iterator for Items<T> {
 mod tests {
     use super::*;
 
-    /// An array with so many items in each of its elements, of which these were tried again one by one.
+    /// Returns an array with `per_element` items in each element, whose items `again` were retried one by one.
     fn array(count: u64, per_element: u64, again: &[u64]) -> ArrayUpstream {
         let attempt = |number: u32, selected: Option<Vec<u64>>| {
             let count = selected.as_ref().map_or(count, |selected| selected.len() as u64);
@@ -345,12 +346,12 @@ mod tests {
     }
 
     #[test]
-    fn items_that_are_tried_again_wait_for_those_of_the_same_indices() {
+    fn retried_items_wait_for_the_items_of_the_same_indices() {
         let one_each = array(100, 1, &[3, 5]);
         assert_eq!(waits(&one_each, vec![3, 5]), ["aftercorr:2"]);
         assert_eq!(waits(&one_each, vec![3, 5, 7]), ["afterok:1_7", "afterok:2_0", "afterok:2_1"]);
         assert_eq!(waits(&one_each, (0..60).collect()), ["afterany:2"]);
-        // The element of 0 to 3 has failed, whatever became of 2.
+        // The element of the items 0 to 3 has failed, with or without a value for item 2.
         let shared = array(100, 4, &[3, 5]);
         assert_eq!(waits(&shared, vec![2, 3, 9]), ["afterany:1_0", "afterok:1_2", "afterok:2_0"]);
     }

@@ -1,4 +1,4 @@
-//! What the items of an array gave.
+//! The results of an array.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,14 +19,14 @@ use crate::progress::{self, Reporter};
 impl<T> JobArray<T> {
     /// Waits for all items and returns their values, in their order.
     ///
-    /// # Errors
-    /// [`Error::Job`] with the first item, by its position, that ended without a value. It is reported as
-    /// soon as all items before it have ended; the array goes on.
+    /// Waits for all items and returns their values in the order of the items.
+    /// [`Error::Job`] with the first item, by position, that ended without a value. The error is returned as
+    /// soon as all items before it have ended; the array keeps running.
     pub fn results(&self) -> Result<Vec<T>> {
         self.results_of(0..self.len())
     }
 
-    /// Does what [`results`](Self::results) does, for the items in `range` alone.
+    /// Does what [`results`](Self::results) does, but only for the items in `range`.
     ///
     /// # Errors
     /// As [`results`](Self::results).
@@ -39,7 +39,7 @@ impl<T> JobArray<T> {
         Ok(values)
     }
 
-    /// Waits for all items and returns, in their order, what each gave: its value or why there is none.
+    /// Waits for all items and returns the value or the error of each, in the order of the items.
     ///
     /// # Errors
     /// If the backend can never be asked.
@@ -62,8 +62,8 @@ impl<T> JobArray<T> {
         self.take(index, slot)
     }
 
-    /// Returns where and when the element ran that has the item `index`, as far as is known without
-    /// looking: its latest run, without an end if it has not ended by itself.
+    /// Returns where and when the element of the item `index` ran, as far as this process knows. It is the
+    /// latest run; the end is missing if the run has not ended by itself.
     pub fn report(&self, index: usize) -> Option<RunReport> {
         let state = self.watch.state();
         let mut attempts = state.attempts.iter().rev();
@@ -72,7 +72,7 @@ impl<T> JobArray<T> {
         })
     }
 
-    /// Waits until all items have ended, well or not.
+    /// Waits until all items have ended, with or without a value.
     ///
     /// # Errors
     /// If the backend can never be asked.
@@ -82,8 +82,8 @@ impl<T> JobArray<T> {
         Ok(self.progress())
     }
 
-    /// Does what [`wait`](Self::wait) does, for at most `limit`, and returns how far the array has come by
-    /// then.
+    /// Does what [`wait`](Self::wait) does, for at most `limit`, and returns the progress of the array at that
+    /// time.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
@@ -99,7 +99,7 @@ impl<T> JobArray<T> {
                 break;
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                // Whoever waits in portions wants no line for each.
+                // A caller that waits in portions does not want a line for each.
                 reporter.pause(|| self.view());
                 break;
             }
@@ -110,8 +110,8 @@ impl<T> JobArray<T> {
         Ok(self.progress())
     }
 
-    /// Waits until all that ends or has ended is decided about, so that the rest waits or runs; for a while, as
-    /// long as that may take.
+    /// Waits until all elements that have ended are settled, so that the others are pending or running. Waits
+    /// no longer than a settlement may take.
     pub(crate) fn settle(&self) -> Result<()> {
         let _watch = self.watched()?;
         if let Err(error) = self.cluster.poller().refresh(&self.subject()) {
@@ -123,9 +123,11 @@ impl<T> JobArray<T> {
         Ok(())
     }
 
-    /// Returns an iterator over the items in the order in which they end, with the position of each.
+    /// Returns an iterator over the items in the order in which they end, with the position of each. It blocks
+    /// until the next item has ended, and finishes after the last one.
     ///
-    /// It waits for the next one, and ends with the last.
+    /// # Errors
+    /// If the thread that looks for results cannot be started.
     ///
     /// # Errors
     /// If there can be no thread that looks for them.
@@ -138,7 +140,7 @@ impl<T> JobArray<T> {
         self.cluster.poller().watch(self.watch.clone())
     }
 
-    /// Tells the callbacks, once for each attempt, that all items have ended.
+    /// Calls the callbacks for the end of all items, once for each attempt.
     pub(super) fn tell_end(&self) {
         let (is_complete, attempts) = {
             let state = self.watch.state();
@@ -167,7 +169,7 @@ impl<T> JobArray<T> {
         Reporter::new(self.cluster.progress(), self.about(), &self.tale)
     }
 
-    /// Returns what an item gave.
+    /// Returns the value or the error of an item.
     fn take(&self, index: u64, slot: Slot) -> Result<T> {
         let case = |attempt: Option<(usize, u64)>| Item::new(self, index, attempt);
         match slot {
@@ -196,7 +198,7 @@ impl<T> JobArray<T> {
                 .and_then(|(attempt, element)| state.attempts.get(attempt)?.element(element));
             let end = element.and_then(|element| element.end.clone());
             let end = end.unwrap_or_else(End::never_submitted);
-            // A run that ended by itself has left nothing half written, and a record of its end.
+            // A run that ended by itself has written whole records and a record of its end.
             let cut = element.filter(|_| end.tells_of_result()).and_then(Element::cut);
             (end, element.and_then(|element| element.damaged.clone()).or(cut.map(str::to_owned)))
         };
@@ -208,7 +210,7 @@ impl<T> JobArray<T> {
     }
 }
 
-/// A wait for items, which is shown if the cluster is to show it.
+/// A wait for items, with progress output if the cluster's settings ask for it.
 struct Wait<'a, T> {
     array: &'a JobArray<T>,
     reporter: Reporter,
@@ -222,9 +224,9 @@ impl<T> Wait<'_, T> {
         let ended =
             || array.watch.check(|state| state.slot(index).filter(|slot| !slot.is_open()).cloned());
         loop {
-            // Also between items that are there already or end one soon after the other.
+            // Progress is also due between items that have already ended or end shortly after one another.
             self.reporter.tick(|| array.view());
-            // Without taking the poller's lock for what is there already.
+            // The first look does without the poller's lock, for items that have already ended.
             let slot = ended().or_else(|| array.cluster.poller().wait(self.reporter.next(), ended));
             if let Some(slot) = slot {
                 return slot;
@@ -243,7 +245,7 @@ impl<T> Drop for Wait<'_, T> {
 /// The items of an array in the order in which they end; see [`JobArray::stream`].
 pub struct Stream<'a, T> {
     array: &'a JobArray<T>,
-    /// How many were given already.
+    /// The number of entries of `ended` that were returned already.
     given: usize,
     reporter: Reporter,
     _watch: Watch,
@@ -279,7 +281,7 @@ impl<T> Iterator for Stream<'_, T> {
                 }
             })
         };
-        // Without taking the poller's lock for what is there already.
+        // The first look does without the poller's lock, for items that have already ended.
         let mut found = next();
         let found = loop {
             if let Some(found) = found {
@@ -294,7 +296,7 @@ impl<T> Iterator for Stream<'_, T> {
                 self.given += 1;
                 Some((index as usize, self.array.take(index, slot)))
             }
-            // Once, and then no more.
+            // The error is returned once; then the iterator ends.
             Err(error) if self.given < usize::MAX => {
                 self.given = usize::MAX;
                 Some((0, Err(error)))

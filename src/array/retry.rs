@@ -1,4 +1,4 @@
-//! Trying again what has failed.
+//! Retries of failed items.
 
 use std::path::Path;
 
@@ -19,29 +19,30 @@ use crate::submit::workflow::state_dir_of;
 use crate::submit::{CallOptions, new_submission_id};
 
 impl<T> JobArray<T> {
-    /// Submits the items again that have failed so far, and returns how many that are.
+    /// Submits all items again that have failed so far, and returns their number.
     ///
-    /// They stay items of this array, at their positions, and are waited for and given as before. They run
-    /// with exactly the options that the array was submitted with, whatever the Slurmfile of this process
-    /// says by now. They take the values of arrays that were tried again meanwhile, for which they wait, and
-    /// for nothing else but `singleton`. The program, and the setup lines and variables of the script, are
-    /// those of this process. What another handle or process tries again in the same moment is submitted
-    /// once: it is not counted here, but waited for as well.
+    /// They stay items of this array, at their positions, and all methods wait for them and return them as
+    /// before. They run with exactly the options with which the array was submitted, whatever the Slurmfile of
+    /// this process says. They take values of the newest attempts of other arrays and wait for those attempts;
+    /// of all other dependencies only `singleton` holds. The program, the setup lines and the variables of the
+    /// script are those of this process. If another handle or process retries the items at the same time, they
+    /// are submitted once; this array waits for them too, but they are not counted here.
     ///
     /// # Errors
-    /// [`Error::Attempts`] if they were tried as often as
-    /// [`max_attempts`](crate::ArrayBuilder::max_attempts) allows; otherwise as
+    /// [`Error::Attempts`] if the items were tried as often as
+    /// [`max_attempts`](crate::ArrayBuilder::max_attempts) allows; otherwise the errors of
     /// [`submit`](crate::ArrayBuilder::submit).
     pub fn retry_failed(&self) -> Result<usize> {
         self.retry(None)
     }
 
-    /// Does so; if a workflow makes the call again, with what it waits for and takes now.
+    /// Does what [`retry_failed`](Self::retry_failed) does. A workflow that makes the call again passes its
+    /// present `inputs`.
     pub(crate) fn retry(&self, inputs: Option<&Inputs>) -> Result<usize> {
         self.cluster.check_may_submit()?;
         let mut rival = Rival::default();
         loop {
-            // Another handle may have tried again meanwhile.
+            // Another handle may have retried items meanwhile.
             let noted = self.cluster.follow(self)?;
             let (failed, attempts) = {
                 let state = self.watch.state();
@@ -67,18 +68,18 @@ impl<T> JobArray<T> {
             }
             let note = JobDir::at(&self.handle.dir).retry(noted.next);
             if self.try_again(&parts, &note, failed)? {
-                // Whoever waits for the array may have been given all of it, and nobody looks any more.
+                // The watch may have ended with the last item, so start it again.
                 drop(self.watched()?);
                 return Ok(count);
             }
         }
     }
 
-    /// Submits the items `failed`, unless somebody else has claimed the attempt that `note` belongs to.
+    /// Submits the items `failed`, unless another process has claimed the attempt that `note` belongs to.
     fn try_again(&self, parts: &Parts, note: &Path, failed: Vec<u64>) -> Result<bool> {
         let host = self.cluster.backend().host();
-        // Before it is submitted: a process that dies in between leaves a trace, by which the next one finds
-        // the attempt.
+        // The note is written before the submission. If this process dies in between, the next one finds the
+        // attempt by it.
         if !Note::new(parts.handle(&[])).claim(host, note)? {
             return Ok(false);
         }
@@ -92,7 +93,7 @@ impl<T> JobArray<T> {
             }
         };
         Note::new(handle.clone()).replace(host, note);
-        // Another thread may have found it already.
+        // Another thread may have added the attempt already.
         self.watch.state().join(handle.attempt(Some(failed)));
         Ok(true)
     }
@@ -124,7 +125,7 @@ impl<T> JobArray<T> {
         let dir = JobDir::new(&cluster.jobs_dir(), entry.name, &submission_id);
         let max_running = explanation.array.as_ref().and_then(|array| array.max_running);
         let max_attempts = self.handle.max_attempts;
-        // Workflows go on with the jobs that they have.
+        // The calls of workflows continue the journals that they have.
         let resumed = state_dir_of(cluster, &self.handle.dir)?;
         let settings = Settings { max_running, max_attempts, resumed, ..Settings::default() };
         let inputs = match inputs {
@@ -133,7 +134,7 @@ impl<T> JobArray<T> {
         };
         options.options.merge(&inputs.options);
         if let Some(name) = &self.handle.cluster {
-            // All attempts of an array are asked for on one cluster.
+            // All attempts of an array are on one cluster, so that one survey finds them.
             options.options.put("clusters", name.as_str(), Source::CallSite)?;
         }
         let upstream = inputs.upstream.clone();
@@ -169,8 +170,8 @@ pub(super) fn damaged(path: &Path, reason: &str) -> Error {
     }
 }
 
-/// The options that a submission was made with, but for those that say what it waits for, which elements it
-/// has and where its own files are.
+/// Returns the options with which a submission was made, except those that name its dependencies, its elements
+/// and its own files.
 pub(super) fn same_options(explanation: &Explanation) -> Result<OptionSet> {
     const OF_WAITING: [&str; 3] = ["array", "dependency", "kill_on_invalid_dep"];
     const OF_SUBMISSION: [&str; 3] = ["comment", "output", "error"];
@@ -181,7 +182,7 @@ pub(super) fn same_options(explanation: &Explanation) -> Result<OptionSet> {
         if is_own || OF_WAITING.contains(&key) {
             continue;
         }
-        // An empty value is the option alone.
+        // An empty value stands for an option without a value.
         set.put(key, option.value.as_deref().unwrap_or_default(), source)?;
     }
     for flag in &explanation.extra {

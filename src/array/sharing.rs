@@ -1,25 +1,25 @@
-//! How items are shared out among elements.
+//! Distribution of items among elements.
 
 use crate::backend::Limits;
 
-/// What was asked for.
+/// The chunk size that the caller asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Chunk {
-    /// One item per element, as long as there may be as many elements.
+    /// One item per element, unless there are more items than an array may have elements.
     #[default]
     Each,
-    /// So many items per element.
+    /// This number of items per element.
     Of(u64),
-    /// As many as keep everything that can run busy.
+    /// Enough items per element to keep all slots busy.
     Auto,
 }
 
-/// Elements for each slot that may run at the same time, so that they need not take equally long.
+/// Elements per slot; with several, they need not take equally long.
 const ROUNDS: u64 = 4;
 
 impl Chunk {
-    /// Returns how many items each element gets. `slots` tells how many elements can run at once; it is
-    /// asked only if that matters.
+    /// Returns how many items each element gets. `slots` returns how many elements can run at once; it is
+    /// called only if that matters.
     pub(crate) fn per_element(
         self,
         items: u64,
@@ -35,18 +35,18 @@ impl Chunk {
     }
 }
 
-/// Returns how many elements each Slurm array has, if there may be `most` in one.
+/// Returns the number of elements of each Slurm array, if an array may have at most `most`.
 pub(crate) fn parts(elements: u64, most: u64) -> Vec<u64> {
     let most = most.max(1);
     let whole = std::iter::repeat_n(most, (elements / most) as usize);
     whole.chain(Some(elements % most).filter(|rest| *rest > 0)).collect()
 }
 
-/// Returns how many elements of each Slurm array may run at once, if `most` may in all of them; each
-/// may have at least one.
+/// Returns how many elements of each Slurm array may run at once, if `most` may run in all of them together.
+/// Each may run at least one.
 pub(crate) fn throttles(parts: &[u64], most: u64) -> Vec<u64> {
     let elements: u64 = parts.iter().sum();
-    // One for each, and of what is left as much as it is large.
+    // One for each array, and a share of the rest in proportion to its size.
     let left = most.saturating_sub(parts.len() as u64);
     let share = |part: &u64| {
         let share = u128::from(left) * u128::from(*part) / u128::from(elements.max(1));
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_has_an_element_of_its_own_as_long_as_there_are_enough() {
+    fn an_item_has_its_own_element_while_there_are_enough() {
         assert_eq!(per_element(Chunk::Each, 1, 1), 1);
         assert_eq!(per_element(Chunk::Each, 1001, 1), 1);
         assert_eq!(per_element(Chunk::Each, 1002, 1), 2);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_into_one_array_makes_several() {
+    fn too_many_elements_for_one_array_make_several() {
         assert_eq!(parts(1001, 1001), [1001]);
         assert_eq!(parts(2100, 1001), [1001, 1001, 98]);
         assert_eq!(throttles(&[1001, 1001, 98], 10), [5, 4, 1]);

@@ -1,4 +1,4 @@
-//! From items to the file that holds them.
+//! Writes items to the file that a submission takes.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, Shape};
 use crate::error::{Error, HostError, Result};
 use crate::model::Edge;
 
-/// Items that were taken and checked, and written to a file unless nothing is to be submitted.
+/// Items that were read and checked, and written to a file if they are to be submitted.
 #[derive(Debug)]
 pub(crate) struct Spooled {
     pub(super) file: Option<PathBuf>,
@@ -25,11 +25,11 @@ pub(crate) struct Spooled {
     pub(super) edges: Vec<Edge>,
     /// The arrays whose results are arguments.
     pub(super) arrays: Vec<Arc<ArrayUpstream>>,
-    /// Those of them of which each item takes the item of the same index.
+    /// For each of these arrays, whether each item takes the item of the same index.
     pub(super) aligned: Vec<bool>,
-    /// The elements of each whose items are taken one by one; not all, if they are many.
+    /// For each array, the elements whose items are taken one by one; not all of them, if there are many.
     elements: Vec<ElementSet>,
-    /// The parameters of which an argument holds a secret.
+    /// The parameters whose arguments hold a secret.
     pub(super) secrets: Vec<&'static str>,
 }
 
@@ -38,7 +38,7 @@ impl Spooled {
         self.table.count
     }
 
-    /// Returns a hash of the items, by which a workflow knows them again, and their shape.
+    /// Returns a hash of the items, by which a workflow recognises them, and their shape.
     pub(crate) fn digest(&self) -> Result<(blake3::Hash, Shape)> {
         let mut hasher = blake3::Hasher::new();
         let mut shape = Shape::new();
@@ -46,7 +46,7 @@ impl Spooled {
         let mut left = self.table.offset as usize;
         let mut take = |bytes: &[u8]| {
             hasher.update(bytes);
-            // The table behind the items has their checksums, which the order changes.
+            // The table behind the items has their checksums, which depend on the order of the items.
             shape.update(&bytes[..bytes.len().min(left)]);
             left -= bytes.len().min(left);
         };
@@ -75,12 +75,12 @@ impl Spooled {
 
 impl Drop for Spooled {
     fn drop(&mut self) {
-        // It is gone already if it was submitted.
+        // A submission has moved the file already.
         let _ = self.file.as_deref().map(std::fs::remove_file);
     }
 }
 
-/// Takes all items, and writes them to a file if `keep` says so.
+/// Reads all items, and writes them to a file if `keep` is set.
 pub(crate) fn spool(
     cluster: &Cluster,
     items: impl Iterator<Item = CallArguments>,
@@ -141,7 +141,8 @@ fn cannot_write(spooled: &Spooled, error: std::io::Error) -> Error {
 }
 
 impl Spooled {
-    /// Takes in the arrays that the arguments of an item speak of, and makes those speak of all arrays.
+    /// Adds the arrays to which the arguments of an item refer, and changes the references to positions in
+    /// `self.arrays`.
     fn take_arrays(
         &mut self,
         index: u64,
@@ -154,7 +155,7 @@ impl Spooled {
         }
         let positions: Vec<u32> =
             arrays.iter().map(|array| ArrayUpstream::position(&mut self.arrays, array)).collect();
-        // An array that comes later was not in the items before.
+        // An array that first appears after the first item is not aligned.
         self.aligned.resize(self.arrays.len(), index == 0);
         self.elements.resize(self.arrays.len(), ElementSet::default());
         for argument in arguments {
@@ -181,8 +182,8 @@ impl Spooled {
 }
 
 impl Spooled {
-    /// Returns the arrays of which items are taken, with the elements that make those, and whether each item
-    /// takes the one of its own index.
+    /// Returns the arrays whose items are taken one by one, the elements that make these items, and whether
+    /// each item takes the item of the same index.
     pub(super) fn taken_by_item(
         &self,
     ) -> impl Iterator<Item = (&ArrayUpstream, &ElementSet, bool)> {
@@ -191,7 +192,7 @@ impl Spooled {
         taken.map(|((array, elements), aligned)| (array.as_ref(), elements, *aligned))
     }
 
-    /// The arrays that this one may follow element by element.
+    /// Returns the arrays that this one may follow element by element.
     pub(super) fn candidates<'a>(
         &'a self,
         settings: &'a Settings,

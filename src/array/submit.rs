@@ -1,4 +1,4 @@
-//! From what was prepared to Slurm arrays.
+//! Submits the Slurm arrays of a prepared array.
 
 use std::borrow::Cow;
 
@@ -42,8 +42,8 @@ pub(crate) fn submit(
     Ok(handle)
 }
 
-/// Hands the parts to the backend that are not `known` to it, and notes the ids of all. Their directory is
-/// there already.
+/// Submits the parts that are not in `known`, and notes the ids of all. The submission's directory exists
+/// already.
 pub(crate) fn enqueue(
     cluster: &Cluster,
     parts: &Parts,
@@ -52,8 +52,8 @@ pub(crate) fn enqueue(
     hand_over(cluster, parts, known, None)
 }
 
-/// Returns a part for the Slurm cluster that has taken the parts before it: a submission has one cluster, whatever
-/// sbatch would choose for the rest.
+/// Returns a part for the Slurm cluster that has accepted the parts before it. All parts of a submission run on
+/// one cluster, whichever cluster sbatch would choose for the rest.
 fn on_one_cluster(part: &Prepared, chosen: Option<String>) -> Result<Cow<'_, Prepared>> {
     let names = part.options.get("clusters").and_then(OptionValue::as_str);
     match chosen.filter(|_| names.is_some_and(|names| names.contains(','))) {
@@ -94,15 +94,17 @@ fn hand_over(
             Err(error) => {
                 let chosen = backend.chosen_for(&first.submission_id);
                 let there = cluster.at(chosen.as_deref());
-                let mut goes_on = false;
+                let mut keeps_running = false;
                 for id in ids {
                     if let Err(left) = there.backend().cancel(id, None, None) {
-                        log::warn!("array {id} of a refused submission goes on: {left}");
-                        goes_on = true;
+                        log::warn!(
+                            "array {id} of a refused submission could not be cancelled and keeps running: {left}"
+                        );
+                        keeps_running = true;
                     }
                 }
-                // What goes on needs its files.
-                if let (Error::Submit(error), false) = (&error, goes_on) {
+                // An array that keeps running needs its files.
+                if let (Error::Submit(error), false) = (&error, keeps_running) {
                     give_up(backend.host(), first.dir.path(), error);
                 }
                 return Err(error);

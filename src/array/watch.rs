@@ -1,4 +1,4 @@
-//! Waiting for an array.
+//! Watching an array for a waiting thread.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,9 +11,9 @@ use crate::host::{Found, Look};
 use crate::model::{Progress, Status};
 use crate::poll::{Obstacle, Subject};
 
-/// An array that is waited for.
+/// An array for which a thread waits.
 ///
-/// Looking for its results costs one listing of a directory, and a read for each element that runs.
+/// A look for its results costs one listing of a directory, and one read for each running element.
 #[derive(Debug)]
 pub(super) struct ArrayWatch {
     state: Mutex<State>,
@@ -29,7 +29,7 @@ impl ArrayWatch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the answer of `check`, or why there can never be one.
+    /// Returns the answer of `check`, or an error if there can never be one.
     pub(super) fn check<R>(
         &self,
         check: impl FnOnce(&State) -> Option<R>,
@@ -123,7 +123,7 @@ impl Subject for ArrayWatch {
     }
 
     fn unanswerable(&self, obstacle: &Obstacle) {
-        // The first one says it as well as any other.
+        // One obstacle is enough; the first is kept.
         let _ = self.obstacle.set(obstacle.clone());
     }
 

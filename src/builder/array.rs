@@ -18,12 +18,11 @@ use crate::error::{Error, Result};
 use crate::model::Explanation;
 use crate::submit::{CallOptions, new_submission_id};
 
-/// Many calls of a task, with the options for each element of the Slurm array that will make them;
-/// [`submit`](Self::submit) makes it a [`JobArray`].
+/// Many calls of a task, with the options for each element of the Slurm array that will make them.
+/// [`submit`](Self::submit) turns it into a [`JobArray`].
 ///
-/// `train::map(items)` returns one. The items are taken one by one when the array is submitted, and
-/// never held in memory together. There is a method for each of sbatch's options, as on
-/// [`JobBuilder`](crate::JobBuilder).
+/// `train::map(items)` returns one. The items are read one by one when the array is submitted, and never held
+/// in memory together. Each option of sbatch has a method, as on [`JobBuilder`](crate::JobBuilder).
 #[must_use = "a builder does nothing until it is submitted"]
 pub struct ArrayBuilder<'a, T> {
     items: Box<dyn Iterator<Item = CallArguments> + 'a>,
@@ -34,7 +33,7 @@ pub struct ArrayBuilder<'a, T> {
 
 impl<T> fmt::Debug for ArrayBuilder<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the items: what is passed to tasks is nobody else's business.
+        // The items are left out, because arguments of tasks may be confidential.
         f.debug_struct("ArrayBuilder")
             .field("options", &self.options.options)
             .field("settings", &self.settings)
@@ -43,7 +42,7 @@ impl<T> fmt::Debug for ArrayBuilder<'_, T> {
 }
 
 impl<'a, T: Task> ArrayBuilder<'a, T> {
-    /// Returns the builder of an array that makes `calls`; the attribute macro's part.
+    /// Returns the builder of an array that makes `calls`; for the attribute macro.
     #[doc(hidden)]
     pub fn new(calls: impl Iterator<Item = CallArguments> + 'a) -> Self {
         Self {
@@ -56,8 +55,8 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
 
     /// Lets at most `elements` of the array run at once, as `%` does in sbatch's `--array`.
     ///
-    /// If the items take several Slurm arrays, the number is divided among them; each may run at least
-    /// one.
+    /// If the items take several Slurm arrays, the number is divided among them; each may run at least one
+    /// element.
     pub fn max_running(mut self, elements: u32) -> Self {
         if elements == 0 {
             self.options.problems.push("`max_running(0)` would let nothing run".to_owned());
@@ -68,8 +67,8 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
 
     /// Makes `items` calls in each element, one after another.
     ///
-    /// By default an element makes one call, as long as the cluster allows as many elements in an array
-    /// (`MaxArraySize`); with more items each makes as many as needed.
+    /// By default an element makes one call. If there are more items than the cluster allows elements in an
+    /// array (`MaxArraySize`), each element makes as many calls as needed.
     pub fn chunk(mut self, items: u64) -> Self {
         if items == 0 {
             self.options.problems.push("`chunk(0)` would leave elements without work".to_owned());
@@ -78,11 +77,11 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         self
     }
 
-    /// Makes as many calls in each element as keep every slot that the array may use busy, with four
-    /// elements for each slot, so that calls need not take equally long.
+    /// Divides the calls among elements so that every slot is busy: four elements for each slot, so that the
+    /// calls need not take equally long.
     ///
-    /// A slot is what one element takes: [`max_running`](Self::max_running) tells how many there are, or else
-    /// the CPUs of the partition divided by those of an element.
+    /// A slot is the room for one element. Their number is [`max_running`](Self::max_running) if set, otherwise
+    /// the CPUs of the partition divided by the CPUs of an element.
     pub fn chunk_auto(mut self) -> Self {
         self.settings.chunk = Chunk::Auto;
         self
@@ -99,17 +98,16 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         self
     }
 
-    /// Bounds how often an item may be tried, with [`retry_failed`](JobArray::retry_failed); 3 times unless
-    /// this says otherwise.
+    /// Limits how often an item is tried by [`retry_failed`](JobArray::retry_failed). The default is 3.
     pub fn max_attempts(mut self, attempts: usize) -> Self {
         self.settings.max_attempts = attempts.max(1);
         self
     }
 
-    /// Runs each element only after the element of the same index of `array` has succeeded.
+    /// Starts each element only after the element of the same index of `array` has succeeded.
     ///
-    /// Both arrays have to have the same number of elements in the same Slurm arrays. `map(&array)` does
-    /// this by itself where it can.
+    /// Both arrays must have the same number of elements in the same number of Slurm arrays. `map(&array)` sets
+    /// this dependency where it can.
     pub fn after_corr<U>(mut self, array: &JobArray<U>) -> Self {
         self.settings.corresponding.push(array.reference());
         self
@@ -117,13 +115,15 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
 
     /// Submits the array.
     ///
-    /// Takes the items one by one and writes them to one file, then calls sbatch once for each Slurm array
-    /// that they take: one, unless [`chunk`](Self::chunk) makes more elements than an array may have.
-    /// Without items nothing is submitted, and the array has no results.
+    /// Reads the items one by one and writes them to one file. Then calls sbatch once for each Slurm array:
+    /// once, unless [`chunk`](Self::chunk) makes more elements than a Slurm array may have. Without items
+    /// nothing is submitted, and the array has no results.
     ///
     /// # Errors
-    /// [`Error::Item`](crate::Error::Item) if an item cannot be sent; otherwise as [`JobBuilder::submit`](crate::JobBuilder::submit).
-    /// Nothing is submitted then, unless the error is [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
+    /// [`Error::Item`](crate::Error::Item) if an item cannot be encoded; otherwise the errors of
+    /// [`JobBuilder::submit`](crate::JobBuilder::submit).
+    /// After an error nothing was submitted, unless the error is
+    /// [`SubmitError::Unknown`](crate::error::SubmitError::Unknown).
     pub fn submit(self, cluster: &impl AsRef<Cluster>) -> Result<JobArray<T::Output>> {
         let cluster = cluster.as_ref();
         cluster.check_may_submit()?;
@@ -149,16 +149,17 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         };
         let array = call.submit();
         if let (Some(claim), Err(_)) = (&claim, &array) {
-            // The program may try again; then it is the same call.
+            // If the program tries again, that is the same call.
             ledger.release(claim);
         }
         array
     }
 
-    /// Returns what [`submit`](Self::submit) would submit; the first Slurm array, if there are several.
+    /// Returns a description of what [`submit`](Self::submit) would submit; of the first Slurm array, if there
+    /// are several.
     ///
     /// # Errors
-    /// As `submit`, as far as it can be known without submitting.
+    /// The errors of `submit`, as far as they can be known without submitting.
     pub fn explain(self, cluster: &impl AsRef<Cluster>) -> Result<Explanation> {
         let cluster = cluster.as_ref();
         let spooled = spool(cluster, self.items, false)?;
@@ -167,7 +168,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     }
 }
 
-/// A submission of an array that has its place in the ledger.
+/// A submission of an array whose call the ledger has claimed.
 struct Call<'a, T> {
     ledger: &'a dyn Ledger,
     cluster: &'a Cluster,
@@ -200,7 +201,7 @@ impl<T: Task> Call<'_, T> {
         }
         let array = cluster.attach_array::<T>(&child.submission_id)?;
         if child.is_inherited {
-            // A resumed workflow runs again what failed. What was tried too often stays as it is.
+            // A resumed workflow runs failed calls again. Items that were tried too often keep their errors.
             array.settle()?;
             let Self { spooled, options, settings, .. } = &self;
             let inputs = Inputs::new(cluster, T::entry(), spooled, options, settings)?;

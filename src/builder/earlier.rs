@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::JobHandle;
 use crate::submit::search::search;
 
-/// Returns the job that an intent came to; if it came to none, removes what is there of its files.
+/// Returns the job of an intent. If the intent led to no job, removes the files that exist.
 pub(super) fn job(
     cluster: &Cluster,
     ledger: &dyn Ledger,
@@ -19,7 +19,7 @@ pub(super) fn job(
 ) -> Result<Option<JobHandle>> {
     let dir = dir_of(cluster, entry, child);
     let Some((job_id, at)) = id_of(cluster, ledger, child, &dir)? else {
-        // Its files may be there in part.
+        // Some of its files may exist.
         cluster.backend().host().remove_dir(dir.path())?;
         return Ok(None);
     };
@@ -38,7 +38,7 @@ pub(super) fn dir_of(cluster: &Cluster, entry: &TaskEntry, child: &Child) -> Job
     JobDir::new(&cluster.jobs_dir(), entry.name, &child.submission_id)
 }
 
-/// Returns the id of the job that an intent came to and the Slurm cluster that has it, or `None` if it came to none.
+/// Returns the id of an intent's job and the Slurm cluster that has it, or `None` if the intent led to no job.
 fn id_of(
     cluster: &Cluster,
     ledger: &dyn Ledger,
@@ -48,7 +48,7 @@ fn id_of(
     if let Some(id) = child.job_ids.first() {
         return Ok(Some((*id, child.cluster.clone())));
     }
-    // Before the directory is there, nothing is submitted.
+    // Nothing is submitted before the script exists.
     if cluster.backend().host().read(&dir.script(), 0)?.is_none() {
         return Ok(None);
     }
@@ -63,7 +63,7 @@ fn id_of(
     Ok(found)
 }
 
-/// Returns the Slurm arrays of a submission during which the workflow died, as far as they exist.
+/// Returns the Slurm arrays, as far as they exist, of a submission during which the workflow died.
 pub(super) fn parts(
     cluster: &Cluster,
     child: &Child,

@@ -26,29 +26,29 @@ use crate::submit::{self, Accepted, Call, CallOptions};
 
 pub use array::ArrayBuilder;
 
-/// A call of a task, with the options for its job; [`submit`](Self::submit) makes it a job.
+/// A call of a task, with the options for its job. [`submit`](Self::submit) turns it into a job.
 ///
-/// `train::job(…)` returns one. There is a method for each of sbatch's options, named as its long
-/// name with `_` for `-`. What is set here beats what the attribute sets. A wrong value is reported by
-/// `submit`, together with all others.
+/// `train::job(…)` returns one. Each option of sbatch has a method, named as the option's long name with `_`
+/// for `-`. An option that is set here takes precedence over the attribute. `submit` reports all wrong values
+/// together.
 #[must_use = "a builder does nothing until it is submitted"]
 pub struct JobBuilder<T> {
     call: CallArguments,
     pub(crate) options: CallOptions,
-    /// The directory of the workflow that this one goes on with.
+    /// The directory of the workflow whose journal this one continues.
     pub(crate) resumed: Option<PathBuf>,
     task: PhantomData<fn() -> T>,
 }
 
 impl<T> fmt::Debug for JobBuilder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the arguments: what is passed to tasks is nobody else's business.
+        // The arguments are left out, because they may be confidential.
         f.debug_struct("JobBuilder").field("options", &self.options.options).finish_non_exhaustive()
     }
 }
 
 impl<T: Task> JobBuilder<T> {
-    /// Returns the builder of a job that makes `call`; the attribute macro's part.
+    /// Returns the builder of a job that makes `call`; for the attribute macro.
     #[doc(hidden)]
     pub fn new(call: CallArguments) -> Self {
         Self { call, options: CallOptions::default(), resumed: None, task: PhantomData }
@@ -61,7 +61,7 @@ impl<T: Task> JobBuilder<T> {
     /// # Errors
     /// [`Error::NotInitialized`] and [`Error::InsideJob`] if this process may not submit;
     /// [`Error::Argument`] and [`Error::Options`] if the call is wrong; [`Error::Submit`] if it was refused.
-    /// No job exists then, unless the error is `Unknown`, `NoJobId` or `SupervisorSilent` of
+    /// After an error no job exists, unless the error is `Unknown`, `NoJobId` or `SupervisorSilent` of
     /// [`SubmitError`](crate::error::SubmitError).
     pub fn submit(self, cluster: &impl AsRef<Cluster>) -> Result<Job<T::Output>> {
         let cluster = cluster.as_ref();
@@ -70,7 +70,7 @@ impl<T: Task> JobBuilder<T> {
         let claim = ledger.claim(&|| self.key())?;
         let job = self.submit_claimed(cluster, ledger.as_ref(), claim.as_ref());
         if let (Some(claim), Err(_)) = (&claim, &job) {
-            // The program may try again; then it is the same call.
+            // If the program tries again, that is the same call.
             ledger.release(claim);
         }
         job
@@ -124,7 +124,7 @@ impl<T: Task> JobBuilder<T> {
         Key::new(entry.name, entry.signature, &self.call.arguments, arrays)
     }
 
-    /// Submits several calls at once, and returns a job or an error for each, in their order.
+    /// Submits several calls at once, and returns a job or an error for each, in the order of the calls.
     pub(crate) fn submit_all(
         builders: Vec<Self>,
         cluster: &Cluster,
@@ -149,23 +149,23 @@ impl<T: Task> JobBuilder<T> {
         let mut jobs: Vec<_> =
             accepted.map(|accepted| Ok(job_of::<T>(cluster, accepted?))).collect();
         for (index, error) in refused {
-            // In ascending order, so each lands where it belongs.
+            // The positions are ascending, so each error lands at its own.
             jobs.insert(index, Err(error));
         }
         jobs
     }
 
-    /// Returns what [`submit`](Self::submit) would submit.
+    /// Returns a description of what [`submit`](Self::submit) would submit.
     ///
     /// # Errors
-    /// As `submit`, as far as it can be known without submitting.
+    /// The errors of `submit`, as far as they can be known without submitting.
     pub fn explain(self, cluster: &impl AsRef<Cluster>) -> Result<Explanation> {
         let cluster = cluster.as_ref();
         self.prepare(cluster, false, submit::new_submission_id())
             .map(|prepared| prepared.explanation)
     }
 
-    /// Decides everything; with `stage`, also puts the binary in its place.
+    /// Makes all decisions. With `stage`, also puts the program in its place.
     pub(crate) fn prepare(
         self,
         cluster: &Cluster,
@@ -208,7 +208,7 @@ impl<T: Task> JobBuilder<T> {
     }
 }
 
-/// Returns the job that the backend has made of a submission.
+/// Returns the job of an accepted submission.
 fn job_of<T: Task>(cluster: &Cluster, accepted: Accepted) -> Job<T::Output> {
     let Accepted { handle, explanation, began, said } = accepted;
     let job = Job::new(cluster.clone(), handle, T::decode_output, Some(explanation));
@@ -216,10 +216,10 @@ fn job_of<T: Task>(cluster: &Cluster, accepted: Accepted) -> Job<T::Output> {
 }
 
 impl Cluster {
-    /// Submits several calls of a task, and returns a job or an error for each, in their order: that one
-    /// is refused keeps no other from being submitted.
+    /// Submits several calls of a task, and returns a job or an error for each, in the order of the calls. A
+    /// refused call does not prevent the submission of the others.
     ///
-    /// Over SSH all of them take a few round trips together, where one by one each takes one.
+    /// Over SSH all calls together take a few round trips; submitted one by one, each takes one.
     ///
     /// ```no_run
     /// # #[slurm::task]

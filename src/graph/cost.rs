@@ -1,4 +1,4 @@
-//! What a job asks for, as far as its options tell.
+//! The resources that a job asks for, as far as its options tell.
 
 use slurm_core::options::Walltime;
 
@@ -7,14 +7,14 @@ use crate::model::{ExplainedOption, Explanation};
 /// Returns the CPUs that a job asks for, or `None` if that depends on the cluster.
 pub(super) fn cpus(explanation: &Explanation) -> Option<u64> {
     let text = |key: &str| value(&explanation.options, key);
-    // Whole nodes, or CPUs that come with something else.
+    // These options ask for whole nodes, or make the CPUs depend on something else.
     let elsewhere =
         ["exclusive", "cpus_per_gpu", "ntasks_per_gpu", "ntasks_per_core", "ntasks_per_socket"];
     if elsewhere.iter().any(|key| text(key).is_some()) {
         return None;
     }
     let number = |key: &str| text(key).map(|text| text.parse::<u64>().ok());
-    // The least of `2-4`.
+    // The minimum of a range like `2-4`.
     let nodes = text("nodes").map_or(Some(1), |nodes| nodes.split('-').next()?.parse().ok())?;
     let tasks = match (number("ntasks"), number("ntasks_per_node")) {
         (Some(tasks), _) => tasks?,

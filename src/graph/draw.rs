@@ -1,4 +1,4 @@
-//! DOT and Mermaid.
+//! Graphs as DOT and Mermaid.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use slurm_core::state::JobState;
 
 use super::{Graph, GraphEdge, GraphNode};
 
-/// How a node looks.
+/// The appearance of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Look {
     name: &'static str,
@@ -37,7 +37,7 @@ impl Look {
 }
 
 impl GraphNode {
-    /// What stands in the picture: task, job and state.
+    /// Returns the text of a node: task, job and state.
     fn lines(&self) -> Vec<String> {
         let short = self.task.rsplit("::").next().unwrap_or(&self.task);
         let short = match self.items {
@@ -57,20 +57,20 @@ impl Graph {
         self.nodes.iter().position(|node| node.id == id)
     }
 
-    /// The edges between nodes that are there, by their positions.
+    /// Returns the edges between existing nodes, with the positions of the nodes.
     fn lines(&self) -> impl Iterator<Item = (usize, usize, &GraphEdge)> {
         self.edges
             .iter()
             .filter_map(|edge| Some((self.index(&edge.from)?, self.index(&edge.to)?, edge)))
     }
 
-    /// What an edge is called in a picture: the usual one is not.
+    /// Returns the label of an edge. The usual kind has none.
     fn label(edge: &GraphEdge) -> Option<&str> {
         (edge.kind != DependencyKind::AfterOk).then(|| edge.kind.as_str())
     }
 }
 
-/// Draws each node and, around those of a workflow, a frame.
+/// Draws nodes, and a frame around the jobs of a workflow.
 trait Canvas {
     fn node(&mut self, depth: usize, index: usize, node: &GraphNode);
     fn open(&mut self, depth: usize, index: usize, node: &GraphNode);
@@ -173,7 +173,7 @@ pub(super) fn mermaid(graph: &Graph) -> String {
     canvas.0
 }
 
-/// Mermaid reads `#` as the start of an entity, and most other signs as its own.
+/// Mermaid reads `#` as the start of an entity and gives most other signs a meaning of its own.
 fn mermaid_text(text: &str) -> String {
     let mut written = String::new();
     for c in text.chars() {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn mermaid_has_them_too() {
+    fn mermaid_has_frames_colours_and_quoted_labels() {
         let mermaid = graph().to_mermaid();
         for line in [
             "  subgraph w0 [\"flow\"]",
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn core_hours_are_those_of_jobs_with_a_limit() {
+    fn core_hours_count_only_jobs_with_a_limit() {
         assert_eq!(graph().core_hours(), CoreHours { total: 2.0, uncounted: 1 });
     }
 }

@@ -1,10 +1,10 @@
-//! Pictures of jobs and of what they wait for.
+//! Pictures of jobs and their dependencies.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `read` | the graph of a workflow that runs or has run, from its directory |
-//! | `plan` | the graph of one that is only asked what it would submit |
-//! | `cost` | what a job asks for |
+//! | `plan` | the graph of a planned workflow, whose jobs are not submitted |
+//! | `cost` | the resources that a job asks for |
 //! | `draw` | DOT and Mermaid |
 
 mod cost;
@@ -20,16 +20,17 @@ use slurm_core::state::JobState;
 pub use plan::Plan;
 pub use plan::plan_from_environment;
 
-/// Jobs, and what they wait for.
+/// Jobs and their dependencies.
 ///
-/// [`Job::graph`](crate::Job::graph) returns that of a workflow which runs or has run, with the states;
-/// [`Plan::graph`] that of one which would run. `serde` writes it as JSON, as [`to_json`](Self::to_json) does.
+/// [`Job::graph`](crate::Job::graph) returns the graph of a workflow that runs or has run, with states;
+/// [`Plan::graph`] holds the graph of a planned workflow. `serde` writes a graph as JSON, as
+/// [`to_json`](Self::to_json) does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Graph {
-    /// The jobs: a workflow before what it has submitted, and these in the order of their submission.
+    /// The jobs. A workflow comes before its jobs, and these are in the order of their submission.
     pub nodes: Vec<GraphNode>,
-    /// What they wait for.
+    /// The dependencies between the jobs.
     pub edges: Vec<GraphEdge>,
 }
 
@@ -37,56 +38,58 @@ pub struct Graph {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct GraphNode {
-    /// What edges call it: the submission's id, or `job-ID` for a job that is not part of the workflow.
+    /// The id by which edges refer to the job: the submission's id, or `job-ID` for a job that is not part of
+    /// the workflow.
     pub id: String,
     /// The job's id, if it has one.
     pub job: Option<JobId>,
     /// The task's name.
     pub task: String,
-    /// The state as of now, if it is known.
+    /// The state at the time of the request, if it is known.
     pub state: Option<JobState>,
     /// The [`id`](Self::id) of the workflow that submitted it.
     pub within: Option<String>,
-    /// How many calls it makes, if it is an array.
+    /// The number of calls, if it is an array.
     pub items: Option<u64>,
-    /// How many Slurm array tasks that takes.
+    /// The number of Slurm array tasks that make these calls.
     pub elements: Option<u64>,
     /// Whether it is a workflow itself.
     pub is_workflow: bool,
-    /// The CPUs that it asks for, each element if it is an array, or `None` if that depends on the cluster.
+    /// The CPUs of the job, or of each element of an array; `None` if the cluster decides.
     pub cpus: Option<u64>,
-    /// Its time limit in seconds, or `None` without one.
+    /// The time limit in seconds, or `None` if there is none.
     pub time_limit: Option<u64>,
 }
 
-/// What one job waits for, in a [`Graph`].
+/// A dependency in a [`Graph`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct GraphEdge {
-    /// The [`id`](GraphNode::id) of the job that is waited for.
+    /// The [`id`](GraphNode::id) of the upstream job.
     pub from: String,
-    /// That of the job that waits.
+    /// The [`id`](GraphNode::id) of the job that waits.
     pub to: String,
-    /// What must have happened to the former.
+    /// The condition on the upstream job.
     #[serde(with = "crate::model::word")]
     pub kind: DependencyKind,
-    /// Whether the latter takes its result.
+    /// Whether the waiting job takes the result of the upstream job.
     pub carries_result: bool,
 }
 
-/// What jobs ask for, as if each ran until its time limit.
+/// The resources that jobs ask for, if each runs until its time limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CoreHours {
-    /// CPUs times hours, of the jobs that can be counted.
+    /// The sum of CPUs times hours of the jobs that can be counted.
     pub total: f64,
-    /// How many jobs are left out because they have no time limit, or because the cluster decides how many CPUs
-    /// they get.
+    /// The number of jobs that are not counted, because they have no time limit or because the cluster decides
+    /// about their CPUs.
     pub uncounted: usize,
 }
 
 impl Graph {
-    /// Adds an edge, unless it is there: an array may be several for Slurm, and a job be waited for twice.
+    /// Adds an edge, unless it exists. An array may consist of several Slurm arrays, and a job may name an
+    /// upstream twice.
     fn connect(&mut self, edge: GraphEdge) {
         let same = |known: &&mut GraphEdge| {
             (&known.from, &known.to, &known.kind) == (&edge.from, &edge.to, &edge.kind)
@@ -97,25 +100,25 @@ impl Graph {
         }
     }
 
-    /// Returns the graph in the language of Graphviz: `dot -Tsvg`.
+    /// Returns the graph in the language of Graphviz (`dot -Tsvg`).
     pub fn to_dot(&self) -> String {
         draw::dot(self)
     }
 
-    /// Returns the graph in the language of Mermaid, which many sites show in Markdown.
+    /// Returns the graph in the language of Mermaid, which many sites render in Markdown.
     pub fn to_mermaid(&self) -> String {
         draw::mermaid(self)
     }
 
     /// Returns the graph as JSON, for other tools.
     pub fn to_json(&self) -> String {
-        // Strings, numbers and lists, which always have a form in JSON.
+        // Strings, numbers and lists always have a form in JSON.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// Returns what the jobs ask for, as if each ran until its time limit.
+    /// Returns the resources that the jobs ask for, if each runs until its time limit.
     ///
-    /// Workflows are counted too: they hold what they asked for while they wait.
+    /// Workflows are counted too, because they keep their resources while they wait.
     pub fn core_hours(&self) -> CoreHours {
         let seconds = |node: &GraphNode| Some(node.cpus? as f64 * node.time_limit? as f64);
         let cost =

@@ -1,4 +1,4 @@
-//! What a workflow would submit.
+//! Plans of workflows.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,23 +17,23 @@ use crate::error::{Error, Result};
 use crate::model::Explanation;
 use crate::workflow::planned;
 
-/// What a workflow would submit, as far as that can be known without running its jobs.
+/// The jobs that a workflow would submit, as far as they can be known without running any.
 ///
-/// `pipeline::plan(…)` and [`JobBuilder::plan`] call the workflow's function in this process, with a
-/// [`Workflow`](crate::Workflow) that notes what is submitted and submits nothing. Where the function asks
-/// for a result, or anything else that only a job can tell, it gets [`Error::Planned`]; a function that
-/// returns it with `?` ends there, and so does the plan.
+/// `pipeline::plan(…)` and [`JobBuilder::plan`] call the workflow's function in this process. Its
+/// [`Workflow`](crate::Workflow) records submissions and submits nothing. If the function asks for a result, or
+/// for anything else that only a real job has, it gets [`Error::Planned`]. A function that returns this error
+/// with `?` ends there, and so does the plan.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Plan {
     /// The workflow and its jobs, without states.
     pub graph: Graph,
-    /// The task of the first job whose result was asked for: what comes after that may be missing.
+    /// The task of the first job whose result was needed. Later submissions may be missing.
     pub stopped_at: Option<String>,
 }
 
 impl Plan {
-    /// Returns what the jobs of the plan ask for; see [`Graph::core_hours`].
+    /// Returns the resources that the jobs of the plan ask for; see [`Graph::core_hours`].
     pub fn core_hours(&self) -> CoreHours {
         self.graph.core_hours()
     }
@@ -64,12 +64,12 @@ impl fmt::Display for Plan {
 }
 
 impl<T: Task> JobBuilder<T> {
-    /// Returns what the workflow would submit to `cluster`, and submits nothing. The function is called in
-    /// this process; what it does beside submitting, it does.
+    /// Returns the jobs that the workflow would submit to `cluster`, and submits nothing. The function is
+    /// called in this process, with all its other effects.
     ///
     /// # Errors
-    /// If the call or one of those in the workflow is wrong, or the function fails for another reason than that
-    /// there are no results.
+    /// If the call or one of the workflow's calls is wrong, or if the function fails for another reason than
+    /// missing results.
     pub fn plan(self, cluster: &impl AsRef<Cluster>) -> Result<Plan> {
         let cluster = cluster.as_ref();
         let planner = Arc::new(Planner::default());
@@ -81,12 +81,12 @@ impl<T: Task> JobBuilder<T> {
     }
 }
 
-/// Plans on the cluster that the environment names; what the macro's `plan` calls.
+/// Plans on the cluster that the environment variables name; for the macro's `plan`.
 pub fn plan_from_environment<T: Task>(call: JobBuilder<T>) -> Result<Plan> {
     call.plan(&ClusterBuilder::from_env()?.build()?)
 }
 
-/// Takes the notes of a plan.
+/// Collects the submissions of a plan.
 #[derive(Debug, Default)]
 struct Planner {
     notes: Mutex<Notes>,
@@ -96,11 +96,11 @@ struct Planner {
 struct Notes {
     graph: Graph,
     stopped_at: Option<String>,
-    /// Workflows around what is being planned.
+    /// The number of workflows around the one that is being planned.
     depth: usize,
 }
 
-/// A workflow that submits itself without end would never be planned.
+/// The limit of nested workflows. Without it, a workflow that submits itself would be planned without end.
 const DEEPEST: usize = 32;
 
 impl Planner {
@@ -108,7 +108,7 @@ impl Planner {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that the plan needs what only a job can tell.
+    /// Records that the plan needs something that only a real job has.
     fn stop_at(&self, task: &str) -> Error {
         let task = task.to_owned();
         self.lock().stopped_at.get_or_insert_with(|| task.clone());
@@ -116,13 +116,13 @@ impl Planner {
     }
 }
 
-/// The ledger of a plan: notes what would be submitted.
+/// The ledger of a plan, which records what would be submitted.
 #[derive(Debug)]
 struct Planning {
     planner: Arc<Planner>,
-    /// Where the directory of the workflow would be.
+    /// The directory that the workflow would have.
     dir: PathBuf,
-    /// Its place in the graph.
+    /// The id of the workflow's node in the graph.
     within: Option<String>,
 }
 
@@ -147,8 +147,8 @@ impl Ledger for Planning {
         Some(self.planner.stop_at(task))
     }
 
-    /// Notes a submission and, of a workflow, what that would submit. Of an array of workflows, the plan does not say
-    /// what they would submit.
+    /// Records a submission. If the task is a workflow, also calls its function and records its submissions.
+    /// Workflows that are items of an array are not called.
     fn record(
         &self,
         cluster: &Cluster,
@@ -166,7 +166,7 @@ impl Ledger for Planning {
     }
 }
 
-/// Returns the cluster for a plan, with jobs of the workflow `within` below `dir`.
+/// Returns the cluster for a plan. The jobs of the workflow `within` are below `dir`.
 fn planning(
     cluster: &Cluster,
     planner: &Arc<Planner>,
@@ -177,7 +177,7 @@ fn planning(
     cluster.for_planned(Arc::new(Planning { planner, dir, within }))
 }
 
-/// Adds a node, and gives the job a number within the plan.
+/// Adds a node, and returns a number for its job within the plan.
 fn note(
     planner: &Planner,
     within: Option<&str>,
@@ -206,7 +206,7 @@ const FIRST: JobId = match JobId::new(1) {
     None => unreachable!(),
 };
 
-/// Calls the function of a workflow, which submits to `cluster`.
+/// Calls the function of a workflow with `cluster` as the place of its submissions.
 fn call_workflow(
     planner: &Planner,
     cluster: Cluster,
@@ -225,7 +225,7 @@ fn call_workflow(
     if planner.lock().depth == DEEPEST {
         return Err(Error::PlanFailed {
             task: entry.name.to_owned(),
-            reason: format!("{DEEPEST} workflows lie within each other"),
+            reason: format!("workflows are nested more than {DEEPEST} deep"),
         });
     }
     planner.lock().depth += 1;
@@ -241,7 +241,7 @@ fn call_workflow(
         Ok(Err(failure)) => failure.to_string(),
         Err(_) => "it panicked".to_owned(),
     };
-    // That there was no result is the likely reason.
+    // The missing result is the likely reason.
     if stopped_before || planner.lock().stopped_at.is_some() {
         return Ok(());
     }

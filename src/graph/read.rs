@@ -1,4 +1,4 @@
-//! The graph of a workflow from its directory: its journal, and the `job.json` of each of its jobs.
+//! The graph of a workflow from its directory: from its journal, and from the `job.json` of each job.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use crate::model::{Edge, Explanation};
 use crate::submit::workflow::state_dir_of;
 
 impl<T> Job<T> {
-    /// Returns the graph of what the job has submitted so far, with the states as of now, if it is a
-    /// workflow; of another job, the job itself and what it waits for.
+    /// Returns the graph of all jobs that this workflow has submitted so far, with their present states. For a
+    /// job that is not a workflow, the graph has the job and its upstream jobs.
     ///
     /// Reads the files of each job, and asks the backend once.
     ///
     /// # Errors
-    /// If a file cannot be read, or the backend not be asked.
+    /// If a file cannot be read, or if the backend cannot be asked.
     pub fn graph(&self) -> Result<Graph> {
         self.check_is_real()?;
         let mut reader = Reader {
@@ -43,16 +43,16 @@ struct Reader<'a> {
     graph: Graph,
     /// The ids of the nodes by the directories of their jobs.
     ids: HashMap<PathBuf, String>,
-    /// What each node waits for.
+    /// The edges of each node.
     after: Vec<(String, Edge)>,
 }
 
 impl Reader<'_> {
-    /// Adds the job in `dir` and, of a workflow, its jobs.
+    /// Adds the job in `dir` and, if it is a workflow, its jobs.
     fn add(&mut self, dir: &JobDir, job: Option<JobId>, within: Option<&str>) -> Result<()> {
         let host = self.cluster.backend().host();
         let text = host.read(&dir.job_json(), 0)?.unwrap_or_default();
-        // One that was not written to its end was not submitted either.
+        // A description that was not written to its end belongs to a job that was not submitted.
         let Ok(explanation) = serde_json::from_slice::<Explanation>(&text) else { return Ok(()) };
         let state_dir = state_dir_of(self.cluster, dir.path())?;
         let node = node(&explanation, job, within, state_dir.is_some());
@@ -93,7 +93,7 @@ impl Reader<'_> {
         Ok(self.graph)
     }
 
-    /// Returns the node of a job that is waited for, which need not be one of the workflow.
+    /// Returns the node of an upstream job, which may be outside of the workflow.
     fn upstream(&mut self, edge: &Edge) -> String {
         if let Some(id) = self.ids.get(&edge.dir) {
             return id.clone();
@@ -116,7 +116,7 @@ impl Reader<'_> {
     }
 }
 
-/// Returns the node of a job that is described.
+/// Returns the node of a job from its description.
 pub(super) fn node(
     explanation: &Explanation,
     job: Option<JobId>,
@@ -137,7 +137,7 @@ pub(super) fn node(
     }
 }
 
-/// Returns how a job ended that has left an outcome.
+/// Returns the state of a job that has left an outcome.
 fn state_in(cluster: &Cluster, dir: &Path) -> Result<Option<JobState>> {
     let result = cluster.backend().host().read(&JobDir::at(dir).result(), 0)?;
     Ok(result.map(|bytes| match Outcome::from_bytes(&bytes) {

@@ -1,13 +1,13 @@
 //! Decides over time, from the answers of the backend, whether a job has ended or is lost.
 //!
-//! A terminal state in the queue or the accounting ends a wait once it has lasted for a grace period, in
-//! which the result may still become visible or the job return to the queue. If no source lists the job, the wait ends
-//! after a longer grace period.
+//! A terminal state in the queue or the accounting ends a wait after a grace period, because the result may
+//! become visible late and the job may return to the queue. If no source lists the job, the wait ends after a
+//! longer grace period.
 //!
-//! The queue decides which jobs are alive: a job that it lists is never given up, and a job that it does not list
-//! cannot run. While the accounting does not answer, or has a record of the job without an end, such a job is given
-//! up after the longest grace period, because either may last as long as the cluster. Nothing is decided while the
-//! queue does not answer.
+//! The queue decides which jobs are alive: a job that it lists is never given up, and a job that it does not
+//! list cannot run. If the accounting does not answer, or has a record of the job without an end, a job that
+//! the queue does not list is given up after the longest grace period, because both conditions may last as long
+//! as the cluster. While the queue does not answer, no job is given up.
 
 use std::time::{Duration, Instant};
 
@@ -23,34 +23,34 @@ pub(crate) struct Fate {
     seen_at: Option<Instant>,
     ended: Option<(Sighting, Instant)>,
     absent: Option<Absence>,
-    /// Whether all files of its run are there.
+    /// Whether all files of its last run exist.
     is_complete: bool,
-    /// Since when the queue does not answer, and its error.
+    /// The time since which the queue does not answer, and its error.
     silence: Option<(Instant, String)>,
 }
 
-/// The queue has answered and does not list the job.
+/// An absence of the job from the answers of the queue.
 #[derive(Clone, Debug)]
 struct Absence {
     since: Instant,
-    /// Since when all sources have answered without knowing the job.
+    /// The time since which all sources have answered without knowing the job.
     everywhere: Option<Instant>,
     testimony: Testimony,
 }
 
-/// The end of a job that left no result.
+/// The end of a job without a result.
 #[derive(Clone, Debug)]
 pub(crate) enum End {
-    /// It ended, or can never start.
+    /// A source reports its end, or that it can never start.
     Seen(Sighting),
-    /// No source lists it; the answer of each.
+    /// No source lists it; the testimony has the answer of each.
     Lost(Testimony),
 }
 
 impl End {
-    /// Returns the end of what no job was made of.
+    /// Returns the end of a submission that did not become a job.
     pub(crate) fn never_submitted() -> Self {
-        let why = "no job was made of it; its client ended before that".to_owned();
+        let why = "its client ended before it had submitted the job".to_owned();
         Self::Lost(Testimony::default().with("sbatch", Said::NotThere(why)))
     }
 }
@@ -61,13 +61,13 @@ impl Fate {
         self.last.as_ref()
     }
 
-    /// Takes in a sighting, if there is one, and the answers of the sources that did not list the job.
-    /// Returns whether it is news.
+    /// Records a sighting, if there is one, and the answers of the sources that did not list the job. Returns
+    /// whether the state has changed.
     pub(crate) fn take_in(&mut self, sighting: Option<&Sighting>, testimony: &Testimony) -> bool {
         let now = Instant::now();
         self.silence = None;
         self.absent = match sighting {
-            // Jobs end there late, or never: a controller that lost its state has no end to report.
+            // The accounting records ends late, or never if a controller has lost its state.
             Some(seen) if seen.source == Source::Accounting && !seen.is_end() => {
                 let record = Said::OpenRecord(seen.state.to_string());
                 let queue = Testimony::default().with("squeue", Said::NotListed);
@@ -78,7 +78,7 @@ impl Fate {
         };
         let Some(sighting) = sighting else { return false };
         let news = self.last.as_ref().map(|last| &last.state) != Some(&sighting.state);
-        // Slurm runs it again, and what that run leaves is still to come.
+        // Slurm runs the job again, so the files of the new run do not exist yet.
         self.is_complete &= !(sighting.state.is_pending() && self.has_begun());
         self.last = Some(sighting.clone());
         self.seen_at = Some(now);
@@ -98,7 +98,7 @@ impl Fate {
         Absence { since, everywhere, testimony }
     }
 
-    /// Takes in that the queue did not answer, and why.
+    /// Records that the queue did not answer, and why.
     pub(crate) fn unanswered(&mut self, why: &str) {
         self.absent = None;
         let since = self.silence.as_ref().map_or_else(Instant::now, |(since, _)| *since);
@@ -109,7 +109,7 @@ impl Fate {
     pub(crate) fn last_known(&self) -> LastKnown {
         let doubt = match (&self.silence, &self.absent) {
             (Some((since, why)), _) => {
-                Some(format!("for {} s nothing has answered: {why}", since.elapsed().as_secs()))
+                Some(format!("no answer for {} s: {why}", since.elapsed().as_secs()))
             }
             (None, Some(absent)) => Some(absent.testimony.to_string()),
             (None, None) => None,
@@ -121,28 +121,28 @@ impl Fate {
         }
     }
 
-    /// Takes in whether all files of its run are there: then an end needs no grace period.
+    /// Records whether all files of its run exist. If they do, an end needs no grace period.
     pub(crate) fn is_complete(&mut self, complete: bool) {
         self.is_complete = complete;
     }
 
-    /// Returns whether it has ended with an exit code that tells of a result, which may still be hidden.
+    /// Returns whether it has ended with an exit code that announces a result, which may still be hidden.
     pub(crate) fn awaits_result(&self) -> bool {
         let tells = |(sighting, _): &(Sighting, Instant)| sighting.tells_of_result();
         !self.is_complete && self.ended.as_ref().is_some_and(tells)
     }
 
-    /// Returns whether all files of its run are there.
+    /// Returns whether all files of its run exist.
     pub(crate) fn has_all_files(&self) -> bool {
         self.is_complete
     }
 
-    /// Returns whether it was seen in a state after its start.
+    /// Returns whether it was last seen in a state after its start.
     pub(crate) fn has_begun(&self) -> bool {
         self.last.as_ref().is_some_and(|last| !last.state.is_pending())
     }
 
-    /// Returns whether it has ended, as far as was seen.
+    /// Returns whether a source has reported its end.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()
     }
@@ -152,13 +152,13 @@ impl Fate {
         self.absent.is_some()
     }
 
-    /// Returns whether it waits or runs, by what was seen last.
+    /// Returns whether it was pending or running when last seen.
     pub(crate) fn lives(&self) -> bool {
         let lives = |seen: &Sighting| !seen.is_end() && !matches!(seen.state, JobState::Completing);
         self.absent.is_none() && self.last.as_ref().is_some_and(lives)
     }
 
-    /// Returns the end, if there is one and its time of grace is over.
+    /// Returns the end, if there is one and its grace period is over.
     pub(crate) fn settle(&self, cadence: &Cadence) -> Option<End> {
         let over = |since: Instant, grace| since.elapsed() >= grace;
         if let Some((sighting, since)) = &self.ended {
@@ -181,15 +181,15 @@ impl Fate {
 }
 
 impl End {
-    /// Returns whether the runner has said that it wrote what the job came to.
+    /// Returns whether the exit code announces that the runner has written an outcome.
     pub(crate) fn tells_of_result(&self) -> bool {
         matches!(self, Self::Seen(sighting) if sighting.tells_of_result())
     }
 }
 
 impl Sighting {
-    /// Returns whether the runner has said that it wrote what the job came to. A task that ends the process
-    /// by itself may say the same.
+    /// Returns whether the exit code announces that the runner has written an outcome. A task that ends the
+    /// process by itself may use the same code.
     fn tells_of_result(&self) -> bool {
         let codes = [slurm_runner::exit::DONE, slurm_runner::exit::FAILED].map(i32::from);
         let by_itself = matches!(self.state, JobState::Completed | JobState::Failed);
@@ -197,7 +197,7 @@ impl Sighting {
         by_itself && exit.is_some_and(|exit| codes.contains(&exit.code))
     }
 
-    /// Returns whether the batch script has said by its exit code that it did not start the runner.
+    /// Returns whether the exit code of the batch script says that it did not start the runner.
     pub(crate) fn is_refusal(&self) -> bool {
         let codes = [slurm_runner::exit::SETUP, slurm_runner::exit::UNFIT].map(i32::from);
         let exit = self.exit.filter(|exit| exit.signal == 0);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_the_accounting_alone_has_is_no_sign_of_life_without_end() {
+    fn an_open_record_in_the_accounting_alone_keeps_a_job_alive_only_for_a_time() {
         let mut fate = Fate::default();
         let record = Sighting { source: Source::Accounting, ..Sighting::of(JobState::Running) };
         fate.take_in(Some(&record), &not_listed());
@@ -249,25 +249,29 @@ mod tests {
             Some("squeue does not list it; sacct still has it as RUNNING")
         );
         fate.take_in(Some(&Sighting::of(JobState::Running)), &not_listed());
-        assert_eq!(what_is_lost(&fate, AT_ONCE), None, "what the queue lists lives");
+        assert_eq!(what_is_lost(&fate, AT_ONCE), None, "a job that the queue lists is alive");
     }
 
     #[test]
-    fn an_accounting_that_stays_silent_does_not_keep_a_wait_open() {
+    fn an_accounting_that_does_not_answer_keeps_a_wait_open_only_for_a_time() {
         let mut fate = Fate::default();
         fate.take_in(None, &not_listed().with("sacct", Said::Failed("refused".to_owned())));
         let lost_late = Cadence { unconfirmed_after: HOUR, ..AT_ONCE };
-        assert_eq!(what_is_lost(&fate, lost_late), None, "it may answer soon");
+        assert_eq!(what_is_lost(&fate, lost_late), None, "the accounting may answer soon");
         assert_eq!(
             what_is_lost(&fate, AT_ONCE).as_deref(),
             Some("squeue does not list it; sacct failed: refused")
         );
         fate.unanswered("no answer");
-        assert_eq!(what_is_lost(&fate, AT_ONCE), None, "without the queue nothing is decided");
+        assert_eq!(
+            what_is_lost(&fate, AT_ONCE),
+            None,
+            "nothing is decided while the queue does not answer"
+        );
     }
 
     #[test]
-    fn what_is_told_of_a_job_that_goes_on_is_what_the_sources_say() {
+    fn the_last_known_status_names_the_answers_of_the_sources() {
         let mut fate = Fate::default();
         assert_eq!(fate.last_known().to_string(), "no source has reported on it yet");
         let held =
@@ -288,12 +292,12 @@ mod tests {
         fate.unanswered("squeue failed: timed out");
         assert_eq!(
             fate.last_known().to_string(),
-            "for 0 s nothing has answered: squeue failed: timed out; 0s ago it was running on n1"
+            "no answer for 0 s: squeue failed: timed out; 0s ago it was running on n1"
         );
     }
 
     #[test]
-    fn a_result_that_was_written_is_waited_for() {
+    fn a_wait_continues_until_a_written_result_is_visible() {
         let cadence = Cadence { written_grace: HOUR, ..AT_ONCE };
         let is_given_up = |state, code, signal| {
             let exit = Some(Exit { code, signal });
@@ -310,12 +314,12 @@ mod tests {
         let exit = Some(Exit::default());
         let completed = Sighting { exit, ..Sighting::of(JobState::Completed) };
         fate.take_in(Some(&completed), &Testimony::default());
-        assert!(fate.settle(&cadence).is_none(), "that of the run before was complete");
+        assert!(fate.settle(&cadence).is_none(), "only the files of the earlier run were complete");
         let failed = i32::from(slurm_runner::exit::FAILED);
         assert!(!is_given_up(JobState::Failed, failed, 0));
-        assert!(is_given_up(JobState::Failed, 1, 0), "a code of any program");
-        assert!(is_given_up(JobState::Failed, 7, 0), "no code of the runner");
+        assert!(is_given_up(JobState::Failed, 1, 0), "any program may use this code");
+        assert!(is_given_up(JobState::Failed, 7, 0), "the runner does not use this code");
         assert!(is_given_up(JobState::Failed, 0, 9), "killed");
-        assert!(is_given_up(JobState::Cancelled, 0, 0), "not by itself");
+        assert!(is_given_up(JobState::Cancelled, 0, 0), "it did not end by itself");
     }
 }

@@ -1,9 +1,9 @@
-//! How old an answer is.
+//! The age of an answer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// When the sources were last asked about a job or an array, by whoever wants to know its state now.
+/// The time at which the sources were last asked about a job or an array, outside of a wait.
 ///
 /// A loop over the states of a million items, or one without a pause, asks no more often than a wait does.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ impl Freshness {
         *self.asked() = Some(at);
     }
 
-    /// Makes the next call ask, because this process has changed something.
+    /// Makes the next call ask, because this process has changed the job.
     pub(crate) fn expire(&self) {
         *self.asked() = None;
     }

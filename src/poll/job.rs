@@ -1,6 +1,6 @@
-//! Waiting for one job.
+//! Watching one job.
 //!
-//! Its result file is believed first, and then what the backend says.
+//! The result file has precedence over the answers of the backend.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,19 +18,19 @@ use crate::error::{Error, HostError, LastKnown};
 use crate::host::{Found, Look};
 use crate::model::{Progress, Status};
 
-/// How a job ended, before anybody has looked into it.
+/// How a job ended, without a search for the reasons.
 #[derive(Clone, Debug)]
 pub(crate) enum Verdict {
     /// The content of its result file.
     Outcome(Arc<Vec<u8>>),
     /// It left no result file.
     Ended(End),
-    /// There is a result file that cannot be read, and why.
+    /// Its result file cannot be read, for this reason.
     Unreadable(String),
 }
 
 impl Verdict {
-    /// Returns the state that the verdict amounts to.
+    /// Returns the state that follows from the verdict.
     pub(crate) fn state(&self) -> JobState {
         match self {
             Self::Outcome(bytes) => match Outcome::from_bytes(bytes) {
@@ -44,13 +44,13 @@ impl Verdict {
     }
 }
 
-/// A job that is waited for.
+/// A job for which a thread waits.
 #[derive(Debug)]
 pub(crate) struct JobWatch {
     job: JobId,
     result: PathBuf,
     verdict: OnceCell<Result<Verdict, Obstacle>>,
-    /// Whether it has a value, once somebody wants to know.
+    /// Whether it has a value; set on the first request.
     succeeded: OnceCell<bool>,
     notes: Mutex<Notes>,
 }
@@ -59,23 +59,24 @@ pub(crate) struct JobWatch {
 struct Notes {
     fate: Fate,
     unreadable: Option<String>,
-    /// How many jobs start before it.
+    /// The number of jobs that start before it.
     ahead: Option<u64>,
     /// The outcome of a process that ended before the task had returned.
     exited: Option<Arc<Vec<u8>>>,
-    /// That of a run before the one that is waited for, which a file server may show for a while longer.
+    /// The `exited` outcome of an earlier run, which a file server may show for a while longer.
     superseded: Option<Arc<Vec<u8>>>,
-    /// Whether it waits to be run once more.
+    /// Whether it is pending after a run.
     was_put_back: bool,
     /// Whether it was cancelled by this process, or by another one that has left a note.
     cancelled: bool,
 }
 
 impl Notes {
-    /// Takes in what the sources say of the job, and returns whether it is news.
+    /// Records the answers of the sources, and returns whether they change the state.
     fn take_in(&mut self, job: JobId, survey: &Survey) -> bool {
         let seen = survey.seen.get(&job);
-        // An order of ours explains why a source has forgotten the job, or has no end of it.
+        // If the job was cancelled with this library, that explains why a source has forgotten it or has no
+        // end.
         let noted = (self.cancelled && is_open(seen))
             .then(|| Sighting { source: Source::Note, ..Sighting::of(JobState::Cancelled) });
         let is_pending = seen.is_some_and(|seen| seen.state.is_pending());
@@ -96,7 +97,7 @@ fn is_open(seen: Option<&Sighting>) -> bool {
 }
 
 impl JobWatch {
-    /// Returns the watch of the job `job` whose outcome will be at `result`.
+    /// Returns the watch of the job `job`, whose outcome will be at `result`.
     pub(crate) fn new(job: JobId, result: PathBuf) -> Self {
         let (verdict, succeeded) = (OnceCell::new(), OnceCell::new());
         Self { job, result, verdict, succeeded, notes: Mutex::default() }
@@ -105,7 +106,7 @@ impl JobWatch {
     /// Returns how the job ended, if that is known.
     ///
     /// # Errors
-    /// If it can never be known, as an [`Obstacle`] stands in the way.
+    /// If it can never be known because of an [`Obstacle`].
     pub(crate) fn verdict(&self) -> Option<Result<&Verdict, Error>> {
         let known = self.verdict.get()?;
         Some(known.as_ref().map_err(|obstacle| obstacle.clone().into()))
@@ -124,24 +125,24 @@ impl JobWatch {
         Some(Status { jobs_ahead, ..status })
     }
 
-    /// Takes in a survey from outside of the poller. If the job is lost according to it, returns the answers of the
-    /// sources.
+    /// Records a survey from outside of the poller. If the job is lost according to it, returns the answers of
+    /// the sources.
     pub(crate) fn is_lost_by(&self, survey: &Survey, cadence: &Cadence) -> Option<Testimony> {
         self.seen(survey);
         let notes = self.notes();
-        // An end has to be followed by another look for the result, which is for whoever waits.
+        // An end needs another look for the result, which a wait makes.
         match notes.fate.settle(cadence)? {
             End::Lost(testimony) => Some(testimony),
             End::Seen(_) => None,
         }
     }
 
-    /// Returns whether a survey leaves open how the job has ended, although the queue does not list it.
+    /// Returns whether the job is not in the queue according to a survey and no source has its end.
     pub(crate) fn is_open_in(&self, survey: &Survey) -> bool {
         !self.notes().cancelled && is_open(survey.seen.get(&self.job))
     }
 
-    /// Takes in that the job was cancelled: Slurm forgets it, and not every cluster keeps an accounting.
+    /// Records that the job was cancelled: Slurm forgets it, and not every cluster keeps an accounting.
     pub(crate) fn cancelled(&self) {
         self.notes().cancelled = true;
     }
@@ -199,8 +200,7 @@ impl Subject for JobWatch {
     }
 
     fn looks(&self, looks: &mut Vec<Look>) {
-        // Listing the directory makes NFS look whether the file is there by now, and it may have a note of a
-        // cancellation.
+        // Listing the directory makes NFS check whether the file exists, and shows a note of a cancellation.
         let listed = {
             let notes = self.notes();
             notes.fate.has_ended() || notes.fate.is_absent() && !notes.cancelled
@@ -224,7 +224,7 @@ impl Subject for JobWatch {
             return false;
         }
         match found {
-            // The backend reports how it ended.
+            // The backend reports how the process ended.
             Ok(Found::Bytes(bytes)) if has_exited(&bytes) => {
                 let mut notes = self.notes();
                 if notes.superseded.as_deref() != Some(&bytes) {
@@ -272,7 +272,7 @@ impl Subject for JobWatch {
         if notes.fate.is_absent()
             && let Some(bytes) = notes.exited.take()
         {
-            // The exit code can no longer be found out.
+            // No source can report the exit code any more.
             self.conclude(Ok(Verdict::Outcome(bytes)));
             return;
         }
@@ -286,15 +286,16 @@ impl Subject for JobWatch {
     }
 }
 
-/// Whether a result says no more than that the process ended before the task had returned. How the job ended, the
-/// backend tells: Slurm may run it again, as after a preemption.
+/// Returns whether a result only says that the process ended before the task had returned. The backend then
+/// reports how the job ended: Slurm may run it again, for example after a preemption.
 pub(crate) fn has_exited(result: &[u8]) -> bool {
     let Ok((outcome, _)) = Outcome::from_bytes(result) else { return false };
     matches!(outcome.ending, Ending::Failure(failure) if failure.kind == FailureKind::Exited)
 }
 
-/// Whether the diary of a job that has ended tells that the last run has not written a result: its process ended in a way
-/// that no handler sees (`_exit`, `exec`). The diary was there before, so a file server shows what was added to it.
+/// Returns whether the diary of an ended job shows that the last run has not written a result, because its
+/// process ended in a way that no handler sees (`_exit`, `exec`). The diary existed before the run, so a file
+/// server shows what was added to it.
 fn has_left_nothing(diary: &str) -> bool {
     let last = Event::read_all(diary).into_iter().rev().find_map(|event| match event.event {
         EventKind::Finished { .. } => Some(false),
@@ -320,7 +321,7 @@ mod tests {
         file_grace: Duration::ZERO,
         written_grace: Duration::ZERO,
         return_grace: Duration::ZERO,
-        // Any absence that lasts is long enough.
+        // Any absence is long enough.
         lost_after: Duration::from_nanos(1),
         unconfirmed_after: Duration::from_secs(3600),
         on_the_way: Duration::ZERO,
@@ -345,14 +346,17 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_again_and_again_is_told_of_a_loss() {
+    fn a_repeated_question_for_the_state_finds_a_loss() {
         let watch = absent_once();
         let said = watch.is_lost_by(&Survey::default(), &CADENCE);
-        assert!(said.is_some() && watch.verdict().is_none(), "whoever waits looks for the result");
+        assert!(
+            said.is_some() && watch.verdict().is_none(),
+            "only a wait ends with the loss, after a look for the result"
+        );
     }
 
     #[test]
-    fn what_a_run_before_has_left_does_not_end_the_wait_for_the_result() {
+    fn the_outcome_of_an_earlier_run_does_not_end_the_wait_for_the_result() {
         let watch = JobWatch::new("7".parse().unwrap(), PathBuf::from("/nowhere/result"));
         let failure = Failure::new(FailureKind::Exited, "it ended");
         let ending = Ending::Failure(Box::new(failure));
@@ -377,9 +381,9 @@ mod tests {
         assert!(!has_ended(&watch), "the file of the second run may still come");
         let watch = JobWatch::new("7".parse().unwrap(), PathBuf::from("/nowhere/result"));
         watch.found(&look, Ok(Found::Bytes(left.clone())));
-        // The answer to a question from before its start.
+        // This answer is older than the start of the job.
         watch.seen(&seen(Sighting::of(JobState::Pending)));
-        assert!(has_ended(&watch), "nothing will come");
+        assert!(has_ended(&watch), "no other file will come");
     }
 
     #[test]
@@ -393,14 +397,14 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_after_an_absence_is_no_loss() {
+    fn a_job_is_not_lost_while_the_queue_does_not_answer() {
         let watch = absent_once();
         watch.unanswered("no answer");
         assert!(!is_lost(&watch));
     }
 
     #[test]
-    fn a_source_that_is_silent_leaves_an_absence_open() {
+    fn a_job_is_not_lost_while_the_accounting_does_not_answer() {
         let watch = absent_once();
         let queue = Testimony::default().with("squeue", Said::NotListed);
         let testimony = queue.with("sacct", Said::Failed("no answer".to_owned()));

@@ -1,4 +1,4 @@
-//! Looking at files.
+//! Looks at files.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -8,12 +8,12 @@ use super::{Obstacle, Shared, Subject};
 use crate::error::HostError;
 use crate::host::{Found, Look};
 
-/// What is larger is read after everything else that was found by the same look, in bytes.
+/// In bytes. Larger files are read after all others that the same look has found.
 const LARGE: u64 = 4 << 20;
 
 impl Shared {
-    /// Looks at all files that somebody waits for, and returns the positions of those of which not everything
-    /// could be looked at: nothing says that what they wait for is not there.
+    /// Looks at all files for which threads wait. Returns the positions of the subjects whose files were not
+    /// all seen, so that their absence is not taken for an answer.
     pub(super) fn look(&self, open: &[Arc<dyn Subject>]) -> Result<Vec<usize>, Obstacle> {
         let mut looks = Vec::new();
         let ends: Vec<usize> = open
@@ -56,7 +56,7 @@ impl Shared {
         if news {
             self.tell(true);
         }
-        // Nobody waits for these but those whose they are.
+        // Only the subjects themselves wait for these files.
         let mut missed = Vec::new();
         for (position, look, path, offset) in large {
             let Some(subject) = open.get(position).filter(|subject| !subject.is_settled()) else {
@@ -74,7 +74,7 @@ impl Shared {
         Ok(missed)
     }
 
-    /// Reads a large file, unless the other thread does so already or the host cannot be reached.
+    /// Reads a large file, unless the other thread already does or the host cannot be reached.
     fn read_large(
         &self,
         path: &Path,

@@ -1,13 +1,12 @@
-//! Two threads that wait for everything that is submitted to a cluster.
+//! Two threads that watch all submissions for which other threads wait.
 //!
-//! One looks for result files, all of them in one go; the other asks the backend about all jobs at once,
-//! at most two commands whatever their number. Each starts fast when something happens and grows slower
-//! while nothing does, and takes no more than a tenth of the time. A queue that hangs does not keep
-//! results from being found.
+//! One thread looks for result files, all of them in one request. The other asks the backend about all jobs at
+//! once, with at most two commands whatever their number. Both poll faster after a change and slower without
+//! one, and spend at most a tenth of the time. A queue that does not answer does not delay results.
 //!
-//! Inside of a workflow, jobs that have no [room](room) beside it are given up.
+//! Inside a workflow, jobs that have no [room](room) beside it are given up.
 //!
-//! What is waited for is a [`Subject`]: a [job](job) or an [array](crate::array).
+//! The threads watch [`Subject`]s: [jobs](job) and [arrays](crate::array).
 
 mod fate;
 mod fresh;
@@ -41,9 +40,9 @@ use room::Room;
 pub(crate) use silence::Silence;
 use silence::{Silences, Source};
 
-/// Something that is waited for.
+/// A job or an array for which a thread waits.
 pub(crate) trait Subject: fmt::Debug + Send + Sync {
-    /// Returns whether nothing is left to be found out.
+    /// Returns whether everything about it is known.
     fn is_settled(&self) -> bool;
 
     /// Returns the known progress.
@@ -52,30 +51,30 @@ pub(crate) trait Subject: fmt::Debug + Send + Sync {
     /// Returns the statuses of the jobs or elements that have not ended, with the number of each.
     fn statuses(&self) -> Vec<(Status, usize)>;
 
-    /// Adds what the backend has to be asked about.
+    /// Adds the jobs and elements about which to ask the backend.
     fn jobs(&self, asked: &mut Vec<Asked>);
 
-    /// Adds what there is to look at.
+    /// Adds the files to look at.
     fn looks(&self, looks: &mut Vec<Look>);
 
-    /// Takes in the finding at a place of [`Subject::looks`], and returns whether it is news.
+    /// Records the finding for a look from [`Subject::looks`], and returns whether it is a change.
     fn found(&self, look: &Look, found: Result<Found, HostError>) -> bool;
 
-    /// Takes in the answer of the backend, and returns whether it is news.
+    /// Records the answer of the backend, and returns whether it is a change.
     fn seen(&self, survey: &Survey) -> bool;
 
     /// Called when the backend did not answer, with the reason. Time without an answer does not count towards
     /// `lost_after`.
     fn unanswered(&self, why: &str);
 
-    /// Takes in that the backend can never be asked.
+    /// Records that the backend can never be asked.
     fn unanswerable(&self, obstacle: &Obstacle);
 
-    /// Decides about what has ended, if its time of grace is over.
+    /// Ends the wait for jobs and elements that have ended, if their grace period is over.
     fn settle(&self, cadence: &Cadence);
 }
 
-/// Waits for jobs.
+/// Watches the jobs of a cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Poller {
     shared: Arc<Shared>,
@@ -98,7 +97,7 @@ struct Board {
     watched: HashMap<usize, Entry>,
     /// Which of the two threads run.
     running: [bool; 2],
-    /// Counts what happens: new entries, results, changes of state. Whoever waits then looks sooner.
+    /// Counts events: new entries, results, changes of state. After an event the threads look sooner.
     stirs: u64,
 }
 
@@ -108,10 +107,10 @@ struct Entry {
     watches: usize,
 }
 
-/// The threads stay this long when there is nothing to wait for.
+/// How long a thread without work stays.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// A subject is looked at for as long as one of these is there.
+/// While one of these exists, its subject is polled.
 #[derive(Debug)]
 pub(crate) struct Watch {
     poller: Poller,
@@ -119,7 +118,7 @@ pub(crate) struct Watch {
 }
 
 impl Poller {
-    /// Returns what waits for jobs of `backend`, inside of these workflows' jobs.
+    /// Returns the poller for jobs of `backend`. `workflows` are the jobs of the workflows around this process.
     pub(crate) fn new(backend: Arc<dyn Backend>, workflows: Vec<JobId>) -> Self {
         let room = Room::beside(workflows);
         let (board, changed, reading) = (Mutex::default(), Condvar::new(), Mutex::default());
@@ -128,7 +127,7 @@ impl Poller {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Returns whether both are of one cluster.
+    /// Returns whether both are the poller of one cluster.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
@@ -138,10 +137,10 @@ impl Poller {
         self.shared.silences.get()
     }
 
-    /// Begins to look at `subject`.
+    /// Begins to poll `subject`.
     ///
     /// # Errors
-    /// If there can be no thread to do it.
+    /// If a thread cannot be started.
     pub(crate) fn watch(&self, subject: Arc<dyn Subject>) -> Result<Watch, Error> {
         let key = Arc::as_ptr(&subject).cast::<()>() as usize;
         let mut board = self.shared.lock();
@@ -160,13 +159,13 @@ impl Poller {
         Ok(watch)
     }
 
-    /// Looks at `subject` once, at its files and at what the backend says.
+    /// Looks once at the files of `subject`, and asks the backend about it.
     ///
     /// # Errors
     /// If the backend cannot be asked.
     pub(crate) fn refresh(&self, subject: &Arc<dyn Subject>) -> Result<(), Error> {
         let subjects = std::slice::from_ref(subject);
-        // The second look reads what the first one has listed.
+        // The second look reads the files that the first one has listed.
         let mut missed = self.shared.look(subjects)?;
         let mut asked = Vec::new();
         subject.jobs(&mut asked);
@@ -181,8 +180,8 @@ impl Poller {
         Ok(())
     }
 
-    /// Waits until `check`, which is called whenever something has happened to a watched subject, gives an
-    /// answer, or until `deadline`.
+    /// Waits until `check` returns an answer, or until `deadline`. `check` is called after every change of a
+    /// watched subject.
     pub(crate) fn wait<R>(
         &self,
         deadline: Option<Instant>,
@@ -220,14 +219,14 @@ impl Drop for Watch {
     }
 }
 
-/// What one of the two threads does.
+/// The work of one of the two threads.
 #[derive(Clone, Copy, Debug)]
 enum Work {
     Files,
     Survey,
 }
 
-/// Says that a thread runs, and that it does not when it ends, however it ends.
+/// Marks a thread as ended when it is dropped, even after a panic.
 struct Running(Weak<Shared>, Work);
 
 impl Drop for Running {
@@ -253,7 +252,7 @@ impl Shared {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells those who wait that something may have happened, and the threads that it has.
+    /// Wakes the waiting threads and the poller's threads. `news` says whether something has changed.
     fn tell(&self, news: bool) {
         self.lock().stirs += u64::from(news);
         self.changed.notify_all();
@@ -265,7 +264,7 @@ impl Shared {
         Ok(survey)
     }
 
-    /// Asks the backend about all jobs that somebody waits for.
+    /// Asks the backend about all jobs for which threads wait.
     fn survey(&self, open: &[Arc<dyn Subject>], cadence: &Cadence) -> Result<(), Obstacle> {
         let mut asked = Vec::new();
         open.iter().for_each(|subject| subject.jobs(&mut asked));
@@ -288,10 +287,10 @@ impl Shared {
         }
         self.silences.note(Source::Accounting, survey.testimony.failure().map(str::to_owned));
         let news = open.iter().fold(false, |news, subject| subject.seen(&survey) | news);
-        // The result of a job that has ended was there before its end could be seen. That of an
-        // element is found by one look and read by the next.
+        // The result of a job exists before a source reports its end. The result of an element is found by the
+        // first look and read by the second.
         let missed: HashSet<usize> = self.look(open)?.into_iter().chain(self.look(open)?).collect();
-        // What could not be looked at may be there.
+        // Files that could not be looked at may exist.
         let seen = open.iter().enumerate().filter(|(position, _)| !missed.contains(position));
         seen.for_each(|(_, subject)| subject.settle(cadence));
         self.tell(news);
@@ -327,11 +326,11 @@ fn run(running: &Running) {
         if !open.is_empty() {
             idle_since = now;
         } else if now.duration_since(idle_since) >= IDLE {
-            // While the board is held, so that nobody relies on a thread that is about to end.
+            // The board is still locked, so that no wait relies on a thread that is about to end.
             board.running[*work as usize] = false;
             return;
         } else {
-            // Until there is something to do; the answer does not matter, the loop looks for itself.
+            // The result does not matter, because the loop looks at the board again.
             let _ = shared.changed.wait_timeout(board, IDLE);
             continue;
         }

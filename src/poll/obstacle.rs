@@ -1,4 +1,4 @@
-//! Why waiting is in vain.
+//! Reasons why a wait can never end.
 
 #[cfg(feature = "ssh")]
 use std::sync::Arc;
@@ -7,19 +7,18 @@ use crate::error::{Error, HostError};
 #[cfg(feature = "ssh")]
 use crate::host::ssh::SshError;
 
-/// Why no wait can end, however often the backend is asked.
+/// A reason why no wait can end, however often the backend is asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Obstacle {
     /// The backend's commands are not installed.
     MissingCommand { program: String, command: String },
-    /// The login node does not let this process in any more. To try again and again would lock the account at
-    /// many a site.
+    /// The login node refuses this process. Further attempts would lock the account at many sites.
     #[cfg(feature = "ssh")]
     Refused(Arc<SshError>),
 }
 
 impl Obstacle {
-    /// Returns the obstacle that an error tells of; `None` if asking again may help.
+    /// Returns the obstacle of an error, or `None` if asking again may help.
     pub(super) fn of(error: &HostError) -> Option<Self> {
         match error {
             HostError::CommandMissing { program, command } => {
@@ -31,7 +30,7 @@ impl Obstacle {
         }
     }
 
-    /// Returns the obstacle that an error of any kind tells of.
+    /// Returns the obstacle of an error of any kind.
     pub(crate) fn of_error(error: &Error) -> Option<Self> {
         match error {
             Error::Host(error) => Self::of(error),

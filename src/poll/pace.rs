@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-/// The time until the next look, which grows while nothing happens.
+/// The time until the next look, which grows while nothing changes.
 #[derive(Debug)]
 pub(super) struct Pace {
     range: (Duration, Duration),
     interval: Duration,
     pub(super) due: Instant,
-    /// Before then no look begins, whatever happens, so that looking takes a tenth of the time at most.
+    /// No look begins earlier, whatever happens, so that looks take a tenth of the time at most.
     earliest: Instant,
 }
 
@@ -18,7 +18,7 @@ impl Pace {
         Self { range, interval: range.0, due: now + range.0, earliest: now }
     }
 
-    /// Makes the next look come soon, and never later than it was to come.
+    /// Makes the next look come soon, and never later than planned.
     pub(super) fn reset(&mut self) {
         self.interval = self.range.0;
         self.due = self.due.min(Instant::now() + self.range.0).max(self.earliest);
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_happens_makes_no_look_come_too_soon_after_a_slow_one() {
+    fn an_event_after_a_slow_look_does_not_start_the_next_look_at_once() {
         let mut pace = Pace::new((Duration::from_millis(1), Duration::from_secs(600)));
         let began = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
         pace.slow_down(began);

@@ -1,6 +1,6 @@
 //! Jobs that can never run beside the workflow that waits for them.
 //!
-//! Whatever a workflow waits for, and however, comes by here each time when the backend is asked.
+//! The poller calls this module after every survey, whichever kind of wait a workflow uses.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,29 +12,29 @@ use slurm_core::state::JobState;
 
 use crate::backend::{Asked, Backend, NO_ROOM, Sighting, Source, Survey};
 
-/// The workflow that waits, and what it was told.
+/// The waiting workflow, and the jobs that were given up.
 #[derive(Debug)]
 pub(super) struct Room {
-    /// Its job and those of the workflows around it; none if nobody waits inside of a job.
+    /// Its job and the jobs of the workflows around it; empty outside of jobs.
     workflows: Vec<JobId>,
     notes: Mutex<Notes>,
 }
 
 #[derive(Debug, Default)]
 struct Notes {
-    /// When to look at each of the jobs that wait.
+    /// The time of the next look at each pending job.
     due: HashMap<JobId, Instant>,
     last: Option<Instant>,
     /// The jobs that were given up, and why.
     given_up: HashMap<JobId, String>,
 }
 
-/// How long a job may wait before anybody looks why, and then until the next look.
+/// The time from the start of a wait to the first look at a job, and from one look to the next.
 const FIRST: Duration = Duration::from_secs(10);
 const NEXT: Duration = Duration::from_secs(300);
-/// Between two looks, whatever they are at.
+/// The least time between two looks, at the same or at different jobs.
 const BETWEEN: Duration = Duration::from_secs(5);
-/// How many jobs a look is at, so that the command line stays short.
+/// The number of jobs in one look, so that the command line stays short.
 const AT_ONCE: usize = 500;
 
 impl Room {
@@ -46,7 +46,7 @@ impl Room {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks, if it is time to, and cancels what can only run once the workflow has ended.
+    /// Looks if it is time, and cancels jobs that can only run once the workflow has ended.
     pub(super) fn look(&self, backend: &dyn Backend, asked: &[Asked], survey: &Survey) {
         if self.workflows.is_empty() {
             return;
@@ -60,7 +60,7 @@ impl Room {
             Vec::new()
         });
         for (job, reason) in found {
-            // Later processes are to know the end, too.
+            // The note lets later processes know the end too.
             let dir = backend.dir_of(job).ok().flatten().map(JobDir::at);
             match backend.cancel(job, None, dir.as_ref()) {
                 Ok(_) => drop(self.notes().given_up.insert(job, reason)),
@@ -72,7 +72,7 @@ impl Room {
         }
     }
 
-    /// Returns the jobs to look at now.
+    /// Returns the jobs that are due for a look.
     fn due(&self, asked: &[Asked], survey: &Survey) -> Vec<JobId> {
         let mut notes = self.notes();
         let waiting: HashSet<JobId> = waiting(asked, survey)
@@ -101,7 +101,7 @@ impl Room {
         due
     }
 
-    /// Makes `survey` say why the jobs that were given up have ended.
+    /// Adds the reason to `survey` for jobs that were given up.
     pub(super) fn explain(&self, asked: &[Asked], survey: &mut Survey) {
         let notes = self.notes();
         for Asked { job, elements } in asked {
@@ -120,13 +120,13 @@ impl Room {
     }
 }
 
-/// Returns whether one of the jobs runs: what waits for all of them may go on without the others.
+/// Returns whether one of the jobs runs. A workflow that waits for several may continue without the others.
 fn runs(asked: &[Asked], survey: &Survey) -> bool {
     let mut seen = asked.iter().flat_map(|asked| survey.all_of(asked.job));
     seen.any(|seen| !seen.state.is_pending() && !seen.state.is_terminal())
 }
 
-/// Returns the jobs that wait, and the arrays of which an element does.
+/// Returns the pending jobs, and the arrays with a pending element.
 fn waiting(asked: &[Asked], survey: &Survey) -> Vec<JobId> {
     let waits = |asked: &&Asked| survey.all_of(asked.job).any(|seen| seen.state.is_pending());
     asked.iter().filter(waits).map(|asked| asked.job).collect()
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_looks_while_one_of_the_jobs_runs() {
+    fn no_look_happens_while_one_of_the_jobs_runs() {
         let asked = [
             Asked::job(job(1)),
             Asked { job: job(2), elements: Some(vec![(0, 3)]) },
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_looked_at_once_it_has_waited_and_then_seldom() {
+    fn a_pending_job_is_looked_at_after_a_while_and_then_rarely() {
         let room = Room::beside(vec![job(9)]);
         let asked = [Asked::job(job(1))];
         let mut survey = Survey::default();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_has_a_reason() {
+    fn a_job_that_was_given_up_has_a_reason() {
         let room = Room::beside(vec![job(9)]);
         room.notes().given_up.insert(job(1), "it is too large".to_owned());
         let mut survey = Survey::default();

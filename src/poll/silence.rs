@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::host::Printable;
 use crate::model::Span;
 
-/// A source that does not answer, since when, and its own words.
+/// A source that does not answer, since when, and its error.
 #[derive(Clone, Debug)]
 pub(crate) struct Silence {
     source: &'static str,
@@ -16,7 +16,7 @@ pub(crate) struct Silence {
     pub(crate) words: String,
 }
 
-/// Who may be silent.
+/// The sources that may fail to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     Queue,
@@ -35,7 +35,7 @@ impl Source {
 }
 
 impl Silence {
-    /// Returns which source does not answer, and for how long.
+    /// Returns the source and how long it has not answered.
     pub(crate) fn without_words(&self) -> String {
         format!("{} has not answered for {}", self.source, Span(self.since.elapsed()))
     }
@@ -56,7 +56,7 @@ impl Silences {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in that a source has answered, or why it has not.
+    /// Records that a source has answered, or the error if it has not.
     pub(super) fn note(&self, source: Source, error: Option<String>) {
         let mut all = self.lock();
         let source = source.name();
@@ -73,13 +73,13 @@ impl Silences {
     }
 }
 
-/// Returns what an error says, without the arguments of a command: they are for a log.
+/// Returns the text of an error for a terminal, without the arguments of a command.
 pub(super) fn words(error: &Error) -> String {
     match error {
         Error::Command { command, message } => {
             let program = command.split_whitespace().next().unwrap_or_default();
             let last = message.lines().map(str::trim).rfind(|line| !line.is_empty());
-            format!("{program}: {}", last.unwrap_or("it failed without a word"))
+            format!("{program}: {}", last.unwrap_or("it failed without a message"))
         }
         other => other.to_string(),
     }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_silence_lasts_until_there_is_an_answer() {
+    fn a_silence_lasts_until_the_source_answers() {
         let silences = Silences::default();
         let error = Error::Command {
             command: "squeue --me -h".to_owned(),

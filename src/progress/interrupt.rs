@@ -1,8 +1,8 @@
 //! Output on Ctrl-C.
 //!
-//! If a program under `#[slurm::main]` is interrupted while it waits, this module prints which jobs go on and how to
-//! find them again, and then lets SIGINT end the process. A submission that is under way is finished first, because a
-//! job without its directory, or a directory without its job, is useless.
+//! If a program under `#[slurm::main]` is interrupted while it waits, this module prints which jobs keep
+//! running and how to find them again, and then lets SIGINT end the process. A submission that has begun is
+//! finished first, because a job without its directory, or a directory without its job, is useless.
 //!
 //! A program that handles SIGINT itself, or ignores it, keeps doing so: the handler is installed when the program
 //! first submits or waits, and only where the signal still has its default action. A program that wants to
@@ -21,16 +21,16 @@ use signal_hook::low_level::emulate_default_handler;
 
 use super::About;
 
-/// Whether the program allows it.
+/// Whether the program allows signal handling.
 static ALLOWED: AtomicBool = AtomicBool::new(false);
 
 static SUBMISSIONS: Mutex<Submissions> = Mutex::new(Submissions { open: 0, interrupted: false });
 
 #[derive(Debug)]
 struct Submissions {
-    /// How many are under way.
+    /// The number of submissions that have begun and not finished.
     open: usize,
-    /// Whether the process has to end when they are over.
+    /// Whether the process has to end after them.
     interrupted: bool,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn listen() {
     }
 }
 
-/// Whether SIGINT is neither handled nor ignored, as far as the system tells.
+/// Returns whether SIGINT is neither handled nor ignored, as far as the system reports it.
 fn has_default_action() -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
     let mask = |name: &str| {
@@ -72,7 +72,7 @@ fn submissions() -> MutexGuard<'static, Submissions> {
     SUBMISSIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Puts off an interruption for as long as it exists.
+/// Delays an interruption for as long as it exists.
 #[derive(Debug)]
 pub(crate) struct Submitting(Vec<About>);
 
@@ -83,7 +83,7 @@ impl Submitting {
         Self(Vec::new())
     }
 
-    /// Notes a submission, to be named when the process is interrupted.
+    /// Records a submission, which is named if the process is interrupted.
     pub(crate) fn submitted(&mut self, about: impl FnOnce() -> About) {
         if submissions().interrupted {
             self.0.push(about());
@@ -106,14 +106,16 @@ fn interrupted() {
     let mut submissions = submissions();
     let is_first = !std::mem::replace(&mut submissions.interrupted, true);
     if submissions.open > 0 && is_first {
-        say("a submission is under way; the program ends when it is over (Ctrl-C again: at once)");
+        say(
+            "a submission has begun; the program ends after it (press Ctrl-C again to end it at once)",
+        );
         return;
     }
     drop(submissions);
     end(Vec::new());
 }
 
-/// Prints which jobs go on, and ends the process.
+/// Prints which jobs keep running, and ends the process.
 fn end(submitted: Vec<About>) {
     /// Above this many, only the number of the rest is shown.
     const NAMED: usize = 5;
@@ -126,7 +128,7 @@ fn end(submitted: Vec<About>) {
         say("");
     }
     for about in all.iter().take(NAMED) {
-        say(&format!("{about}: {}", about.goes_on()));
+        say(&format!("{about}: {}", about.keeps_running()));
     }
     if all.len() > NAMED {
         say(&format!("and {} more", all.len() - NAMED));

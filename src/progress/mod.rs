@@ -2,9 +2,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `view` | what there is to tell |
-//! | `reporter` | when it is told, and how |
-//! | `stage` | which of several waits has the terminal |
+//! | `view` | the texts |
+//! | `reporter` | when and how a wait shows them |
+//! | `stage` | which of several waits may use the terminal |
 //! | `interrupt` | output on Ctrl-C |
 
 pub(crate) mod interrupt;
@@ -23,16 +23,18 @@ pub(crate) use reporter::{Reporter, Tale};
 pub(crate) use stage::interrupted;
 pub(crate) use view::{About, View};
 
-/// How a wait that lasts longer than a few seconds reports its progress on standard error: the submission and its
-/// place, why a job is pending and how to resolve that, the nodes, the progress of an array, and the sources that do
-/// not answer.
+/// How a wait of more than a few seconds reports its progress on standard error. It shows the submission and
+/// its place, why a job is pending and how to resolve that, the nodes, the progress of an array, and sources
+/// that do not answer.
 ///
-/// The library itself is silent. A program that opens its cluster through
-/// [`ClusterArgs`](crate::ClusterArgs) or `#[slurm::main]` has `--progress`, which is `auto`
-/// unless the variable `SLURM_SDK_PROGRESS` is set; [`Cluster::from_env`](crate::Cluster::from_env) reads the variable
-/// too, and is silent without it. In the job of a workflow the mode is `log`, unless the variable is set there.
+/// The library itself prints nothing. A program that opens its cluster through
+/// [`ClusterArgs`](crate::ClusterArgs) or `#[slurm::main]` has the option `--progress`, whose default is the
+/// variable `SLURM_SDK_PROGRESS`, or `auto` without it. [`Cluster::from_env`](crate::Cluster::from_env) reads
+/// the variable too, and prints nothing without it. In the job of a workflow the mode is `log`, unless the
+/// variable is set there.
 ///
-/// If several threads wait, the first to wait long enough reports, and gives the number of the others.
+/// If several threads wait, the first one that has waited long enough reports, and shows the number of the
+/// others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProgressMode {
@@ -40,8 +42,8 @@ pub enum ProgressMode {
     Auto,
     /// A bar that is redrawn.
     Bar,
-    /// Lines: the first after three seconds, then at growing intervals of up to five minutes, when something
-    /// changes, and at the end.
+    /// Lines: the first after three seconds, then after every change and at growing intervals of up to five
+    /// minutes, and at the end.
     Plain,
     /// Lines for a log: the first after a minute, then at growing intervals of up to an hour.
     Log,
@@ -89,7 +91,7 @@ pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
     one.into_iter().chain(other).min()
 }
 
-/// Returns the name of a task as a person calls it.
+/// Returns the name of a task without its path.
 pub(crate) fn short_name(task: &str) -> String {
     task.rsplit("::").next().unwrap_or_default().to_owned()
 }

@@ -12,9 +12,9 @@ use super::view::{About, View};
 use crate::model::Span;
 use crate::progress::interrupt;
 
-/// A wait that is over sooner needs no bar.
+/// A wait that ends sooner shows no bar.
 const BAR_AFTER: Duration = Duration::from_millis(500);
-/// A wait that is over sooner needs no words.
+/// A wait that ends sooner shows no text.
 const WORDS_AFTER: Duration = Duration::from_secs(3);
 /// How often the bar is redrawn.
 const TICK: Duration = Duration::from_millis(200);
@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The least time between a line and the next one about a change.
 const AFTER_CHANGE: Duration = Duration::from_secs(5);
 
-/// The progress output of a wait so far. Repeated short waits for the same job share it, so that they add up.
+/// The output of a wait so far. Repeated short waits for the same job share it, so that their times add up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tale(Arc<Mutex<Told>>);
 
@@ -37,13 +37,13 @@ struct Told {
     line: Option<(Instant, Duration)>,
     /// When a wait without output last looked for an obstacle.
     looked: Option<Instant>,
-    /// What the last line was about.
+    /// The key of the last line.
     key: String,
     /// The obstacles and silences that were shown on the terminal.
     news: Vec<String>,
 }
 
-/// Tells what one wait is for, if it may.
+/// Shows the progress of one wait.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     mode: ProgressMode,
@@ -52,7 +52,7 @@ pub(crate) struct Reporter {
     waiting: Waiting,
     due: Instant,
     bar: Option<ProgressBar>,
-    /// Whether there was a bar.
+    /// Whether a bar was shown.
     was_shown: bool,
 }
 
@@ -74,12 +74,12 @@ impl Reporter {
         Self { mode, about, tale, waiting, due: now, bar: None, was_shown: false }
     }
 
-    /// Returns when to show something next.
+    /// Returns the time at which the next output is due.
     pub(crate) fn next(&self) -> Option<Instant> {
         Some(self.due)
     }
 
-    /// Shows something if it is time.
+    /// Shows the progress if it is due.
     pub(crate) fn tick(&mut self, view: impl FnOnce() -> View) {
         let now = Instant::now();
         if now < self.due {
@@ -107,12 +107,12 @@ impl Reporter {
         }
     }
 
-    /// Leaves the terminal to the program before it waits on: the bar goes until it is shown again. A line that
-    /// is due is written, however short each of the waits is.
+    /// Clears the bar, because the program may print before it waits again. A line that is due is written,
+    /// however short each wait is.
     pub(crate) fn pause(&mut self, view: impl FnOnce() -> View) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
-            // It is back as soon as there is a wait again.
+            // The next wait shows the bar at once.
             self.due = Instant::now();
         } else if self.mode != ProgressMode::Bar {
             self.tick(view);
@@ -120,7 +120,7 @@ impl Reporter {
         self.waiting.leave();
     }
 
-    /// Shows the end, if anything was shown before.
+    /// Shows the end of the wait, if its progress was shown before.
     pub(crate) fn end(&mut self, view: impl FnOnce() -> View) {
         if self.was_shown {
             self.was_shown = false;
@@ -203,9 +203,9 @@ impl Reporter {
 }
 
 impl Told {
-    /// Logs once what can never start, for a wait without output.
+    /// Logs once that a job can never start, for a wait without output.
     fn log_obstacle(&mut self, about: &About, view: impl FnOnce() -> View) {
-        // Of an array, a view takes a look at each element.
+        // A view of an array looks at each element, so it is not made at every tick.
         if self.looked.is_some_and(|at| at.elapsed() < WORDS_AFTER) {
             return;
         }
@@ -217,13 +217,13 @@ impl Told {
         }
     }
 
-    /// Tells what stays on the terminal: the submission, what can never start, and what does not answer.
+    /// Prints lines that stay on the terminal: the submission, obstacles and sources that do not answer.
     fn tell_news(&mut self, about: &About, view: &View, mut tell: impl FnMut(String)) {
         if !std::mem::replace(&mut self.submission, true) {
             tell(about.to_string());
         }
         let obstacle = view.obstacle().map(|obstacle| (obstacle.clone(), obstacle));
-        // A silence is told once, and not again for each second that it lasts.
+        // A silence is shown once, not again for each second.
         let silences =
             view.silences.iter().map(|silence| (silence.words.clone(), silence.to_string()));
         for (what, line) in obstacle.into_iter().chain(silences) {

@@ -1,6 +1,6 @@
-//! All waits of the process, and the one that may draw.
+//! All waits of the process, and the one that may use the terminal.
 //!
-//! There is one terminal: the first wait that lasts long enough has it until it pauses or ends; of the others only the
+//! The first wait that lasts long enough has the terminal until it pauses or ends. Of the other waits only the
 //! number is shown.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,21 +36,21 @@ impl Waiting {
         Self(id)
     }
 
-    /// Returns whether this one may draw, and how many others wait.
+    /// Returns the number of other waits if this one may use the terminal.
     pub(super) fn enter(&self) -> Option<usize> {
         let mut stage = stage();
         let holder = stage.holder.get_or_insert((self.0, None)).0;
         (holder == self.0).then(|| stage.waits.len().saturating_sub(1))
     }
 
-    /// Notes the bar that this one draws.
+    /// Records the bar of this wait.
     pub(super) fn draws(&self, bar: &ProgressBar) {
         if let Some((_, known)) = stage().holder.as_mut().filter(|(id, _)| *id == self.0) {
             *known = Some(bar.clone());
         }
     }
 
-    /// Lets another one draw.
+    /// Releases the terminal for another wait.
     pub(super) fn leave(&self) {
         let mut stage = stage();
         if stage.holder.as_ref().is_some_and(|(id, _)| *id == self.0) {

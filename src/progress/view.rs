@@ -25,18 +25,19 @@ pub(crate) struct About {
 }
 
 impl About {
-    /// Returns a text that says how to find the submission again from another process.
-    pub(crate) fn goes_on(&self) -> String {
+    /// Returns a text that says how to find the submission from another process.
+    pub(crate) fn keeps_running(&self) -> String {
         let submission = self.dir.as_ref().and_then(|dir| Some(dir.file_name()?.to_string_lossy()));
         let attach = if self.is_job { "attach" } else { "attach_array" };
         match submission {
             Some(submission_id) => format!(
-                "it goes on; another run of the program finds it with `cluster.{attach}::<{}>(\"{}\")` and ends it with `cancel`",
+                "it keeps running; another run of the program finds it with `cluster.{attach}::<{}>(\"{}\")` and ends it with `cancel`",
                 Printable(&self.name),
                 Printable(submission_id)
             ),
             None => {
-                "they go on; another run of the program finds them with `cluster.attach`".to_owned()
+                "they keep running; another run of the program finds them with `cluster.attach`"
+                    .to_owned()
             }
         }
     }
@@ -76,7 +77,7 @@ impl fmt::Display for About {
 }
 
 impl View {
-    /// Returns the status that most are in, before the rest; what waits in vain comes first.
+    /// Returns the status of most jobs or elements. Blocked ones come first, then pending ones.
     pub(super) fn main_status(&self) -> Option<&Status> {
         let rank = |(status, count): &&(Status, usize)| {
             (status.blocked().is_some(), status.state.is_pending(), *count)
@@ -84,14 +85,14 @@ impl View {
         self.statuses.iter().max_by_key(rank).map(|(status, _)| status)
     }
 
-    /// Returns why it does not start, with what to do, if there is something to do.
+    /// Returns why the job does not start, with advice, if there is any.
     pub(super) fn obstacle(&self) -> Option<String> {
         let status = self.main_status().filter(|status| status.state.is_pending())?;
         let reason = status.reason.as_ref()?;
         Some(format!("{reason}; {}", reason.advice()?))
     }
 
-    /// Returns the warning about what can never start.
+    /// Returns the warning that a job can never start, if it cannot.
     pub(super) fn blocked(&self) -> Option<String> {
         let reason = self.main_status()?.blocked()?.clone();
         Some(Warning::Blocked(reason).to_string())
@@ -106,7 +107,7 @@ impl View {
         text
     }
 
-    /// Returns what it is waiting for, in one line.
+    /// Returns the progress in one line.
     pub(super) fn line(&self, about: &About) -> String {
         let Progress { items, .. } = self.progress;
         let mut parts = Vec::new();
@@ -122,7 +123,7 @@ impl View {
         parts.join("; ")
     }
 
-    /// Returns why it is not ready yet. For an array, this is the reason of its pending elements.
+    /// Returns the state of the job. For an array, this is the state of its pending elements.
     pub(super) fn waiting(&self, about: &About) -> Option<String> {
         let status = self.main_status()?;
         (about.is_job || status.state.is_pending()).then(|| status.to_string())
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_start_is_told_before_the_rest() {
+    fn jobs_that_can_never_start_are_shown_before_the_rest() {
         let progress = Progress { items: 9, succeeded: 3, failed: 1, running: 2 };
         let statuses = vec![
             (Status::of(JobState::Running), 2),

@@ -26,7 +26,7 @@ impl Edge {
     }
 }
 
-/// Makes the options say what the job waits for.
+/// Adds the dependencies to the options.
 pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> {
     if edges.is_empty() {
         return Ok(());
@@ -52,14 +52,14 @@ pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> 
     }
     set.put("dependency", dependency, Source::CallSite)
         .and_then(|()| match set.get("kill_on_invalid_dep") {
-            // Otherwise the job would stay in the queue when its dependency cannot be met any more.
+            // Without it, the job would stay in the queue if its dependency can never be met.
             None => set.put("kill_on_invalid_dep", "yes", Source::Default),
             Some(_) => Ok(()),
         })
         .map_err(|error| error.to_string())
 }
 
-/// Returns the edges as sbatch takes them.
+/// Returns the edges in sbatch's form.
 fn written(edges: &[Edge]) -> String {
     let item = |edge: &Edge| match edge.minutes {
         Some(minutes) => format!("{}:{}+{minutes}", edge.kind, edge.target()),
@@ -72,7 +72,7 @@ fn written(edges: &[Edge]) -> String {
 }
 
 /// Replaces the edges `before`, which [`add_to`] has added to the options, by `now`. Other dependencies stay.
-/// Returns `None` if they do not.
+/// Returns `None` if the options do not begin with `before`.
 pub(crate) fn replace(set: &mut OptionSet, before: &[Edge], now: &[Edge]) -> Option<()> {
     let spec = options::lookup("dependency").ok()?;
     let Some(OptionValue::Value(all)) = set.get("dependency") else { return None };
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_need_not_be_waited_for_is_taken_out() {
+    fn dependencies_that_are_met_are_removed() {
         let edge = |kind: DependencyKind, job: u32| Edge {
             kind,
             job: JobId::new(job).unwrap(),

@@ -1,4 +1,5 @@
-//! The directory of a submission: what is written before, noted after, and removed if nothing came of it.
+//! The directory of a submission: the files that are written first, the note of the id, and the removal after a
+//! refusal.
 
 use super::{Prepared, workflow};
 use crate::backend::Submission;
@@ -6,7 +7,7 @@ use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::host::{Content, NewDir, NewFile};
 
-/// What is written before anything is submitted.
+/// The files that are written before the submission.
 #[derive(Debug)]
 pub(crate) struct Files<'a> {
     cluster: &'a Cluster,
@@ -32,7 +33,7 @@ impl<'a> Files<'a> {
         Ok(Self { cluster, holds_secrets, spec, scripts: scripts.collect(), json, workflow })
     }
 
-    /// Returns the submission that creates the directory with the files and what else there is.
+    /// Returns the submission that creates the directory with these files and `others`.
     pub(crate) fn submission<'s>(
         &'s self,
         prepared: &'s Prepared,
@@ -49,7 +50,7 @@ impl<'a> Files<'a> {
         Submission { prepared, new: Some((new, files)), noted }
     }
 
-    /// Returns the permissions of a file with arguments.
+    /// Returns the mode of files that hold arguments.
     pub(crate) fn arguments_mode(&self) -> Option<u32> {
         self.holds_secrets.then_some(0o600)
     }
@@ -66,7 +67,7 @@ impl<'a> Files<'a> {
         let mode = Some(self.cluster.permissions().script);
         files.extend(scripts.map(|(name, text)| file(name, text, mode, false)));
         files.push(file("job.json", &self.json, None, false));
-        // Variables of the Slurmfile are in it.
+        // The file holds variables of the Slurmfile, which may be secret.
         let settings = self.workflow.into_iter();
         files.extend(settings.map(|text| file(workflow::FILE, text, Some(0o600), true)));
         files

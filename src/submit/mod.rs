@@ -1,4 +1,4 @@
-//! From a call to a job.
+//! The way from a call to a job.
 
 mod about;
 pub(crate) mod dependency;
@@ -32,7 +32,7 @@ use crate::submit::settle::Look;
 pub(crate) use files::Files;
 pub(crate) use options::{CallOptions, given};
 
-/// A call, or many, whose options are merged.
+/// A call or an array whose options are merged.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) entry: &'static TaskEntry,
@@ -44,7 +44,7 @@ pub(crate) struct Call<'a> {
     /// The parameters whose arguments hold a secret.
     pub(crate) secrets: Vec<&'static str>,
     pub(crate) part: Option<Part>,
-    /// The directory of the workflow that this one goes on with.
+    /// The directory of the workflow whose journal this one continues.
     pub(crate) resumed: Option<PathBuf>,
     /// The shell lines and variables of the job before the task.
     pub(crate) prologue: Prologue,
@@ -140,7 +140,8 @@ pub(crate) fn prepare(
     Ok(prepared)
 }
 
-/// Refuses options that the cluster's Slurm does not have, and warns of those that it may not have.
+/// Refuses options that the cluster's release of Slurm does not have. If the release is not known, returns
+/// warnings instead.
 fn check_release(backend: &dyn Backend, options: &OptionSet) -> Result<Vec<String>> {
     let told = |oldest, newest| {
         let value =
@@ -188,7 +189,7 @@ fn add_defaults(
         ("comment", submission_id.to_string()),
         ("output", output.display().to_string()),
         ("error", error.display().to_string()),
-        // A restarted job does not wipe out what it printed before.
+        // A restarted job must not erase the output of its earlier runs.
         ("open_mode", "append".to_owned()),
     ];
     for (key, text) in defaults {
@@ -199,24 +200,24 @@ fn add_defaults(
     Ok(())
 }
 
-/// A submission that the backend has taken.
+/// A submission that the backend has accepted.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) handle: JobHandle,
     pub(crate) explanation: Explanation,
-    /// The moment before it was sent.
+    /// The time before it was sent.
     pub(crate) began: Instant,
-    /// What sbatch said beside the id.
+    /// The other lines that sbatch printed.
     pub(crate) said: Vec<String>,
 }
 
-/// Writes the job's directory and hands the job to the backend.
+/// Writes the job's directory and sends the job to the backend.
 pub(crate) fn submit(cluster: &Cluster, prepared: Prepared) -> Result<Accepted> {
     let mut accepted = submit_all(cluster, vec![prepared]);
     accepted.pop().unwrap_or_else(|| Err(unanswered().into()))
 }
 
-/// Does so for several at once.
+/// Does what [`submit`] does, for several jobs at once.
 pub(crate) fn submit_all(cluster: &Cluster, batch: Vec<Prepared>) -> Vec<Result<Accepted>> {
     let mut submitting = Submitting::begin();
     let files: Vec<Result<Files<'_>>> = batch
@@ -249,11 +250,11 @@ pub(crate) fn submit_all(cluster: &Cluster, batch: Vec<Prepared>) -> Vec<Result<
     batch.into_iter().zip(files).map(&mut job).collect()
 }
 
-/// Returns the id of a job that the backend has taken.
+/// Returns the id of a job that the backend has accepted.
 ///
-/// Between the look at the dependencies and sbatch, the queue may have forgotten one of them, so that sbatch refuses
-/// the job. Then the dependencies are looked at again, and sbatch is called without those that are met by now. The
-/// job's directory exists already.
+/// After the look at the dependencies, the queue may forget one of them before sbatch runs, so that sbatch
+/// refuses the job. In that case this function looks at the dependencies again and calls sbatch without those
+/// that are met. The job's directory exists already.
 pub(crate) fn accepted(
     cluster: &Cluster,
     prepared: &Prepared,
@@ -266,7 +267,7 @@ pub(crate) fn accepted(
     };
     let backend = cluster.backend();
     let submit_again = || {
-        // The spec is written by now, so elements cannot be left out any more.
+        // The spec is written already, so no element can be excluded any more.
         let settled = settle::open(cluster, &prepared.options, &prepared.waits, Look::AtAll)?;
         let waits = settled.for_all()?;
         let mut again = Prepared { refusals: 1, ..prepared.clone() };
@@ -282,7 +283,7 @@ pub(crate) fn accepted(
     };
     let answer: Result<JobId> = submit_again();
     match &answer {
-        // The arrays before it may run, and are cancelled first.
+        // The Slurm arrays before it may run, so the caller cancels them first.
         Err(_) if prepared.part > 0 => {}
         Err(Error::Submit(error)) => give_up(backend.host(), prepared.dir.path(), error),
         Err(_) => withdraw(backend.host(), prepared.dir.path()),
@@ -292,16 +293,16 @@ pub(crate) fn accepted(
 }
 
 pub(crate) fn unanswered() -> SubmitError {
-    SubmitError::SupervisorSilent { message: "it says nothing about the job".to_owned() }
+    SubmitError::SupervisorSilent { message: "it did not answer for this job".to_owned() }
 }
 
-/// Refuses a task whose result cannot travel, before hours of work are spent on it.
+/// Refuses a task whose return value cannot be encoded, before it works for hours.
 pub(crate) fn check_output(entry: &TaskEntry) -> Result<()> {
     let (task, ty) = (entry.short_name(), entry.output);
     (entry.check_output)().map_err(|source| Error::Output { task, ty, source })
 }
 
-/// Logs what `explain` warns of.
+/// Logs the warnings of the explanation.
 pub(crate) fn tell_warnings(prepared: &Prepared) {
     for warning in &prepared.explanation.warnings {
         log::warn!("{warning}");

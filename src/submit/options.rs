@@ -1,4 +1,4 @@
-//! What the builders of jobs and of arrays have in common.
+//! The options of a call, common to the builders of jobs and arrays.
 
 use slurm_core::options::{OptionInput, OptionSet, OptionValue, Source};
 use slurm_core::requeue::{RequeuePolicy, TaskRequeue};
@@ -10,15 +10,15 @@ use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::model::{BackendKind, Edge, Prologue};
 
-/// The options of a call site, what it waits for, and what is wrong with them.
+/// The options and dependencies of a call, and the problems with them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallOptions {
     pub(crate) options: OptionSet,
-    /// Whether `options` are all: neither the Slurmfile nor the attribute adds any.
+    /// Whether `options` are complete, so that neither the Slurmfile nor the attribute adds any.
     pub(crate) are_all: bool,
     pub(crate) edges: Vec<Edge>,
     pub(crate) requeue: TaskRequeue,
-    /// Lines of shell and variables of this call; if `are_all`, everything that happens before the task.
+    /// Shell lines and variables of this call; if `are_all`, all of them.
     pub(crate) prologue: Prologue,
     pub(crate) problems: Vec<String>,
 }
@@ -68,8 +68,8 @@ impl CallOptions {
         prologue
     }
 
-    /// Returns the options merged from all sources, or every problem with them. `waits` are the edges that are still
-    /// open.
+    /// Returns the options merged from all sources, or all problems with them. `waits` are the edges that are
+    /// still open.
     pub(crate) fn merged(
         &self,
         cluster: &Cluster,
@@ -108,7 +108,7 @@ impl CallOptions {
 }
 
 impl CallOptions {
-    /// Returns how the job with the merged options may be requeued.
+    /// Returns the requeue policy of the job with the merged options.
     pub(crate) fn requeue_policy(
         &self,
         cluster: &Cluster,
@@ -120,8 +120,8 @@ impl CallOptions {
     }
 }
 
-/// Sets the clusters that the environment names, as sbatch would. sbatch is not given these variables, because
-/// every later command has to know the names, too.
+/// Sets the clusters that the environment variables name, as sbatch does. sbatch itself does not get these
+/// variables, because all later commands need the names too.
 fn add_clusters(options: &mut OptionSet) -> Result<(), String> {
     const VARIABLES: [&str; 2] = ["SBATCH_CLUSTERS", "SLURM_CLUSTERS"];
     if given(options, "clusters") {

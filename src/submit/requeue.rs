@@ -1,4 +1,4 @@
-//! Jobs that run again under the same id: the settings for it.
+//! Settings of jobs that run again under the same id.
 
 use slurm_core::options::{OptionSet, OptionValue, Signal, Source};
 use slurm_core::requeue::{DEFAULT_MAX_REQUEUES, OnTimeout, RequeuePolicy, Requeuer, TaskRequeue};
@@ -9,12 +9,12 @@ use crate::backend::script::Launcher;
 use crate::cluster::Cluster;
 use crate::model::BackendKind;
 
-/// What a job is warned with: programs for GPUs use SIGUSR1 themselves.
+/// The signal of the warning. Programs for GPUs use SIGUSR1 themselves.
 const WARNING_SIGNAL: &str = "USR2";
-/// How long before the time limit, in seconds; half of it where that is less.
+/// The time between the warning and the time limit, in seconds; half of the limit if that is less.
 const WARNING_TIME: u64 = 60;
 
-/// Decides how the job may be requeued, and adds the options that it takes.
+/// Decides how the job may be requeued, and adds the necessary options.
 pub(crate) fn policy(
     entry: &TaskEntry,
     of_call: TaskRequeue,
@@ -22,12 +22,12 @@ pub(crate) fn policy(
     cluster: &Cluster,
 ) -> Result<RequeuePolicy, String> {
     let (of_task, of_file, backend) = (entry.requeue, cluster.environment(), cluster.backend());
-    // The next run of a workflow goes on where this one was, unless nobody may start it.
+    // By default, a workflow is requeued and continues from its journal, unless requeueing is forbidden.
     let usual = match entry.kind {
         TaskKind::Workflow if !is_forbidden(options) => OnTimeout::Requeue,
         _ => OnTimeout::Fail,
     };
-    // A job that may not be requeued beats what a Slurmfile says of all.
+    // If the job must not be requeued, that has precedence over a general setting in the Slurmfile.
     let of_all = of_file.on_timeout.filter(|_| !is_forbidden(options));
     let on_timeout = of_call.on_timeout.or(of_task.on_timeout).or(of_all).unwrap_or(usual);
     let max = of_call.max_requeues.or(of_task.max_requeues).or(of_file.max_requeues);
@@ -44,20 +44,21 @@ pub(crate) fn policy(
     Ok(RequeuePolicy { by, max, before_timeout })
 }
 
-/// Makes the options warn the job before its time limit and let it be requeued, and returns how many
-/// seconds before.
+/// Adds the options for a warning before the time limit and for requeueing. Returns the seconds between the
+/// warning and the limit.
 fn warning(options: &mut OptionSet, backend: &dyn Backend) -> Result<u64, String> {
     if is_forbidden(options) {
         return Err(
-            "`on_timeout = \"requeue\"` needs a job that may be requeued: leave `no_requeue` \
-                    and `requeue = false` out"
+            "`on_timeout = \"requeue\"` needs a job that may be requeued: remove `no_requeue` \
+                    and `requeue = false`"
                 .to_owned(),
         );
     }
     let limit = options.time_limit().map(|limit| limit.as_secs());
     let Some(OptionValue::Value(text)) = options.get("signal").cloned() else {
         let seconds = limit.map_or(WARNING_TIME, |limit| WARNING_TIME.min(limit / 2)).max(1);
-        // A signal for the batch script alone does not reach what srun starts, and the other way round.
+        // A signal for the batch script alone does not reach processes of srun, and a signal for these does not
+        // reach the batch script.
         let target = if backend.launcher(options) == Launcher::Srun { "" } else { "B:" };
         let signal = format!("{target}{WARNING_SIGNAL}@{seconds}");
         let set = options.put("signal", signal, Source::Default);

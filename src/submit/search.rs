@@ -1,4 +1,4 @@
-//! The search for a submission whose client died before it could note an id.
+//! The search for a submission whose client died before it could note the id.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -12,7 +12,7 @@ use slurm_core::layout::JobDir;
 use crate::cluster::Cluster;
 use crate::error::{Error, HostError, Result};
 
-/// Looks for the job of an intent, whose files are in `dir`, for as long as its submission may still be on the way.
+/// Looks for the job of an intent, whose files are in `dir`, for as long as its submission may still arrive.
 pub(crate) fn search<F>(
     cluster: &Cluster,
     dir: &JobDir,
@@ -25,7 +25,7 @@ pub(crate) fn search<F>(
     let on_the_way = cluster.backend().cadence().on_the_way;
     let before = age(&dir.script()).unwrap_or_default();
     loop {
-        // Looked at before the question, so that the last one comes after the time is over.
+        // Checked before the look, so that the last look comes after the limit.
         let is_over = before + looks.elapsed() >= on_the_way;
         match find() {
             Ok(None) if !is_over => {}
@@ -44,8 +44,8 @@ pub(crate) fn search<F>(
     }
 }
 
-/// Returns how long ago a file was written, both times by the clock of the machine that has it: those of the
-/// nodes may differ.
+/// Returns the age of a file by the clock of the machine that stores it, because the clocks of the nodes may
+/// differ.
 fn age(path: &Path) -> io::Result<Duration> {
     let written = fs::metadata(path)?.modified()?;
     let probe = durable::temporary_beside(path);
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_old_a_file_is_does_not_depend_on_the_clocks_of_nodes() {
+    fn the_age_of_a_file_does_not_depend_on_the_clocks_of_nodes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("script.sh");
         fs::write(&path, "").unwrap();
@@ -70,10 +70,14 @@ mod tests {
             OpenOptions::new().append(true).open(&path).unwrap().set_modified(written).unwrap();
             age(&path).unwrap()
         };
-        // The server's clock is that of this machine here.
+        // Here this machine is the one that stores the file.
         assert!(age_of(SystemTime::now()) < minute);
         assert!(age_of(SystemTime::now() - 2 * minute) > minute);
-        assert_eq!(age_of(SystemTime::now() + 2 * minute), Duration::ZERO, "it was set back");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(
+            age_of(SystemTime::now() + 2 * minute),
+            Duration::ZERO,
+            "the clock was set back"
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no other file is left");
     }
 }

@@ -1,4 +1,4 @@
-//! What a workflow's job has to know to be a submitter like the one that submitted it.
+//! The settings that a workflow's job needs to submit like the cluster that submitted it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,33 +23,33 @@ pub(crate) const FILE: &str = "workflow.json";
 
 const VERSION: u32 = 1;
 
-/// The settings of the cluster inside of a workflow's job. No credential is among them: the job uses the
-/// commands of the node that it runs on.
+/// The settings of the cluster inside a workflow's job. They hold no credentials: the job uses the commands of
+/// its node.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Settings {
     version: u32,
     pub(crate) backend: String,
     pub(crate) job_base_dir: PathBuf,
-    /// The program that runs in the jobs, staged already.
+    /// The program of the jobs, already staged.
     pub(crate) binary: PathBuf,
-    /// The directory of the workflow: the job's own, or that of the one which it resumes.
+    /// The directory of the workflow: the job's own, or the directory of the workflow that it resumes.
     pub(crate) state_dir: PathBuf,
-    /// The jobs of the workflows around it, from the outermost on.
+    /// The jobs of the workflows around it, the outermost first.
     #[serde(default)]
     pub(crate) around: Vec<JobId>,
     /// CPUs and GPUs of the embedded backend.
     pub(crate) local: Option<(u32, u32)>,
-    /// Options of the Slurmfile; `None` for one that is taken back.
+    /// Options of the Slurmfile; `None` for an option that it unsets.
     submit: Vec<(String, Option<Setting>)>,
     extra: Vec<String>,
-    /// `on_timeout` and `max_requeues`, as far as the Slurmfile says.
+    /// `on_timeout` and `max_requeues`, if the Slurmfile sets them.
     #[serde(default)]
     requeue: (Option<String>, Option<u32>),
     shell: Option<String>,
     login: Option<bool>,
     setup: Vec<String>,
     env: BTreeMap<VariableName, String>,
-    /// Permissions of scripts and, if they are not left to the umask, of job directories.
+    /// Modes of scripts and of job directories; `None` leaves the latter to the umask.
     permissions: (u32, Option<u32>),
 }
 
@@ -75,7 +75,7 @@ impl Settings {
             version: VERSION,
             backend: match cluster.backend_kind() {
                 BackendKind::Local => BackendKind::Local,
-                // Inside of a job, Slurm is that of the host.
+                // A job uses the Slurm of its node, without SSH.
                 _ => BackendKind::Slurm,
             }
             .to_string(),
@@ -118,7 +118,7 @@ impl Settings {
         let _ = Self::from_bytes(bytes).map(|settings| settings.environment());
     }
 
-    /// Returns the part of the Slurmfile that jobs are submitted with.
+    /// Returns the part of the Slurmfile with which jobs are submitted.
     pub(crate) fn environment(&self) -> Result<Environment> {
         let mut submit = OptionSet::new();
         let wrong = |error: String| unusable(Path::new(FILE), &error);
@@ -155,7 +155,8 @@ impl Settings {
     }
 }
 
-/// Returns the directory of the workflow whose job has the directory `dir`, or `None` if that job is none.
+/// Returns the directory of the workflow whose job has the directory `dir`, or `None` if the job is not a
+/// workflow.
 pub(crate) fn state_dir_of(cluster: &Cluster, dir: &Path) -> Result<Option<PathBuf>> {
     let path = dir.join(FILE);
     let Some(bytes) = cluster.backend().host().read(&path, 0)? else { return Ok(None) };
@@ -170,7 +171,7 @@ fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> Error {
     }
 }
 
-/// The options that set a number of tasks, to be named if they do.
+/// The options that set a number of tasks, in the order in which an error names them.
 const SEVERAL: &[&str] = &[
     "ntasks",
     "ntasks_per_node",
@@ -181,7 +182,7 @@ const SEVERAL: &[&str] = &[
     "extra_node_info",
 ];
 
-/// Returns what keeps a submission from being one of a workflow.
+/// Returns the problem if the options ask for several processes and the task is a workflow.
 pub(crate) fn problem(entry: &TaskEntry, options: &OptionSet) -> Option<String> {
     if entry.kind != TaskKind::Workflow || !options.size().takes_several_processes() {
         return None;

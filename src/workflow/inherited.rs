@@ -1,4 +1,4 @@
-//! The jobs of a workflow that another one resumes.
+//! The jobs that a resumed workflow takes over.
 
 use std::collections::HashMap;
 
@@ -15,8 +15,8 @@ use crate::model::Explanation;
 use crate::poll::has_exited;
 
 impl Flow {
-    /// Drops the jobs of the workflow that `by` resumes which have ended without a value, so that their calls
-    /// are made again. Once for each submission: its later runs find what it did itself.
+    /// Drops the jobs of the workflow that `by` resumes that have ended without a value, so that their calls
+    /// are made again. This happens once for each submission; its later runs continue from its own journal.
     pub(super) fn drop_failed(&self, cluster: &Cluster, by: &SubmissionId) -> Result<()> {
         if self.journal.is_resumed_by(by) {
             return Ok(());
@@ -27,11 +27,11 @@ impl Flow {
         let mut open = Vec::new();
         for (task, child) in children {
             let dir = JobDir::new(&self.children_dir(), &task, &child.submission_id);
-            // Of an array the items that failed are tried again, once the workflow comes to it.
+            // Failed items of an array are retried when the workflow makes that call.
             if cluster.is_array(&dir)? {
                 continue;
             }
-            // Whether one that has exited runs again, the backend tells by its id.
+            // An `exited` outcome is not final: the backend reports by the id whether the job runs again.
             let is_final = |result: &Vec<u8>| child.job_ids.is_empty() || !has_exited(result);
             let outcome = host.read(&dir.result(), 0)?.filter(is_final);
             let outcome = outcome.and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0));
@@ -52,8 +52,8 @@ impl Flow {
                 let survey = cluster.at(at.as_deref()).backend().survey(&asked)?;
                 surveys.insert(at.clone(), survey);
             }
-            // One that is not known any more and has left nothing is lost; one that may be known to a source
-            // that did not answer is left for the wait to decide.
+            // A job that no source knows and that has left nothing is lost. If a source did not answer, the
+            // wait decides.
             let Some(survey) = surveys.get(at) else { continue };
             let doubtful = !survey.testimony.is_complete();
             let lives = survey.seen.get(id).map_or(doubtful, |seen| !seen.is_end());
@@ -70,7 +70,7 @@ impl Flow {
 }
 
 impl Cluster {
-    /// Returns whether the submission in `dir` is an array; one whose files are not all there is none.
+    /// Returns whether the submission in `dir` is an array. Without a complete description it is not.
     pub(crate) fn is_array(&self, dir: &JobDir) -> Result<bool> {
         let text = self.backend().host().read(&dir.job_json(), 0)?.unwrap_or_default();
         let explanation = serde_json::from_slice::<Explanation>(&text);

@@ -2,10 +2,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `journal` | what was submitted, for the next run of the same workflow |
+//! | `journal` | the submissions, for the next run of the same workflow |
 //! | `inherited` | the jobs of a workflow that another one resumes |
-//! | `planned` | workflows whose function is called to plan |
-//! | `resume` | going on where another submission stopped |
+//! | `planned` | calls of a workflow's function for a plan |
+//! | `resume` | continuing a workflow in another submission |
 
 mod inherited;
 pub(crate) mod journal;
@@ -28,25 +28,25 @@ use crate::progress::ProgressMode;
 use crate::submit::workflow::Settings;
 use journal::{Entry, Journal};
 
-/// The cluster as a workflow sees it, and the workflow's own job.
+/// The cluster for a workflow's submissions, and the workflow's own job.
 ///
 /// A function under [`#[slurm::workflow]`](crate::workflow) gets it as its first argument. Its
-/// [`cluster`](Self::cluster) runs the jobs: `train::job(…).submit(flow)` submits from inside of the job. What is submitted is noted in a
-/// journal, so that the next run of a workflow that was requeued, preempted, out of time or killed is
-/// given the jobs that exist instead of submitting them again.
+/// [`cluster`](Self::cluster) runs the jobs: `train::job(…).submit(flow)` submits from inside the job. A
+/// journal records all submissions. If the workflow is requeued, preempted, killed or reaches its time limit,
+/// its next run gets the existing jobs from the journal instead of submitting them again.
 pub struct Workflow {
     cluster: Cluster,
     context: JobContext,
     dir: PathBuf,
 }
 
-/// What all clones of a workflow's cluster share.
+/// The state that all clones of a workflow's cluster share.
 #[derive(Debug)]
 pub(crate) struct Flow {
-    /// Where the journal, the children and the shared files lie.
+    /// The directory of the journal, the children and the shared files.
     pub(crate) dir: PathBuf,
     pub(crate) journal: Journal,
-    /// The job that the workflow runs in, if it runs in one.
+    /// The job of the workflow, or `None` outside of a job.
     pub(crate) job: Option<JobId>,
     /// The jobs of the workflows around it.
     around: Vec<JobId>,
@@ -74,7 +74,7 @@ impl Ledger for Flow {
         let claim = self.journal.claim(&key, &shape);
         if let Some(submission_id) = &claim.twin {
             log::warn!(
-                "a call of `{}` is submitted again, though submission {submission_id} of an earlier run has the same arguments in another order: is there a `HashMap` or `HashSet` in them? A `BTreeMap` or `BTreeSet` comes out the same in each run",
+                "a call of `{}` is submitted again, though submission {submission_id} of an earlier run has the same arguments in another order: if they hold a `HashMap` or `HashSet`, use a `BTreeMap` or `BTreeSet`, whose order is the same in each run",
                 key.task()
             );
         }
@@ -103,7 +103,7 @@ impl Ledger for Flow {
 }
 
 impl Flow {
-    /// Returns the directory below which the workflow's children have theirs.
+    /// Returns the directory that holds the directories of the workflow's children.
     fn children_dir(&self) -> PathBuf {
         self.dir.join("tasks")
     }
@@ -124,11 +124,11 @@ impl AsRef<Cluster> for Workflow {
 impl Workflow {
     /// Returns a workflow that runs in this process and not in a job, with `dir` as its directory.
     ///
-    /// For tests of workflow functions, and for programs that want to stay on the login node: the jobs go to
-    /// `cluster`, and a later call with the same directory goes on where this one stopped.
+    /// It serves tests of workflow functions, and programs that stay on the login node. The jobs go to
+    /// `cluster`, and a later call with the same directory continues where this one stopped.
     ///
     /// # Errors
-    /// If the directory or the journal in it cannot be used.
+    /// If the directory or its journal cannot be used.
     pub fn in_process(cluster: &Cluster, dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = std::path::absolute(dir.into()).map_err(|error| Error::Config {
             message: format!("the workflow's directory cannot be used: {error}"),
@@ -139,7 +139,7 @@ impl Workflow {
         Ok(Self { cluster, context, dir })
     }
 
-    /// Opens the cluster inside of the job; the attribute macro's part.
+    /// Opens the cluster inside the job; for the attribute macro.
     ///
     /// # Errors
     /// The failure with which the job ends.
@@ -172,25 +172,25 @@ impl Workflow {
         Ok(Self { cluster, context: context.clone(), dir })
     }
 
-    /// Returns the cluster that the jobs of the workflow go to.
+    /// Returns the cluster to which the workflow submits.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
-    /// Returns what the workflow can ask about its own job.
+    /// Returns the context of the workflow's own job.
     pub fn context(&self) -> &JobContext {
         &self.context
     }
 
-    /// Returns the directory of the workflow. It belongs to the library; use
+    /// Returns the directory of the workflow. It belongs to the library; for your own files use
     /// [`shared_dir`](Self::shared_dir).
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Returns a directory for files that the workflow and its jobs share, creating it if needed. It is the
-    /// same in every run of the workflow; on a cluster, all nodes see it. In a [plan](crate::Plan) it is only
-    /// named.
+    /// Returns a directory for files that the workflow and its jobs share, and creates it if needed. It is the
+    /// same in every run of the workflow; on a cluster, all nodes see it. In a [plan](crate::Plan) it is not
+    /// created.
     ///
     /// # Errors
     /// If it cannot be created.
@@ -203,13 +203,13 @@ impl Workflow {
     }
 }
 
-/// Reads what a workflow finds in its directory; for the fuzz targets.
+/// Reads the files of a workflow; for the fuzz targets.
 pub(crate) fn read_anything(bytes: &[u8]) {
     Settings::read_anything(bytes);
     journal::read_anything(bytes);
 }
 
-/// Returns the directory of one of the workflows of an array that has the directory `state_dir`.
+/// Returns the directory of an item of an array of workflows; `state_dir` is the array's directory.
 pub(crate) fn item_dir(state_dir: &Path, item: u64) -> PathBuf {
     state_dir.join(format!("item-{item}"))
 }
@@ -227,7 +227,7 @@ impl Settings {
             .backend(self.backend.parse()?)
             .job_base_dir(&self.job_base_dir)
             .environment(self.environment()?)
-            // A log that stays empty for hours looks like a job that hangs.
+            // A log that stays empty for hours would look like a job that hangs.
             .progress(ProgressMode::of_variable()?.unwrap_or(ProgressMode::Log));
         if let Some((cpus, gpus)) = self.local {
             builder = builder.local_cpus(cpus).local_gpus(gpus);

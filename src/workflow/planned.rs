@@ -1,15 +1,15 @@
-//! Workflows whose function is called to plan: what they submit is noted, and not sent.
+//! Calls of workflow functions for a plan. Their submissions are recorded and not sent.
 
 use std::cell::RefCell;
 
 use crate::cluster::Cluster;
 
 thread_local! {
-    /// The cluster of the workflow that is being planned by this thread.
+    /// The cluster of the workflow that this thread is planning.
     static PLANNED: RefCell<Option<Cluster>> = const { RefCell::new(None) };
 }
 
-/// Returns the cluster for a workflow that is called to plan.
+/// Returns the cluster of the workflow that this thread is planning, if it is planning one.
 pub(super) fn cluster() -> Option<Cluster> {
     PLANNED.with_borrow(Clone::clone)
 }

@@ -1,4 +1,4 @@
-//! Going on where another submission stopped.
+//! Continuing a workflow in another submission.
 
 use slurm_core::task::Task;
 
@@ -8,13 +8,14 @@ use crate::job::Job;
 use crate::submit::workflow::state_dir_of;
 
 impl<T: Task> JobBuilder<T> {
-    /// Makes the workflow go on where the one of `job` stopped, which must have ended: cancelled, failed,
-    /// requeued too often. It gets that one's directory, and with it the jobs that have succeeded or
-    /// still run; those that failed are submitted again when it comes to them. Of an array the items that
-    /// failed are [tried again](crate::JobArray::retry_failed), with the options that it was submitted with.
+    /// Makes the workflow continue where the workflow of `job` stopped. That job must have ended: cancelled,
+    /// failed, or requeued too often. The new workflow takes over the directory, and with it all jobs that have
+    /// succeeded or still run. Failed jobs are submitted again when the workflow makes their calls. Failed
+    /// items of an array are [retried](crate::JobArray::retry_failed) with the options of the original
+    /// submission.
     ///
-    /// The arguments may be others: a job is known by its own task and arguments. A workflow that Slurm or
-    /// `on_timeout` requeues does all this by itself.
+    /// The arguments of the workflow may differ, because a job is identified by its own task and arguments. A
+    /// workflow that Slurm or `on_timeout` requeues continues without this method.
     ///
     /// ```no_run
     /// # use slurm::{Cluster, Workflow};
@@ -29,7 +30,7 @@ impl<T: Task> JobBuilder<T> {
     /// ```
     ///
     /// # Errors
-    /// If the job's directory or its state cannot be looked at.
+    /// If the job's directory or its state cannot be read.
     pub fn resume(mut self, job: &Job<T::Output>) -> Result<Self> {
         let name = T::entry().name;
         match state_dir_of(job.cluster(), job.job_dir())? {

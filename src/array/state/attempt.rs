@@ -9,16 +9,16 @@ use crate::backend::Indices;
 use crate::conclude::Entered;
 use crate::poll::{End, Fate};
 
-/// One submission of items: all of them, or those that have failed before.
+/// One submission of items: all of them, or the failed ones of earlier attempts.
 #[derive(Debug)]
 pub(in crate::array) struct Attempt {
     pub(in crate::array) dir: JobDir,
     pub(in crate::array) shares: Shares,
     pub(in crate::array) parts: Vec<Part>,
     pub(super) elements: Vec<Element>,
-    /// How many elements have items that have not ended.
+    /// The number of elements with items that have not ended.
     pub(super) open: usize,
-    /// The items whose end was taken in, or that a later attempt is known to make.
+    /// The items whose end is recorded, or that a later attempt is known to make.
     pub(super) counted: Counted,
 }
 
@@ -31,7 +31,7 @@ impl Counted {
         Self(vec![0; (shares.count as usize).div_ceil(BITS)])
     }
 
-    /// Counts an item, and returns whether that is new; false for one that the attempt does not have.
+    /// Counts an item. Returns whether it is new; false for an item that the attempt does not have.
     pub(super) fn insert(&mut self, shares: &Shares, item: u64) -> bool {
         let Some((word, bit)) = place(shares, item) else { return false };
         let Some(word) = self.0.get_mut(word) else { return false };
@@ -48,7 +48,7 @@ impl Counted {
 
 const BITS: usize = u64::BITS as usize;
 
-/// Returns the word and the bit of an item.
+/// Returns the position of an item's bit: the word and the mask.
 fn place(shares: &Shares, item: u64) -> Option<(usize, u64)> {
     let position = shares.position_of(item)? as usize;
     Some((position / BITS, 1 << (position % BITS)))
@@ -67,9 +67,9 @@ pub(in crate::array) struct Part {
 pub(in crate::array) struct Element {
     /// Whether its segment exists.
     pub(super) listed: bool,
-    /// How much of the segment was read.
+    /// The number of bytes of the segment that were read.
     pub(super) offset: u64,
-    /// How many of its items have not ended.
+    /// The number of its items that have not ended.
     pub(super) open: u64,
     pub(super) fate: Fate,
     pub(in crate::array) run: Option<RunReport>,
@@ -77,12 +77,12 @@ pub(in crate::array) struct Element {
     pub(in crate::array) damaged: Option<String>,
     /// The item that panicked last, and its failure without the stack.
     pub(in crate::array) panicked: Option<(u64, Failure)>,
-    /// Whether the segment ends with less than a whole record.
+    /// Whether the segment ends within a record.
     pub(in crate::array) torn: bool,
 }
 
 impl Element {
-    /// Returns the last run in which the runner got as far as the task.
+    /// Returns the last run in which the runner reached the task.
     pub(in crate::array) fn entered(&self) -> Option<Entered> {
         let run = self.run.as_ref().map_or(0, |run| run.restart_count);
         self.listed.then(|| Entered { run, has_exited: self.fate.has_all_files() })
@@ -90,7 +90,7 @@ impl Element {
 }
 
 impl Element {
-    /// Returns why the segment of a run that ended by itself is not whole, if it is not.
+    /// Returns why the segment of a run that ended by itself is incomplete, or `None` if it is complete.
     pub(in crate::array) fn cut(&self) -> Option<&'static str> {
         if self.torn {
             Some("cut: its segment ends within a record")
@@ -121,14 +121,14 @@ impl Attempt {
         Self { dir, open: elements.len(), shares, parts, elements, counted }
     }
 
-    /// Returns the Slurm array that an element is in, and its index there.
+    /// Returns the Slurm array of an element, and the element's index in it.
     pub(in crate::array) fn place(&self, element: u64) -> Option<(JobId, u32)> {
         let has = |part: &&Part| (part.first..part.first + part.elements).contains(&element);
         let part = self.parts.iter().find(has)?;
         Some((part.job, (element - part.first) as u32))
     }
 
-    /// Returns the indices of the elements of a Slurm array that have not made all of their items.
+    /// Returns the indices of the elements of a Slurm array that have items without an end.
     pub(in crate::array) fn open_in(&self, part: &Part) -> Indices {
         let of_part = self.elements.iter().skip(part.first as usize).take(part.elements as usize);
         let open = (0..).zip(of_part).filter(|(_, element)| element.open > 0);

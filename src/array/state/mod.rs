@@ -1,10 +1,10 @@
-//! What is known of an array.
+//! The state of an array, as far as this process knows it.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `attempt` | one submission of items, and its elements |
-//! | `news` | what is found and said of it |
-//! | `notes` | cancelled elements |
+//! | `news` | updates from segments and from the backend |
+//! | `notes` | notes about cancelled elements |
 
 mod attempt;
 mod news;
@@ -26,10 +26,10 @@ use crate::poll::End;
 pub(super) use attempt::{Attempt, Element, ranges};
 pub(super) use news::failure;
 
-/// In the order of ends, the place of an item that was tried again.
+/// Stands in `ended` in the place of an item that was retried.
 pub(super) const NO_ITEM: u64 = u64::MAX;
 
-/// All that is known.
+/// The state of an array, as far as this process knows it.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) signature: u64,
@@ -39,22 +39,22 @@ pub(super) struct State {
     pub(super) ended: Vec<u64>,
     /// The cancelled elements, from this process or from notes of others.
     cancelled: Vec<Asked>,
-    /// The notes about them in the array's directory, and whether each was read.
+    /// The names of the notes about cancelled elements, and whether each was read.
     notes: BTreeMap<String, bool>,
     succeeded: usize,
     failed: usize,
-    /// How many jobs start before the first element that waits.
+    /// The number of jobs that start before the first pending element.
     pub(super) ahead: Option<u64>,
 }
 
-/// What is known of an item.
+/// The outcome of an item.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Slot {
     #[default]
     Open,
     Value(Arc<Vec<u8>>, Range<usize>),
     Failed(Arc<Vec<u8>>, Range<usize>),
-    /// The element of this attempt ended without it.
+    /// The element `.1` of the attempt `.0` ended without an outcome of this item.
     Ended(usize, u64),
 }
 
@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    /// Takes in a segment in two parts, as of each attempt of two; for the fuzz targets.
+    /// Reads a segment in two parts, in each of two attempts; for the fuzz targets.
     pub(super) fn of_anything(handle: &ArrayHandle, segment: &[u8]) {
         let mut state = Self::new(handle.signature, handle.items);
         state.begin(handle.attempt(None));
@@ -125,7 +125,7 @@ impl State {
         }
     }
 
-    /// Begins another attempt to make items; those that ended without a value are open again.
+    /// Adds an attempt. Its items that had ended without a value are open again.
     pub(super) fn begin(&mut self, attempt: Attempt) {
         let mut reopened = HashSet::new();
         for item in attempt.shares.selected.iter().flatten() {
@@ -137,7 +137,8 @@ impl State {
                 reopened.insert(*item);
             }
         }
-        // They end once more, later; the places of the others stay, for whoever is in the middle.
+        // They will end again. The other items keep their places, because a stream may be in the middle of the
+        // list.
         for item in self.ended.iter_mut().filter(|item| reopened.contains(item)) {
             *item = NO_ITEM;
         }
@@ -145,8 +146,8 @@ impl State {
         self.give_up_unsubmitted();
     }
 
-    /// Gives up the items of elements that no Slurm array has: their client died before it could submit
-    /// all arrays.
+    /// Gives up the items of elements that are in no Slurm array: the client died before it had submitted all
+    /// arrays.
     fn give_up_unsubmitted(&mut self) {
         let Some(number) = self.attempts.len().checked_sub(1) else { return };
         let attempt = &mut self.attempts[number];
@@ -166,7 +167,7 @@ impl State {
         }
     }
 
-    /// Takes in that the attempts so far have left these items to a later one.
+    /// Records that a later attempt makes these items, so the attempts so far need not.
     pub(super) fn leave(&mut self, items: &[u64]) {
         for attempt in &mut self.attempts {
             for item in items {
@@ -184,13 +185,13 @@ impl State {
         }
     }
 
-    /// Returns whether all elements that have items left wait or run, by what was seen last.
+    /// Returns whether all elements with open items were pending or running when last seen.
     pub(super) fn open_elements_live(&self) -> bool {
         let elements = self.attempts.iter().flat_map(|attempt| &attempt.elements);
         elements.filter(|element| element.open > 0).all(|element| element.fate.lives())
     }
 
-    /// Returns the items that have ended without a value, ascending.
+    /// Returns the items that have ended without a value, in ascending order.
     pub(super) fn failed(&self) -> Vec<u64> {
         let slots = (0..).zip(&self.slots);
         let failed = slots.filter(|(_, slot)| matches!(slot, Slot::Failed(..) | Slot::Ended(..)));
@@ -210,8 +211,8 @@ impl State {
         Progress { items, succeeded, failed, running: elements.filter(runs).count() }
     }
 
-    /// Returns the statuses of the elements that have not ended, with the number of each. Nodes and times of running
-    /// elements differ, so they are left out.
+    /// Returns the statuses of the elements that have not ended, with the number of elements of each. Nodes and
+    /// times are left out, because they differ between elements.
     pub(super) fn statuses(&self) -> Vec<(Status, usize)> {
         let mut groups: Vec<(&Sighting, usize)> = Vec::new();
         let elements = self.attempts.iter().flat_map(|attempt| &attempt.elements);
@@ -233,7 +234,7 @@ impl State {
         groups.into_iter().map(alike).collect()
     }
 
-    /// Returns the state of the element that has an item, as it was seen last.
+    /// Returns the last sighting of the element that has an item.
     pub(super) fn last_seen(&self, item: u64) -> Option<&Sighting> {
         let attempts = self.attempts.iter().rev();
         let mut elements =
@@ -241,7 +242,7 @@ impl State {
         elements.next()?.fate.last()
     }
 
-    /// Returns the attempts that are not over, with their positions.
+    /// Returns the attempts with open elements, and their positions.
     pub(super) fn open(&self) -> impl Iterator<Item = (usize, &Attempt)> {
         self.attempts.iter().enumerate().filter(|(_, attempt)| attempt.open > 0)
     }

@@ -1,4 +1,4 @@
-//! What is found and said of an array: segments that grow, and what the backend says of elements.
+//! Updates of an array's state, from segments that grow and from the backend's surveys.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use super::{Attempt, Element, Slot, State};
 use crate::backend::{Cadence, Sighting, Source, Survey};
 
 impl State {
-    /// Returns the segments that may grow: their element and how much of each is known.
+    /// Returns the segments that may grow: the element, and the number of bytes already read.
     pub(in crate::array) fn growing(attempt: &Attempt) -> impl Iterator<Item = (u64, u64)> {
         let elements = (0..).zip(&attempt.elements);
-        // One that has ended may have a segment that a cached listing does not show yet.
+        // A cached listing may not yet show the segment of an element that has ended.
         let may_be_there = |element: &Element| element.listed || element.fate.has_ended();
         let grows = elements.filter(move |(_, element)| element.open > 0 && may_be_there(element));
         grows.map(|(number, element)| (number, element.offset))
     }
 
-    /// Takes in which segments of an attempt exist.
+    /// Records which segments of an attempt exist.
     pub(in crate::array) fn listed(&mut self, attempt: usize, names: &[String]) -> bool {
         let Some(attempt) = self.attempts.get_mut(attempt) else { return false };
         let mut news = false;
@@ -33,7 +33,7 @@ impl State {
         news
     }
 
-    /// Takes in what was added to a segment since `offset`.
+    /// Reads the records that were added to a segment after `offset`.
     pub(in crate::array) fn grown(
         &mut self,
         number: usize,
@@ -44,7 +44,7 @@ impl State {
         let signature = self.signature;
         let Some(attempt) = self.attempts.get_mut(number) else { return false };
         let Some(known) = attempt.elements.get_mut(element as usize) else { return false };
-        // Somebody else has read it meanwhile, or it was cut by a run that began anew.
+        // Another thread has read it meanwhile, or a new run has cut it.
         if known.offset != offset || bytes.is_empty() {
             return false;
         }
@@ -81,7 +81,7 @@ impl State {
                 }
             };
             let has_value = matches!(slot, Slot::Value(..));
-            // A later attempt makes it.
+            // A later attempt makes the item.
             if !attempt.counted.insert(&attempt.shares, record.index) {
                 continue;
             }
@@ -96,24 +96,24 @@ impl State {
                 }
                 *place = slot;
             } else if has_value && !matches!(place, Slot::Value(..)) {
-                // It was given up too early, and is here after all.
+                // The item was given up too early; its value has arrived after all.
                 self.succeeded += 1;
                 self.failed -= 1;
                 *place = slot;
             }
         }
-        // A later run of the element cuts off damaged or torn records, and writes them again.
+        // A later run of the element cuts off damaged or torn records and writes them again.
         known.damaged = records.damage().map(str::to_owned);
         known.torn = records.is_torn();
         let whole = offset + records.position() as u64;
-        // Half of a record is no news, however often it is read.
+        // Half of a record does not count as growth, however often it is read.
         let grew = known.offset != whole;
         known.offset = whole;
         attempt.open -= usize::from(was_open && known.open == 0);
         grew
     }
 
-    /// Takes in what the backend says of the elements.
+    /// Records the backend's survey of the elements.
     pub(in crate::array) fn seen(&mut self, survey: &Survey) -> bool {
         let mut news = false;
         self.ahead = None;
@@ -121,7 +121,7 @@ impl State {
             for part in &attempt.parts {
                 let ahead = survey.ahead.get(&part.job).map(|ahead| ahead.waiting);
                 self.ahead = self.ahead.into_iter().chain(ahead).min();
-                // What is said of the array as a whole holds for elements without a line of their own.
+                // A sighting of the whole array holds for elements without a line of their own.
                 let of_array = survey.of_array(part.job);
                 let mut seen: Vec<Option<&Sighting>> = vec![of_array; part.elements as usize];
                 for (indices, sighting) in survey.elements.get(&part.job).into_iter().flatten() {
@@ -135,7 +135,8 @@ impl State {
                 let elements = attempt.elements.iter_mut().skip(part.first as usize);
                 let open = (0..).zip(elements.zip(seen)).filter(|(_, (of, _))| of.open > 0);
                 for (index, (element, seen)) in open {
-                    // A cancellation of ours explains why a source has forgotten the element or reports no end.
+                    // If this array was cancelled, that explains why a source has forgotten the element or
+                    // reports no end.
                     let noted = match seen {
                         Some(seen) if seen.source != Source::Accounting || seen.is_end() => None,
                         _ => sighting_of(&self.cancelled, part.job, index),

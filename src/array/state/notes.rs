@@ -1,7 +1,7 @@
 //! Notes about cancelled elements of an array.
 //!
-//! Slurm forgets elements that were cancelled before they ran, so each cancellation leaves a note in the array's
-//! directory. Other handles read the notes only while no source lists an element.
+//! Slurm forgets elements that were cancelled before they ran, so each cancellation leaves a note in the
+//! array's directory. Handles read the notes only while no source lists an element.
 
 use std::path::PathBuf;
 
@@ -14,12 +14,12 @@ use crate::backend::{Asked, Sighting, Source};
 use crate::host::Look;
 
 impl State {
-    /// Takes in that these jobs, or elements of them, were cancelled.
+    /// Records that these jobs, or these elements of them, were cancelled.
     pub(in crate::array) fn cancelled(&mut self, cancelled: &[Asked]) {
         self.cancelled.extend_from_slice(cancelled);
     }
 
-    /// Adds the places to look at for notes, if there may be one that matters.
+    /// Adds the looks for notes, if a note could explain a missing element.
     pub(in crate::array) fn look_for_notes(&self, looks: &mut Vec<Look>) {
         let elements = self.attempts.iter().flat_map(|attempt| &attempt.elements);
         let is_missing = |element: &Element| element.open > 0 && element.fate.is_absent();
@@ -29,19 +29,19 @@ impl State {
         looks.push(Look::Dir { path: dir });
     }
 
-    /// Returns the directory of the array, which has the notes.
+    /// Returns the directory of the array, where the notes are.
     pub(in crate::array) fn dir(&self) -> Option<PathBuf> {
         self.attempts.first().map(|attempt| attempt.dir.path().to_owned())
     }
 
-    /// Takes in which files the array's directory has.
+    /// Records which files the array's directory has.
     pub(in crate::array) fn listed_notes(&mut self, names: Vec<String>) {
         for name in names.into_iter().filter(|name| name.starts_with(JobDir::CANCELLED)) {
             self.notes.entry(name).or_default();
         }
     }
 
-    /// Takes in the content of a note.
+    /// Records the content of a note.
     pub(in crate::array) fn read_note(&mut self, name: &str, content: &[u8]) {
         let Some(is_read) = self.notes.get_mut(name) else { return };
         *is_read = true;
@@ -52,7 +52,7 @@ impl State {
     }
 }
 
-/// Returns the sighting of elements that were cancelled, if they were.
+/// Returns a sighting of the element `index` as cancelled, if it was cancelled.
 pub(super) fn sighting_of(cancelled: &[Asked], job: JobId, index: u32) -> Option<Sighting> {
     let is_it = |asked: &Asked| {
         let has = |(first, last): &(u32, u32)| (*first..=*last).contains(&index);

@@ -19,7 +19,7 @@ fn state(items: u64) -> State {
 }
 
 #[test]
-fn half_of_a_record_is_no_news() {
+fn half_of_a_record_does_not_count_as_growth() {
     let mut state = state(2);
     let mut bytes = header(7);
     push_record(&mut bytes, RecordKind::Value, 0, b"zero");
@@ -28,7 +28,7 @@ fn half_of_a_record_is_no_news() {
     let rest = bytes.split_off(bytes.len() - 2);
     assert!(state.grown(0, 0, 0, bytes.clone()));
     let half = bytes[whole as usize..].to_vec();
-    assert!(!state.grown(0, 0, whole, half.clone()), "also when it is read again");
+    assert!(!state.grown(0, 0, whole, half.clone()), "nor when it is read again");
     assert_eq!(state.progress().succeeded, 1);
     assert!(state.grown(0, 0, whole, [half, rest].concat()));
     assert!(state.is_complete());
@@ -46,13 +46,13 @@ fn a_segment_that_no_listing_shows_is_read_once_its_element_has_ended() {
         Survey { elements, ..Survey::default() }
     };
     state.seen(&seen(JobState::Running));
-    assert_eq!(growing(&state), [], "a thousand elements that wait cost no reads");
+    assert_eq!(growing(&state), [], "elements that wait cost no reads");
     state.seen(&seen(JobState::Completed));
-    assert_eq!(growing(&state), [(0, 0)], "a network file system may hide it from the listing");
+    assert_eq!(growing(&state), [(0, 0)], "the listing of a network file system may lack it");
 }
 
 #[test]
-fn an_item_that_is_tried_again_ends_once_more() {
+fn a_retried_item_ends_again() {
     let mut state = state(2);
     let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
     let mut bytes = header(7);
@@ -70,7 +70,7 @@ fn an_item_that_is_tried_again_ends_once_more() {
 }
 
 #[test]
-fn what_no_slurm_array_has_is_given_up() {
+fn items_that_no_slurm_array_has_are_given_up() {
     let mut state = State::new(7, 4);
     let shares = Shares { selected: None, count: 4, per_element: 1 };
     let job = "9".parse().unwrap();
@@ -78,8 +78,8 @@ fn what_no_slurm_array_has_is_given_up() {
     assert_eq!((state.failed(), state.progress().failed), (vec![3], 1));
 }
 
-/// An array of one element, of which another process has tried `failed` again, once for each job.
-fn tried_again(items: u64, failed: u64, jobs: &[&str]) -> State {
+/// Returns the state of an array of one element. Another process has retried `failed`, once for each job.
+fn retried(items: u64, failed: u64, jobs: &[&str]) -> State {
     let mut state = state(items);
     for job in jobs {
         let shares = Shares { selected: Some(vec![failed]), count: 1, per_element: 1 };
@@ -90,28 +90,32 @@ fn tried_again(items: u64, failed: u64, jobs: &[&str]) -> State {
 }
 
 #[test]
-fn what_is_tried_again_twice_is_left_once() {
-    let mut state = tried_again(2, 0, &["10", "11"]);
+fn an_item_retried_twice_leaves_its_element_once() {
+    let mut state = retried(2, 0, &["10", "11"]);
     let open: Vec<usize> = state.open().map(|(number, _)| number).collect();
-    assert_eq!(open, [0, 2], "the first has an item that nobody else makes");
+    assert_eq!(open, [0, 2], "only the first attempt makes the other item");
     let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
     let mut bytes = header(7);
     push_record(&mut bytes, RecordKind::Failure, 0, &failure.unwrap());
     push_record(&mut bytes, RecordKind::Value, 1, b"one");
     assert!(state.grown(0, 0, 0, bytes));
     let progress = state.progress();
-    assert_eq!((progress.succeeded, progress.failed), (1, 0), "the latest attempt decides of 0");
+    assert_eq!(
+        (progress.succeeded, progress.failed),
+        (1, 0),
+        "the latest attempt decides about item 0"
+    );
 }
 
 #[test]
-fn an_item_that_was_read_is_not_left_once_more() {
+fn an_item_whose_end_was_read_is_not_subtracted_again() {
     let mut state = state(3);
     let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
     let mut bytes = header(7);
     push_record(&mut bytes, RecordKind::Failure, 0, &failure.unwrap());
     let read = bytes.len() as u64;
     assert!(state.grown(0, 0, 0, bytes));
-    // By another process, while the element still makes the others.
+    // Another process retries the item while the element still makes the others.
     state.leave(&[0]);
     let shares = Shares { selected: Some(vec![0]), count: 1, per_element: 1 };
     state.begin(Attempt::new(JobDir::at("/again"), shares, &[("10".parse().unwrap(), 1)]));
@@ -119,8 +123,8 @@ fn an_item_that_was_read_is_not_left_once_more() {
     push_record(&mut bytes, RecordKind::Value, 1, b"one");
     assert!(state.grown(0, 0, read, bytes.clone()));
     let is_open = state.open().any(|(number, _)| number == 0);
-    assert!(is_open, "item 2 is still to come");
-    // The element dies: what is tried again is no business of its any more.
+    assert!(is_open, "item 2 has not ended");
+    // The end of the element does not concern the retried items.
     let none = Duration::ZERO;
     let cadence = Cadence {
         files: (none, none),
@@ -140,7 +144,7 @@ fn an_item_that_was_read_is_not_left_once_more() {
 }
 
 #[test]
-fn what_is_said_of_an_array_holds_for_elements_without_a_line_of_their_own() {
+fn the_state_of_an_array_holds_for_elements_without_their_own_line() {
     let mut state = State::new(7, 3);
     let shares = Shares { selected: None, count: 3, per_element: 1 };
     let job = "9".parse().unwrap();
@@ -168,17 +172,17 @@ fn elements_that_were_cancelled_and_forgotten_are_cancelled() {
     let elements: HashMap<_, _> =
         [(job, vec![(vec![(2, 2)], Sighting::of(JobState::Running))])].into();
     let forgotten = || Survey { elements: elements.clone(), ..Survey::default() };
-    assert_eq!(looks(&state), 0, "nothing is out of sight");
+    assert_eq!(looks(&state), 0, "no element is missing");
     state.seen(&forgotten());
-    assert_eq!(looks(&state), 1, "the directory is listed");
+    assert_eq!(looks(&state), 1, "one look lists the directory");
     state.listed_notes(vec!["cancelled-1".to_owned(), "script.sh".to_owned()]);
-    assert_eq!(looks(&state), 2, "and the note is read");
+    assert_eq!(looks(&state), 2, "another reads the note");
     let note = [Asked { job, elements: Some(vec![(1, 2)]) }];
     state.read_note("cancelled-1", &serde_json::to_vec(&note).unwrap());
-    assert_eq!(looks(&state), 1, "once");
+    assert_eq!(looks(&state), 1, "the note is read once");
     state.seen(&forgotten());
     let last = |item| state.last_seen(item).map(|seen| seen.state.clone());
-    assert_eq!(last(0), None, "nobody cancelled it");
+    assert_eq!(last(0), None, "element 0 was not cancelled");
     assert_eq!(last(1), Some(JobState::Cancelled));
-    assert_eq!(last(2), Some(JobState::Running), "the queue is believed first");
+    assert_eq!(last(2), Some(JobState::Running), "the queue has precedence over the note");
 }

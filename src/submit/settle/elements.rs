@@ -1,4 +1,4 @@
-//! How elements of arrays behind dependencies have ended.
+//! The ends of array elements behind dependencies.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::host::{self, Found};
 use crate::model::{Edge, ExplainedArray, Explanation};
 
-/// Returns how some elements of the array behind `edge` have ended, all in all.
+/// Returns the combined end of some elements of the array behind `edge`.
 pub(super) fn of_elements(
     cluster: &Cluster,
     edge: &Edge,
@@ -32,7 +32,7 @@ pub(super) fn of_elements(
             _ => missing.push(index),
         }
     }
-    // One that has failed decides at once whether all succeed, and only the last one whether all have ended.
+    // One failed element decides whether all succeed; whether all have ended depends on the last one.
     let needs_success = edge.kind == DependencyKind::AfterOk;
     match bad {
         Some(message) if needs_success || !lives => return End::Badly(message),
@@ -43,10 +43,11 @@ pub(super) fn of_elements(
     left_by(cluster, edge, &missing)
 }
 
-/// Returns the end of each element, as far as a source tells of it.
+/// Returns the end of each element, if a source reports it.
 fn ends(edge: &Edge, elements: &Indices, survey: &Survey) -> Vec<(u32, Option<End>)> {
-    // A line about the whole array holds for elements without a line of their own, if no element has run. If one has
-    // run, such a line may be the record of a single element, which the accounting prints like this for a moment.
+    // A line about the whole array holds for elements without a line of their own, if no element has run. If
+    // one has run, such a line may be the record of a single element, which the accounting prints in this form
+    // for a moment.
     let none_ran = |seen: &&Sighting| seen.state.is_pending() || seen.state == JobState::Cancelled;
     let whole = survey.seen.get(&edge.job).filter(none_ran);
     let mut ends = Vec::new();
@@ -55,7 +56,7 @@ fn ends(edge: &Edge, elements: &Indices, survey: &Survey) -> Vec<(u32, Option<En
         let known = survey.elements.get(&edge.job).into_iter().flatten();
         for (indices, sighting) in known {
             for (from, to) in indices {
-                // Of two sightings the later one holds.
+                // Later sightings overwrite earlier ones.
                 for index in (*from).max(*first)..=(*to).min(*last) {
                     seen[(index - first) as usize] = Some(sighting);
                 }
@@ -66,7 +67,8 @@ fn ends(edge: &Edge, elements: &Indices, survey: &Survey) -> Vec<(u32, Option<En
     ends
 }
 
-/// Returns the elements of an array, none of which lives, that did not succeed, each with an item that has no value.
+/// Returns the elements that did not succeed, each with an item that has no value. All elements of the array
+/// must have ended.
 pub(super) fn without_success(
     cluster: &Cluster,
     edge: &Edge,
@@ -96,7 +98,7 @@ pub(super) fn without_success(
     Some(without)
 }
 
-/// How many segments are read at once.
+/// The number of segments that are read at once.
 const AT_ONCE: usize = 16;
 
 /// The segments of an array.
@@ -108,17 +110,17 @@ struct Segments<'a> {
     first: u64,
 }
 
-/// What an element has left.
+/// The items that an element has left in its segment.
 struct Left {
-    /// The items that have ended, each with its failure unless it has a value.
+    /// The items that have ended, with the failure of those without a value.
     items: BTreeMap<u64, Option<String>>,
-    /// How many items the element has, from which one on.
+    /// The number of items of the element, and the first of them.
     expected: u64,
     from: u64,
 }
 
 impl Left {
-    /// Returns whether there is something of each item.
+    /// Returns whether every item has ended.
     fn is_whole(&self) -> bool {
         self.items.len() as u64 >= self.expected
     }
@@ -137,7 +139,7 @@ impl<'a> Segments<'a> {
         Some(Self { cluster, dir, array, first: edge.elements?.0 })
     }
 
-    /// Returns what elements have left, or nothing if that cannot be looked at.
+    /// Returns the items that elements have left, or `None` if the segments cannot be read.
     fn read(&self, indices: &[u32]) -> Option<Vec<(u32, Left)>> {
         let number = |index: &u32| self.first + u64::from(*index);
         let look =
@@ -155,9 +157,9 @@ impl<'a> Segments<'a> {
     }
 }
 
-/// Returns the items that have ended according to a segment, each with its failure unless it has a value.
+/// Returns the items that have ended according to a segment, with the failure of those without a value.
 fn items_of(segment: &[u8]) -> BTreeMap<u64, Option<String>> {
-    // A later run of the element may have tried an item again.
+    // A later run of the element may have tried an item again, so the last record of an item holds.
     let records = Records::new(segment, HEADER).filter_map(|record| match record.kind {
         RecordKind::Value => Some((record.index, None)),
         RecordKind::Failure => {
@@ -171,7 +173,7 @@ fn items_of(segment: &[u8]) -> BTreeMap<u64, Option<String>> {
     records.collect()
 }
 
-/// How elements have ended that only their segments tell of.
+/// Returns the combined end of elements that no source reports, according to their segments.
 fn left_by(cluster: &Cluster, edge: &Edge, missing: &[u32]) -> End {
     if missing.is_empty() || edge.element.is_none() && edge.ended_as == Some(JobState::Completed) {
         return End::Well;

@@ -1,4 +1,4 @@
-//! How the jobs behind dependencies have ended.
+//! The ends of jobs behind dependencies.
 
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome};
@@ -8,18 +8,18 @@ use crate::backend::{Sighting, Source, Survey, traces};
 use crate::cluster::Cluster;
 use crate::model::Edge;
 
-/// How a dependency has ended.
+/// The end of an upstream job or of elements.
 pub(super) enum End {
     Lives,
     Well,
-    /// In what way, in words.
+    /// The message says how.
     Badly(String),
     Unknown,
 }
 
 impl End {
     pub(super) fn of(seen: &Sighting) -> Self {
-        // Slurm may put it back, and while the queue knows it, a dependency on it holds.
+        // Slurm may requeue the job, and a dependency on it holds while the queue knows it.
         let may_return = seen.state.may_return() && seen.source == Source::Queue;
         match seen.state {
             _ if !seen.is_end() || may_return => Self::Lives,
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_that_slurm_may_put_back_has_not_failed_while_the_queue_knows_it() {
+    fn a_job_that_slurm_may_requeue_has_not_failed_while_the_queue_knows_it() {
         let lives = |source, state| {
             matches!(End::of(&Sighting { source, ..Sighting::of(state) }), End::Lives)
         };

@@ -1,11 +1,11 @@
 //! Decides dependencies on jobs that may have ended, before a job is submitted.
 //!
-//! slurmctld forgets a job some minutes after its end (`MinJobAge`). If a new job depends on a forgotten one, Slurm up
-//! to 22.05 drops the dependency, so the new job runs even if the other one failed; Slurm from 23.02 on refuses the
-//! submission. So this module looks at those jobs first: a dependency that is met is left out, a dependency that can
-//! never be met is an error, and only the others are left to Slurm. No look is made at a job that was submitted moments
-//! ago and has not been seen to end. A source that does not answer is asked again for minutes, because a missing answer
-//! decides nothing.
+//! slurmctld forgets a job some minutes after its end (`MinJobAge`). If a new job depends on a forgotten one,
+//! Slurm up to 22.05 drops the dependency, so the new job runs even if the other one failed; Slurm from 23.02
+//! on refuses the submission. So this module looks at the upstream jobs first. It removes a dependency that is
+//! met, returns an error for a dependency that can never be met, and leaves only the others to Slurm. It does
+//! not look at a job that was submitted moments ago and has not been seen to end. If a source does not answer,
+//! it is asked again for minutes, because a missing answer decides nothing.
 
 mod elements;
 mod ends;
@@ -26,40 +26,40 @@ use crate::error::{Error, Result, SubmitError, UpstreamFailure};
 use crate::model::{Edge, EdgeElement};
 use crate::poll::Obstacle;
 
-/// No look is made at a job that was submitted less than this ago, unless `MinJobAge` is shorter.
+/// Jobs that were submitted less than this ago are not looked at, unless `MinJobAge` is shorter.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// For how long every queue still knows a job. Slurm's manual asks for a `MinJobAge` of at least 2 s, so the setting
-/// only matters, and is only asked for, if a job is older.
+/// The time for which every queue still knows a job. Slurm's manual asks for a `MinJobAge` of at least 2 s, so
+/// the setting matters, and is asked for, only if a job is older.
 const SURELY_KNOWN: Duration = Duration::from_secs(2);
 
-/// The pause after the first question without an answer, and the longest one.
+/// The first and the longest pause after a question without an answer.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// Which dependencies are looked at.
+/// The dependencies to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// At jobs that the queue may have forgotten by now.
+    /// Jobs that the queue may have forgotten.
     AtDoubtful,
-    /// At all jobs, because the queue has just denied one of them.
+    /// All jobs, because sbatch has just refused one of them.
     AtAll,
 }
 
-/// What the dependencies of a submission come to.
+/// The decisions about the dependencies of a submission.
 #[derive(Debug, Default)]
 pub(crate) struct Settled {
     /// The edges that are left to Slurm.
     pub(crate) open: Vec<Edge>,
-    /// Elements of arrays that others follow element by element, and that did not succeed: by the array, the index
-    /// there and an item without a value. What follows them must not run.
+    /// Elements without success in arrays that the new array follows element by element: the array, the index
+    /// and an item without a value. The elements that follow them must not run.
     pub(crate) refused: Vec<MissingItem>,
 }
 
 impl Settled {
-    /// Returns the open edges, of a submission whose elements can only run together.
+    /// Returns the open edges of a submission whose elements can only run together.
     ///
     /// # Errors
-    /// [`SubmitError::DependencyFailed`] if some of them must not run.
+    /// [`SubmitError::DependencyFailed`] if some of the elements must not run.
     pub(crate) fn for_all(self) -> Result<Vec<Edge>> {
         if self.refused.is_empty() {
             return Ok(self.open);
@@ -76,20 +76,20 @@ impl Settled {
     }
 }
 
-/// Decides the edges as far as they can be.
+/// Decides the edges as far as possible.
 ///
 /// # Errors
-/// [`SubmitError::DependencyFailed`] if one can never be met; [`SubmitError::DependencyUnknown`] if no source
-/// tells whether it was met; and any error of the backend.
+/// [`SubmitError::DependencyFailed`] if an edge can never be met; [`SubmitError::DependencyUnknown`] if no
+/// source knows whether it was met; and any error of the backend.
 pub(crate) fn open(
     cluster: &Cluster,
     options: &OptionSet,
     edges: &[Edge],
     look: Look,
 ) -> Result<Settled> {
-    // They may name another Slurm cluster.
+    // The options may name another Slurm cluster.
     let there = &cluster.for_options(options);
-    // Jobs of another cluster are refused elsewhere.
+    // Edges to jobs of another cluster are refused by `merged`.
     let is_doubtful = |edge: &Edge| {
         edge.not_of(cluster, options).is_none() && (look == Look::AtAll || !is_fresh(there, edge))
     };
@@ -139,7 +139,7 @@ fn is_fresh(cluster: &Cluster, edge: &Edge) -> bool {
     }
 }
 
-/// Decides the edges that were asked about.
+/// Decides the edges that the survey is about.
 fn settled(cluster: &Cluster, asked: &[&Edge], survey: &Survey) -> Result<Settled> {
     let (mut settled, mut failed, mut unknown) = (Settled::default(), Vec::new(), None);
     for edge in asked.iter().copied() {
@@ -161,7 +161,7 @@ fn settled(cluster: &Cluster, asked: &[&Edge], survey: &Survey) -> Result<Settle
     }
 }
 
-/// Asks about all of them at once.
+/// Asks the backend about all edges at once.
 fn ask(cluster: &Cluster, edges: &[&Edge]) -> Result<Survey> {
     let mut asked: HashMap<JobId, Asked> = HashMap::new();
     for edge in edges {
@@ -180,7 +180,7 @@ fn ask(cluster: &Cluster, edges: &[&Edge]) -> Result<Survey> {
     cluster.backend().survey(&asked)
 }
 
-/// The elements that matter, if it is an array.
+/// Returns the elements of an edge to an array or to one element.
 fn elements_of(edge: &Edge) -> Option<Indices> {
     match (edge.element, edge.elements) {
         (Some(EdgeElement { index, .. }), _) => Some(vec![(index, index)]),
@@ -190,13 +190,13 @@ fn elements_of(edge: &Edge) -> Option<Indices> {
 }
 
 enum Decision {
-    /// It lives, so Slurm will decide.
+    /// The upstream job has not ended, so Slurm decides.
     Open,
     Met,
-    /// Met by all elements but these, of an array that another one follows element by element.
+    /// Met by all elements except these, of an array that the new array follows element by element.
     MetByOthers(Vec<MissingItem>),
     Failed(UpstreamFailure),
-    /// Nothing tells, and why.
+    /// No source knows; the reason.
     Unknown(String),
 }
 
@@ -209,7 +209,8 @@ fn decide(cluster: &Cluster, edge: &Edge, survey: &Survey) -> Decision {
     };
     let needs_failure = is(DependencyKind::AfterNotOk);
     let needs_success = is(DependencyKind::AfterOk) || is(DependencyKind::AfterCorr);
-    // Where values are taken element by element, the runner decides for each; and the queue, while it knows.
+    // If values are taken element by element, the runner decides for each element; the queue decides while it
+    // knows the array.
     let by_element = is(DependencyKind::AfterCorr);
     let each_decides = by_element && edge.carries_result;
     match end {
@@ -238,7 +239,7 @@ fn failed(edge: &Edge, message: String) -> Decision {
     Decision::Failed(UpstreamFailure { job: edge.job, task: edge.task.clone(), message })
 }
 
-/// Returns the failure of the dependency, with its root failure.
+/// Returns the failure of the dependency with its root failure.
 fn told(cluster: &Cluster, edge: &Edge) -> Option<UpstreamFailure> {
     conclude::upstream(cluster.backend(), std::slice::from_ref(edge)).pop()
 }

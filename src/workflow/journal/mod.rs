@@ -1,8 +1,8 @@
-//! What a workflow has submitted: a JSON object a line, appended and synced as things happen.
+//! The journal of a workflow: one JSON object per line, appended and synced before the workflow continues.
 //!
-//! A call is known by its task, its arguments and its number among calls with both the same. Before a
-//! submission stands an *intent*, with the submission's id; after it, the job's id. So whenever the
-//! workflow dies, its next run knows of every job that may exist.
+//! A call is identified by its task, its arguments, and its number among the calls with the same task and
+//! arguments. Before a submission the journal gets an *intent* with the submission's id; afterwards it gets the
+//! job's id. So whenever the workflow dies, its next run knows every job that may exist.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -34,10 +34,10 @@ pub(crate) enum Entry {
         /// See [`Shape`].
         #[serde(default)]
         shape: String,
-        /// Seconds since the Unix epoch, by a clock that may be wrong.
+        /// Seconds since the Unix epoch; the clock may be wrong.
         at: u64,
     },
-    /// It was made.
+    /// The submission was made.
     Submitted {
         submission_id: SubmissionId,
         job_ids: Vec<JobId>,
@@ -47,13 +47,13 @@ pub(crate) enum Entry {
     },
     /// Refused: no job exists, and the sequence number is free for the next call.
     Refused { submission_id: SubmissionId },
-    /// A workflow that resumes this one has looked which jobs to drop.
+    /// A workflow that resumes this one has dropped the failed jobs.
     Resumed { by: SubmissionId },
-    /// The job ended without a value before a resumed workflow came to it, and does not count any more.
+    /// The job ended without a value before a workflow resumed this one, and no longer counts.
     Dropped { submission_id: SubmissionId },
 }
 
-/// The journal of a workflow, open at its end.
+/// The journal of a workflow, open for appending.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
@@ -63,15 +63,15 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct State {
     file: File,
-    /// What ends without a line break was cut.
+    /// Whether the file ends within a line.
     torn: bool,
     known: Known,
 }
 
-/// What the journal tells.
+/// The contents of the journal.
 #[derive(Debug, Default)]
 struct Known {
-    /// By their numbers, of which a damaged line may have any.
+    /// Calls by number. A damaged line may hold any number.
     calls: HashMap<Key, BTreeMap<usize, Call>>,
     resumed_by: Vec<SubmissionId>,
     places: HashMap<SubmissionId, (Key, usize)>,
@@ -79,14 +79,14 @@ struct Known {
 
 #[derive(Debug, Default)]
 struct Call {
-    /// Made in this run, or on its way.
+    /// Whether this run has made the call.
     is_made: bool,
     child: Option<Child>,
     shape: String,
 }
 
 impl Journal {
-    /// Opens the journal of the workflow in `dir`, which is made if there is none.
+    /// Opens the journal of the workflow in `dir`, and creates it if it does not exist.
     pub(super) fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(FILE);
         let opened = (|| {
@@ -97,7 +97,7 @@ impl Journal {
             };
             let file = durable::append_to(&path)?;
             if text.is_empty() {
-                // So that a crash of the file server cannot take the whole file back.
+                // Otherwise a crash of the file server could remove the new file.
                 File::open(dir)?.sync_all()?;
             }
             let torn = !text.is_empty() && !text.ends_with(b"\n");
@@ -109,19 +109,19 @@ impl Journal {
         }
     }
 
-    /// Gives a call its place, with the job that an earlier run made of it.
+    /// Assigns a number to a call, and returns it with the job that an earlier run submitted for it.
     pub(super) fn claim(&self, key: &Key, shape: &Shape) -> Claim {
         self.lock().known.claim(key, shape)
     }
 
-    /// Gives the place back: the call came to nothing.
+    /// Frees the number of a call that led to no submission.
     pub(super) fn release(&self, claim: &Claim) {
         if let Some(call) = self.lock().known.call(&claim.key, claim.number) {
             call.is_made = false;
         }
     }
 
-    /// Notes that the call is about to be submitted as `submission_id`.
+    /// Records that the call is about to be submitted as `submission_id`.
     pub(super) fn intend(&self, claim: &Claim, submission_id: &SubmissionId) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.append(&Entry::Intent {
@@ -133,7 +133,7 @@ impl Journal {
         })
     }
 
-    /// Notes what became of an intent.
+    /// Records the result of an intent.
     pub(super) fn append(&self, entry: &Entry) -> Result<()> {
         let mut state = self.lock();
         let written = state.append(entry);
@@ -142,15 +142,15 @@ impl Journal {
         Ok(())
     }
 
-    /// Notes what became of an intent, if that is possible: by the intent alone the next run finds the job,
-    /// if there is one.
+    /// Records the result of an intent. A failure is only logged, because the next run finds the job by the
+    /// intent alone.
     pub(super) fn note(&self, entry: &Entry) {
         if let Err(error) = self.append(entry) {
             log::warn!("the workflow's journal lacks a line: {error}");
         }
     }
 
-    /// Returns whether the submission `by` has looked which jobs to drop.
+    /// Returns whether the submission `by` has dropped the failed jobs.
     pub(super) fn is_resumed_by(&self, by: &SubmissionId) -> bool {
         self.lock().known.resumed_by.contains(by)
     }
@@ -182,7 +182,7 @@ impl Known {
     fn claim(&mut self, key: &Key, shape: &Shape) -> Claim {
         let calls = self.calls.entry(key.clone()).or_default();
         let is_made = |number: &usize| calls.get(number).is_some_and(|call| call.is_made);
-        // There are fewer calls than numbers.
+        // A free number exists, because there are fewer calls than numbers.
         let number = (0..).find(|number| !is_made(number)).unwrap_or_default();
         let call = calls.entry(number).or_default();
         call.is_made = true;
@@ -195,7 +195,7 @@ impl Known {
         self.calls.get_mut(key)?.get_mut(&number)
     }
 
-    /// Returns the job of a call of `task` with this shape that has not been made in this run.
+    /// Returns the job of a call of `task` with this shape that this run has not made.
     fn unclaimed(&self, task: &str, shape: &str) -> Option<SubmissionId> {
         let of_task = self.calls.iter().filter(|(key, _)| key.task() == task);
         let mut calls = of_task.flat_map(|(_, calls)| calls.values());
@@ -222,7 +222,7 @@ impl Known {
                 }
             }
             Entry::Refused { submission_id } | Entry::Dropped { submission_id } => {
-                // Another one may have taken its place.
+                // A newer submission may have the number.
                 if let Some(child) = self.child(submission_id)
                     && child.as_ref().is_some_and(|child| child.submission_id == *submission_id)
                 {
@@ -250,7 +250,7 @@ fn child(submission_id: &SubmissionId) -> Child {
     Child { submission_id, job_ids: Vec::new(), cluster: None, is_inherited: false }
 }
 
-/// Returns the jobs that a journal's entries tell of, with their tasks; not those that were refused.
+/// Returns the jobs that a journal's entries name, with their tasks, except those that were refused.
 pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
     let mut children: Vec<(String, Child)> = Vec::new();
     for entry in entries {
@@ -279,14 +279,14 @@ pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
     children
 }
 
-/// Reads a journal. A line that was cut is passed over: what it would have told had not happened yet, or
-/// is found by the line before it.
+/// Reads a journal. A cut line is skipped: its event had not happened yet, or the line before it leads to the
+/// job.
 pub(crate) fn entries(text: &[u8]) -> Vec<Entry> {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
-/// Reads a journal, and makes the calls that it tells of once more; for the fuzz targets.
+/// Reads a journal and claims its calls again; for the fuzz targets.
 pub(super) fn read_anything(text: &[u8]) {
     let entries = entries(text);
     let mut known = Known::of(&entries);

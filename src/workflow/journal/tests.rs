@@ -47,7 +47,7 @@ fn the_next_run_finds_each_call_whatever_their_order() {
     assert_eq!(found(&journal, "b"), Some((submission_id(2), Some(id(2)))));
     assert_eq!(found(&journal, "a"), Some((submission_id(1), Some(id(1)))));
     assert_eq!(found(&journal, "a"), Some((submission_id(3), Some(id(3)))));
-    assert_eq!(found(&journal, "a"), None, "that one is new");
+    assert_eq!(found(&journal, "a"), None, "a third call is new");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_refused_call_leaves_its_number_to_the_next() {
 }
 
 #[test]
-fn a_line_that_was_cut_costs_nothing_else() {
+fn a_cut_line_does_not_affect_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(FILE);
     submit(&Journal::open(dir.path()).unwrap(), "a", 1);
@@ -88,13 +88,13 @@ fn a_line_that_was_cut_costs_nothing_else() {
 }
 
 #[test]
-fn a_call_that_comes_out_in_another_order_is_told_from_a_new_one() {
+fn a_call_whose_arguments_have_another_order_is_recognised() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     for (number, text) in [(1, "one two"), (2, "three")] {
         submit(&journal, text, number);
     }
-    assert_eq!(claim(&journal, "two one").twin, None, "another call of the same run");
+    assert_eq!(claim(&journal, "two one").twin, None, "the other call is of the same run");
     let journal = Journal::open(dir.path()).unwrap();
     assert_eq!(claim(&journal, "four").twin, None);
     assert_eq!(claim(&journal, "two one").twin, Some(submission_id(1)));
