@@ -296,7 +296,7 @@ fn a_submission_that_is_interrupted_is_brought_to_its_end() {
         std::thread::sleep(Duration::from_millis(10));
     }
     waiting.interrupt();
-    waiting.until("a submission is under way");
+    waiting.until("a submission has begun");
     waiting.go();
     assert_eq!(waiting.child.wait().unwrap().signal(), Some(2));
     waiting.until(" and ends it with `cancel`");

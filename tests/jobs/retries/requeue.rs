@@ -341,7 +341,7 @@ fn on_timeout_reports_options_that_contradict_it(site: &Site) {
     let problem =
         |call: slurm::JobBuilder<by_anyhow>| call.explain(&site.cluster).unwrap_err().to_string();
     let call = || by_anyhow::job().on_timeout(slurm::OnTimeout::Requeue);
-    assert!(problem(call().no_requeue(true)).contains("leave `no_requeue`"));
+    assert!(problem(call().no_requeue(true)).contains("remove `no_requeue`"));
     assert!(problem(call().signal("B:TERM@60")).contains("SIGUSR1 or SIGUSR2"));
 }
 
