@@ -39,8 +39,13 @@ pub(crate) struct Script<'a> {
     pub(crate) starts_in_submit_dir: bool,
     /// Whether it is not certain that the program runs where the job does. A trial takes some milliseconds.
     pub(crate) tries_program: bool,
+    /// Whether the job's host has [`BASH`], as far as can be told here.
+    pub(crate) has_bash: bool,
     pub(crate) prologue: &'a Prologue,
 }
+
+/// Where bash lies on clusters.
+pub(crate) const BASH: &str = "/bin/bash";
 
 /// The variable by which a process knows that it runs inside a job; its value is the submission's id.
 pub(crate) const INSIDE_JOB: &str = "SLURM_SDK_JOB";
@@ -57,7 +62,7 @@ impl Script<'_> {
     /// The `#SBATCH` lines repeat what is passed to sbatch as arguments, so that a person can read and
     /// resubmit the script.
     pub(crate) fn render(&self) -> String {
-        let mut text = String::from("#!/bin/sh\n");
+        let mut text = format!("#!{}\n", if self.begins_in_bash() { BASH } else { "/bin/sh" });
         for line in self.options.to_directives() {
             text.push_str(&line);
             text.push('\n');
@@ -139,10 +144,19 @@ impl Script<'_> {
         is_warning.then(|| (limit.saturating_sub(signal.seconds().into()), early))
     }
 
+    /// Whether the first shell of the script is bash. dash, which is `/bin/sh` on Debian, drops the functions that a
+    /// submitter has exported, such as `module`, so a bash that it starts does not get them.
+    fn begins_in_bash(&self) -> bool {
+        let Prologue { shell, setup, .. } = self.prologue;
+        let is_bash = |shell: &String| Path::new(shell).ends_with("bash");
+        self.has_bash && !setup.is_empty() && shell.as_ref().is_none_or(is_bash)
+    }
+
     /// Goes on in the shell that the lines of `setup` are for.
     fn change_shell(&self, text: &mut String) {
         let Prologue { shell, login, setup, .. } = self.prologue;
-        if setup.is_empty() && !login && shell.is_none() {
+        let is_right = setup.is_empty() || self.begins_in_bash();
+        if is_right && !login && shell.is_none() {
             return;
         }
         let name = shell_word(shell.as_deref().unwrap_or("bash"));
@@ -337,6 +351,7 @@ mod tests {
             launcher: Launcher::Exec,
             starts_in_submit_dir: true,
             tries_program: true,
+            has_bash: false,
             prologue: &prologue,
         };
         std::fs::write(dir.script(), text.render()).unwrap();

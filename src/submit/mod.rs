@@ -19,7 +19,7 @@ use slurm_core::options::{OptionSet, OptionSpec, OptionValue, Release, Source};
 use slurm_core::spec::{Argument, Spec, Work};
 use slurm_core::task::{TaskEntry, TaskKind};
 
-use crate::backend::script::Script;
+use crate::backend::script::{BASH, Script};
 use crate::backend::{Backend, Prepared, Submission, give_up, withdraw};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, SubmitError};
@@ -73,6 +73,7 @@ pub(crate) fn prepare(
         launcher: backend.launcher(&options),
         starts_in_submit_dir: backend.kind() == BackendKind::Local,
         tries_program: !cluster.runs_this_program_here(),
+        has_bash: backend.kind() == BackendKind::Slurm && Path::new(BASH).exists(),
         prologue: &prologue,
     };
     let size = |argument: &Argument| match argument {
