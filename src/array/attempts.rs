@@ -58,8 +58,7 @@ impl Note {
     }
 
     fn json(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(self)
-            .map_err(|error| Error::Options { problems: vec![error.to_string()] })
+        serde_json::to_vec(self).map_err(|error| Error::not_json("the note of an attempt", &error))
     }
 }
 

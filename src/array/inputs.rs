@@ -10,7 +10,7 @@ use super::ArrayUpstream;
 use super::prepare::Settings;
 use super::spool::Spooled;
 use crate::cluster::Cluster;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Edge, Explanation};
 use crate::submit::CallOptions;
 
@@ -43,8 +43,7 @@ impl Inputs {
         edges.extend(taken.flat_map(|(array, elements, _)| array.edges_to(elements)));
         edges.extend(call.edges.iter().cloned());
         let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
-        let merged = call.merged(cluster, entry, &[], &[]);
-        let merged = merged.map_err(|problems| Error::Options { problems })?;
+        let merged = call.merged(cluster, entry, &[], &[])?;
         let mut options = OptionSet::new();
         for (spec, value, source) in merged.iter() {
             if OF_WAITING.contains(&spec.key) {

@@ -18,7 +18,7 @@ use crate::backend::script::Launcher;
 use crate::backend::{Limits, Prepared};
 use crate::cluster::Cluster;
 use crate::conclude;
-use crate::error::{Error, Result};
+use crate::error::{OptionProblem, Result};
 use crate::model::{ArrayHandle, ArrayPart, Edge, Explanation, Part};
 use crate::submit::settle::{self, Look};
 use crate::submit::{self, Call, CallOptions, given};
@@ -101,16 +101,15 @@ pub(crate) fn prepare<T: Task>(
     if settings.threads > 1 {
         default_cpus(&mut options, entry, settings.threads);
     }
-    let refuse = |problems| Error::Options { problems };
-    let mut plain = options.merged(cluster, entry, &[], &[]).map_err(refuse)?;
+    let mut plain = options.merged(cluster, entry, &[], &[])?;
     let requeue = options.requeue_policy(cluster, entry, &mut plain)?;
     let several = cluster.backend().launcher(&plain) != Launcher::Exec;
     let count = spooled.count();
     if count == 0 {
-        return Err(refuse(vec!["there are no items, so there is nothing to submit".to_owned()]));
+        return Err(OptionProblem::new("there are no items, so there is nothing to submit").into());
     }
     if count > MAX_ITEMS {
-        return Err(refuse(vec![format!("an array has at most {MAX_ITEMS} items")]));
+        return Err(OptionProblem::new(format!("an array has at most {MAX_ITEMS} items")).into());
     }
     let per_element = per_element(cluster, spooled, &plain, settings, several)?;
     let shares = Shares { selected: None, count, per_element };
@@ -142,12 +141,12 @@ pub(crate) fn split(
     options: &CallOptions,
     spec: &Spec,
     dir: &JobDir,
-    edges: impl Fn(usize, usize) -> Result<Vec<Edge>, String>,
+    edges: impl Fn(usize, usize) -> Result<Vec<Edge>, OptionProblem>,
     settings: &Settings,
     stage: bool,
 ) -> Result<Parts> {
     let Work::Items(items) = &spec.work else {
-        return Err(Error::Options { problems: vec!["the submission is not an array".to_owned()] });
+        return Err(OptionProblem::new("the submission is not an array").into());
     };
     // Problems of the options are reported below, together with the problems of each part.
     let there = options.merged(cluster, entry, &[], &[]).map(|merged| cluster.for_options(&merged));
@@ -156,9 +155,8 @@ pub(crate) fn split(
     let throttles = settings.max_running.map(|most| sharing::throttles(&elements, u64::from(most)));
     let binary = if stage { cluster.stage_binary()? } else { cluster.binary_path()?.to_owned() };
     let (mut submissions, mut first, mut several) = (Vec::new(), 0, false);
-    let refuse = |problem| Error::Options { problems: vec![problem] };
-    let each = (0..elements.len()).map(|number| edges(number, elements.len()).map_err(refuse));
-    let each = each.collect::<Result<Vec<_>>>()?;
+    let each = (0..elements.len()).map(|number| edges(number, elements.len()));
+    let each = each.collect::<Result<Vec<_>, _>>()?;
     // The edges of all parts, so that the backend is asked once.
     let (mut open, mut refused) = (each.concat(), Vec::new());
     if stage && let Ok(plain) = options.merged(cluster, entry, &[], &[]) {
@@ -171,8 +169,7 @@ pub(crate) fn split(
     let spec = &Spec { refused, ..spec.clone() };
     for ((number, size), edges) in elements.iter().enumerate().zip(each) {
         let waits: Vec<Edge> = edges.iter().filter(|edge| open.contains(edge)).cloned().collect();
-        let merged = options.merged(cluster, entry, &edges, &waits);
-        let mut merged = merged.map_err(|problems| Error::Options { problems })?;
+        let mut merged = options.merged(cluster, entry, &edges, &waits)?;
         several = cluster.backend().launcher(&merged) != Launcher::Exec;
         let limit = throttles.as_ref().map(|throttles| format!("%{}", throttles[number]));
         let value = format!("0-{}{}", size - 1, limit.unwrap_or_default());
@@ -262,11 +259,10 @@ fn per_element(
     if several {
         return match settings.chunk {
             Chunk::Each | Chunk::Of(1) => Ok(1),
-            _ => Err(Error::Options {
-                problems: vec![
-                    "an element of several processes makes one call: leave `chunk` out".to_owned(),
-                ],
-            }),
+            _ => {
+                let message = "an element of several processes makes one call";
+                Err(OptionProblem::with("chunk", message).hint("leave `chunk` out").into())
+            }
         };
     }
     if settings.chunk == Chunk::Each
@@ -294,7 +290,7 @@ fn edges_of(
     given: &[Edge],
     settings: &Settings,
     per_element: u64,
-) -> Result<Vec<Edge>, String> {
+) -> Result<Vec<Edge>, OptionProblem> {
     let mut edges = spooled.edges.clone();
     let corresponding = |array: &ArrayUpstream| {
         let same = matches!(array.upstream.attempts.as_slice(), [attempt]
@@ -314,12 +310,13 @@ fn edges_of(
     edges.extend(given.iter().cloned());
     for array in &settings.corresponding {
         let problem = || {
-            format!(
+            let message = format!(
                 "`after_corr` needs arrays of the same shape: the array {} has {} items, this one {}",
                 array.submission_id,
                 array.upstream.count,
                 spooled.count()
-            )
+            );
+            OptionProblem::with("after_corr", message).set_in(Some(Source::CallSite))
         };
         edges.push(corresponding(array).ok_or_else(problem)?);
     }

@@ -14,7 +14,7 @@ use crate::array::{
     prepare, spool, submit,
 };
 use crate::cluster::{Claim, Cluster, Key, Ledger, Noted};
-use crate::error::{Error, Result};
+use crate::error::{Error, OptionProblem, Result};
 use crate::model::Explanation;
 use crate::submit::{CallOptions, new_submission_id};
 
@@ -59,7 +59,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// element.
     pub fn max_running(mut self, elements: u32) -> Self {
         if elements == 0 {
-            self.options.problems.push("`max_running(0)` would let nothing run".to_owned());
+            self.options.refuse(nothing("max_running", "would let nothing run"));
         }
         self.settings.max_running = Some(elements);
         self
@@ -71,7 +71,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// array (`MaxArraySize`), each element makes as many calls as needed.
     pub fn chunk(mut self, items: u64) -> Self {
         if items == 0 {
-            self.options.problems.push("`chunk(0)` would leave elements without work".to_owned());
+            self.options.refuse(nothing("chunk", "would leave elements without work"));
         }
         self.settings.chunk = Chunk::Of(items);
         self
@@ -92,7 +92,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
     /// Unless `cpus_per_task` is set, it becomes this number.
     pub fn threads(mut self, threads: u32) -> Self {
         if threads == 0 {
-            self.options.problems.push("`threads(0)` would let nothing run".to_owned());
+            self.options.refuse(nothing("threads", "would let nothing run"));
         }
         self.settings.threads = threads;
         self
@@ -166,6 +166,11 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         prepare::<T>(cluster, &spooled, self.options, &self.settings, new_submission_id(), false)
             .map(|parts| parts.explanation())
     }
+}
+
+/// Returns that `setting` is 0.
+fn nothing(setting: &str, consequence: &str) -> OptionProblem {
+    OptionProblem::with_value(setting, "0", format!("`{setting}(0)` {consequence}"))
 }
 
 /// A submission of an array whose call the ledger has claimed.

@@ -18,7 +18,7 @@ use slurm_core::task::Task;
 use crate::array::CallArguments;
 use crate::backend::Prepared;
 use crate::cluster::{Claim, Cluster, Key, Ledger, Noted, Shape};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::job::Job;
 use crate::model::Explanation;
 use crate::submit::settle::{self, Look};
@@ -59,10 +59,10 @@ impl<T: Task> JobBuilder<T> {
     /// Writes the job's directory (four files, one synced) and calls sbatch once.
     ///
     /// # Errors
-    /// [`Error::NotInitialized`] and [`Error::InsideJob`] if this process may not submit;
-    /// [`Error::Argument`] and [`Error::Options`] if the call is wrong; [`Error::Submit`] if it was refused.
-    /// After an error no job exists, unless the error is `Unknown`, `NoJobId` or `SupervisorSilent` of
-    /// [`SubmitError`](crate::error::SubmitError).
+    /// [`NotInitialized`](crate::Error::NotInitialized) and [`InsideJob`](crate::Error::InsideJob) if this process
+    /// may not submit; [`Argument`](crate::Error::Argument) and [`Options`](crate::Error::Options) if the call is
+    /// wrong; [`Submit`](crate::Error::Submit) if it was refused. After an error no job exists, unless the error is
+    /// `Unknown`, `NoJobId` or `SupervisorSilent` of [`SubmitError`](crate::error::SubmitError).
     pub fn submit(self, cluster: &impl AsRef<Cluster>) -> Result<Job<T::Output>> {
         let cluster = cluster.as_ref();
         cluster.check_may_submit()?;
@@ -182,12 +182,10 @@ impl<T: Task> JobBuilder<T> {
         edges.extend(self.options.edges.iter().cloned());
         let mut waits = edges.clone();
         if stage && !edges.is_empty() {
-            let plain = self.options.merged(cluster, entry, &[], &[]);
-            let plain = plain.map_err(|problems| Error::Options { problems })?;
+            let plain = self.options.merged(cluster, entry, &[], &[])?;
             waits = settle::open(cluster, &plain, &edges, Look::AtDoubtful)?.for_all()?;
         }
-        let merged = self.options.merged(cluster, entry, &edges, &waits);
-        let mut options = merged.map_err(|problems| Error::Options { problems })?;
+        let mut options = self.options.merged(cluster, entry, &edges, &waits)?;
         let requeue = self.options.requeue_policy(cluster, entry, &mut options)?;
         let binary =
             if stage { cluster.stage_binary()? } else { cluster.binary_path()?.to_owned() };

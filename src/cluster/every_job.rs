@@ -6,7 +6,7 @@ use slurm_core::variable::VariableName;
 
 use super::ClusterBuilder;
 use crate::callback::{Callback, OwnCallbacks};
-use crate::error::{Error, Result};
+use crate::error::{OptionProblem, Result};
 use crate::model::check_shell;
 use crate::slurmfile::{Compress, Environment, ProgramCheck};
 
@@ -15,20 +15,25 @@ use crate::slurmfile::{Compress, Environment, ProgramCheck};
 pub(super) struct EveryJob {
     environment: Environment,
     pub(super) callbacks: OwnCallbacks,
-    problems: Vec<String>,
+    problems: Vec<OptionProblem>,
 }
 
 impl EveryJob {
     /// Returns what a Slurmfile says with this in its place.
     ///
     /// # Errors
-    /// [`Error::Options`] with all that is wrong with what was set.
+    /// [`Error::Options`](crate::Error::Options) with all that is wrong with what was set.
     pub(super) fn over(&self, slurmfile: Environment) -> Result<Environment> {
         if self.problems.is_empty() {
             Ok(slurmfile.under(&self.environment))
         } else {
-            Err(Error::Options { problems: self.problems.clone() })
+            Err(self.problems.clone().into())
         }
+    }
+
+    /// Notes a problem, which [`over`](Self::over) reports.
+    fn refuse(&mut self, problem: impl Into<OptionProblem>) {
+        self.problems.push(problem.into().set_in(Some(Source::Cluster)));
     }
 }
 
@@ -46,16 +51,17 @@ impl ClusterBuilder {
     /// # }
     /// ```
     pub fn set(mut self, key: &str, value: impl Into<OptionInput>) -> Self {
-        let EveryJob { environment, problems, .. } = &mut self.every_job;
-        let set = environment.submit.put(key, value, Source::Cluster);
-        problems.extend(set.err().map(|error| error.to_string()));
+        if let Err(error) = self.every_job.environment.submit.put(key, value, Source::Cluster) {
+            self.every_job.refuse(error);
+        }
         self
     }
 
     /// Passes a flag to sbatch as it is, for every job: `--my-plugin=value`.
     pub fn extra_flag(mut self, flag: impl Into<String>) -> Self {
-        let EveryJob { environment, problems, .. } = &mut self.every_job;
-        problems.extend(environment.submit.extra(flag.into()).err().map(|error| error.to_string()));
+        if let Err(error) = self.every_job.environment.submit.extra(flag.into()) {
+            self.every_job.refuse(error);
+        }
         self
     }
 
@@ -77,7 +83,9 @@ impl ClusterBuilder {
     /// and sh elsewhere.
     pub fn shell(mut self, shell: impl Into<String>) -> Self {
         let shell = shell.into();
-        self.every_job.problems.extend(check_shell(&shell).err());
+        if let Err(message) = check_shell(&shell) {
+            self.every_job.refuse(OptionProblem::with_value("shell", &shell, message));
+        }
         self.every_job.environment.shell = Some(shell);
         self
     }
@@ -94,7 +102,7 @@ impl ClusterBuilder {
     pub fn setup(mut self, line: impl Into<String>) -> Self {
         let line = line.into();
         if line.contains('\0') {
-            self.every_job.problems.push("a line of `setup` cannot hold a NUL".to_owned());
+            self.every_job.refuse(OptionProblem::setup_with_nul());
         }
         self.every_job.environment.setup.push(line);
         self
@@ -102,14 +110,13 @@ impl ClusterBuilder {
 
     /// Sets an environment variable of every job.
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
-        let EveryJob { environment, problems, .. } = &mut self.every_job;
         let value = value.into();
         match name.parse::<VariableName>() {
             Ok(_) if value.contains('\0') => {
-                problems.push(format!("the value of `{name}` cannot hold a NUL"));
+                self.every_job.refuse(OptionProblem::variable_with_nul(name));
             }
-            Ok(name) => drop(environment.env.insert(name, value)),
-            Err(error) => problems.push(error.to_string()),
+            Ok(name) => drop(self.every_job.environment.env.insert(name, value)),
+            Err(error) => self.every_job.refuse(OptionProblem::with("env", error.to_string())),
         }
         self
     }

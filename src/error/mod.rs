@@ -2,6 +2,7 @@
 
 mod job;
 mod last_known;
+mod option;
 mod slurmfile;
 mod submit;
 
@@ -13,7 +14,6 @@ use std::time::Duration;
 
 use slurm_core::codec::CodecError;
 use slurm_core::ids::JobId;
-use slurm_core::options::{InvalidValue, OptionError};
 use slurm_core::registry::RegistryError;
 use slurm_core::word_enum::{UnknownWord, either};
 
@@ -23,6 +23,7 @@ pub use crate::host::ssh::SshError;
 pub use crate::host::{HostError, Unfit};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 pub use last_known::LastKnown;
+pub use option::OptionProblem;
 pub use slurmfile::{Problem, SlurmfileError};
 pub(crate) use submit::limit_in;
 pub use submit::{Refusal, SubmitError};
@@ -90,10 +91,10 @@ pub enum Error {
         attempts: usize,
     },
     /// Options are wrong, or do not fit together.
-    #[error("{}", problems.join("\n"))]
+    #[error("{}", option::lines(problems))]
     Options {
-        /// A sentence for each problem.
-        problems: Vec<String>,
+        /// What is wrong; never empty.
+        problems: Vec<OptionProblem>,
     },
     /// The settings of the cluster are wrong.
     #[error("{message}")]
@@ -224,18 +225,6 @@ pub(crate) fn ours<'a>(chain: &[&'a (dyn StdError + 'static)]) -> Option<&'a Err
     chain.iter().find_map(|error| error.downcast_ref())
 }
 
-impl From<InvalidValue> for Error {
-    fn from(error: InvalidValue) -> Self {
-        Self::Options { problems: vec![error.to_string()] }
-    }
-}
-
-impl From<OptionError> for Error {
-    fn from(error: OptionError) -> Self {
-        Self::Options { problems: vec![error.to_string()] }
-    }
-}
-
 impl From<UnknownWord> for Error {
     fn from(error: UnknownWord) -> Self {
         let words: Vec<String> = error.expected.iter().map(|word| format!("`{word}`")).collect();
@@ -260,6 +249,14 @@ impl From<SshError> for Error {
 }
 
 impl Error {
+    /// Returns that a file of a submission cannot be written as JSON: only a path can prevent that.
+    pub(crate) fn not_json(what: &str, error: &serde_json::Error) -> Self {
+        Self::Config {
+            message: format!("{what} cannot be written as JSON: {error}"),
+            hint: "use a job base directory whose name is UTF-8".to_owned(),
+        }
+    }
+
     /// Returns whether a submission failed in a way after which the job may exist.
     pub(crate) fn leaves_submission_open(&self) -> bool {
         matches!(self, Self::Submit(error) if error.leaves_open())

@@ -3,16 +3,17 @@
 use slurm_core::options::{self, DependencyKind, OptionSet, OptionValue, Source};
 
 use crate::cluster::Cluster;
+use crate::error::OptionProblem;
 use crate::model::Edge;
 
 impl Edge {
     /// Returns a problem if jobs of `cluster` with these options cannot depend on the job.
-    pub(crate) fn not_of(&self, cluster: &Cluster, options: &OptionSet) -> Option<String> {
+    pub(crate) fn not_of(&self, cluster: &Cluster, options: &OptionSet) -> Option<OptionProblem> {
         let Self { job, task, dir, .. } = self;
         if self.is_planned && !cluster.is_planned() && !cluster.is_dry_run() {
-            return Some(format!(
+            return Some(OptionProblem::new(format!(
                 "the job of `{task}` is one of a dry run or a plan, so no job can wait for it"
-            ));
+            )));
         }
         let cluster = &cluster.for_options(options);
         let backend = cluster.backend();
@@ -22,12 +23,16 @@ impl Edge {
                 || self.dir.starts_with(backend.job_base_dir())
                 || self.dir.starts_with(cluster.jobs_dir()));
         let dir = dir.display();
-        (!fits).then(|| format!("job {job} ({task}) in {dir} belongs to another cluster, so no job here can wait for it"))
+        (!fits).then(|| {
+            OptionProblem::new(format!(
+                "job {job} ({task}) in {dir} belongs to another cluster, so no job here can wait for it"
+            ))
+        })
     }
 }
 
 /// Adds the dependencies to the options.
-pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> {
+pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), OptionProblem> {
     if edges.is_empty() {
         return Ok(());
     }
@@ -36,27 +41,31 @@ pub(crate) fn add_to(set: &mut OptionSet, edges: &[Edge]) -> Result<(), String> 
     if let Some(edge) =
         failing.clone().find(|edge| failing.clone().any(|other| edge.is_beside(other)))
     {
-        return Err(format!(
-            "the array in {} consists of several Slurm arrays, and Slurm can wait until all of them have failed, but not until any has: use `after_any`, and let the job check the results",
+        let problem = OptionProblem::new(format!(
+            "the array in {} consists of several Slurm arrays, and Slurm can wait until all of them have failed, but not until any has",
             edge.dir.display()
         ));
+        return Err(problem.hint("use `after_any`, and let the job check the results"));
     }
     let mut dependency = written(edges);
     if let Some(OptionValue::Value(given)) = set.get("dependency") {
         if given.contains('?') {
-            return Err(format!(
-                "`dependency = \"{given}\"` is met by any of its jobs, but this job needs {dependency} as well: join them with `,`"
-            ));
+            let message = format!(
+                "`dependency = \"{given}\"` is met by any of its jobs, but this job needs {dependency} as well"
+            );
+            let problem = OptionProblem::with_value("dependency", given, message);
+            return Err(problem.hint("join them with `,`").set_in(set.source("dependency")));
         }
         dependency = format!("{dependency},{given}");
     }
-    set.put("dependency", dependency, Source::CallSite)
-        .and_then(|()| match set.get("kill_on_invalid_dep") {
+    set.put("dependency", dependency, Source::CallSite).and_then(|()| {
+        match set.get("kill_on_invalid_dep") {
             // Without it, the job would stay in the queue if its dependency can never be met.
             None => set.put("kill_on_invalid_dep", "yes", Source::Default),
             Some(_) => Ok(()),
-        })
-        .map_err(|error| error.to_string())
+        }
+    })?;
+    Ok(())
 }
 
 /// Returns the edges in sbatch's form.

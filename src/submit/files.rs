@@ -26,7 +26,7 @@ impl<'a> Files<'a> {
         };
         let scripts = parts.iter().map(|part| (name(part), part.explanation.script.as_bytes()));
         let json = serde_json::to_vec_pretty(&parts.first().map(|part| &part.explanation))
-            .map_err(|error| Error::Options { problems: vec![error.to_string()] })?;
+            .map_err(|error| Error::not_json("the description of the job", &error))?;
         let spec = parts.first().map_or(&[][..], |part| &part.spec);
         let workflow = parts.first().and_then(|part| part.workflow.as_deref());
         let holds_secrets = parts.iter().any(|part| part.holds_secrets);

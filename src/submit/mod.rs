@@ -22,7 +22,7 @@ use slurm_core::task::{TaskEntry, TaskKind};
 use crate::backend::script::{BASH, Script};
 use crate::backend::{Backend, Prepared, Submission, give_up, withdraw};
 use crate::cluster::Cluster;
-use crate::error::{Error, Result, SubmitError};
+use crate::error::{Error, OptionProblem, Result, SubmitError};
 use crate::model::{
     BackendKind, Edge, ExplainedArray, Explanation, JobHandle, Part, Prologue, explained,
 };
@@ -114,7 +114,7 @@ pub(crate) fn prepare(
             let state_dir = resumed.unwrap_or_else(|| dir.path().to_owned());
             let settings = workflow::Settings::new(cluster, binary, state_dir);
             let text = serde_json::to_vec_pretty(&settings);
-            Some(text.map_err(|error| Error::Options { problems: vec![error.to_string()] })?)
+            Some(text.map_err(|error| Error::not_json("the workflow's settings", &error))?)
         }
         _ => None,
     };
@@ -144,33 +144,33 @@ pub(crate) fn prepare(
 /// Refuses options that the cluster's release of Slurm does not have. If the release is not known, returns
 /// warnings instead.
 fn check_release(backend: &dyn Backend, options: &OptionSet) -> Result<Vec<String>> {
-    let told = |oldest, newest| {
-        let value =
-            |spec: &OptionSpec| options.get(spec.key).cloned().unwrap_or(OptionValue::Unset);
-        let newer = options.newer_than(oldest).into_iter();
-        let newer = newer.map(|spec| {
-            format!(
-                "`{}` as it is set here needs Slurm {}",
-                spec.key,
-                spec.since_with(&value(spec))
-            )
-        });
-        let older = options.older_than(newest).into_iter();
-        let older = older.map(|spec| {
-            format!("`{}` as it is set here is gone from newer releases of Slurm", spec.key)
-        });
-        newer.chain(older).collect::<Vec<_>>()
-    };
-    let doubtful = told(Release::OLDEST, Release::NEWEST);
+    let doubtful = problems_with(options, Release::OLDEST, Release::NEWEST);
+    let doubtful: Vec<String> = doubtful.iter().map(ToString::to_string).collect();
     if doubtful.is_empty() {
         return Ok(doubtful);
     }
     let Some(release) = backend.release() else { return Ok(doubtful) };
-    let problems: Vec<_> = told(release, release)
+    let problems: Vec<_> = problems_with(options, release, release)
         .into_iter()
-        .map(|problem| format!("{problem}; this cluster has {release}"))
+        .map(|problem| problem.hint(format!("this cluster has {release}")))
         .collect();
-    if problems.is_empty() { Ok(problems) } else { Err(Error::Options { problems }) }
+    if problems.is_empty() { Ok(Vec::new()) } else { Err(problems.into()) }
+}
+
+/// Returns the problems with options that not every release of Slurm from `oldest` to `newest` has.
+fn problems_with(options: &OptionSet, oldest: Release, newest: Release) -> Vec<OptionProblem> {
+    let problem = |spec: &OptionSpec, message| {
+        OptionProblem::with(spec.key, message).set_in(options.source(spec.key))
+    };
+    let newer = options.newer_than(oldest).into_iter().map(|spec| {
+        let since = spec.since_with(options.get(spec.key).unwrap_or(&OptionValue::Unset));
+        problem(spec, format!("`{}` as it is set here needs Slurm {since}", spec.key))
+    });
+    let older = options.older_than(newest).into_iter().map(|spec| {
+        let key = spec.key;
+        problem(spec, format!("`{key}` as it is set here is gone from newer releases of Slurm"))
+    });
+    newer.chain(older).collect()
 }
 
 fn add_defaults(

@@ -7,7 +7,7 @@ use slurm_core::variable::VariableName;
 
 use super::{dependency, requeue, workflow};
 use crate::cluster::Cluster;
-use crate::error::{Error, Result};
+use crate::error::{OptionProblem, Result};
 use crate::model::{BackendKind, Edge, Prologue};
 
 /// The options and dependencies of a call, and the problems with them.
@@ -20,24 +20,30 @@ pub(crate) struct CallOptions {
     pub(crate) requeue: TaskRequeue,
     /// Shell lines and variables of this call; if `are_all`, all of them.
     pub(crate) prologue: Prologue,
-    pub(crate) problems: Vec<String>,
+    pub(crate) problems: Vec<OptionProblem>,
 }
 
 impl CallOptions {
     pub(crate) fn set(&mut self, key: &str, value: OptionInput) {
-        let set = self.options.put(key, value, Source::CallSite);
-        self.problems.extend(set.err().map(|error| error.to_string()));
+        if let Err(error) = self.options.put(key, value, Source::CallSite) {
+            self.refuse(OptionProblem::from(error));
+        }
     }
 
     pub(crate) fn extra_flag(&mut self, flag: String) {
         if let Err(error) = self.options.extra(flag) {
-            self.problems.push(error.to_string());
+            self.refuse(OptionProblem::from(error));
         }
+    }
+
+    /// Notes a problem with what the call sets; it is reported when the call is submitted.
+    pub(crate) fn refuse(&mut self, problem: OptionProblem) {
+        self.problems.push(problem.set_in(Some(Source::CallSite)));
     }
 
     pub(crate) fn setup(&mut self, line: String) {
         if line.contains('\0') {
-            self.problems.push("a line of `setup` cannot hold a NUL".to_owned());
+            self.refuse(OptionProblem::setup_with_nul());
         }
         self.prologue.setup.push(line);
     }
@@ -45,10 +51,10 @@ impl CallOptions {
     pub(crate) fn env(&mut self, name: &str, value: String) {
         match name.parse::<VariableName>() {
             Ok(_) if value.contains('\0') => {
-                self.problems.push(format!("the value of `{name}` cannot hold a NUL"));
+                self.refuse(OptionProblem::variable_with_nul(name));
             }
             Ok(name) => drop(self.prologue.env.insert(name, value)),
-            Err(error) => self.problems.push(error.to_string()),
+            Err(error) => self.refuse(OptionProblem::with("env", error.to_string())),
         }
     }
 
@@ -76,7 +82,7 @@ impl CallOptions {
         entry: &TaskEntry,
         edges: &[Edge],
         waits: &[Edge],
-    ) -> Result<OptionSet, Vec<String>> {
+    ) -> Result<OptionSet, Vec<OptionProblem>> {
         let mut problems = self.problems.clone();
         let mut merged = self.options.clone();
         if !self.are_all {
@@ -92,9 +98,10 @@ impl CallOptions {
             problems.push(problem);
         }
         if given(&merged, "array") {
-            problems.push(
-                "`array` cannot be set: a job is one call; `map` makes an array of many".to_owned(),
-            );
+            let message = "`array` cannot be set: a job is one call";
+            let problem = OptionProblem::with("array", message);
+            let problem = problem.hint("`map` makes an array of many");
+            problems.push(problem.set_in(merged.source("array")));
         }
         // `policy` may add options, so check for conflicts afterwards.
         if !self.are_all {
@@ -102,7 +109,10 @@ impl CallOptions {
             problems.extend(policy.err());
         }
         problems.extend(workflow::problem(entry, &merged));
-        problems.extend(merged.conflicts().iter().map(ToString::to_string));
+        problems.extend(merged.conflicts().into_iter().map(|conflict| {
+            let source = merged.source(conflict.second);
+            OptionProblem::from(conflict).set_in(source)
+        }));
         if problems.is_empty() { Ok(merged) } else { Err(problems) }
     }
 }
@@ -115,14 +125,13 @@ impl CallOptions {
         entry: &TaskEntry,
         merged: &mut OptionSet,
     ) -> Result<RequeuePolicy> {
-        let policy = requeue::policy(entry, self.requeue, merged, cluster);
-        policy.map_err(|problem| Error::Options { problems: vec![problem] })
+        Ok(requeue::policy(entry, self.requeue, merged, cluster)?)
     }
 }
 
 /// Sets the clusters that the environment variables name, as sbatch does. sbatch itself does not get these
 /// variables, because all later commands need the names too.
-fn add_clusters(options: &mut OptionSet) -> Result<(), String> {
+fn add_clusters(options: &mut OptionSet) -> Result<(), OptionProblem> {
     const VARIABLES: [&str; 2] = ["SBATCH_CLUSTERS", "SLURM_CLUSTERS"];
     if given(options, "clusters") {
         return Ok(());
@@ -130,15 +139,20 @@ fn add_clusters(options: &mut OptionSet) -> Result<(), String> {
     let set = |name| Some((name, std::env::var(name).ok().filter(|names| !names.is_empty())?));
     let Some((variable, names)) = VARIABLES.into_iter().find_map(set) else { return Ok(()) };
     let set = options.put("clusters", names, Source::Default);
-    set.map_err(|error| format!("{variable}: {error}"))
+    set.map_err(|error| {
+        let problem = OptionProblem::from(error).set_in(Some(Source::Variable));
+        OptionProblem { message: format!("{variable}: {}", problem.message), ..problem }
+    })
 }
 
 pub(crate) fn given(options: &OptionSet, key: &str) -> bool {
     options.get(key).is_some_and(|value| *value != OptionValue::Unset)
 }
 
-fn from_attribute(entry: &TaskEntry, problems: &mut Vec<String>) -> OptionSet {
+fn from_attribute(entry: &TaskEntry, problems: &mut Vec<OptionProblem>) -> OptionSet {
     let mut set = OptionSet::new();
+    let mut refuse =
+        |problem: OptionProblem| problems.push(problem.set_in(Some(Source::Attribute)));
     for option in entry.options {
         let input = match option.value {
             TaskValue::Flag => true.into(),
@@ -146,12 +160,12 @@ fn from_attribute(entry: &TaskEntry, problems: &mut Vec<String>) -> OptionSet {
             TaskValue::Constant(value) => value(),
         };
         if let Err(error) = set.put(option.key, input, Source::Attribute) {
-            problems.push(error.to_string());
+            refuse(error.into());
         }
     }
     for flag in entry.extra {
         if let Err(error) = set.extra((*flag).to_owned()) {
-            problems.push(error.to_string());
+            refuse(error.into());
         }
     }
     set

@@ -7,6 +7,7 @@ use slurm_core::task::{TaskEntry, TaskKind};
 use crate::backend::Backend;
 use crate::backend::script::Launcher;
 use crate::cluster::Cluster;
+use crate::error::OptionProblem;
 use crate::model::BackendKind;
 
 /// The signal of the warning. Programs for GPUs use SIGUSR1 themselves.
@@ -20,7 +21,7 @@ pub(crate) fn policy(
     of_call: TaskRequeue,
     options: &mut OptionSet,
     cluster: &Cluster,
-) -> Result<RequeuePolicy, String> {
+) -> Result<RequeuePolicy, OptionProblem> {
     let (of_task, of_file, backend) = (entry.requeue, cluster.environment(), cluster.backend());
     // By default, a workflow is requeued and continues from its journal, unless requeueing is forbidden.
     let usual = match entry.kind {
@@ -46,13 +47,11 @@ pub(crate) fn policy(
 
 /// Adds the options for a warning before the time limit and for requeueing. Returns the seconds between the
 /// warning and the limit.
-fn warning(options: &mut OptionSet, backend: &dyn Backend) -> Result<u64, String> {
+fn warning(options: &mut OptionSet, backend: &dyn Backend) -> Result<u64, OptionProblem> {
     if is_forbidden(options) {
-        return Err(
-            "`on_timeout = \"requeue\"` needs a job that may be requeued: remove `no_requeue` \
-                    and `requeue = false`"
-                .to_owned(),
-        );
+        let message = "`on_timeout = \"requeue\"` needs a job that may be requeued";
+        let problem = OptionProblem::with("on_timeout", message);
+        return Err(problem.hint("remove `no_requeue` and `requeue = false`"));
     }
     let limit = options.time_limit().map(|limit| limit.as_secs());
     let Some(OptionValue::Value(text)) = options.get("signal").cloned() else {
@@ -61,16 +60,17 @@ fn warning(options: &mut OptionSet, backend: &dyn Backend) -> Result<u64, String
         // reach the batch script.
         let target = if backend.launcher(options) == Launcher::Srun { "" } else { "B:" };
         let signal = format!("{target}{WARNING_SIGNAL}@{seconds}");
-        let set = options.put("signal", signal, Source::Default);
-        set.map_err(|error| error.to_string())?;
+        options.put("signal", signal, Source::Default)?;
         allow_requeue(options)?;
         return Ok(seconds);
     };
-    let signal: Signal = text.parse().map_err(|error| format!("`signal`: {error}"))?;
+    let source = options.source("signal");
+    let refused = |message| OptionProblem::with_value("signal", &text, message).set_in(source);
+    let signal: Signal = text.parse().map_err(|error| refused(format!("`signal`: {error}")))?;
     if ![10, 12].contains(&signal.number()) {
-        return Err(format!(
+        return Err(refused(format!(
             "`on_timeout = \"requeue\"` needs SIGUSR1 or SIGUSR2 as the warning, not `signal = \"{text}\"`"
-        ));
+        )));
     }
     allow_requeue(options)?;
     let seconds = u64::from(signal.seconds());
@@ -82,9 +82,9 @@ fn is_forbidden(options: &OptionSet) -> bool {
         || options.get("requeue") == Some(&OptionValue::Unset)
 }
 
-fn allow_requeue(options: &mut OptionSet) -> Result<(), String> {
-    if options.get("requeue").is_some() {
-        return Ok(());
+fn allow_requeue(options: &mut OptionSet) -> Result<(), OptionProblem> {
+    if options.get("requeue").is_none() {
+        options.put("requeue", true, Source::Default)?;
     }
-    options.put("requeue", true, Source::Default).map_err(|error| error.to_string())
+    Ok(())
 }

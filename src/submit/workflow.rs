@@ -12,7 +12,7 @@ use slurm_core::task::{TaskEntry, TaskKind};
 use slurm_core::variable::VariableName;
 
 use crate::cluster::Cluster;
-use crate::error::{Error, Result};
+use crate::error::{Error, OptionProblem, Result};
 use crate::model::BackendKind;
 use crate::model::permissions::Permissions;
 use crate::slurmfile::Environment;
@@ -183,11 +183,15 @@ const SEVERAL: &[&str] = &[
 ];
 
 /// Returns the problem if the options ask for several processes and the task is a workflow.
-pub(crate) fn problem(entry: &TaskEntry, options: &OptionSet) -> Option<String> {
+pub(crate) fn problem(entry: &TaskEntry, options: &OptionSet) -> Option<OptionProblem> {
     if entry.kind != TaskKind::Workflow || !options.size().takes_several_processes() {
         return None;
     }
     let key = SEVERAL.iter().find(|key| given(options, key));
     let what = key.map_or_else(|| options.extras().join(" "), |key| format!("`{key}`"));
-    Some(format!("{what}: a workflow is one process; give {what} to the jobs that it submits"))
+    let message = format!("{what}: a workflow is one process");
+    let problem =
+        key.map_or_else(|| OptionProblem::new(&message), |key| OptionProblem::with(key, &message));
+    let hint = format!("give {what} to the jobs that it submits");
+    Some(problem.hint(hint).set_in(key.and_then(|key| options.source(key))))
 }

@@ -3,7 +3,7 @@
 use slurm_core::task::Task;
 
 use crate::builder::JobBuilder;
-use crate::error::Result;
+use crate::error::{OptionProblem, Result};
 use crate::job::Job;
 use crate::submit::workflow::state_dir_of;
 
@@ -34,14 +34,15 @@ impl<T: Task> JobBuilder<T> {
     pub fn resume(mut self, job: &Job<T::Output>) -> Result<Self> {
         let name = T::entry().name;
         match state_dir_of(job.cluster(), job.job_dir())? {
-            None => self.options.problems.push(format!(
+            None => self.options.refuse(OptionProblem::new(format!(
                 "job {} ({name}) is not a workflow, so it cannot be resumed",
                 job.id()
-            )),
+            ))),
             Some(_) if !job.is_finished()? => {
-                let problem =
-                    format!("job {} ({name}) has not ended, so it cannot be resumed", job.id());
-                self.options.problems.push(problem);
+                self.options.refuse(OptionProblem::new(format!(
+                    "job {} ({name}) has not ended, so it cannot be resumed",
+                    job.id()
+                )));
             }
             Some(dir) => self.resumed = Some(dir),
         }

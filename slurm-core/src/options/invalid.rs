@@ -101,6 +101,25 @@ impl InvalidValue {
         self.0.suggestion.as_deref()
     }
 
+    /// Returns the value and what is wrong with it, without advice.
+    #[must_use]
+    pub fn message(&self) -> String {
+        self.0.fault.describe(&self.0.value)
+    }
+
+    /// Returns the advice: a value to write instead, or a description of valid values.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let Details { suggestion, example, expected, fault, .. } = &*self.0;
+        match suggestion {
+            Some(suggestion) => Some(format!("write `{suggestion}`")),
+            None if example.is_empty() => None,
+            // Some reasons already describe valid values.
+            None if fault.reason().contains("expected") => Some(format!("for example `{example}`")),
+            None => Some(format!("expected {expected}, for example `{example}`")),
+        }
+    }
+
     /// Returns a valid value: the [`suggestion`](Self::suggestion), or the option's own example.
     #[must_use]
     pub fn example(&self) -> &str {
@@ -110,16 +129,8 @@ impl InvalidValue {
 
 impl fmt::Display for InvalidValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.fault.describe(&self.0.value))?;
-        match &self.0.suggestion {
-            Some(suggestion) => write!(f, "; write `{suggestion}`"),
-            None if self.0.example.is_empty() => Ok(()),
-            // Some reasons already describe valid values.
-            None if self.0.fault.reason().contains("expected") => {
-                write!(f, "; for example `{}`", self.0.example)
-            }
-            None => write!(f, "; expected {}, for example `{}`", self.0.expected, self.0.example),
-        }
+        f.write_str(&self.message())?;
+        self.hint().map_or(Ok(()), |hint| write!(f, "; {hint}"))
     }
 }
 

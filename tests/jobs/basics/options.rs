@@ -172,8 +172,12 @@ fn wrong_options_are_all_named_and_nothing_is_submitted(site: &Site) {
         panic!("not refused")
     };
     assert_eq!(problems.len(), 3, "{problems:?}");
-    assert!(problems.iter().any(|problem| problem.contains("did you mean `time`")), "{problems:?}");
-    assert!(problems[0].starts_with("`time`: `4 h`: "), "{problems:?}");
+    assert!(problems[0].to_string().starts_with("`time`: `4 h`: "), "{problems:?}");
+    let of = |key: &str| problems.iter().find(|problem| problem.option.as_deref() == Some(key));
+    let time = of("time").unwrap();
+    assert_eq!((time.value.as_deref(), time.source), (Some("4 h"), Some(Source::CallSite)));
+    assert_eq!(of("tiem").unwrap().hint.as_deref(), Some("did you mean `time`?"));
+    assert_eq!(of("mem_per_cpu").unwrap().source, Some(Source::CallSite));
     assert!(site.submissions().is_empty());
 }
 

@@ -292,7 +292,9 @@ fn scream() {
 
 fn a_nul_is_an_error_everywhere(site: &Site) {
     let refused = |call: slurm::JobBuilder<add>| match call.submit(&site.cluster) {
-        Err(Error::Options { problems }) => assert!(problems[0].contains("NUL"), "{problems:?}"),
+        Err(Error::Options { problems }) => {
+            assert!(problems[0].message.contains("NUL"), "{problems:?}")
+        }
         other => panic!("{other:?}"),
     };
     refused(add::job(1, 2).comment("a\0b"));

@@ -108,6 +108,27 @@ impl UnknownOption {
     pub const fn reason(&self) -> Option<&'static str> {
         self.reason
     }
+
+    /// Returns the name and what is wrong with it, without advice.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self.reason {
+            Some(reason) => format!("option `{}` cannot be set: {reason}", self.name),
+            None => format!("unknown option `{}`", self.name),
+        }
+    }
+
+    /// Returns the advice: the option that was probably meant, or how options are named.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match (self.reason, self.suggestion) {
+            (Some(_), _) => None,
+            (None, Some(key)) => Some(format!("did you mean `{key}`?")),
+            (None, None) => {
+                Some("options are named as in `sbatch --help`, with `_` for `-`".to_owned())
+            }
+        }
+    }
 }
 
 /// The option with the nearest name, or the only one whose name starts with this.
@@ -136,17 +157,8 @@ fn nearest(name: &str) -> Option<&'static OptionSpec> {
 
 impl fmt::Display for UnknownOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.reason, self.suggestion) {
-            (Some(reason), _) => write!(f, "option `{}` cannot be set: {reason}", self.name),
-            (None, Some(key)) => {
-                write!(f, "unknown option `{}`; did you mean `{key}`?", self.name)
-            }
-            (None, None) => write!(
-                f,
-                "unknown option `{}`; options are named as in `sbatch --help`, with `_` for `-`",
-                self.name
-            ),
-        }
+        f.write_str(&self.message())?;
+        self.hint().map_or(Ok(()), |hint| write!(f, "; {hint}"))
     }
 }
 
