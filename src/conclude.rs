@@ -117,9 +117,10 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         (JobState::Cancelled | JobState::Revoked, ..) => JobErrorKind::Cancelled,
         (JobState::Preempted, ..) => JobErrorKind::Preempted,
         (JobState::NodeFail | JobState::BootFail, ..) => JobErrorKind::NodeFailed,
-        _ if is_refusal => JobErrorKind::NotStarted,
         _ if sighting.entered == Some(true) => JobErrorKind::Crashed,
-        _ if entered.is_some() || ended_after_start(sighting) => JobErrorKind::Crashed,
+        _ if entered.is_some() || !is_refusal && ended_after_start(sighting) => {
+            JobErrorKind::Crashed
+        }
         _ => JobErrorKind::NotStarted,
     };
     // The panic decides, whatever ended the process afterwards.
@@ -128,7 +129,10 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         _ => None,
     };
     let mut job = report(job, Some(sighting));
-    job.is_code_of_task = kind == JobErrorKind::Crashed
+    let has_crashed = kind == JobErrorKind::Crashed;
+    job.began_before = has_crashed && (is_refusal || ended_before_task(sighting));
+    job.is_code_of_task = has_crashed
+        && !job.began_before
         && entered.zip(code_of(sighting)).is_some_and(|(entered, code)| is_of_task(entered, code));
     if let Some(failure) = after_panic {
         return JobError { kind: JobErrorKind::Failed(Box::new(failure)), job };
@@ -151,6 +155,12 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
 /// Whether the exit code alone proves that the runner had begun. On a full disk there may be no other proof.
 fn ended_after_start(sighting: &Sighting) -> bool {
     code_of(sighting).is_some_and(exit::is_after_start)
+}
+
+/// Whether the runner of the last run ended before it called the task, by its exit code. The task may end its process
+/// with the same code, so that counts only where the source knows that it was not called.
+fn ended_before_task(sighting: &Sighting) -> bool {
+    sighting.entered == Some(false) && code_of(sighting).is_some_and(exit::is_before_task)
 }
 
 /// Whether a job in `state` has ended by itself, as far as the state tells.
@@ -438,8 +448,13 @@ pub(crate) fn unreadable(job: &dyn Case, error: &ReadError) -> JobError {
     JobError { kind, job: report(job, None) }
 }
 
-/// The error of a job whose function did not return a value.
-pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> JobError {
+/// The error of a job whose function did not return a value, in this run if it is known.
+pub(crate) fn failed(
+    job: &dyn Case,
+    failure: Failure,
+    node: Option<&str>,
+    run: Option<u32>,
+) -> JobError {
     let mut report = report(job, None);
     report.state = Some(JobState::Failed);
     report.node = node.map(str::to_owned);
@@ -461,7 +476,9 @@ pub(crate) fn failed(job: &dyn Case, failure: Failure, node: Option<&str>) -> Jo
         FailureKind::Exited => JobErrorKind::Crashed,
         FailureKind::Spec => {
             report.reason = Some(failure.message);
-            JobErrorKind::NotStarted
+            let entered = run.and_then(|run| Some((job.entered()?, run)));
+            report.began_before = entered.is_some_and(|(entered, run)| entered.run < run);
+            if report.began_before { JobErrorKind::Crashed } else { JobErrorKind::NotStarted }
         }
         _ => JobErrorKind::Failed(Box::new(failure)),
     };
@@ -504,6 +521,7 @@ fn report(job: &dyn Case, sighting: Option<&Sighting>) -> JobReport {
         dir: job.dir().to_owned(),
         host: job.backend().host().name().map(str::to_owned),
         is_code_of_task: false,
+        began_before: false,
     }
 }
 

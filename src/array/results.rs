@@ -181,7 +181,7 @@ impl<T> JobArray<T> {
             Slot::Failed(bytes, range) => {
                 let failure = failure(bytes.get(range).unwrap_or_default());
                 let case = case(None);
-                Err(conclude::failed(&case, failure, case.node()).into())
+                Err(conclude::failed(&case, failure, case.node(), None).into())
             }
             Slot::Ended(attempt, element) => {
                 Err(self.ended(&case(Some((attempt, element)))).into())

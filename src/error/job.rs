@@ -26,9 +26,10 @@ pub struct JobError {
 pub enum JobErrorKind {
     /// The function returned an error, panicked, or its value could not be encoded.
     Failed(Box<Failure>),
-    /// The process ended without handing anything back: [`std::process::exit`], an abort, a signal.
+    /// The process ended without handing anything back: [`std::process::exit`], an abort, a signal. Or a run of the job
+    /// reached the task, and the next run, after a requeue, ended before that.
     Crashed,
-    /// The job ended before the task was reached: a missing program, a file system that the node
+    /// The job ended, and none of its runs has reached the task: a missing program, a file system that the node
     /// does not have, a prolog that failed.
     NotStarted,
     /// It used more memory than it had.
@@ -108,6 +109,8 @@ pub struct JobReport {
     pub host: Option<String>,
     /// Whether the exit code is known to be the task's, and not one of the runner or the batch script.
     pub(crate) is_code_of_task: bool,
+    /// Whether the last run did not reach the task, and an earlier one did.
+    pub(crate) began_before: bool,
 }
 
 impl JobReport {
@@ -157,6 +160,11 @@ impl fmt::Display for JobError {
             JobErrorKind::Failed(failure) => write!(f, "failed: {}", Printable(failure))?,
             JobErrorKind::Crashed => {
                 f.write_str("ended without a result")?;
+                if self.job.began_before {
+                    f.write_str(
+                        ": it ran, was requeued, and ended before the task was started again",
+                    )?;
+                }
                 self.how_it_ended(f)?;
             }
             JobErrorKind::NotStarted => {
@@ -210,7 +218,8 @@ impl JobError {
     fn refusal(&self) -> Option<(i32, &str)> {
         let code = self.job.exit_code?;
         let codes = [exit::SETUP, exit::UNFIT].map(i32::from);
-        let is_refusal = self.kind == JobErrorKind::NotStarted && codes.contains(&code);
+        let not_started = self.kind == JobErrorKind::NotStarted || self.job.began_before;
+        let is_refusal = not_started && codes.contains(&code);
         let reason = self.job.reason.as_deref().filter(|reason| *reason != "NonZeroExitCode");
         is_refusal.then_some((code, reason.unwrap_or_default()))
     }
@@ -277,7 +286,7 @@ impl JobError {
                 "check `output`, `error` and `chdir`: the node has to be able to open them"
                     .to_owned()
             }
-            JobErrorKind::NotStarted if self.refusal().is_some() => {
+            JobErrorKind::NotStarted | JobErrorKind::Crashed if self.refusal().is_some() => {
                 let dir = format!("its script and logs are in {dir}");
                 self.hint_for_refusal().map_or(dir.clone(), |hint| format!("{hint}; {dir}"))
             }

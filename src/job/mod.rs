@@ -381,7 +381,9 @@ impl<T> Job<T> {
             Outcome::from_bytes(bytes).map_err(|error| conclude::unreadable(self, &error))?;
         match outcome.ending {
             Ending::Failure(failure) => {
-                Err(conclude::failed(self, *failure, Some(&outcome.run.node)).into())
+                let run = &outcome.run;
+                let (node, restarts) = (Some(run.node.as_str()), Some(run.restart_count));
+                Err(conclude::failed(self, *failure, node, restarts).into())
             }
             Ending::Value(_)
                 if frame.task != self.handle.task || frame.signature != self.handle.signature =>

@@ -13,6 +13,7 @@ trials![
     all a_task_may_exit_with_a_code_of_the_library,
     all an_exit_that_no_handler_sees_is_reported_at_once,
     both a_second_run_that_is_not_started_is_reported,
+    both a_second_run_that_cannot_read_its_spec_is_reported,
 ];
 
 /// With codes that otherwise tell of a result.
@@ -96,15 +97,42 @@ fn a_second_run_that_is_not_started_is_reported(site: &Site) {
     let line = "[ \"${SLURM_RESTART_COUNT:-0}\" = 0 ]";
     let cluster = with(site, |builder| builder.setup(line));
     let job = run_twice::job().set("error", "/dev/null").submit(&cluster).unwrap();
-    let error = soon(&[job]).remove(0);
-    assert_eq!(error.kind, JobErrorKind::NotStarted, "{error}");
-    assert!(error.to_string().contains("line 1 of `setup`"), "{error}");
+    assert_began_before(&soon(&[job]).remove(0));
     let array = run_twice_each::map([0, 1]).ntasks(2).submit(&cluster).unwrap();
     for item in array.try_results().unwrap() {
         let Err(Error::Job(error)) = item else { panic!("{item:?}") };
-        assert_eq!(error.kind, JobErrorKind::NotStarted, "{error}");
-        assert!(error.to_string().contains("line 1 of `setup`"), "{error}");
+        assert_began_before(&error);
     }
+}
+
+fn a_second_run_that_cannot_read_its_spec_is_reported(site: &Site) {
+    let job = spoil_spec::job(0).submit(&site.cluster).unwrap();
+    let error = soon(&[job]).remove(0);
+    assert_eq!(error.kind, JobErrorKind::Crashed, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("ended before the task was started again (cannot use"), "{text}");
+    let array = spoil_spec::map([0]).submit(&site.cluster).unwrap();
+    let Err(Error::Job(error)) = array.try_results().unwrap().remove(0) else { panic!() };
+    let found = (&error.kind, error.job.exit_code);
+    assert_eq!(found, (&JobErrorKind::Crashed, Some(110)), "{error}");
+}
+
+/// Asks for another run, which finds its spec cut short.
+#[slurm::task(time = "5:00")]
+fn spoil_spec(ctx: &JobContext, left: u64) -> Result<u64, Requeue> {
+    let spec = std::fs::File::options().write(true).open(ctx.job_dir().join("spec")).unwrap();
+    spec.set_len(20 + left).unwrap();
+    Err(Requeue::new())
+}
+
+/// Whoever reads `NotStarted` may submit again without a thought; the first run may have done something.
+#[track_caller]
+fn assert_began_before(error: &JobError) {
+    assert_eq!(error.kind, JobErrorKind::Crashed, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("ended before the task was started again"), "{text}");
+    assert!(text.contains("line 1 of `setup`"), "{text}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("|| true")), "{:?}", error.hint());
 }
 
 /// Asks for another run once.

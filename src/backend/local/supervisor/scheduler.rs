@@ -313,26 +313,31 @@ impl Scheduler {
 
     /// Puts a job back into the queue whose run asks for it.
     pub(super) fn requeue(&mut self, id: JobId) {
-        let restarts = self.jobs.get(id).map_or(0, |job| job.restarts.saturating_add(1));
-        self.wait_again(id, restarts);
+        let Some(job) = self.jobs.get(id) else { return };
+        let (marks, restarts) = (Marks::of(job), job.restarts.saturating_add(1));
+        if self.wait_again(id, restarts) {
+            marks.remove();
+        }
     }
 
     /// Requeues a job none of whose processes was released.
+    ///
+    /// Its marks stay until it starts: if the journal loses this line, they still say that the job did not run.
     pub(super) fn put_back(&mut self, id: JobId) {
         let restarts = self.jobs.get(id).map_or(0, |job| job.restarts);
         self.wait_again(id, restarts);
     }
 
-    fn wait_again(&mut self, id: JobId, restarts: u32) {
-        let Some(job) = self.jobs.get_mut(id) else { return };
-        let marks = Marks::of(job);
+    /// Returns whether the job waits again; one whose requeue cannot be noted ends.
+    fn wait_again(&mut self, id: JobId, restarts: u32) -> bool {
+        let Some(job) = self.jobs.get_mut(id) else { return false };
         if let Err(error) = self.journal.append(&Entry::Requeued { id, restarts }) {
             let reason = format!("its requeue cannot be noted: {error}");
             self.end(id, JobState::Failed, Some(reason), None);
-            return;
+            return false;
         }
         job.wait_again(restarts);
-        marks.remove();
+        true
     }
 
     pub(super) fn end(
@@ -343,7 +348,9 @@ impl Scheduler {
         exit: Option<Exit>,
     ) {
         let at = journal::now();
-        let marks = self.jobs.get(id).filter(|job| job.run.is_some()).map(Marks::of);
+        let marks = self.jobs.get(id).map(|job| (job.run.is_some(), Marks::of(job)));
+        // A job that was put back has marks, although it does not run.
+        let marks = marks.and_then(|(runs, marks)| (runs || marks.are_there()).then_some(marks));
         let entered = marks.as_ref().is_some_and(|marks| marks.found().was_entered());
         let end = End { state, reason, exit, entered };
         let entry = Entry::Ended { id, at, end: end.clone() };

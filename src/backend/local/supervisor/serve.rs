@@ -80,6 +80,7 @@ fn read_address(path: &Path) -> Option<Address> {
 fn bind(place: &Place, events: &Sender<Event>) -> io::Result<PathBuf> {
     let user = rustix::process::getuid().as_raw();
     let mut problems = Vec::new();
+    let mut kind = io::ErrorKind::Other;
     for parent in parents(user) {
         match bind_below(&parent, user, place.dir()) {
             Ok((listener, path)) => {
@@ -87,10 +88,17 @@ fn bind(place: &Place, events: &Sender<Event>) -> io::Result<PathBuf> {
                 thread::spawn(move || serve(&listener, &events));
                 return Ok(path);
             }
-            Err(error) => problems.push(format!("{}: {error}", parent.display())),
+            Err(error) => {
+                // The exit code tells of a full disk, on which the log may be.
+                if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+                {
+                    kind = error.kind();
+                }
+                problems.push(format!("{}: {error}", parent.display()));
+            }
         }
     }
-    Err(io::Error::other(format!("there is no place for a socket: {}", problems.join("; "))))
+    Err(io::Error::new(kind, format!("there is no place for a socket: {}", problems.join("; "))))
 }
 
 /// Directories below which a socket may be, whatever the job base directory is called.

@@ -13,6 +13,8 @@ use crate::plan::{Call, Deed, Unit};
 pub(super) struct Answer {
     pub(super) kind: Kind,
     pub(super) text: String,
+    /// The job that it tells of, unless that is an element of an array.
+    pub(super) job: Option<u32>,
     pub(super) exit_code: Option<i32>,
     pub(super) signal: Option<i32>,
 }
@@ -21,7 +23,7 @@ impl Answer {
     /// Returns the error of a verdict, if it is one.
     pub(super) fn of(verdict: &Verdict) -> Option<Self> {
         let Verdict::Error { kind, text, exit_code, signal } = verdict.clone() else { return None };
-        Some(Self { kind, text, exit_code, signal })
+        Some(Self { kind, job: job_in(&text), text, exit_code, signal })
     }
 
     /// Whether it says that the process ended with this exit code.
@@ -39,8 +41,17 @@ impl Answer {
     }
 }
 
+/// Returns the job whose error this is; nothing for an item of an array.
+fn job_in(text: &str) -> Option<u32> {
+    text.strip_prefix("job ")?.split(' ').next()?.parse().ok()
+}
+
 /// Whether an error is true of a call.
 pub(super) fn is_true(case: Case<'_>, answer: &Answer) -> bool {
+    // Whatever ended the last run: this says that no run has reached the task.
+    if answer.kind == Kind::NotStarted && case.began_in(answer.job) {
+        return false;
+    }
     own::explains(case, answer) || faults::explain(case, answer) || commands::explain(case, answer)
 }
 

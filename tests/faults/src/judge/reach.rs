@@ -25,9 +25,15 @@ impl<'a> Case<'a> {
         Self { call, ..self }
     }
 
-    /// Whether any process of the call has begun.
-    pub(super) fn began(self) -> bool {
-        self.evidence.lines(&self.call.name).iter().any(|line| line.at <= self.at)
+    /// Whether any process of the call has begun: in this job, if it is known which one is meant, or else in the
+    /// latest attempt to make the call.
+    pub(super) fn began_in(self, job: Option<u32>) -> bool {
+        let again = self.evidence.tried_again_at(self.unit).filter(|again| *again <= self.at);
+        let since = again.filter(|_| job.is_none() && self.array().is_some()).unwrap_or(0);
+        let mut lines = self.evidence.lines(&self.call.name).iter();
+        lines.any(|line| {
+            (since..=self.at).contains(&line.at) && job.is_none_or(|job| line.job == job)
+        })
     }
 
     /// Whether a target that is a job of this name, and an element of it, has to do with the call.
@@ -88,16 +94,26 @@ impl<'a> Case<'a> {
         let lines = self.evidence.lines(&self.call.name);
         self.evidence.hits.iter().filter(move |hit| hit.at <= self.at).filter_map(move |hit| {
             let Target::Runner { job, element, pid } = &hit.what else { return None };
-            // A call that had ended in another process, and did not run again, has nothing to do with it.
+            // A call that had ended in another process, and was not to run again, has nothing to do with it.
             let last = lines.iter().max_by_key(|line| line.at);
             let was_done = self.call.ranks == 1
                 && last.is_some_and(|last| {
                     matches!(last.what, What::Returned | What::Failed)
                         && last.pid != *pid
                         && last.at < hit.at
+                        && !self.is_tried_again(last.at, hit.at)
                 });
             let hit_it = self.concerns(job, *element) && !was_done && !self.is_safe_in(*pid);
             hit_it.then_some(*pid)
+        })
+    }
+
+    /// Whether the call was to run again between these times, because somebody was told that it has no value.
+    fn is_tried_again(self, from: u64, until: u64) -> bool {
+        let again = self.evidence.tried_again_at(self.unit);
+        again.filter(|again| (from..=until).contains(again)).is_some_and(|again| {
+            let told = self.evidence.told(&self.call.name);
+            told.iter().any(|told| told.at <= again && told.kind().is_some())
         })
     }
 

@@ -285,6 +285,76 @@ fn a_damaged_file_is_told_as_that() {
 }
 
 #[test]
+fn what_has_begun_is_never_told_as_not_started() {
+    // The spec was damaged before the second run.
+    let requeued = || {
+        let round = Round::job(Deed::Requeue(1)).ran("u0.job", 7, 10, What::Requeued);
+        round.damaged(20, "u0.job", Damage::Spec)
+    };
+    let said = |kind| (kind, "job 1 (t) ended: cannot use /d/spec: cut", None, None);
+    requeued().error("u0.job", 30, said(Kind::NotStarted)).is_wrong("NotStarted");
+    requeued().error("u0.job", 30, said(Kind::Crashed)).is_fine();
+    // The workflow began as another job, which resumed it.
+    let flow = || {
+        let work =
+            Work::Flow { call: call("f", Deed::Return), jobs: Vec::new(), array: Vec::new() };
+        let mut round = Round::of(Suite::Local, work).damaged(5, "f", Damage::Spec);
+        round.line("f", Line { at: 20, pid: 7, rank: 0, job: 2, restart: 0, what: What::Began });
+        round
+    };
+    flow().error("f", 30, said(Kind::NotStarted)).is_fine();
+    let other = (Kind::NotStarted, "job 2 (t) ended: cannot use /d/spec: cut", None, None);
+    flow().error("f", 30, other).is_wrong("NotStarted");
+    // Another item of the element had begun, so the element did, before its spec was damaged.
+    let array = |end: What| {
+        let round = Round::array([Deed::Requeue(1), Deed::Return, Deed::Return], 1);
+        let round = round.ran("a", 7, 10, end).damaged(20, "u0.array", Damage::Spec);
+        let said = (Kind::Crashed, "", Some(110), None);
+        round.error("a", 30, said).error("c", 30, said).error("b", 30, said)
+    };
+    array(What::Requeued).is_fine();
+}
+
+#[test]
+fn an_attempt_that_was_killed_before_its_start_is_not_started() {
+    let again = |told| {
+        let round = Round::array([Deed::Exit(3), Deed::Return, Deed::Return], 3);
+        let mut round = round.ran("a", 7, 10, What::Failed);
+        let crashed = error((Kind::Crashed, "", Some(3), None));
+        round.note(
+            "client-0",
+            20,
+            Note::Told { call: "a".to_owned(), resumed: false, verdict: crashed },
+        );
+        round.note("client-0", 30, Note::Again { unit: "u0".to_owned() });
+        let round = round.killed(40, "u0.array", 8);
+        let verdict = error((Kind::NotStarted, "", None, SIGKILL));
+        let round = round.told("a", told, verdict.clone());
+        round.told("b", told, verdict.clone()).told("c", told, verdict)
+    };
+    again(50).is_fine();
+    // Before the kill.
+    again(35).is_wrong("told of a: NotStarted");
+}
+
+#[test]
+fn a_value_that_was_read_before_the_damage_may_be_told_after_it() {
+    let told = |returned, damaged| {
+        let round = Round::array([Deed::Return, Deed::Return, Deed::Return], 1);
+        let mut round = round.ran("a", 7, returned, What::Returned);
+        round = round.damaged(damaged, "u0.array", Damage::Segment);
+        let mut tell = |client: &str, at, verdict| {
+            round.note(client, at, Note::Told { call: "a".to_owned(), resumed: false, verdict });
+        };
+        tell("client-0", 90_000, Verdict::Value(5));
+        tell("last", 95_000, error((Kind::Corrupt, "", None, None)));
+        round
+    };
+    told(10_000, 20_000).is_fine();
+    told(30_000, 20_000).is_wrong("was told None and then last Some(Corrupt)");
+}
+
+#[test]
 fn a_full_disk_is_named() {
     let full = |at, text| {
         let round = Round::job(Deed::Return).ran("u0.job", 7, 10, What::Returned);

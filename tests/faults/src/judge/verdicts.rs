@@ -98,12 +98,15 @@ fn may_follow(case: Case<'_>, first: &Told<'_>, later: &Told<'_>) -> bool {
     // The items of an array that have no value get another run.
     let again = matches!(case.unit.work, Work::Array { .. })
         && case.evidence.tried_again_at(case.unit).is_some_and(|again| again <= later.at);
+    // A client keeps the values of an array that it has read, and tells of all items together.
+    let returned_at = case.evidence.returned_at(case.call);
+    let was_read = |damaged_at| returned_at.is_some_and(|at| at <= damaged_at);
     let damaged = || {
         let case = Case { at: later.at, ..case };
         [Damage::Result, Damage::Segment, Damage::Spec]
             .into_iter()
             .flat_map(|kind| case.damages(kind))
-            .any(|(hit, _)| hit.until + SLACK >= first.at)
+            .any(|(hit, _)| hit.until + SLACK >= first.at || (one.is_none() && was_read(hit.at)))
     };
     // The end of a job that left no files stood in the journal alone.
     let forgotten = || {

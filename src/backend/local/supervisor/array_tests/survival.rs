@@ -2,8 +2,12 @@
 
 use std::fs;
 
+use slurm_core::layout::JobDir;
 use slurm_core::state::JobState;
 
+use super::super::journal::Entry;
+use super::super::line;
+use super::super::marks::Marks;
 use super::machine::{Machine, WAIT};
 
 #[test]
@@ -56,4 +60,49 @@ fn an_element_whose_process_is_not_in_the_journal_is_found() {
     machine.touch("go");
     machine.run();
     assert_eq!(machine.indices("ran"), [0, 1]);
+}
+
+#[test]
+fn an_element_that_was_put_back_runs_although_the_journal_lost_that() {
+    let mut machine = Machine::with_cpus(1);
+    let request = machine.array(1, "echo $SLURM_ARRAY_TASK_ID >> ran\n");
+    let marks = |id| Marks { prefix: JobDir::at(&request.dir).run_marks(id, 0) };
+    let dir = request.dir.clone();
+    let id = machine.submit(request.clone());
+    // The supervisor is killed between noting a start and starting.
+    let started = Entry::Started {
+        id,
+        at: 1_800_000_000_000,
+        restarts: 0,
+        boot: None,
+        granted: None,
+        gpus: Vec::new(),
+    };
+    marks(id).prepare().unwrap();
+    let journal = machine.path("supervisor/journal.jsonl");
+    let mut noted = fs::read(&journal).unwrap();
+    noted.extend(line::write(&started).unwrap());
+    fs::write(&journal, &noted).unwrap();
+    machine = machine.restarted();
+    assert_eq!(machine.count(id, &JobState::Pending), 1);
+    // The next one has put the element back, and that line is lost.
+    fs::write(&journal, &noted).unwrap();
+    machine = machine.restarted();
+    assert_eq!(machine.count(id, &JobState::Pending), 1);
+    machine.run();
+    assert_eq!(machine.indices("ran"), [0]);
+    assert_eq!(machine.count(id, &JobState::Completed), 1);
+    assert!(!JobDir::at(&dir).all_run_marks().exists(), "the marks go with the end of the run");
+}
+
+#[test]
+fn an_element_that_was_put_back_and_cancelled_leaves_no_marks() {
+    let mut machine = Machine::with_cpus(1);
+    let request = machine.array(1, WAIT);
+    let id = machine.submit(request.clone());
+    Marks { prefix: JobDir::at(&request.dir).run_marks(id, 0) }.prepare().unwrap();
+    machine = machine.restarted();
+    machine.cancel(id, None);
+    assert_eq!(machine.count(id, &JobState::Cancelled), 1);
+    assert!(!JobDir::at(&request.dir).all_run_marks().exists());
 }

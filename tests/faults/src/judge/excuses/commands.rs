@@ -29,7 +29,7 @@ pub(super) fn explain(case: Case<'_>, answer: &Answer) -> bool {
         Kind::NotRequeued => controller || case.answers("scontrol", Some(&job)).any(never_ran),
         Kind::Unclear => controller || sources || case.connection_was_hit(),
         Kind::NodeFailed => node,
-        Kind::NotStarted => (node || controller) && !case.began(),
+        Kind::NotStarted => node || controller,
         _ => false,
     }
 }

@@ -35,14 +35,19 @@ fn damaged(case: Case<'_>, answer: &Answer) -> bool {
         let says_so = refused.iter().any(|code| answer.says(i32::from(*code)))
             || (answer.says_no_exit() && case.exit_is_lost(None));
         case.damages(Damage::Spec).any(|(hit, _)| {
-            let lines = case.evidence.lines(&case.call.name);
             let says_so = says_so || answer.text.contains("/spec: ");
             match answer.kind {
-                Kind::NotStarted => says_so && lines.iter().all(|line| line.at < hit.at),
+                Kind::NotStarted => says_so,
                 // A bit of the version.
                 Kind::Mismatch => answer.text.contains("/spec: "),
-                // It had begun before, and was requeued.
-                Kind::Crashed => says_so && lines.iter().any(|line| line.at < hit.at),
+                // It had begun before, or another item of its element, and was requeued.
+                Kind::Crashed => {
+                    let lines = case.evidence.lines(&case.call.name).iter();
+                    let others = case.neighbours().into_iter();
+                    let mut all =
+                        lines.chain(others.flat_map(|call| case.evidence.lines(&call.name)));
+                    says_so && all.any(|line| line.at < hit.at)
+                }
                 _ => false,
             }
         })
@@ -80,8 +85,8 @@ fn full_disk(case: Case<'_>, answer: &Answer) -> bool {
         | Kind::NotRequeued
         | Kind::NoJob
         | Kind::Unknown
+        | Kind::NotStarted
         | Kind::Other => true,
-        Kind::NotStarted => !case.began(),
         _ => false,
     }
 }

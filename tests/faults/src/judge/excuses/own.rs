@@ -4,7 +4,7 @@
 use rustix::process::Signal;
 use slurm_runner::exit;
 
-use super::{Answer, is_true};
+use super::{Answer, is_true, job_in};
 use crate::client::Kind;
 use crate::judge::reach::{Case, SLACK};
 use crate::ledger::What;
@@ -101,7 +101,7 @@ fn child(case: Case<'_>, answer: &Answer) -> bool {
     let candidates: Vec<&Call> = of_item.unwrap_or_else(|| {
         let ran = |call: &&Call| {
             let lines = case.evidence.lines(&call.name);
-            job_in(&answer.text).is_some_and(|job| lines.iter().any(|line| line.job == job))
+            said.job.is_some_and(|job| lines.iter().any(|line| line.job == job))
         };
         let known: Vec<&Call> = jobs.iter().filter(ran).collect();
         // One that never began is not in the ledger.
@@ -136,7 +136,7 @@ fn said_of_child(answer: &Answer) -> Option<Answer> {
         WORDS.iter().filter_map(first).min_by_key(|(place, _)| *place).unwrap_or((0, Kind::NoJob));
     let exit_code = number_after(text, "with exit code ");
     let signal = number_after(text, "killed by signal ");
-    Some(Answer { kind, text: text.to_owned(), exit_code, signal })
+    Some(Answer { kind, text: text.to_owned(), job: job_in(text), exit_code, signal })
 }
 
 fn number_after(text: &str, words: &str) -> Option<i32> {
@@ -147,12 +147,6 @@ fn number_after(text: &str, words: &str) -> Option<i32> {
 /// Returns the item whose error a workflow tells.
 fn item_in(text: &str) -> Option<usize> {
     let text = text.split_once(" failed: item ")?.1;
-    text.split(' ').next()?.parse().ok()
-}
-
-/// Returns the job whose error a workflow tells.
-fn job_in(text: &str) -> Option<u32> {
-    let text = text.split_once(" failed: job ")?.1;
     text.split(' ').next()?.parse().ok()
 }
 
@@ -170,10 +164,17 @@ mod tests {
     #[test]
     fn the_error_of_a_child_is_read_from_its_workflow() {
         let text = "job 3 (t on n) failed: item 1 of job 5_0 (t on n) ended without a result, with exit code 22 (hint: x)";
-        let answer =
-            Answer { kind: Kind::Failed, text: text.to_owned(), exit_code: None, signal: None };
+        let answer = Answer {
+            kind: Kind::Failed,
+            text: text.to_owned(),
+            job: Some(3),
+            exit_code: None,
+            signal: None,
+        };
         let said = said_of_child(&answer).unwrap();
         assert_eq!((said.kind, said.exit_code, item_in(text)), (Kind::Crashed, Some(22), Some(1)));
-        assert_eq!(job_in("job 3 (t) failed: job 7 (t) was cancelled"), Some(7));
+        assert_eq!((job_in(text), said.job), (Some(3), None));
+        let text = "job 3 (t) failed: job 7 (t) was cancelled".to_owned();
+        assert_eq!(said_of_child(&Answer { text, ..answer }).unwrap().job, Some(7));
     }
 }
