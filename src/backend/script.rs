@@ -267,6 +267,13 @@ impl Script<'_> {
             }
             None => (word(&self.dir.path().join("value")), word(&self.dir.result())),
         };
+        // In an array, the names of these files prove that the runs before have reached the task.
+        let clear = match self.first {
+            Some(_) => format!(
+                "for slurm_sdk_left in {value}.*; do [ ! -e \"$slurm_sdk_left\" ] || : >|\"$slurm_sdk_left\"; done"
+            ),
+            None => format!("rm -f {value}.*"),
+        };
         let first_exit = word(&self.dir.path().join("exit-"));
         let (binary, spec) = (word(self.binary), word(&self.dir.spec()));
         // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun, and the variables of the script not at
@@ -275,7 +282,7 @@ impl Script<'_> {
         format!(
             "unset SLURM_EXPORT_ENV\n\
              export {FIRST_EXIT}={first_exit}\"$SLURM_JOB_ID.{restarts}\"\n\
-             [ \"{restarts}\" = 0 ] || rm -f {result} {value}.*\n\
+             [ \"{restarts}\" = 0 ] || {{ rm -f {result}; {clear}; }}\n\
              slurm_sdk_code=0\n\
              srun ${{SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}} --kill-on-bad-exit=1 \\\n\
              \x20   /bin/sh -c {} slurm-sdk {run} several || slurm_sdk_code=$?\n\

@@ -137,14 +137,16 @@ pub(super) fn clear_outcome(job: &LocalJob) {
     if job.request.tasks > 1 {
         let dir = JobDir::at(&job.request.dir);
         let before = job.restarts.saturating_sub(1);
-        let value = match job.number() {
-            Some(number) => dir.value_segment(number, before),
-            None => dir.value(before),
+        // Mostly there is none.
+        let _ = std::fs::remove_file(outcome_files(job).0);
+        let _ = match job.number() {
+            // The name alone proves that the run before reached the task.
+            Some(number) => {
+                let value = dir.value_segment(number, before);
+                std::fs::File::options().write(true).truncate(true).open(value).map(drop)
+            }
+            None => std::fs::remove_file(dir.value(before)),
         };
-        for path in [outcome_files(job).0, value] {
-            // Mostly there is none.
-            let _ = std::fs::remove_file(path);
-        }
     }
 }
 

@@ -79,16 +79,17 @@ fn damaged(case: Case<'_>, answer: &Answer) -> bool {
 
 fn full_disk(case: Case<'_>, answer: &Answer) -> bool {
     let full = case.met_a_full_disk() && answer.names_the_disk();
-    full && match answer.kind {
+    let may_name_it = matches!(
+        answer.kind,
         Kind::Crashed
-        | Kind::Failed
-        | Kind::NotRequeued
-        | Kind::NoJob
-        | Kind::Unknown
-        | Kind::NotStarted
-        | Kind::Other => true,
-        _ => false,
-    }
+            | Kind::Failed
+            | Kind::NotRequeued
+            | Kind::NoJob
+            | Kind::Unknown
+            | Kind::NotStarted
+            | Kind::Other
+    );
+    full && may_name_it
 }
 
 /// Lines of the job are lost. A job is found by its files, but an exit code, or the end of a job that left no files, was
