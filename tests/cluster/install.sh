@@ -3,13 +3,14 @@
 
 PACKAGES=(
     slurm-wlm slurmdbd slurm-wlm-basic-plugins munge mariadb-server
-    openssh-server openssh-client procps
+    openssh-server openssh-client procps binutils
     # Login shells that are no POSIX shells.
     tcsh fish
 )
 
 install_packages() {
     local package missing=()
+    [[ -z ${SLURM_SDK_TEST_LIBRARIES-} ]] || PACKAGES+=(patchelf)
     for package in "${PACKAGES[@]}" "${MODULE_PACKAGES[@]}"; do
         [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
     done
@@ -28,6 +29,20 @@ install_packages() {
         apt-get -q update &&
             apt-get -q install -y --no-install-recommends -o DPkg::Lock::Timeout=120 "${missing[@]}"
     } </dev/null >"$LOGS/apt.out" 2>&1 3>&- 9>&- || fail "the packages cannot be installed" apt
+}
+
+# Sets RELEASE, and what depends on it in the configuration.
+know_release() {
+    # Newer ones do not even print their version without a configuration.
+    RELEASE=$(dpkg-query -W -f='${Version}' slurmctld | grep -oE '[0-9]+\.[0-9]+' | head -n 1)
+    ACCOUNTING_SETTINGS='AccountingStorageType=accounting_storage/none'
+    [[ $ACCOUNTING == yes ]] || return 0
+    local flags=AccountingStoreFlags=job_comment,job_script
+    [[ $RELEASE != 20.* ]] || flags=AccountingStoreJobComment=YES
+    ACCOUNTING_SETTINGS=$(cat "$HERE/accounting.conf.in")$'\n'$flags
+    ACCOUNTING_SETTINGS=${ACCOUNTING_SETTINGS//@DBD_PORT@/$DBD_PORT}
+    ACCOUNTING_SETTINGS=${ACCOUNTING_SETTINGS//@MUNGE_SOCKET@/$MUNGE_SOCKET}
+    fetch_libmariadb
 }
 
 create_user() {
@@ -64,7 +79,7 @@ create_gpus() {
 render() {
     local target=$CLUSTER/etc/$1 content name
     content=$(cat "$HERE/$1.in")
-    for name in CLUSTER HOST TEST_USER CTLD_PORT DBD_PORT SSH_PORT SLURMD_PORTS N4_PORT N4_FEATURES MUNGE_SOCKET; do
+    for name in ACCOUNTING_SETTINGS CLUSTER HOST TEST_USER CTLD_PORT DBD_PORT SSH_PORT SLURMD_PORTS N4_PORT N4_FEATURES MUNGE_SOCKET; do
         content=${content//@$name@/"${!name}"}
     done
     [[ $content != "$(cat "$target" 2>/dev/null)" ]] || return 0

@@ -99,14 +99,16 @@ fn a_held_array_is_blocked(site: &Site) {
 fn a_warning_of_sbatch_is_one_of_the_job(site: &Site) {
     let call = add::job(20, 22).nodes("3").ntasks(2).ntasks_per_node(1);
     let job = call.submit(&site.cluster).unwrap();
-    let said = "Warning: can't run 2 processes on 3 nodes, setting nnodes to 2".to_owned();
-    assert_eq!(job.warnings(), [Warning::Sbatch(said.clone())]);
+    let [Warning::Sbatch(said)] = &job.warnings()[..] else { panic!("{:?}", job.warnings()) };
+    // Newer releases write `warning`.
+    let words = "arning: can't run 2 processes on 3 nodes, setting nnodes to 2";
+    assert!(said.strip_prefix(['W', 'w']).is_some_and(|rest| rest == words), "{said}");
     let log = logger::logged();
-    assert!(log.lines().any(|line| line.starts_with("WARN") && line.contains(&said)), "{log}");
+    assert!(log.lines().any(|line| line.starts_with("WARN") && line.contains(said)), "{log}");
     job.cancel().unwrap();
     let call = square::map(0..2).nodes("3").ntasks(2).ntasks_per_node(1);
     let array = call.submit(&site.cluster).unwrap();
-    assert_eq!(array.warnings(), [Warning::Sbatch(said)]);
+    assert_eq!(array.warnings(), [Warning::Sbatch(said.clone())]);
     array.cancel().unwrap();
     let plain = add::job(20, 22).submit(&site.cluster).unwrap();
     assert_eq!(plain.warnings(), []);
