@@ -30,7 +30,6 @@ fn expanded(package: &str) -> syn::File {
         "rustc",
         "--locked",
         "--lib",
-        "--all-features",
         "--profile",
         "check",
         "--package",
