@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use slurm::{BackendKind, JobArray, Secret, Workflow};
 
 use crate::common::{Site, result_of, until};
-use crate::security::single_jobs::{files_below, keep, length_of, mode, process_table, tight};
+use crate::security::single_jobs::{
+    contents_below, files_below, keep, length_of, mode, process_table, tight,
+};
 
 trials![
     all no_value_of_an_array_shows_anywhere,
@@ -35,11 +37,10 @@ fn holds_values(path: &Path) -> bool {
 /// What all files hold that values do not travel in, and how many of those are there in which they do.
 fn files_of(site: &Site) -> (Vec<u8>, usize) {
     let (mut shown, mut with_values) = (Vec::new(), 0);
-    for path in files_below(site.base.path()) {
+    for (path, content) in contents_below(site.base.path()) {
         if path.starts_with(site.path(".bin")) {
             continue;
         }
-        let content = fs::read(&path).unwrap();
         if holds_values(&path) {
             with_values += usize::from(contains(&content, VALUE) || contains(&content, &result()));
         } else {
@@ -153,8 +154,8 @@ fn a_workflow_keeps_secrets_for_its_owner_alone(site: &Site) {
     let job = lengths::job(Secret::new(TOKEN.to_owned())).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 3 * TOKEN.len());
     let mut found = 0;
-    for path in files_below(job.job_dir()) {
-        if contains(&fs::read(&path).unwrap(), TOKEN) {
+    for (path, content) in contents_below(job.job_dir()) {
+        if contains(&content, TOKEN) {
             assert_eq!(mode(&path), 0o600, "{}", path.display());
             found += 1;
         }

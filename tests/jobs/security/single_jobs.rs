@@ -1,7 +1,8 @@
 //! What the security model says of jobs: see docs/security.md.
 
 use std::ffi::OsStr;
-use std::fs::{self};
+use std::fs;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -163,16 +164,11 @@ fn no_value_shows_anywhere(site: &Site) {
     shown.extend(format!("{job:?} {:?} {explanation} {explanation:?}", job.handle()).into_bytes());
     shown.extend(crate::logger::logged().bytes());
     let mut files = 0;
-    for path in files_below(site.base.path()) {
+    for (path, content) in contents_below(site.base.path()) {
         let name = path.file_name().unwrap().to_str().unwrap();
         let is_program = path.starts_with(site.path(".bin"));
         if !["spec", "result"].contains(&name) && !is_program {
-            match fs::read(&path) {
-                Ok(bytes) => shown.extend(bytes),
-                // What is there only while the job runs goes while this looks.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => panic!("{}: {error}", path.display()),
-            }
+            shown.extend(content);
             files += 1;
         }
     }
@@ -188,6 +184,17 @@ fn no_value_shows_anywhere(site: &Site) {
 pub(crate) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+/// All files below a directory, with their contents. Temporary files may go while this looks: a result can be read
+/// before the last of what writes it has ended.
+pub(crate) fn contents_below(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let contents = files_below(dir).into_iter().filter_map(|path| match fs::read(&path) {
+        Ok(content) => Some((path, content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => panic!("{}: {error}", path.display()),
+    });
+    contents.collect()
 }
 
 #[slurm::task(time = "5:00")]

@@ -26,15 +26,7 @@ fn expanded(package: &str) -> syn::File {
     let wrapper = Path::new(env!("CARGO_MANIFEST_DIR")).join("rustc");
     let mut command = cargo();
     command.env("RUSTC_WORKSPACE_WRAPPER", wrapper);
-    command.args([
-        "rustc",
-        "--locked",
-        "--lib",
-        "--profile",
-        "check",
-        "--package",
-        package,
-    ]);
+    command.args(["rustc", "--locked", "--lib", "--profile", "check", "--package", package]);
     let source = output(command.args(["--", "-Zunpretty=expanded"]));
     syn::parse_file(&source).unwrap_or_else(|error| panic!("{package}, expanded: {error}"))
 }
