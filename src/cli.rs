@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
+#[cfg(feature = "ssh")]
+use slurm_host::ssh::HostKeyPolicy;
 
 use crate::cluster::{Cluster, ClusterBuilder, backend_variable};
 use crate::error::Result;
-#[cfg(feature = "ssh")]
-use crate::host::ssh::HostKeyPolicy;
 use crate::model::BackendKind;
 use crate::progress::ProgressMode;
 use crate::slurmfile;

@@ -13,12 +13,12 @@ use slurm_core::outcome::{Ending, Failure, FailureKind, MissingItem, Outcome};
 use slurm_core::segment::{HEADER, Record, RecordKind, Records};
 use slurm_core::spec::ReadError;
 use slurm_core::state::JobState;
+use slurm_host::{Found, Look};
 use slurm_runner::exit;
 
 use crate::backend::script::NOT_STARTED;
 use crate::backend::{Asked, Backend, Indices, NO_ROOM, Sighting, Testimony, traces, written};
 use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
-use crate::host::{Found, Look};
 use crate::model::{Edge, EdgeElement, Explanation};
 use crate::poll::{End, Verdict};
 

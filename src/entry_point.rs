@@ -7,11 +7,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use slurm_host::Printable;
 
 use crate::cli::OnlyCluster;
 use crate::cluster::Cluster;
 use crate::error::{self, Error};
-use crate::host::Printable;
 use crate::progress::interrupt;
 
 /// Runs `main` with the cluster that the command line names.

@@ -1,9 +1,9 @@
 //! The parsers of foreign text that are not public, for the fuzz targets.
 
 use slurm_core::ids::SubmissionId;
+use slurm_host::Printable;
 
 use crate::backend::{SubmissionNote, local, slurm};
-use crate::host::Printable;
 use crate::model::Explanation;
 
 /// What squeue, sacct and sbatch print.
@@ -50,5 +50,5 @@ pub fn shown(text: &str) -> String {
 
 /// A word for a shell.
 pub fn word(text: &str) -> String {
-    crate::host::shell_word(text)
+    slurm_host::shell_word(text)
 }

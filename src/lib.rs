@@ -99,7 +99,6 @@ mod entry_point;
 pub mod error;
 mod fuzz;
 mod graph;
-mod host;
 mod init;
 mod job;
 mod logging;
@@ -123,8 +122,6 @@ pub use completed::{AsCompleted, as_completed, wait_any};
 pub use edges::Awaitable;
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
 pub use graph::{CoreHours, Graph, GraphEdge, GraphNode, Plan};
-#[cfg(feature = "ssh")]
-pub use host::ssh::{HostKeyPolicy, Ssh};
 pub use init::init;
 pub use job::{Job, JobRef};
 pub use logging::init_logging;
@@ -146,6 +143,8 @@ pub use slurm_core::state::JobState;
 pub use slurm_core::task::Task;
 pub use slurm_core::variable::VariableName;
 #[cfg(feature = "ssh")]
+pub use slurm_host::ssh::{HostKeyPolicy, Ssh};
+#[cfg(feature = "ssh")]
 pub use slurmfile::SshSection;
 pub use slurmfile::{CallbackSettings, Compress, Environment, ProgramCheck, Slurmfile};
 pub use workflow::Workflow;
@@ -162,7 +161,7 @@ pub use slurm_macros::main;
 /// What goes with [`Ssh`].
 #[cfg(feature = "ssh")]
 pub mod ssh {
-    pub use crate::host::ssh::{
+    pub use slurm_host::ssh::{
         Attempt, HostKeyError, HostKeyProblem, KeyPlace, Prompt, PromptKind, Prompter, Report,
     };
 }
@@ -176,7 +175,7 @@ pub mod __private {
             array, descriptions, shown, slurm_output, supervisor, word, words, workflow,
         };
         #[cfg(feature = "ssh")]
-        pub use crate::host::ssh::fuzz::*;
+        pub use slurm_host::ssh::fuzz::*;
     }
 
     pub use inventory;

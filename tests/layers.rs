@@ -1,4 +1,4 @@
-//! Imports point one way: the order of the modules is the table "Layers" in docs/architecture.md.
+//! Imports point one way: the order of the modules is in the tables below "Layers" in docs/architecture.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,21 +10,26 @@ use proc_macro2::{TokenStream, TokenTree};
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 /// The crates of which no two modules may import each other, whatever is between them.
-const CRATES: [&str; 4] = [".", "slurm-core", "slurm-macros", "slurm-runner"];
+const CRATES: [&str; 5] = [".", "slurm-core", "slurm-host", "slurm-macros", "slurm-runner"];
+
+/// The crates whose modules have an order, with the heading above its table.
+const ORDERED: [(&str, &str); 2] = [(".", "## Layers"), ("slurm-host", "### Inside slurm-host")];
 
 #[test]
 fn modules_import_only_what_stands_above_them_in_the_table() {
-    let order = order();
-    let place = |module: &str| order.iter().position(|other| other == module);
     let mut wrong = Vec::new();
-    for (module, imports) in imports_of(".") {
-        let Some(own) = place(&module) else {
-            wrong.push(format!("`{module}` has no line in the table"));
-            continue;
-        };
-        let is_above = |other: &&String| place(other).is_some_and(|other| other < own);
-        let above = imports.iter().filter(|other| !is_above(other));
-        wrong.extend(above.map(|other| format!("`{module}` imports `{other}`")));
+    for (name, heading) in ORDERED {
+        let order = order(heading);
+        let place = |module: &str| order.iter().position(|other| other == module);
+        for (module, imports) in imports_of(name) {
+            let Some(own) = place(&module) else {
+                wrong.push(format!("`{module}` has no line in the table of {name}"));
+                continue;
+            };
+            let is_above = |other: &&String| place(other).is_some_and(|other| other < own);
+            let above = imports.iter().filter(|other| !is_above(other));
+            wrong.extend(above.map(|other| format!("{name}: `{module}` imports `{other}`")));
+        }
     }
     assert!(wrong.is_empty(), "{wrong:#?}: move what is shared to the layer that owns it");
 }
@@ -46,13 +51,13 @@ fn no_modules_import_each_other_in_a_circle() {
     }
 }
 
-/// Returns the modules in the order of the table.
-fn order() -> Vec<String> {
+/// Returns the modules in the order of the table below a heading. A row may name several of them, in order.
+fn order(heading: &str) -> Vec<String> {
     let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
-    let table = text.split("\n## Layers\n").nth(1).expect("there is a table of layers");
-    let rows = table.split("\n## ").next().unwrap_or_default().lines();
-    let names = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
-    names.map(str::to_owned).collect()
+    let table = text.split(&format!("\n{heading}\n")).nth(1).expect("there is a table of layers");
+    let rows = table.split("\n#").next().unwrap_or_default().lines();
+    let firsts = rows.filter(|row| row.starts_with("| `")).filter_map(|row| row.split('|').nth(1));
+    firsts.flat_map(|first| first.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
 
 fn root() -> &'static Path {

@@ -75,7 +75,7 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
 fn holding(text: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for dir in ["src", "slurm-core/src", "slurm-runner/src"] {
+    for dir in ["src", "slurm-core/src", "slurm-host/src", "slurm-runner/src"] {
         for path in sources(&root.join(dir)) {
             let source = std::fs::read_to_string(&path).unwrap();
             let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
@@ -90,8 +90,8 @@ fn holding(text: &str) -> Vec<String> {
 
 #[test]
 fn one_function_quotes_and_one_place_asks_for_a_shell() {
-    assert_eq!(holding("fn shell_word("), ["src/host/word.rs"]);
-    assert_eq!(holding(r#"r"'\''""#), ["src/host/word.rs"], "nothing else escapes a quote");
+    assert_eq!(holding("fn shell_word("), ["slurm-host/src/word.rs"]);
+    assert_eq!(holding(r#"r"'\''""#), ["slurm-host/src/word.rs"], "nothing else escapes a quote");
     only(
         "\"-c\"",
         &[
@@ -100,9 +100,9 @@ fn one_function_quotes_and_one_place_asks_for_a_shell() {
             "src/backend/local/supervisor/identity.rs",
             "src/backend/local/supervisor/process.rs",
             // The ProxyCommand of the user's own configuration, which OpenSSH gives to a shell as well.
-            "src/host/ssh/stream/proxy.rs",
+            "slurm-host/src/ssh/stream/proxy.rs",
             // The option of a program that compresses.
-            "src/host/remote/stage.rs",
+            "slurm-host/src/remote/stage.rs",
         ],
     );
     // The embedded backend's supervisor, a job's script, argument vectors, and OpenSSH.
@@ -111,11 +111,11 @@ fn one_function_quotes_and_one_place_asks_for_a_shell() {
         &[
             "src/backend/local/start.rs",
             "src/backend/local/supervisor/process.rs",
-            "src/host/command.rs",
-            "src/host/remote/stage.rs",
+            "slurm-host/src/command.rs",
+            "slurm-host/src/remote/stage.rs",
             // The `ssh` whose connection is shared.
-            "src/host/ssh/master.rs",
-            "src/host/ssh/stream/proxy.rs",
+            "slurm-host/src/ssh/master.rs",
+            "slurm-host/src/ssh/stream/proxy.rs",
             // `scontrol requeue` and squeue, from within a job.
             "slurm-runner/src/scontrol.rs",
         ],

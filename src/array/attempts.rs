@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use slurm_core::backoff::Backoff;
 use slurm_core::layout::JobDir;
 use slurm_core::spec::{self, Shares, Upstream, Work};
+use slurm_host::{Found, Host, Look};
 
 use super::retry::damaged;
 use super::{JobArray, reference};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
-use crate::host::{Found, Host, Look};
 use crate::model::{ArrayHandle, Edge};
 
 /// The content of an attempt's file.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::Failure;
+use slurm_host::{Found, Look};
 
 use super::JobArray;
 use super::state::Attempt;
 use crate::backend::Backend;
 use crate::conclude::{self, Case, Entered};
 use crate::error::UpstreamFailure;
-use crate::host::{Found, Look};
 use crate::model::ArrayHandle;
 
 /// Placeholder id for items that were never submitted.

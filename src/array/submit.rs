@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use slurm_core::ids::JobId;
 use slurm_core::options::{OptionValue, Source};
+use slurm_host::{Content, NewFile};
 
 use super::prepare::Parts;
 use super::spool::Spooled;
 use crate::backend::{Prepared, Submission, give_up, note};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
-use crate::host::{Content, NewFile};
 use crate::model::ArrayHandle;
 use crate::progress::interrupt::Submitting;
 use crate::submit::{self, Files};

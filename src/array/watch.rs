@@ -3,11 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
+use slurm_host::{Found, Look};
 
 use super::state::State;
 use crate::backend::{Asked, Cadence, Survey};
 use crate::error::{Error, HostError};
-use crate::host::{Found, Look};
 use crate::model::{Progress, Status};
 use crate::poll::{Obstacle, Subject};
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
+use slurm_host::Host;
 
 use crate::error::SubmitError;
-use crate::host::Host;
 
 /// The note that the client leaves in the job's directory once the job has an id.
 #[derive(Debug, Serialize, Deserialize)]

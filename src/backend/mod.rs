@@ -24,10 +24,10 @@ use std::time::Duration;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, Release};
+use slurm_host::{Host, NewDir, NewFile};
 
 use crate::backend::script::Launcher;
 use crate::error::{Error, SubmitError};
-use crate::host::{Host, NewDir, NewFile};
 use crate::model::BackendKind;
 
 pub(crate) use directory::{SubmissionNote, give_up, note, withdraw};

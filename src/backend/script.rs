@@ -6,10 +6,10 @@ use std::path::Path;
 use slurm_core::ids::SubmissionId;
 use slurm_core::layout::{FIRST_EXIT, JobDir};
 use slurm_core::options::{OptionSet, OptionValue, Signal};
+use slurm_host::{quoted_word, shell_word};
 use slurm_runner::exit;
 use slurm_runner::warning::{WARNED, WARNING};
 
-use crate::host::{quoted_word, shell_word};
 use crate::model::Prologue;
 
 /// How the script starts the runner.

@@ -6,8 +6,7 @@
 use slurm_core::events::{Event, EventKind};
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
-
-use crate::host::{Found, Host, HostError, Look};
+use slurm_host::{Found, Host, HostError, Look};
 
 /// How much of a diary is read. A real one is shorter.
 const MOST: u64 = 1 << 20;
@@ -81,7 +80,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::host::LocalHost;
+    use slurm_host::LocalHost;
 
     fn found(files: &[(&str, &str)], part: u32) -> Option<u32> {
         let dir = tempfile::tempdir().unwrap();

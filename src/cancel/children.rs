@@ -8,11 +8,11 @@ use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::registry::Registry;
 use slurm_core::task::TaskKind;
+use slurm_host::{Found, Look};
 
 use crate::backend::{Asked, Cancelled, Survey};
 use crate::cluster::{Child, Cluster};
 use crate::error::Result;
-use crate::host::{Found, Look};
 use crate::poll::has_exited;
 use crate::submit::workflow::state_dir_of;
 use crate::workflow::{item_dir, journal};

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use slurm_host::CommandLine;
+
 use super::Cluster;
 use crate::error::{HostError, Result};
-use crate::host::CommandLine;
 
-pub use crate::host::Output as CommandOutput;
+pub use slurm_host::Output as CommandOutput;
 
 /// How long a command may take.
 const LIMIT: Duration = Duration::from_secs(3600);

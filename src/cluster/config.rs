@@ -4,6 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use once_cell::sync::OnceCell;
+#[cfg(feature = "ssh")]
+use slurm_host::ssh::{HostKeyPolicy, Ssh};
+use slurm_host::{Binary, LocalHost};
+#[cfg(feature = "ssh")]
+use slurm_host::{SshHost, UploadSettings};
 
 use super::dry_run::{DryRun, Rehearsal};
 use super::every_job::EveryJob;
@@ -18,11 +23,6 @@ use crate::callback::Callbacks;
 #[cfg(feature = "ssh")]
 use crate::error::HostError;
 use crate::error::{Error, Result};
-#[cfg(feature = "ssh")]
-use crate::host::ssh::{HostKeyPolicy, Ssh};
-use crate::host::{Binary, LocalHost};
-#[cfg(feature = "ssh")]
-use crate::host::{Manner, SshHost};
 use crate::model::BackendKind;
 use crate::model::permissions::{self, Permissions};
 use crate::poll::Poller;
@@ -233,12 +233,12 @@ impl ClusterBuilder {
         if let Some(policy) = self.host_key_policy {
             settings = settings.host_key_policy(policy);
         }
-        let manner = Manner {
+        let uploads = UploadSettings {
             check: self.environment.check != Some(ProgramCheck::Off),
             compress: self.environment.compress != Some(Compress::Never),
-            bar: self.progress.is_a_bar(),
+            meter: self.progress.meter(),
         };
-        let host = SshHost::connect(settings, manner).map_err(|error| match error {
+        let host = SshHost::connect(settings, uploads).map_err(|error| match error {
             HostError::Ssh(error) => Error::Ssh(error),
             other => other.into(),
         })?;

@@ -18,11 +18,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use once_cell::sync::OnceCell;
 use slurm_core::options::{OptionSet, OptionValue};
+use slurm_host::Binary;
+#[cfg(feature = "ssh")]
+use slurm_host::ssh::Ssh;
 
 use crate::backend::Backend;
 use crate::callback::Callbacks;
 use crate::error::Result;
-use crate::host::Binary;
 use crate::model::BackendKind;
 use crate::model::permissions::Permissions;
 use crate::poll::Poller;
@@ -113,7 +115,7 @@ impl Cluster {
     /// # Errors
     /// If the host cannot be reached, or its key is not what it should be, or it does not let the user in.
     #[cfg(feature = "ssh")]
-    pub fn ssh(settings: impl Into<crate::host::ssh::Ssh>) -> Result<Self> {
+    pub fn ssh(settings: impl Into<Ssh>) -> Result<Self> {
         Self::builder().ssh(settings).build()
     }
 

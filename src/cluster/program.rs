@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use slurm_host::staged_for;
+
 use super::Cluster;
 use crate::error::Result;
-use crate::host::{fit, staged_for};
 use crate::model::BackendKind;
 use crate::slurmfile::ProgramCheck;
 
@@ -74,7 +75,7 @@ impl Cluster {
         }
         // Over SSH the host itself is asked.
         if host.name().is_none() && self.environment().check != Some(ProgramCheck::Off) {
-            fit::check_here(&self.inner.binary)?;
+            self.inner.binary.check_here()?;
         }
         let path = host.stage(&self.inner.binary, self.job_base_dir())?;
         let mut place =

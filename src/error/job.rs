@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::outcome::Failure;
 use slurm_core::state::JobState;
+use slurm_host::Printable;
 use slurm_runner::exit;
-
-use crate::host::Printable;
 
 /// Why a job ended without a value, and where to look further.
 #[derive(Debug)]

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::host::Printable;
+use slurm_host::Printable;
+
 use crate::model::{Span, Status};
 
 /// The last known status of a job that has not ended.

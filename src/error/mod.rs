@@ -16,14 +16,14 @@ use slurm_core::codec::CodecError;
 use slurm_core::ids::JobId;
 use slurm_core::registry::RegistryError;
 use slurm_core::word_enum::{UnknownWord, either};
+use slurm_host::Printable;
 
-use crate::host::Printable;
-#[cfg(feature = "ssh")]
-pub use crate::host::ssh::SshError;
-pub use crate::host::{HostError, Unfit};
 pub use job::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 pub use last_known::LastKnown;
 pub use option::OptionProblem;
+#[cfg(feature = "ssh")]
+pub use slurm_host::ssh::SshError;
+pub use slurm_host::{HostError, Unfit};
 pub use slurmfile::{Problem, SlurmfileError};
 pub(crate) use submit::limit_in;
 pub use submit::{Refusal, SubmitError};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use slurm_core::ids::JobId;
+use slurm_host::{HostError, Printable};
 
 use super::job::UpstreamFailure;
-use crate::host::{HostError, Printable};
 
 fn list(upstream: &[UpstreamFailure]) -> String {
     let each = upstream.iter().map(ToString::to_string);

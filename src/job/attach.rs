@@ -5,12 +5,12 @@ use std::path::Path;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::{self, JobDir};
 use slurm_core::task::Task;
+use slurm_host::{Found, Look};
 
 use super::{Job, JobRef};
 use crate::backend::{Asked, SubmissionNote};
 use crate::cluster::Cluster;
 use crate::error::{Error, HostError, Result};
-use crate::host::{Found, Look};
 use crate::model::{Explanation, JobHandle};
 
 impl Cluster {

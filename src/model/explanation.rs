@@ -9,11 +9,11 @@ use slurm_core::ids::SubmissionId;
 use slurm_core::options::{OptionSet, OptionValue, Source};
 use slurm_core::spec::{Items, Shares};
 use slurm_core::variable::VariableName;
+use slurm_host::Printable;
 
 use super::edge::Edge;
 use super::kind::BackendKind;
 use super::prologue::Prologue;
-use crate::host::Printable;
 
 /// What a submission consists of: the merged options with where each came from, and the script.
 ///

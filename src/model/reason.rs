@@ -3,8 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-use crate::host::Printable;
+use slurm_host::Printable;
 
 /// Why a job is in its state: Slurm's word, its meaning, and advice.
 ///

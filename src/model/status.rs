@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use slurm_core::state::JobState;
+use slurm_host::Printable;
 
 use super::{Reason, Span};
-use crate::host::Printable;
 
 /// The status of a job or of an item of an array: its state, reason, nodes and times.
 ///

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use slurm_host::Printable;
+
 use super::{Reason, Status};
-use crate::host::Printable;
 
 /// A warning about a job, or about an array, that was submitted.
 ///

@@ -11,11 +11,11 @@ use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, FailureKind, Outcome};
 use slurm_core::state::JobState;
+use slurm_host::{Found, Look};
 
 use super::{End, Fate, Obstacle, Subject};
 use crate::backend::{Asked, Cadence, Sighting, Source, Survey, Testimony, traces};
 use crate::error::{Error, HostError, LastKnown};
-use crate::host::{Found, Look};
 use crate::model::{Progress, Status};
 
 /// How a job ended, without a search for the reasons.

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+use slurm_host::{Found, Look};
+
 use super::silence::Source;
 use super::{Obstacle, Shared, Subject};
 use crate::error::HostError;
-use crate::host::{Found, Look};
 
 /// In bytes. Larger files are read after all others that the same look has found.
 const LARGE: u64 = 4 << 20;

@@ -25,10 +25,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use slurm_core::ids::JobId;
+use slurm_host::{Found, Look};
 
 use crate::backend::{Asked, Backend, Cadence, Survey};
 use crate::error::{Error, HostError};
-use crate::host::{Found, Look};
 use crate::model::{Progress, Status};
 
 pub(crate) use fate::{End, Fate};

@@ -3,9 +3,10 @@
 #[cfg(feature = "ssh")]
 use std::sync::Arc;
 
-use crate::error::{Error, HostError};
 #[cfg(feature = "ssh")]
-use crate::host::ssh::SshError;
+use slurm_host::ssh::SshError;
+
+use crate::error::{Error, HostError};
 
 /// A reason why no wait can end, however often the backend is asked.
 #[derive(Clone, Debug)]

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use slurm_host::Printable;
+
 use crate::error::Error;
-use crate::host::Printable;
 use crate::model::Span;
 
 /// A source that does not answer, since when, and its error.

@@ -5,11 +5,14 @@
 //! | `view` | the texts |
 //! | `reporter` | when and how a wait shows them |
 //! | `stage` | which of several waits may use the terminal |
+//! | `upload` | a bar for an upload |
 //! | `interrupt` | output on Ctrl-C |
 
 pub(crate) mod interrupt;
 mod reporter;
 mod stage;
+#[cfg(feature = "ssh")]
+mod upload;
 mod view;
 
 use std::io::IsTerminal;
@@ -53,10 +56,10 @@ pub enum ProgressMode {
 }
 
 impl ProgressMode {
-    /// Returns whether long operations are shown as a bar.
+    /// Returns what shows how far uploads are, if they are shown.
     #[cfg(feature = "ssh")]
-    pub(crate) fn is_a_bar(self) -> bool {
-        self.resolved() == Self::Bar
+    pub(crate) fn meter(self) -> Option<slurm_host::NewMeter> {
+        (self.resolved() == Self::Bar).then_some(upload::meter)
     }
 
     /// Returns the mode to use on this standard error.

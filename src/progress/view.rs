@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use slurm_core::ids::JobId;
+use slurm_host::Printable;
 
-use crate::host::Printable;
 use crate::model::{Progress, Status, Warning};
 use crate::poll::Silence;
 

@@ -4,9 +4,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use slurm_host::HostError;
+
 use super::{DEFAULT_ENVIRONMENT, Environment, Slurmfile};
 use crate::error::{Error, Result};
-use crate::host::HostError;
 
 /// The names that a Slurmfile may have, in the order of preference.
 const NAMES: &[&str] = &["Slurmfile", "Slurmfile.toml", "slurmfile", "slurmfile.toml"];

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use slurm_host::ssh::{HostKeyPolicy, Ssh};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::parse::Reader;
-use crate::host::ssh::{HostKeyPolicy, Ssh};
 
 /// How the cluster is reached over SSH, as the section `cluster.ssh` says it; what it does not say comes from
 /// the user's OpenSSH configuration. Everything has the meaning of the method of [`Ssh`] of

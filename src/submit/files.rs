@@ -1,11 +1,12 @@
 //! The directory of a submission: the files that are written first, the note of the id, and the removal after a
 //! refusal.
 
+use slurm_host::{Content, NewDir, NewFile};
+
 use super::{Prepared, workflow};
 use crate::backend::Submission;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
-use crate::host::{Content, NewDir, NewFile};
 
 /// The files that are written before the submission.
 #[derive(Debug)]

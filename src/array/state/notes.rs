@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
 use slurm_core::state::JobState;
+use slurm_host::Look;
 
 use super::{Element, State};
 use crate::backend::{Asked, Sighting, Source};
-use crate::host::Look;
 
 impl State {
     /// Records that these jobs, or these elements of them, were cancelled.

@@ -32,6 +32,7 @@ use std::time::Duration;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, Release};
+use slurm_host::{Host, LocalHost};
 
 use self::client::{Client, NoAnswer};
 use self::protocol::{Reply, Request, Status};
@@ -40,7 +41,6 @@ use crate::backend::Limits;
 use crate::backend::Prepared;
 use crate::backend::script::Launcher;
 use crate::error::{Error, SubmitError};
-use crate::host::{Host, LocalHost};
 use crate::model::BackendKind;
 
 pub(crate) use capacity::Capacity;

@@ -11,12 +11,12 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::state::JobState;
+use slurm_host::Folder;
 
 use super::capacity::Capacity;
 use super::gpus::Gpu;
 use crate::backend::{Ahead, Exit, Indices, Sighting, Source, Times, since_epoch};
 use crate::error::HostError;
-use crate::host::Folder;
 
 /// Changes whenever an older end could misread a newer one, or the journal.
 pub(super) const PROTOCOL: u32 = 5;

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use slurm_core::options::{ArrayRange, ArraySpec, Memory, OptionSet, OptionValue, Signal};
+use slurm_host::is_scrubbed;
 
 use super::capacity::Capacity;
 use super::gpus;
 use super::protocol::{ArrayRequest, JobRequest, SystemText};
 use crate::backend::Prepared;
 use crate::error::SubmitError;
-use crate::host::is_scrubbed;
 
 /// Options that change when or how a job runs, in ways that this backend has no means for.
 const UNSUPPORTED: &[(&str, &str)] = &[

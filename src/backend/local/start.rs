@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use slurm_core::layout::RUN_MARKS;
 use slurm_core::roles::INTERNAL;
+use slurm_host::Binary;
 use slurm_runner::exit;
 
 use super::capacity::Capacity;
 use super::protocol::Place;
-use crate::host::Binary;
 
 /// A supervisor that was started and need not have come up.
 #[derive(Debug)]

@@ -4,12 +4,12 @@
 //! field that the release does not have. It is then asked in the form that works.
 
 use slurm_core::ids::JobId;
+use slurm_host::CommandLine;
 
 use super::lines::{ACCOUNT_FIELDS, FEWEST_ACCOUNT_FIELDS, Line, account_line};
 use super::{Slurm, question, refused};
 use crate::backend::{Said, Survey, Testimony};
 use crate::error::{Error, HostError};
-use crate::host::CommandLine;
 
 /// Keeps the command line far below the limit of the system.
 const IDS_AT_ONCE: usize = 2000;

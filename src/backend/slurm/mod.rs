@@ -19,12 +19,12 @@ use once_cell::sync::OnceCell;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
 use slurm_core::options::{OptionSet, Release};
+use slurm_host::{CommandLine, Host, NoteOfRun, Output};
 
 use super::{Asked, Backend, Cadence, Cancelled, Indices, Submission, Survey, written};
 use crate::backend::Limits;
 use crate::backend::script::Launcher;
 use crate::error::{Error, SubmitError};
-use crate::host::{CommandLine, Host, NoteOfRun, Output};
 use crate::model::BackendKind;
 
 /// A Slurm whose commands run on `host`.

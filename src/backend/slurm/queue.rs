@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::layout::JobDir;
+use slurm_host::CommandLine;
 
 use super::lines::{QUEUE_FIELDS, account_line, queue_line};
 use super::{Slurm, accounting, question, refused};
 use crate::backend::{Asked, Backend, Survey};
 use crate::error::Error;
-use crate::host::CommandLine;
 
 /// Asks squeue about all of the user's jobs, and sacct about those that squeue does not have.
 pub(super) fn survey(slurm: &Slurm, asked: &[Asked]) -> Result<Survey, Error> {

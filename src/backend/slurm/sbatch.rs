@@ -6,11 +6,11 @@ use slurm_core::backoff::Backoff;
 use slurm_core::ids::JobId;
 use slurm_core::options::OptionValue;
 use slurm_core::words::LEAVE_OPEN;
+use slurm_host::{CommandLine, Note, Order, Output, Printable, Submitted};
 
 use super::{Slurm, queue};
 use crate::backend::{Backend, Prepared, Submission, traces};
 use crate::error::{Error, HostError, Refusal, SubmitError, limit_in};
-use crate::host::{CommandLine, Note, Order, Output, Printable, Submitted};
 
 /// How long to search for a job if sbatch left open whether it exists.
 const SEARCH: Duration = Duration::from_secs(30);

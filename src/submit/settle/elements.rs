@@ -8,11 +8,11 @@ use slurm_core::options::DependencyKind;
 use slurm_core::outcome::{Failure, MissingItem};
 use slurm_core::segment::{HEADER, RecordKind, Records};
 use slurm_core::state::JobState;
+use slurm_host::{Found, Look};
 
 use super::ends::End;
 use crate::backend::{Indices, Sighting, Survey};
 use crate::cluster::Cluster;
-use crate::host::{self, Found};
 use crate::model::{Edge, ExplainedArray, Explanation};
 
 /// Returns the combined end of some elements of the array behind `edge`.
@@ -142,9 +142,8 @@ impl<'a> Segments<'a> {
     /// Returns the items that elements have left, or `None` if the segments cannot be read.
     fn read(&self, indices: &[u32]) -> Option<Vec<(u32, Left)>> {
         let number = |index: &u32| self.first + u64::from(*index);
-        let look =
-            |index: &u32| host::Look::File { path: self.dir.segment(number(index)), offset: 0 };
-        let looks: Vec<host::Look> = indices.iter().map(look).collect();
+        let look = |index: &u32| Look::File { path: self.dir.segment(number(index)), offset: 0 };
+        let looks: Vec<Look> = indices.iter().map(look).collect();
         let found = self.cluster.backend().host().look(&looks, u64::MAX).ok()?;
         let left = |(index, found): (&u32, Result<Found, _>)| {
             let bytes = found.ok().and_then(Found::into_bytes).unwrap_or_default();
