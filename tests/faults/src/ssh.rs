@@ -57,7 +57,8 @@ pub(crate) fn happen(proxy: &Proxy, fault: &Fault) -> Option<Target> {
         Fault::FreezeConnection { bytes, ms } => {
             proxy.freeze_after(*bytes);
             std::thread::sleep(Duration::from_millis(*ms));
-            proxy.freeze(false);
+            // On a slow machine, fewer bytes have passed.
+            proxy.thaw();
         }
         Fault::KillShell { pick, sshd } => {
             let ports = proxy.server_ports();
@@ -76,4 +77,24 @@ pub(crate) fn happen(proxy: &Proxy, fault: &Fault) -> Option<Target> {
         _ => return None,
     }
     Some(Target::Connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_frost_that_comes_late_does_not_stay() {
+        let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let proxy = Proxy::new(server.local_addr().unwrap(), Duration::ZERO);
+        let mut client = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
+        let (mut accepted, _) = server.accept().unwrap();
+        happen(&proxy, &Fault::FreezeConnection { bytes: 100, ms: 1 });
+        client.write_all(&[7; 200]).unwrap();
+        accepted.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        accepted.read_exact(&mut [0; 200]).unwrap();
+    }
 }
