@@ -1,4 +1,4 @@
-//! What a program does when its jobs are submitted and end.
+//! Callbacks: code of a program that runs when its jobs are submitted or end.
 
 use std::any::Any;
 use std::fmt;
@@ -15,18 +15,18 @@ use crate::error::Result;
 use crate::model::{ArrayHandle, Explanation, JobHandle, Progress};
 use crate::slurmfile::CallbackSettings;
 
-/// What a program does when its jobs are submitted and end.
+/// Code of a program that runs when its jobs are submitted or end.
 ///
-/// A callback runs in the process that submits or waits, never in a job. [`callback!`](crate::callback!)
-/// gives it a name; the `callbacks` of a [Slurmfile](crate::Slurmfile) say which of them are used and with which
-/// arguments. No code is loaded: a Slurmfile can only name what the program has. The program itself uses one by
-/// [`ClusterBuilder::callback`](crate::ClusterBuilder::callback), without a name.
+/// A callback runs in the process that submits or waits, never in a job. [`callback!`](crate::callback!) gives
+/// it a name. The `callbacks` of a [Slurmfile](crate::Slurmfile) select callbacks by name and give their
+/// arguments. No code is loaded: a Slurmfile can only name callbacks that the program has. The program itself
+/// adds one, without a name, with [`ClusterBuilder::callback`](crate::ClusterBuilder::callback).
 ///
-/// For an array, `on_submitted` is called for each Slurm array that it takes, and
-/// [`on_array_ended`](Self::on_array_ended) once for all of them.
+/// For an array, `on_submitted` is called for each of its Slurm arrays, and
+/// [`on_array_ended`](Self::on_array_ended) once for the whole array.
 ///
-/// A callback that fails or panics is told to the program's logger and changes nothing else. It keeps the call
-/// that it was made from waiting, so it should be quick.
+/// If a callback fails or panics, the library logs that and continues. The library waits for a callback, so it
+/// should be quick.
 ///
 /// ```
 /// use slurm::{Callback, CallbackResult, JobHandle, JobState};
@@ -53,42 +53,42 @@ use crate::slurmfile::CallbackSettings;
 /// args = { file = "/tmp/ended" }
 /// ```
 pub trait Callback: Send + Sync {
-    /// The job was submitted.
+    /// Called when a job was submitted.
     ///
     /// # Errors
-    /// Whatever went wrong, for the logger.
+    /// Any error; it is logged.
     fn on_submitted(&self, job: &JobHandle, submission: &Explanation) -> CallbackResult {
         let _ = (job, submission);
         Ok(())
     }
 
-    /// This process has learnt, by waiting for it, that the job has ended. Called once for each
+    /// Called when a wait of this process has found that the job has ended. Called once for each
     /// [`Job`](crate::Job).
     ///
     /// # Errors
-    /// Whatever went wrong, for the logger.
+    /// Any error; it is logged.
     fn on_ended(&self, job: &JobHandle, state: &JobState) -> CallbackResult {
         let _ = (job, state);
         Ok(())
     }
 
-    /// This process has learnt, by waiting, that all items of an array have ended. Called once for each
+    /// Called when a wait of this process has found that all items of an array have ended. Called once for each
     /// [`JobArray`](crate::JobArray), and again after each [`retry_failed`](crate::JobArray::retry_failed).
     ///
     /// # Errors
-    /// Whatever went wrong, for the logger.
+    /// Any error; it is logged.
     fn on_array_ended(&self, array: &ArrayHandle, progress: &Progress) -> CallbackResult {
         let _ = (array, progress);
         Ok(())
     }
 }
 
-/// What a [`Callback`] returns.
+/// The return type of a [`Callback`].
 pub type CallbackResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// Gives a [`Callback`] the name by which a Slurmfile can use it.
+/// Gives a [`Callback`] the name by which a Slurmfile selects it.
 ///
-/// The type has to implement [`serde::Deserialize`]: it is made from the `args` in the Slurmfile, or from an
+/// The type must implement [`serde::Deserialize`]: it is built from the `args` in the Slurmfile, or from an
 /// empty table.
 #[macro_export]
 macro_rules! callback {
@@ -102,7 +102,7 @@ macro_rules! callback {
     };
 }
 
-/// A callback that registered itself.
+/// A registered callback.
 pub struct CallbackEntry {
     name: &'static str,
     file: &'static str,
@@ -113,7 +113,7 @@ pub struct CallbackEntry {
 type Make = fn(Spanned<DeValue<'_>>) -> std::result::Result<Box<dyn Callback>, toml::de::Error>;
 
 impl CallbackEntry {
-    /// Returns the entry of the type `T`; the macro's part.
+    /// Returns the entry of the type `T`; for the macro.
     pub const fn new<T: Callback + DeserializeOwned + 'static>(
         name: &'static str,
         file: &'static str,
@@ -135,7 +135,7 @@ fn make<T: Callback + DeserializeOwned + 'static>(
     Ok(Box::new(T::deserialize(ValueDeserializer::from(args))?))
 }
 
-/// The callbacks of this program.
+/// The registered callbacks of this program.
 #[linkme::distributed_slice]
 pub static CALLBACKS: [CallbackEntry];
 
@@ -143,7 +143,7 @@ pub static CALLBACKS: [CallbackEntry];
 #[derive(Default)]
 pub(crate) struct Callbacks(Vec<(&'static str, Arc<dyn Callback>)>);
 
-/// Those that the program has made itself, with the names of their types.
+/// The callbacks that the program has added itself, with the names of their types.
 #[derive(Clone, Default)]
 pub(crate) struct OwnCallbacks(Vec<(&'static str, Arc<dyn Callback>)>);
 
@@ -160,10 +160,10 @@ impl OwnCallbacks {
 }
 
 impl Callbacks {
-    /// Makes the callbacks that a Slurmfile names; those that the program has made come after them.
+    /// Makes the callbacks that a Slurmfile names, followed by the program's own.
     ///
     /// # Errors
-    /// If there is none of the name, two are, or the arguments are not what it takes.
+    /// If a name is unknown or registered twice, or if the arguments do not fit.
     pub(crate) fn new(settings: &[CallbackSettings], own: &OwnCallbacks) -> Result<Self> {
         let make = |settings: &CallbackSettings| {
             let entry = find(&settings.name).map_err(|message| settings.wrong_name(message))?;
@@ -195,7 +195,7 @@ impl Callbacks {
 
     fn each(&self, hook: &str, call: impl Fn(&dyn Callback) -> CallbackResult) {
         for (name, callback) in &self.0 {
-            // What it left half done is its own.
+            // State that a panicking callback leaves is its own.
             match catch_unwind(AssertUnwindSafe(|| call(callback.as_ref()))) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => log::warn!("the callback `{name}` failed in {hook}: {error}"),

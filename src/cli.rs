@@ -1,4 +1,4 @@
-//! The command line of programs that submit.
+//! The command line options of programs that submit.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::model::BackendKind;
 use crate::progress::ProgressMode;
 use crate::slurmfile;
 
-// clap takes a documentation comment for the description of the user's program, so it is one for rustdoc alone.
+// clap would use a documentation comment as the description of the user's program, so rustdoc alone gets one.
 #[cfg_attr(any(doc, doctest), doc = include_str!("cluster_args.md"))]
 #[cfg_attr(not(any(doc, doctest)), allow(missing_docs))]
 #[derive(Args, Clone, Debug, Default)]
@@ -57,10 +57,10 @@ pub struct ClusterArgs {
 }
 
 impl ClusterArgs {
-    /// Returns the cluster that the flags name, and the environment where they do not.
+    /// Returns the cluster that the flags name. Environment variables stand in for missing flags.
     ///
     /// # Errors
-    /// As [`ClusterBuilder::build`].
+    /// As for [`ClusterBuilder::build`].
     pub fn open(&self) -> Result<Cluster> {
         let chosen = slurmfile::chosen(self.slurmfile.as_deref(), self.env.as_deref())?;
         let mut builder = ClusterBuilder::default().environment(chosen);
@@ -90,7 +90,7 @@ impl ClusterArgs {
     }
 }
 
-/// The command line of a program that has no flags of its own.
+/// The command line of a program without flags of its own.
 #[derive(Debug, Parser)]
 #[command(about = None, long_about = None)]
 pub(crate) struct OnlyCluster {

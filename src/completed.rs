@@ -1,4 +1,4 @@
-//! Waiting for whichever of several jobs ends next.
+//! Waiting for the next of several jobs to end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::model::Progress;
 use crate::poll::{Poller, Subject, Watch};
 use crate::progress::{self, About, Reporter, Tale, View};
 
-/// Waits for jobs and arrays, and gives their positions in `jobs` in the order in which they end.
+/// Waits for jobs and arrays, and returns their positions in `jobs` in the order in which they end.
 ///
 /// ```no_run
 /// # #[slurm::task]
@@ -29,20 +29,20 @@ use crate::progress::{self, About, Reporter, Tale, View};
 /// # }
 /// ```
 ///
-/// An array has ended when all of its items have. The jobs may be of several clusters; that of the first says
-/// whether progress is [shown](crate::ProgressMode).
+/// An array has ended when all of its items have. The jobs may be on several clusters; the cluster of the first
+/// decides whether progress is [shown](crate::ProgressMode).
 ///
 /// # Errors
-/// If there can be no thread that looks for them.
+/// If the thread that watches the jobs cannot be started.
 pub fn as_completed<'a>(jobs: &[&'a dyn Awaitable]) -> Result<AsCompleted<'a>> {
     AsCompleted::new(jobs.iter().map(|job| job.watched()).collect())
 }
 
-/// Waits until one of the jobs and arrays has ended, and returns its position in `jobs`; `None` without
-/// any.
+/// Waits until one of the jobs and arrays has ended, and returns its position in `jobs`, or `None` if `jobs` is
+/// empty.
 ///
 /// # Errors
-/// As [`as_completed`].
+/// As for [`as_completed`].
 pub fn wait_any(jobs: &[&dyn Awaitable]) -> Result<Option<usize>> {
     AsCompleted::new(jobs.iter().map(|job| job.watched()).collect())?.next().transpose()
 }
@@ -52,12 +52,12 @@ pub fn wait_any(jobs: &[&dyn Awaitable]) -> Result<Option<usize>> {
 pub struct AsCompleted<'a> {
     open: Vec<(usize, Watched<'a>)>,
     all: Vec<(Arc<dyn Subject>, Poller)>,
-    /// None without any jobs.
+    /// `None` without any jobs.
     reporter: Option<Reporter>,
     _watches: Vec<Watch>,
 }
 
-/// How often jobs of another cluster than the first are looked at.
+/// The interval at which jobs of other clusters than the first are checked.
 const TURN: Duration = Duration::from_millis(20);
 
 impl<'a> AsCompleted<'a> {
@@ -85,7 +85,7 @@ impl<'a> AsCompleted<'a> {
     }
 }
 
-/// Returns the description of all of them for progress output.
+/// Returns the common description of the jobs for progress output.
 fn about(first: &Watched<'_>, watched: &[Watched<'_>]) -> About {
     let mut asked = Vec::new();
     watched.iter().for_each(|watched| watched.subject.jobs(&mut asked));
@@ -98,7 +98,7 @@ fn about(first: &Watched<'_>, watched: &[Watched<'_>]) -> About {
     }
 }
 
-/// Returns what all of them are called together.
+/// Returns the common name of the jobs.
 fn name_of(watched: &[Watched<'_>]) -> String {
     match watched {
         [first, rest @ ..] if rest.iter().all(|other| other.task == first.task) => {

@@ -1,14 +1,14 @@
-//! What a job waits for.
+//! Dependencies between jobs.
 
 use slurm_core::options::DependencyKind;
 
 use crate::array::JobArray;
 use crate::job::Job;
 
-/// What jobs can wait for: a [`Job`] or a [`JobArray`].
+/// A job or an array that others can wait for: a [`Job`] or a [`JobArray`].
 ///
-/// An array is one dependency, whatever the number of its elements. A `&dyn Awaitable` is what
-/// [`as_completed`](crate::as_completed) and [`wait_any`](crate::wait_any) take.
+/// An array is one dependency, whatever the number of its elements. [`as_completed`](crate::as_completed) and
+/// [`wait_any`](crate::wait_any) take `&dyn Awaitable`.
 pub trait Awaitable: sealed::Sealed {}
 
 impl<T> Awaitable for Job<T> {}
@@ -23,7 +23,7 @@ pub(crate) mod sealed {
     use crate::poll::Subject;
 
     pub trait Sealed {
-        /// Returns the dependency edges for this.
+        /// Returns the dependency edges to this.
         #[doc(hidden)]
         fn edges(&self, kind: DependencyKind) -> Vec<Edge>;
 
@@ -31,7 +31,7 @@ pub(crate) mod sealed {
         fn watched(&self) -> Watched<'_>;
     }
 
-    /// What is needed to wait for something.
+    /// The parts that a wait needs.
     #[derive(Debug)]
     pub struct Watched<'a> {
         pub(crate) cluster: &'a Cluster,

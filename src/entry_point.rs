@@ -1,4 +1,4 @@
-//! What `#[slurm::main]` calls.
+//! The functions that `#[slurm::main]` calls.
 
 use std::cell::Cell;
 use std::error::Error as StdError;
@@ -57,7 +57,7 @@ impl<E> MainError<E> {
 
 /// Reports values that can be viewed as a standard error: `anyhow::Error`, the reports of eyre, a boxed error.
 ///
-/// Boxing them would hide the inner error, and with it our hint.
+/// Boxing them would hide the inner error, and with it the hint of our errors.
 pub trait ReportHeld {
     /// Prints the error and returns the exit code for it.
     fn report(&self) -> ExitCode;
@@ -69,8 +69,7 @@ impl<E: AsRef<dyn StdError + 'static>> ReportHeld for &&&&MainError<E> {
     }
 }
 
-/// Reports standard errors that can be sent, and what becomes one, with their sources and the hint of
-/// ours.
+/// Reports standard errors that are `Send`, and values that convert to one, with their sources and our hint.
 pub trait ReportError {
     /// Prints the error and returns the exit code for it.
     fn report(&self) -> ExitCode;
@@ -82,7 +81,7 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> ReportError for &&&MainError<E> {
     }
 }
 
-/// Reports all standard errors, and what becomes one, in the same way.
+/// Reports all standard errors, and values that convert to one, in the same way.
 pub trait ReportLocalError {
     /// Prints the error and returns the exit code for it.
     fn report(&self) -> ExitCode;
@@ -109,7 +108,7 @@ impl<E: fmt::Display> ReportDisplay for &MainError<E> {
     }
 }
 
-/// Reports errors that can only be debugged.
+/// Reports errors that only implement `Debug`.
 pub trait ReportDebug {
     /// The type of the error.
     type Error;
@@ -120,8 +119,8 @@ pub trait ReportDebug {
         Self::Error: ReportableError;
 }
 
-// Bounded at the method and not here, so that method resolution ends with this and the compiler reports
-// an error with none of the traits in the words of `ReportableError`.
+// The bound is on the method, so that method resolution ends here and the compiler reports an error type
+// without any of the traits with the text of `ReportableError`.
 impl<E> ReportDebug for MainError<E> {
     type Error = E;
 
@@ -147,7 +146,7 @@ pub trait ReportableError: fmt::Debug {}
 #[diagnostic::do_not_recommend]
 impl<E: fmt::Debug> ReportableError for E {}
 
-/// Writes to a stream. Errors are ignored, because the exit code reports the failure as well.
+/// Writes to a stream. Errors are ignored, because the exit code also reports the failure.
 fn say(mut stream: impl Write, text: fmt::Arguments<'_>) {
     let _ = stream.write_fmt(text);
 }

@@ -1,4 +1,4 @@
-//! The parsers of foreign text that are not public, for the fuzz targets.
+//! Private parsers of foreign text, for the fuzz targets.
 
 use slurm_core::ids::SubmissionId;
 use slurm_host::Printable;
@@ -6,29 +6,29 @@ use slurm_host::Printable;
 use crate::backend::{SubmissionNote, local, slurm};
 use crate::model::Explanation;
 
-/// What squeue, sacct and sbatch print.
+/// Parses output of squeue, sacct and sbatch.
 pub fn slurm_output(text: &str) {
     slurm::read_anything(text);
     let _ = crate::error::limit_in(text);
     let _ = crate::error::Refusal::of(text);
 }
 
-/// What passes between clients and the supervisor, its journal, and what `/proc` says.
+/// Parses messages between clients and the supervisor, the supervisor's journal, and files of `/proc`.
 pub fn supervisor(bytes: &[u8]) {
     local::read_anything(bytes);
 }
 
-/// What describes an array, and a segment of it.
+/// Parses the description of an array, and a segment.
 pub fn array(description: &[u8], segment: &[u8]) {
     crate::array::read_anything(description, segment);
 }
 
-/// The settings and the journal of a workflow.
+/// Parses the settings and the journal of a workflow.
 pub fn workflow(bytes: &[u8]) {
     crate::workflow::read_anything(bytes);
 }
 
-/// The descriptions in a job's directory; returns what people are shown.
+/// Parses the descriptions in a job's directory, and returns the text of an explanation.
 pub fn descriptions(bytes: &[u8]) -> Option<String> {
     let _ = serde_json::from_slice::<SubmissionNote>(bytes);
     let _ = serde_json::from_slice::<crate::model::JobHandle>(bytes);
@@ -36,19 +36,19 @@ pub fn descriptions(bytes: &[u8]) -> Option<String> {
     serde_json::from_slice::<Explanation>(bytes).ok().map(|explanation| explanation.to_string())
 }
 
-/// Permissions, and names of jobs.
+/// Parses permissions and names of jobs.
 pub fn words(text: &str) {
     let _ = crate::model::permissions::octal(text).map(crate::model::permissions::script);
     let _ = text.parse::<SubmissionId>();
     let _ = crate::job::JobRef::from(text);
 }
 
-/// Text as it is shown on a terminal.
+/// Returns a text in its form for a terminal.
 pub fn shown(text: &str) -> String {
     Printable(text).to_string()
 }
 
-/// A word for a shell.
+/// Returns a text as a word of a shell command.
 pub fn word(text: &str) -> String {
     slurm_host::shell_word(text)
 }

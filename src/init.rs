@@ -1,4 +1,4 @@
-//! The first thing in `main`.
+//! The first call in `main`.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -9,27 +9,28 @@ use slurm_core::roles::INTERNAL;
 
 use crate::error::Result;
 
-/// Makes this binary able to run its own tasks. Call it first thing in `main`, before anything
-/// else reads the command line or starts threads; [`#[slurm::main]`](crate::main) writes it for you.
+/// Makes this program able to run its own tasks. Call it first in `main`, before any code that reads the
+/// command line or starts threads. [`#[slurm::main]`](crate::main) adds the call.
 ///
-/// In a process that was started as a job (its first argument is `__slurm`), it runs the task and ends
-/// the process. In any other process it checks the tasks of the binary and returns.
+/// In a process that was started as a job (its first argument is `__slurm`), this runs the task and ends the
+/// process. In any other process it checks the tasks of the program and returns.
 ///
-/// A task runs on a thread of its own, so `main` may be asynchronous (`#[tokio::main]`) and tasks may make
-/// runtimes. Its stack has the size of the main thread's stack (`ulimit -s`), or `RUST_MIN_STACK` bytes. Log messages
-/// of the task (crate `log`, and `tracing` with its feature `log`) reach the job's standard error from the level
-/// `info` on, or as the filter in `SLURM_SDK_LOG` says, which has the form of `RUST_LOG`. The program needs no logger
-/// for that; if `main` installs a logger before this call, that logger stays. A task that installs a logger itself
-/// calls `try_init`, or runs with `SLURM_SDK_LOG=off`.
+/// A task runs on its own thread, so `main` may be asynchronous (`#[tokio::main]`) and tasks may create
+/// runtimes. The thread's stack has the size of the main thread's stack (`ulimit -s`), or `RUST_MIN_STACK`
+/// bytes. Log messages of the task (crate `log`, and `tracing` with its feature `log`) go to the job's standard
+/// error, from the level `info` on or as `SLURM_SDK_LOG` filters them, which has the form of `RUST_LOG`. The
+/// program needs no logger for this. If `main` installs a logger before this call, that logger stays. A task
+/// that installs a logger must call `try_init`, or run with `SLURM_SDK_LOG=off`.
 ///
 /// In a job, a hook of the runner prints and saves panics. It replaces any hook that `main` has set before.
 ///
-/// A program that is a test harness (`#[test]` functions) cannot run its own tasks: the harness has the
-/// `main`. Submitting from there is [`Error::TestHarness`](crate::Error::TestHarness), unless `runner_binary` names another program.
+/// A test harness (`#[test]` functions) has its own `main`, so such a program cannot run its own tasks.
+/// Submitting from it is [`Error::TestHarness`](crate::Error::TestHarness), unless `runner_binary` names
+/// another program.
 ///
 /// # Errors
-/// [`Error::Registry`](crate::Error::Registry) if two tasks have the same name, the linker dropped a task, or a constant that an attribute
-/// names is not a valid value of its option.
+/// [`Error::Registry`](crate::Error::Registry) if two tasks have the same name, if the linker dropped a task,
+/// or if a constant in an attribute is not a valid value of its option.
 pub fn init() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == INTERNAL) {
@@ -41,7 +42,7 @@ pub fn init() -> Result<()> {
     Ok(())
 }
 
-#[allow(clippy::exit, reason = "a runner must never come back into the submitter's `main`")]
+#[allow(clippy::exit, reason = "a runner must never return to the submitter's `main`")]
 fn end_process(code: u8) -> ! {
     std::process::exit(code.into())
 }

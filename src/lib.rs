@@ -1,7 +1,7 @@
 //! Run Rust functions as Slurm jobs.
 //!
-//! Annotate a function, and the compiled binary is both the submitter on your machine and the runner
-//! inside the job:
+//! Annotate a function, and the compiled program is both the submitter on your machine and the runner inside
+//! the job:
 //!
 //! ```no_run
 //! use slurm::Cluster;
@@ -20,28 +20,27 @@
 //! }
 //! ```
 //!
-//! Without any configuration the job is a process of this machine, run by the embedded backend; with
-//! `--backend slurm` it is a job of this host's Slurm, with `--backend ssh` of another host's. Nothing in the source
-//! changes.
+//! Without any configuration the job is a process on this machine, run by the embedded backend. With `--backend
+//! slurm` it is a job of this host's Slurm, with `--backend ssh` of another host's. The source stays the same.
 //!
 //! # Where to look
 //!
 //! | to | see |
 //! |---|---|
-//! | make a function a task, with options that are checked while it compiles | [`task`](macro@task) |
+//! | make a function a task, with options that the compiler checks | [`task`](macro@task) |
 //! | set options for one call, and submit it | [`JobBuilder`] |
 //! | wait for a job, get its result, its logs, its state; attach to it from another process | [`Job`] |
 //! | make many calls in one submission | `train::map(items)`: [`ArrayBuilder`], [`JobArray`] |
 //! | pass the result of a job to another one | give `&job`, `&array` or [`array.item(n)`](JobArray::item) as the argument |
-//! | take whichever of several jobs ends next | [`as_completed`], [`wait_any`] |
+//! | handle several jobs in the order in which they end | [`as_completed`], [`wait_any`] |
 //! | run a function on the cluster that submits jobs from there | [`workflow`](macro@workflow), [`Workflow`] |
 //! | run longer than a time limit | [`Requeue`], [`JobContext::checkpoint_dir`] |
-//! | ask inside of a task about its job: rank, node, GPUs, deadline | [`JobContext`] |
+//! | get facts about the job inside a task: rank, node, GPUs, deadline | [`JobContext`] |
 //! | choose where jobs go | [`Cluster`], [`ClusterArgs`] for your own command line, [`Ssh`] for a login node |
 //! | keep the settings of a project in a file | [`Slurmfile`] |
 //! | see what would be submitted | `--dry-run`, [`JobBuilder::explain`], [`Plan`], [`Graph`] |
-//! | understand a failure | [`Error`], [`Error::hint`]; a job's own end is a [`JobError`] |
-//! | do something whenever a job was submitted or has ended | [`Callback`] |
+//! | understand a failure | [`Error`], [`Error::hint`]; [`JobError`] for the end of a job |
+//! | run code when a job was submitted or has ended | [`Callback`] |
 //! | pass a value that the binary encoding cannot carry, or that must stay secret | [`Json`], [`Secret`] |
 //! | look up an option of sbatch | [`options::OPTIONS`] |
 //!
@@ -71,10 +70,10 @@
 //! The README of the repository is the guide. Its folder `examples` has `hello`, `custom_cli` (your own flags),
 //! `pipeline` (jobs that feed jobs), `sweep` and `monte_carlo` (arrays), `million` (a million calls), `workflow`,
 //! `graph` (pictures of workflows) and `errors` (every kind of failure);
-//! `docs/options.md` lists all options, `docs/security.md` is the security model, and `docs/architecture.md` how it
-//! all works.
+//! `docs/options.md` lists all options, `docs/security.md` is the security model, and `docs/architecture.md`
+//! explains the design.
 
-// A library neither prints nor ends the process, and nothing from outside may make it panic.
+// A library must not print or end the process, and no outside input may make it panic.
 #![warn(
     clippy::exit,
     clippy::expect_used,
@@ -109,7 +108,8 @@ mod slurmfile;
 mod submit;
 mod workflow;
 
-// Declared last: the documentation of a builder shows the methods for sbatch's hundred options after the others.
+// Declared last, so that the documentation of a builder lists the hundred methods for sbatch's options after
+// the others.
 mod setters;
 
 pub use arg::{Arg, IntoArg, IntoItem};
@@ -158,7 +158,7 @@ pub use slurm_macros::workflow;
 #[doc = include_str!("main_attribute.md")]
 pub use slurm_macros::main;
 
-/// What goes with [`Ssh`].
+/// The types of settings in [`Ssh`].
 #[cfg(feature = "ssh")]
 pub mod ssh {
     pub use slurm_host::ssh::{
@@ -169,7 +169,7 @@ pub mod ssh {
 /// What the macros' expansions use; not for anybody else, and different in every version.
 #[doc(hidden)]
 pub mod __private {
-    /// The parsers of foreign text.
+    /// Private parsers of foreign text.
     pub mod fuzz {
         pub use crate::fuzz::{
             array, descriptions, shown, slurm_output, supervisor, word, words, workflow,

@@ -1,5 +1,5 @@
-//! What the builders of jobs and of arrays set alike: a method for each of sbatch's options, and the two for what
-//! has none.
+//! Common methods of the builders of jobs and arrays: one for each of sbatch's options, and two for keys and
+//! flags without one.
 
 use slurm_core::options::OptionInput;
 use slurm_core::task::Task;
@@ -31,7 +31,8 @@ macro_rules! setters {
                 self
             }
 
-            /// Passes a flag to sbatch as it is, for what is no option of this library: `--my-plugin=value`.
+            /// Passes a flag to sbatch unchanged, for an option that this library does not know:
+            /// `--my-plugin=value`.
             pub fn extra_flag(mut self, flag: impl Into<String>) -> Self {
                 self.options.extra_flag(flag.into());
                 self

@@ -1,26 +1,26 @@
-//! What may be an item of an array.
+//! Items of an array.
 
 use super::{Arg, IntoArg};
 
 /// The parameters of a task, as a tuple of their types.
 #[doc(hidden)]
 pub trait Parameters {
-    /// An argument for each.
+    /// A tuple with one argument for each parameter.
     type Arguments;
 }
 
-/// What may be an item of `map`: the arguments of one call.
+/// An item of `map`: the arguments of one call.
 ///
-/// - for a task with one parameter, whatever may be passed for it: see [`IntoArg`];
-/// - for one with several, a tuple of them;
-/// - for one without, `()`.
+/// - for a task with one parameter, any argument that it accepts: see [`IntoArg`];
+/// - for a task with several, a tuple of arguments;
+/// - for a task without, `()`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an item of an array of calls that take `{P}`",
-    label = "expected what a call takes, `{P}`",
+    label = "expected the arguments of a call, `{P}`",
     note = "an item is the argument itself if there is one parameter, and a tuple of arguments if there are several"
 )]
 pub trait IntoItem<P: Parameters> {
-    /// Returns the arguments.
+    /// Returns the arguments of the call.
     #[doc(hidden)]
     fn into_item(self) -> P::Arguments;
 }

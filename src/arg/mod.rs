@@ -1,4 +1,4 @@
-//! What may be passed for a parameter, and what may be an item of an array.
+//! Arguments of calls and items of arrays.
 
 mod item;
 
@@ -18,12 +18,12 @@ use crate::model::Edge;
 
 pub use item::{IntoItem, Parameters};
 
-/// What may be passed where a task takes a `T`.
+/// An argument for a parameter of type `T`.
 ///
-/// - a `T`, or a `&T` of which a clone is sent;
+/// - a `T`, or a `&T`, of which a clone is sent;
 /// - the borrowed form: `&str` for a `String`, `&Path` or `&str` for a `PathBuf`, a slice or array for a `Vec`;
-/// - a [`&Job<T>`](Job): the value that the job will return. The new job then runs after it;
-/// - a [`&JobArray<U>`](JobArray) for a `Vec<U>`: all its values, in the order of its items;
+/// - a [`&Job<T>`](Job): the value that the job will return. The new job runs after it;
+/// - a [`&JobArray<U>`](JobArray) for a `Vec<U>`: all values, in the order of the items;
 /// - an [`ItemRef<T>`](ItemRef), from [`JobArray::item`]: the value of one item.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where the task takes `{T}`",
@@ -132,7 +132,7 @@ impl CallArguments {
 
     /// Adds the argument for the parameter `name`.
     ///
-    /// One that cannot be encoded is reported when the call is submitted.
+    /// An argument that cannot be encoded is reported when the call is submitted.
     #[must_use]
     pub fn with<T>(
         mut self,

@@ -1,4 +1,4 @@
-//! What goes with a cancelled workflow.
+//! Cancelling the jobs of a cancelled workflow.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,11 +17,12 @@ use crate::poll::has_exited;
 use crate::submit::workflow::state_dir_of;
 use crate::workflow::{item_dir, journal};
 
-/// How long a workflow that was cancelled is given to end before its journal is read.
+/// How long a cancelled workflow may take to end before its journal is read.
 const LAST_ACT: Duration = Duration::from_secs(3);
 
-/// Cancels what the workflow in `dir` has submitted, and its jobs theirs; of an array of workflows, what all
-/// have or those of `items`. `cancelled` is what of it was told to end. Of a job that is no workflow, nothing.
+/// Cancels the jobs that the workflow in `dir` has submitted, and their jobs in turn. For an array of
+/// workflows, `items` selects some of them. `cancelled` are the jobs and elements of the workflow that were
+/// cancelled. Does nothing for a job that is not a workflow.
 pub(crate) fn cancel_children(
     cluster: &Cluster,
     cancelled: &[Asked],
@@ -29,7 +30,7 @@ pub(crate) fn cancel_children(
     items: Option<&[u64]>,
 ) -> Result<()> {
     let Some(state_dir) = state_dir_of(cluster, dir)? else { return Ok(()) };
-    // What it submits while it is told to end would be missed.
+    // The journal may still grow until the workflow has ended.
     let mut backoff = Backoff::steady(Duration::from_millis(50));
     while backoff.elapsed() < LAST_ACT {
         let survey = cluster.backend().survey(cancelled)?;
@@ -45,14 +46,14 @@ pub(crate) fn cancel_children(
     below.iter().try_for_each(|dir| cancel_below(cluster, dir))
 }
 
-/// Returns whether `task` is one of this program that submits nothing. Of another program's, the directory of a
-/// job tells whether it is a workflow.
+/// Returns whether `task` is a task of this program that is not a workflow. For a task of another program, the
+/// job's directory shows whether it is a workflow.
 pub(crate) fn is_plain(task: &str) -> bool {
     let entry = Registry::get().ok().and_then(|registry| registry.find(task));
     entry.is_some_and(|entry| entry.kind != TaskKind::Workflow)
 }
 
-/// Returns whether a job, or any of the elements that matter, has not ended.
+/// Returns whether a job, or one of the given elements, has not ended.
 fn runs(asked: &Asked, survey: &Survey) -> bool {
     let matters = |(first, last): &(u32, u32)| {
         let wanted = |(from, to): &(u32, u32)| first <= to && from <= last;
@@ -64,7 +65,8 @@ fn runs(asked: &Asked, survey: &Survey) -> bool {
     seen.into_iter().any(|seen| !seen.is_end())
 }
 
-/// Returns the directories of the workflow, or of those of an array, that have the directory `state_dir`.
+/// Returns the directories with journals below `state_dir`: one for a workflow, one for each item of an array
+/// of workflows.
 fn journals_in(cluster: &Cluster, state_dir: &Path) -> Result<Vec<PathBuf>> {
     let look = Look::Dir { path: state_dir.to_owned() };
     let found = cluster.backend().host().look(&[look], u64::MAX)?.pop().transpose()?;
@@ -101,13 +103,15 @@ fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<
     if result.is_none_or(|result| has_exited(&result)) {
         for id in ids {
             if backend.cancel(*id, None, Some(dir))? == Cancelled::Unknown {
-                log::warn!("job {id} of the workflow is unknown by now, so it was not cancelled");
+                log::warn!(
+                    "job {id} of the workflow is no longer known to the backend, so it was not cancelled"
+                );
             }
         }
-        // What of an array was tried again.
+        // Retries of an array are separate jobs.
         told.extend(cluster.cancel_attempts(dir)?);
     }
-    // Also of a workflow that has ended before its jobs.
+    // A workflow that has ended may have jobs that have not.
     if told.is_empty() {
         return Ok(());
     }
@@ -115,13 +119,12 @@ fn cancel_child(cluster: &Cluster, child: &Submission, ids: &[JobId]) -> Result<
     cancel_children(cluster, &cancelled, dir.path(), None)
 }
 
-/// Cancels what becomes a job after all, of a submission that was on its way when its workflow died: sbatch
-/// may have gone on.
+/// Cancels the jobs of a submission that had begun when its workflow died: sbatch may have continued.
 fn cancel_late(cluster: &Cluster, child: &Submission, began: Instant) -> Result<()> {
     let backend = cluster.backend();
     let is_there =
         |path: &Path| Ok::<_, crate::error::Error>(backend.host().read(path, 0)?.is_some());
-    // Before its script is there, nothing is submitted. An array may take several jobs.
+    // Nothing is submitted before the script exists. An array may consist of several Slurm arrays.
     let mut parts = 0;
     while is_there(&child.dir.script_of(parts))? {
         parts += 1;
@@ -130,7 +133,7 @@ fn cancel_late(cluster: &Cluster, child: &Submission, began: Instant) -> Result<
     let mut known = child.ids.len();
     let on_the_way = backend.cadence().on_the_way;
     while known < parts as usize {
-        // Looked at before the question, so that the last one comes after the time is over.
+        // Checked before the look, so that the last look comes after the limit.
         let is_over = began.elapsed() >= on_the_way;
         let ids = child.known_ids(cluster)?;
         if ids.len() > known {
@@ -144,11 +147,11 @@ fn cancel_late(cluster: &Cluster, child: &Submission, began: Instant) -> Result<
     Ok(())
 }
 
-/// What a workflow has submitted, or was about to.
+/// A submission of a workflow, possibly without a job yet.
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) dir: JobDir,
-    /// None if it is not known to the backend.
+    /// Empty if the backend knows no job of it.
     pub(crate) ids: Vec<JobId>,
     submission_id: SubmissionId,
     /// The Slurm cluster that has the jobs, if it is not the host's own.
@@ -172,7 +175,7 @@ impl Submission {
     }
 }
 
-/// Returns what the workflow with the directory `state_dir` has submitted.
+/// Returns the submissions of the workflow with the directory `state_dir`.
 pub(crate) fn children_of(cluster: &Cluster, state_dir: &Path) -> Result<Vec<Submission>> {
     let text =
         cluster.backend().host().read(&state_dir.join(journal::FILE), 0)?.unwrap_or_default();

@@ -7,12 +7,12 @@ use crate::error::Result;
 use crate::job::Job;
 
 impl<T> Job<T> {
-    /// Cancels the job; one that has ended already stays as it is. With a workflow go the jobs that it has
-    /// submitted and that have not ended, also if the workflow itself has.
+    /// Cancels the job. A job that has ended stays as it is. If the job is a workflow, all its unfinished jobs
+    /// are cancelled too, even after the workflow itself has ended.
     ///
     /// # Errors
-    /// If the backend cannot be asked. [`Error::NoSuchJob`](crate::Error::NoSuchJob) if the backend does not know the job, and the job has
-    /// not been seen to end.
+    /// If the backend cannot be asked. [`Error::NoSuchJob`](crate::Error::NoSuchJob) if the backend does not
+    /// know the job and no end of it was seen.
     pub fn cancel(&self) -> Result<()> {
         let cancelled = self.cancel_alone()?;
         let handle = self.handle();
@@ -25,8 +25,8 @@ impl<T> Job<T> {
 }
 
 impl<T> JobArray<T> {
-    /// Cancels what has not ended, also what another handle has tried again. With workflows go the jobs that
-    /// they have submitted.
+    /// Cancels all elements that have not ended, in all attempts, including attempts of other handles. If the
+    /// calls are workflows, the jobs that they have submitted are cancelled too.
     ///
     /// # Errors
     /// If the backend cannot be asked.
@@ -39,8 +39,8 @@ impl<T> JobArray<T> {
         cancel_children(self.cluster(), &cancelled, &handle.dir, None)
     }
 
-    /// Cancels the elements that have these items, as far as they have not ended, in the latest attempt to make
-    /// each, whoever tried it again. An element that makes several calls ends with all of them.
+    /// Cancels the elements of these items, if they have not ended, in the latest attempt of each item,
+    /// including attempts of other handles. All calls of such an element are cancelled with it.
     ///
     /// # Errors
     /// If the backend cannot be asked.

@@ -1,9 +1,9 @@
-//! Cancelling jobs and arrays, with what the workflows among them have submitted.
+//! Cancelling jobs and arrays, with the jobs of workflows.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `handles` | `Job::cancel`, `JobArray::cancel` |
-//! | `children` | what goes with a cancelled workflow |
+//! | `children` | the jobs of a cancelled workflow |
 
 mod children;
 mod handles;

@@ -1,4 +1,4 @@
-//! Commands of the user's own.
+//! Running the user's own commands on the cluster's host.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::error::{HostError, Result};
 
 pub use slurm_host::Output as CommandOutput;
 
-/// How long a command may take.
+/// The time limit of a command.
 const LIMIT: Duration = Duration::from_secs(3600);
 
 impl Cluster {
-    /// Runs a program with its arguments where sbatch would run, and returns what it printed and how it ended.
+    /// Runs a program with its arguments on the host where sbatch runs, and returns its output and exit status.
     ///
-    /// The first item is the program. No shell looks at the words, so whatever they hold reaches the program as it
-    /// is. Standard input is empty; Slurm's variables (`SLURM_*`, `SBATCH_*`, …) are not passed on. After an
-    /// hour it is killed.
+    /// The first item is the program. No shell reads the words, so each reaches the program unchanged. Standard
+    /// input is empty; Slurm's variables (`SLURM_*`, `SBATCH_*`, …) are not passed on. After an hour the
+    /// program is killed.
     ///
     /// ```no_run
     /// # fn main() -> slurm::Result<()> {
@@ -29,21 +29,21 @@ impl Cluster {
     /// ```
     ///
     /// # Errors
-    /// If it cannot be run: it does not exist, a word holds a NUL, or it took too long. A program that ran and failed
-    /// is no error.
+    /// If the program does not exist, a word holds a NUL, or the program took too long. A non-zero exit status
+    /// is not an error.
     pub fn command<I: IntoIterator<Item: Into<String>>>(&self, words: I) -> Result<CommandOutput> {
         let mut words = words.into_iter().map(Into::into);
         let program = words.next().unwrap_or_default();
         self.run(CommandLine::new(&program).args(words))
     }
 
-    /// Runs a line of shell (`/bin/sh`) where sbatch would run, and returns what it printed and how it ended.
+    /// Runs a line of shell (`/bin/sh`) on the host where sbatch runs, and returns its output and exit status.
     ///
     /// <div class="warning">
     ///
-    /// This is the one place where text becomes shell. Never put anything into `line` that you have not written
-    /// yourself: a path or a name of somebody else can hold `; rm -rf ~`. [`command`](Self::command) takes the
-    /// words one by one and has no such problem.
+    /// This is the only method that runs text as shell. Put nothing into `line` that you have not written
+    /// yourself: a path or a name from another source can hold `; rm -rf ~`. [`command`](Self::command) takes
+    /// the words one by one and does not have this problem.
     ///
     /// </div>
     ///

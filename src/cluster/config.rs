@@ -33,7 +33,7 @@ use crate::slurmfile::Compress;
 use crate::slurmfile::ProgramCheck;
 use crate::slurmfile::{self, Environment};
 
-/// Every setting of a [`Cluster`].
+/// Builder with all settings of a [`Cluster`].
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClusterBuilder {
@@ -57,7 +57,8 @@ pub struct ClusterBuilder {
 }
 
 impl ClusterBuilder {
-    /// Returns a builder with what the environment says: see [`Cluster::from_env`].
+    /// Returns a builder with the settings of the environment variables and the Slurmfile; see
+    /// [`Cluster::from_env`].
     ///
     /// # Errors
     /// If a variable has an invalid value, or the Slurmfile is wrong.
@@ -70,75 +71,76 @@ impl ClusterBuilder {
         })
     }
 
-    /// Sets what a Slurmfile says. What is set by the other methods beats it.
+    /// Sets the settings of a Slurmfile. The other methods take precedence over them.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.environment = environment;
         self
     }
 
-    /// Sets who runs the jobs; by default who the Slurmfile says, and the embedded backend without one.
+    /// Sets the backend. By default it is the Slurmfile's, or the embedded backend without one.
     pub fn backend(mut self, kind: BackendKind) -> Self {
         self.backend = Some(kind);
         self
     }
 
-    /// Sets the directory below which every job has its own; by default `SLURM_SDK_JOB_BASE_DIR`, then
-    /// what the Slurmfile says, then `~/slurm_jobs`. On a cluster, all nodes have to see it under the same path.
+    /// Sets the directory below which each job has its own. By default it is `SLURM_SDK_JOB_BASE_DIR`, then the
+    /// Slurmfile's, then `~/slurm_jobs`. On a cluster, all nodes must see it under the same path.
     pub fn job_base_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.job_base_dir = Some(dir.into());
         self
     }
 
-    /// Sets the program that runs inside the jobs; by default this one. It has to be built from the
-    /// same source, for the machine that the nodes are.
+    /// Sets the program that runs inside the jobs. By default it is this one. It must be built from the same
+    /// source, for the machine type of the nodes.
     pub fn runner_binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.runner_binary = Some(path.into());
         self
     }
 
-    /// Sets how many CPUs the embedded backend gives out; by default those that this process may use.
-    /// The first process that uses a job base directory decides for all until no job is left.
+    /// Sets how many CPUs the embedded backend may use. By default these are the CPUs that this process may
+    /// use. The first process that uses a job base directory decides for all others until no job is left.
     pub fn local_cpus(mut self, cpus: u32) -> Self {
         self.local_cpus = Some(cpus);
         self
     }
 
-    /// Sets how many GPUs the embedded backend gives out; by default the NVIDIA devices of this machine.
+    /// Sets how many GPUs the embedded backend may use. By default these are the NVIDIA devices of this
+    /// machine.
     pub fn local_gpus(mut self, gpus: u32) -> Self {
         self.local_gpus = Some(gpus);
         self
     }
 
-    /// Sets the permission bits of batch scripts; by default `0o750`.
+    /// Sets the permission bits of batch scripts. The default is `0o750`.
     pub fn script_permissions(mut self, mode: u32) -> Self {
         self.script_permissions = Some(mode);
         self
     }
 
-    /// Sets the permission bits of job directories, such as `0o700`; by default what the umask leaves.
-    /// Specs, results and diaries in them are readable by no more users than the directory is.
+    /// Sets the permission bits of job directories, such as `0o700`. By default the umask decides. Users who
+    /// cannot read the directory cannot read the specs, results and diaries in it.
     pub fn job_dir_permissions(mut self, mode: u32) -> Self {
         self.job_dir_permissions = Some(mode);
         self
     }
 
-    /// Makes a dry run of the program: `submit` checks everything and submits nothing.
+    /// Makes this a dry run: `submit` checks everything and submits nothing.
     ///
-    /// `submit` returns a placeholder, which later submissions can depend on and take as an argument.
-    /// [`Cluster::rehearsed`] returns the submissions so far. The result and the state of a placeholder are
-    /// [`Error::DryRun`]. Existing jobs can still be attached to.
+    /// `submit` returns a placeholder, on which later submissions can depend and which they can take as an
+    /// argument. [`Cluster::rehearsed`] returns the submissions so far. Asking for the result or the state of a
+    /// placeholder is [`Error::DryRun`]. Attaching to existing jobs still works.
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
     }
 
-    /// Makes a dry run print each submission, because the user asked for it on the command line.
+    /// Makes a dry run print each submission, for a program whose user asked for it on the command line.
     pub(crate) fn prints_dry_run(mut self) -> Self {
         self.prints_dry_run = true;
         self
     }
 
-    /// Sets how waits report their progress on standard error; by default they are silent.
+    /// Sets how waits report their progress on standard error. By default they print nothing.
     pub fn progress(mut self, mode: ProgressMode) -> Self {
         self.progress = mode;
         self
@@ -158,12 +160,11 @@ impl ClusterBuilder {
         self
     }
 
-    /// Returns the cluster. Over SSH, this connects to it; otherwise nothing is started, read or written
-    /// yet.
+    /// Returns the cluster. Over SSH, this connects to it; otherwise nothing is started, read or written.
     ///
     /// # Errors
-    /// If what was set is wrong, or there is no home directory and no job base directory was set, or this
-    /// program cannot find its own file, or the host cannot be reached.
+    /// If a setting is wrong, if there is neither a home directory nor a job base directory, if this program
+    /// cannot find its own file, or if the host cannot be reached.
     pub fn build(mut self) -> Result<Cluster> {
         self.environment = self.every_job.over(self.environment)?;
         let variable = || std::env::var_os("SLURM_SDK_JOB_BASE_DIR").filter(|dir| !dir.is_empty());
@@ -243,7 +244,7 @@ impl ClusterBuilder {
             other => other.into(),
         })?;
         let home = &host.facts().home;
-        // `~` is the home directory there.
+        // `~` is the home directory on the remote host.
         let base = match job_base_dir {
             None => home.join("slurm_jobs"),
             Some(dir) => dir.strip_prefix("~").map_or_else(|_| dir.clone(), |rest| home.join(rest)),
@@ -327,7 +328,7 @@ fn expand_home(dir: &Path) -> Result<PathBuf> {
 
 fn home() -> Result<PathBuf> {
     std::env::home_dir().filter(|home| home.is_absolute()).ok_or_else(|| Error::Config {
-        message: "there is no home directory to put jobs into".to_owned(),
+        message: "no home directory was found, so there is no place for job directories".to_owned(),
         hint: "set HOME, or SLURM_SDK_JOB_BASE_DIR to a directory for jobs".to_owned(),
     })
 }

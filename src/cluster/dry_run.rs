@@ -1,7 +1,8 @@
 //! Dry runs: the submissions of a program up to the point where it needs a result.
 //!
-//! Each submission is recorded, and `submit` returns a placeholder, which later submissions can depend on and take as an
-//! argument. The state and the result of a placeholder are [`Error::DryRun`](crate::Error::DryRun).
+//! Each submission is recorded, and `submit` returns a placeholder, on which later submissions can depend and
+//! which they can take as an argument. Asking for the state or the result of a placeholder is
+//! [`Error::DryRun`](crate::Error::DryRun).
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -56,7 +57,7 @@ impl DryRun {
     }
 }
 
-/// The ledger of a dry run, for whoever would submit with the ledger `around`.
+/// The ledger of a dry run. `around` is the ledger that the submitter would have without it.
 #[derive(Debug)]
 pub(super) struct Rehearsal {
     pub(super) run: Arc<DryRun>,
@@ -99,7 +100,7 @@ impl Ledger for Rehearsal {
     }
 }
 
-/// The ledger of jobs that do not exist.
+/// The ledger of placeholders.
 #[derive(Debug)]
 struct Placeholders {
     run: Arc<DryRun>,

@@ -1,4 +1,4 @@
-//! What a program says of every job of a cluster, as its Slurmfile may.
+//! Settings of all jobs of a cluster from the program, beside the Slurmfile.
 
 use slurm_core::options::{OptionInput, Source};
 use slurm_core::requeue::OnTimeout;
@@ -10,7 +10,7 @@ use crate::error::{OptionProblem, Result};
 use crate::model::check_shell;
 use crate::slurmfile::{Compress, Environment, ProgramCheck};
 
-/// What the methods of the builder have set.
+/// The settings that the methods of the builder have made.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EveryJob {
     environment: Environment,
@@ -19,10 +19,10 @@ pub(super) struct EveryJob {
 }
 
 impl EveryJob {
-    /// Returns what a Slurmfile says with this in its place.
+    /// Returns the Slurmfile's settings with these settings over them.
     ///
     /// # Errors
-    /// [`Error::Options`](crate::Error::Options) with all that is wrong with what was set.
+    /// [`Error::Options`](crate::Error::Options) with all problems.
     pub(super) fn over(&self, slurmfile: Environment) -> Result<Environment> {
         if self.problems.is_empty() {
             Ok(slurmfile.under(&self.environment))
@@ -37,11 +37,11 @@ impl EveryJob {
     }
 }
 
-/// What holds for every job, as the sections of a [Slurmfile](crate::Slurmfile) say it. What is wrong is told by
-/// [`build`](Self::build).
+/// Settings of all jobs, as in the sections of a [Slurmfile](crate::Slurmfile). [`build`](Self::build) reports
+/// all problems with them.
 impl ClusterBuilder {
-    /// Sets the option `key` of every job, as the section `submit` does; what the attribute or the call sets
-    /// beats it.
+    /// Sets the option `key` of all jobs, like the section `submit`. The attribute and the call take precedence
+    /// over it.
     ///
     /// ```no_run
     /// # fn main() -> slurm::Result<()> {
@@ -57,7 +57,7 @@ impl ClusterBuilder {
         self
     }
 
-    /// Passes a flag to sbatch as it is, for every job: `--my-plugin=value`.
+    /// Passes a flag to sbatch unchanged, for all jobs: `--my-plugin=value`.
     pub fn extra_flag(mut self, flag: impl Into<String>) -> Self {
         if let Err(error) = self.every_job.environment.submit.extra(flag.into()) {
             self.every_job.refuse(error);
@@ -65,22 +65,22 @@ impl ClusterBuilder {
         self
     }
 
-    /// Sets what happens to jobs that come near their time limit; see
-    /// [`JobBuilder::on_timeout`](crate::JobBuilder::on_timeout), which beats it.
+    /// Sets what happens at the time limit of a job. [`JobBuilder::on_timeout`](crate::JobBuilder::on_timeout)
+    /// explains it and takes precedence.
     pub fn on_timeout(mut self, action: OnTimeout) -> Self {
         self.every_job.environment.on_timeout = Some(action);
         self
     }
 
-    /// Sets how often jobs may be run again at their own request; see
-    /// [`JobBuilder::max_requeues`](crate::JobBuilder::max_requeues), which beats it.
+    /// Limits how often a job may be run again at its own request.
+    /// [`JobBuilder::max_requeues`](crate::JobBuilder::max_requeues) explains it and takes precedence.
     pub fn max_requeues(mut self, times: u32) -> Self {
         self.every_job.environment.max_requeues = Some(times);
         self
     }
 
-    /// Sets the shell that runs the lines of `setup`, by name or path. By default it is bash where there is one,
-    /// and sh elsewhere.
+    /// Sets the shell that runs the lines of `setup`, by name or path. The default is bash if it exists,
+    /// otherwise sh.
     pub fn shell(mut self, shell: impl Into<String>) -> Self {
         let shell = shell.into();
         if let Err(message) = check_shell(&shell) {
@@ -90,15 +90,16 @@ impl ClusterBuilder {
         self
     }
 
-    /// Sets whether that shell is a login shell, which reads `/etc/profile` and so has functions such as
-    /// `module` wherever the program submits from.
+    /// Sets whether that shell is a login shell. A login shell reads `/etc/profile` and so has functions such
+    /// as `module`, from whatever environment the program submits.
     pub fn login(mut self, login: bool) -> Self {
         self.every_job.environment.login = Some(login);
         self
     }
 
-    /// Adds a line of shell that every job runs before the task, after the lines of the Slurmfile. A line that
-    /// fails ends the job as [`NotStarted`](crate::JobErrorKind::NotStarted), unless it ends in `|| true`.
+    /// Adds a line of shell that every job runs before the task, after the lines of the Slurmfile. If a line
+    /// fails, the job ends as [`NotStarted`](crate::JobErrorKind::NotStarted), unless the line ends in `||
+    /// true`.
     pub fn setup(mut self, line: impl Into<String>) -> Self {
         let line = line.into();
         if line.contains('\0') {
@@ -121,19 +122,20 @@ impl ClusterBuilder {
         self
     }
 
-    /// Adds a callback to those of the Slurmfile. It needs no name.
+    /// Adds a callback, after the callbacks of the Slurmfile. It needs no name.
     pub fn callback<C: Callback + 'static>(mut self, callback: C) -> Self {
         self.every_job.callbacks.add(callback);
         self
     }
 
-    /// Sets whether what is sent to a remote cluster is compressed; by default where it helps.
+    /// Sets whether the program is compressed on its way to a remote cluster. By default it is compressed where
+    /// that helps.
     pub fn compress(mut self, compress: Compress) -> Self {
         self.every_job.environment.compress = Some(compress);
         self
     }
 
-    /// Sets whether the program has to fit the machine from which jobs are submitted; by default it does.
+    /// Sets whether the program must fit the machine from which jobs are submitted. By default it must.
     pub fn check_program(mut self, check: ProgramCheck) -> Self {
         self.every_job.environment.check = Some(check);
         self
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_builder_says_beats_the_slurmfile() {
+    fn the_builder_takes_precedence_over_the_slurmfile() {
         let cluster = builder()
             .set("account", "two")
             .set("mem", "2G")
@@ -172,7 +174,7 @@ mod tests {
             .check_program(ProgramCheck::Off)
             .build()
             .unwrap();
-        // Whoever adds a setting to the Slurmfile adds a method to the builder.
+        // This pattern is exhaustive, so a new setting of the Slurmfile needs a method of the builder.
         let Environment {
             backend: _,
             job_base_dir: _,
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
+    fn all_problems_are_reported_together() {
         let wrong = builder().set("tiem", 1).set("time", "4 h").env("2X", "").shell("fish");
         let told = wrong.setup("a\0b").extra_flag("x").build().unwrap_err().to_string();
         for part in ["did you mean `time`", "04:00:00", "`2X`", "NUL", "fish"] {

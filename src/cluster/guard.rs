@@ -1,4 +1,4 @@
-//! Who may submit.
+//! Checks whether this process may submit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,13 +8,13 @@ use crate::error::{Error, Result};
 
 static INITIALIZED: AtomicBool = AtomicBool::new(false);
 
-/// Notes that this process can run its own tasks: [`init`](crate::init) was called.
+/// Records that this process can run its own tasks, because [`init`](crate::init) was called.
 pub(crate) fn was_initialized() {
     INITIALIZED.store(true, Ordering::SeqCst);
 }
 
 impl Cluster {
-    /// Refuses what would make a job submit itself for ever.
+    /// Refuses submissions of a process whose job would submit itself without end.
     pub(crate) fn check_may_submit(&self) -> Result<()> {
         if self.ledger().may_submit_inside_jobs() {
             return Ok(());

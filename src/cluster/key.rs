@@ -1,4 +1,4 @@
-//! What tells the calls of a workflow apart.
+//! The identity of a call within a workflow.
 
 use serde::{Deserialize, Serialize};
 use slurm_core::codec;
@@ -7,7 +7,7 @@ use slurm_core::spec::Argument;
 
 use crate::error::{Error, Result};
 
-/// What a call is known by, apart from its number.
+/// The identity of a call, apart from its number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Key {
     task: String,
@@ -15,8 +15,8 @@ pub(crate) struct Key {
     arguments: String,
 }
 
-/// What is the same of arguments that differ in the order of their parts alone: a hash of how often they have
-/// each byte. The parts of a `HashMap` come in another order in each process.
+/// The counts of each byte in the arguments. Arguments that differ only in the order of their parts have the
+/// same shape: the parts of a `HashMap` have another order in each process.
 #[derive(Debug)]
 pub(crate) struct Shape([u64; 256]);
 
@@ -25,7 +25,7 @@ impl Shape {
         Self([0; 256])
     }
 
-    /// Takes in some of the bytes.
+    /// Adds some of the bytes.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.0[usize::from(*byte)] += 1);
     }
@@ -44,10 +44,11 @@ impl Key {
         &self.task
     }
 
-    /// Returns the key of a call, with `arrays` of whose values arguments are, and the shape of its arguments.
+    /// Returns the key of a call and the shape of its arguments. `arrays` are the arrays whose values are
+    /// arguments.
     ///
     /// # Errors
-    /// If the arguments together are too large.
+    /// If the arguments are too large together.
     pub(crate) fn new<'a>(
         task: &str,
         signature: u64,

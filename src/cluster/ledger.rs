@@ -1,4 +1,4 @@
-//! Who keeps account of what is submitted.
+//! Records of submissions.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,14 @@ use super::{Cluster, Key, Shape};
 use crate::error::{Error, Result};
 use crate::model::Explanation;
 
-/// Keeps account of what is submitted: nobody ([`Client`]), the journal of a workflow, a plan, or a dry run.
+/// Records submissions. Its implementations are a workflow's journal, a plan, a dry run, and [`Client`], which
+/// records nothing.
 ///
-/// A submission goes through it in this order: [`claim`](Self::claim), [`intend`](Self::intend), then the submission
-/// itself, and then [`note`](Self::note). If it [does not send](Self::sends), [`record`](Self::record) takes the place
-/// of everything after the claim.
+/// A submission calls [`claim`](Self::claim) and [`intend`](Self::intend), then submits, and then calls
+/// [`note`](Self::note). If the ledger [does not send](Self::sends), [`record`](Self::record) replaces
+/// everything after the claim.
 pub(crate) trait Ledger: fmt::Debug + Send + Sync {
-    /// Returns the directory below which the submissions have theirs; `base` is that of all jobs.
+    /// Returns the directory that holds the directories of the submissions; `base` is the job base directory.
     fn jobs_dir(&self, base: &Path) -> PathBuf;
 
     /// Returns the job of the workflow that submits.
@@ -25,17 +26,17 @@ pub(crate) trait Ledger: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Returns the jobs that go on for as long as the submitter waits: its own and those around it.
+    /// Returns the jobs that keep running while the submitter waits: its own and the ones around it.
     fn waiting(&self) -> Vec<JobId> {
         Vec::new()
     }
 
-    /// Returns whether it may submit in a process that runs inside of a job.
+    /// Returns whether a process inside a job may submit with this ledger.
     fn may_submit_inside_jobs(&self) -> bool {
         false
     }
 
-    /// Returns whether submissions have to be made one by one, because their order matters.
+    /// Returns whether submissions must be made one by one, because their order matters.
     fn has_order(&self) -> bool {
         true
     }
@@ -45,8 +46,8 @@ pub(crate) trait Ledger: fmt::Debug + Send + Sync {
         true
     }
 
-    /// Returns the error of what only a job can tell, about a job of `task`, if this is the ledger of jobs that are
-    /// only planned.
+    /// Returns the error for a question that only a real job can answer, about a job of `task`, if jobs of this
+    /// ledger are only planned.
     fn only_planned(&self, _task: &str) -> Option<Error> {
         None
     }
@@ -56,25 +57,25 @@ pub(crate) trait Ledger: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Gives a call its place, with the job that an earlier run made of it. The key of the call is asked for only if
-    /// it matters.
+    /// Assigns a number to a call, and returns it with the job that an earlier run submitted for the call.
+    /// `_call` is called only if the key matters.
     fn claim(&self, _call: &dyn Fn() -> Result<(Key, Shape)>) -> Result<Option<Claim>> {
         Ok(None)
     }
 
-    /// Gives the place back: the call came to nothing.
+    /// Frees the number of a call that led to no submission.
     fn release(&self, _claim: &Claim) {}
 
-    /// Notes that the call is about to be submitted.
+    /// Records that the call is about to be submitted.
     fn intend(&self, _claim: &Claim, _submission: &SubmissionId) -> Result<()> {
         Ok(())
     }
 
-    /// Notes what became of a submission.
+    /// Records the result of a submission.
     fn note(&self, _submission: &SubmissionId, _what: Noted<'_>) {}
 
-    /// Records a submission that is not sent. Returns the id of the placeholder and its cluster; nothing if submissions
-    /// are sent. `arguments` are those of a single call.
+    /// Records a submission that is not sent. Returns the id of the placeholder and its cluster, or `None` if
+    /// submissions are sent. `arguments` are the arguments of a single call.
     fn record(
         &self,
         _cluster: &Cluster,
@@ -86,35 +87,35 @@ pub(crate) trait Ledger: fmt::Debug + Send + Sync {
     }
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Noted<'a> {
-    /// It has these jobs, on the Slurm cluster of this name if that is not the host's own.
+    /// It has these jobs, on the Slurm cluster of this name if it is not the host's own.
     Jobs(&'a [JobId], Option<&'a str>),
     /// It was refused, so it has no job.
     Refused,
 }
 
 impl<'a> Noted<'a> {
-    /// Returns what is to be noted of a submission that ended in `error`; nothing if it may exist.
+    /// Returns the note about a submission that ended in `error`, or `None` if its job may exist.
     pub(crate) fn of_error(error: &Error) -> Option<Noted<'a>> {
         (!error.leaves_submission_open()).then_some(Noted::Refused)
     }
 }
 
-/// A job that an earlier run of a workflow has submitted, or was about to.
+/// A job that an earlier run of a workflow has submitted or was about to submit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Child {
     pub(crate) submission_id: SubmissionId,
-    /// One, or those of the Slurm arrays that an array takes; none if they are not known.
+    /// One job, or the Slurm arrays of an array; empty if they are not known.
     pub(crate) job_ids: Vec<JobId>,
     /// The Slurm cluster that has them, if it is not the host's own.
     pub(crate) cluster: Option<String>,
-    /// Of the workflow that this one resumes.
+    /// Whether it is a job of the workflow that this one resumes.
     pub(crate) is_inherited: bool,
 }
 
-/// A call's place in a ledger.
+/// The number of a call in a ledger.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     pub(crate) key: Key,
@@ -122,11 +123,11 @@ pub(crate) struct Claim {
     pub(crate) shape: String,
     /// The job of an earlier run.
     pub(crate) child: Option<Child>,
-    /// If there is none: a job that nobody has claimed yet, of a call whose arguments differ in their order alone.
+    /// Without a child: an unclaimed job of a call whose arguments differ only in their order.
     pub(crate) twin: Option<SubmissionId>,
 }
 
-/// A program outside of any job, which keeps no account.
+/// The ledger of a program outside of any job, which records nothing.
 #[derive(Debug)]
 pub(crate) struct Client;
 
@@ -141,7 +142,7 @@ impl Ledger for Client {
 }
 
 impl Cluster {
-    /// Refuses what only a job can tell, of one of `task` that is only planned.
+    /// Refuses a question about a job of `task` that only a real job can answer, if it is only planned.
     pub(crate) fn check_is_real(&self, task: &str) -> Result<()> {
         self.ledger().only_planned(task).map_or(Ok(()), Err)
     }

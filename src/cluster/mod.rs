@@ -1,4 +1,4 @@
-//! Where jobs go.
+//! Clusters, to which jobs are submitted.
 
 mod command;
 mod config;
@@ -40,9 +40,10 @@ pub(crate) use guard::was_initialized;
 pub(crate) use key::{Key, Shape};
 pub(crate) use ledger::{Child, Claim, Ledger, Noted};
 
-/// Where jobs go: the embedded backend on this machine, the Slurm of this host, or that of another.
+/// A place for jobs: the embedded backend on this machine, the Slurm of this host, or the Slurm of another
+/// host.
 ///
-/// Cheap to clone; clones share the thread that waits for jobs.
+/// Cloning is cheap; clones share the threads that watch jobs.
 #[derive(Clone)]
 pub struct Cluster {
     inner: Arc<Inner>,
@@ -61,7 +62,7 @@ struct Inner {
     dry_run: Option<Arc<DryRun>>,
     progress: ProgressMode,
     ledger: Arc<dyn Ledger>,
-    /// The same for other Slurm clusters that its commands reach, by their names.
+    /// Views of the other Slurm clusters that the same commands reach, by name.
     others: Mutex<HashMap<String, Cluster>>,
 }
 
@@ -82,25 +83,25 @@ impl AsRef<Self> for Cluster {
 }
 
 impl Cluster {
-    /// Returns the embedded backend: jobs are processes on this machine, no Slurm is needed.
+    /// Returns the embedded backend: jobs are processes on this machine, without Slurm.
     ///
     /// # Errors
-    /// If there is no home directory to put jobs into; see [`ClusterBuilder::job_base_dir`].
+    /// If no home directory was found; see [`ClusterBuilder::job_base_dir`].
     pub fn local() -> Result<Self> {
         Self::builder().backend(BackendKind::Local).build()
     }
 
-    /// Returns the Slurm that this host belongs to. Its commands have to be in `PATH`; they are not
-    /// called before they are needed.
+    /// Returns the Slurm of this host. Its commands must be in `PATH`; they are called only when they are
+    /// needed.
     ///
     /// # Errors
-    /// If there is no home directory to put jobs into; see [`ClusterBuilder::job_base_dir`].
+    /// If no home directory was found; see [`ClusterBuilder::job_base_dir`].
     pub fn slurm() -> Result<Self> {
         Self::builder().backend(BackendKind::Slurm).build()
     }
 
-    /// Returns the Slurm of another host, reached over SSH: a name, an alias of `~/.ssh/config`, or
-    /// settings as [`Ssh`](crate::Ssh) has them.
+    /// Returns the Slurm of another host, reached over SSH. The host is a name, an alias of `~/.ssh/config`, or
+    /// an [`Ssh`](crate::Ssh) with settings.
     ///
     /// ```no_run
     /// use slurm::{Cluster, Ssh};
@@ -113,15 +114,16 @@ impl Cluster {
     /// ```
     ///
     /// # Errors
-    /// If the host cannot be reached, or its key is not what it should be, or it does not let the user in.
+    /// If the host cannot be reached, has another key than expected, or refuses the user.
     #[cfg(feature = "ssh")]
     pub fn ssh(settings: impl Into<Ssh>) -> Result<Self> {
         Self::builder().ssh(settings).build()
     }
 
-    /// Returns the cluster that the environment names: the Slurmfile that `SLURMFILE` names or the
-    /// nearest one at or above the current directory, its environment `SLURM_ENV`, and above that
-    /// `SLURM_SDK_BACKEND` (`local`, `slurm` or `ssh`) and `SLURM_SDK_JOB_BASE_DIR`.
+    /// Returns the cluster that the environment variables and the Slurmfile select. The Slurmfile is the file
+    /// that `SLURMFILE` names, or the nearest one at or above the current directory; `SLURM_ENV` names its
+    /// environment. `SLURM_SDK_BACKEND` (`local`, `slurm` or `ssh`) and `SLURM_SDK_JOB_BASE_DIR` take
+    /// precedence over it.
     ///
     /// # Errors
     /// If a variable has an invalid value, or the Slurmfile is wrong.
@@ -129,12 +131,12 @@ impl Cluster {
         ClusterBuilder::from_env()?.build()
     }
 
-    /// Returns a builder with every setting.
+    /// Returns a builder with all settings.
     pub fn builder() -> ClusterBuilder {
         ClusterBuilder::default()
     }
 
-    /// Returns the directory below which every job has its own.
+    /// Returns the directory below which each job has its own.
     pub fn job_base_dir(&self) -> &Path {
         self.inner.backend.job_base_dir()
     }
@@ -149,17 +151,17 @@ impl Cluster {
         self.inner.dry_run.is_some()
     }
 
-    /// Returns whether this is the cluster of what becomes no job: in a plan, or of a placeholder of a dry run.
+    /// Returns whether jobs of this cluster are only planned: in a plan, or by placeholders of a dry run.
     pub(crate) fn is_planned(&self) -> bool {
         self.ledger().is_planned()
     }
 
-    /// Returns who takes the notes of a dry run, if this is one.
+    /// Returns the record of a dry run, if this is one.
     pub(crate) fn rehearsal(&self) -> Option<&DryRun> {
         self.inner.dry_run.as_deref()
     }
 
-    /// Returns the settings of the Slurmfile that the cluster was opened with.
+    /// Returns the settings of the Slurmfile with which the cluster was opened.
     pub fn environment(&self) -> &Environment {
         &self.inner.environment
     }
@@ -191,12 +193,12 @@ impl Cluster {
         &self.inner.ledger
     }
 
-    /// Returns the directory below which the jobs submitted through this have theirs.
+    /// Returns the directory that holds the directories of the jobs submitted through this cluster.
     pub(crate) fn jobs_dir(&self) -> PathBuf {
         self.ledger().jobs_dir(self.job_base_dir())
     }
 
-    /// Returns this cluster with another ledger for submissions, whose jobs run `binary`, which is staged already.
+    /// Returns this cluster with another ledger. Its jobs run `binary`, which is staged already.
     pub(crate) fn with_ledger(&self, ledger: Arc<dyn Ledger>, binary: Option<PathBuf>) -> Self {
         let ledger = match &self.inner.dry_run {
             Some(run) => Arc::new(Rehearsal { run: Arc::clone(run), around: ledger }),
@@ -207,7 +209,7 @@ impl Cluster {
 
     /// Returns this cluster for jobs that are only planned.
     pub(crate) fn for_planned(&self, ledger: Arc<dyn Ledger>) -> Self {
-        // No job runs, so it does not matter which program it would run.
+        // No job runs, so the path of the program does not matter.
         self.with(Arc::clone(&self.inner.backend), ledger, Some(PathBuf::from("planned")))
     }
 
@@ -247,7 +249,7 @@ impl Cluster {
         }
     }
 
-    /// Returns whether jobs run the program that this process runs.
+    /// Returns whether jobs run the program of this process.
     pub(crate) fn runs_this_program(&self) -> bool {
         Binary::running().is_ok_and(|running| running.path == self.inner.binary.path)
     }
@@ -260,7 +262,7 @@ impl Cluster {
         }
     }
 
-    /// Returns this cluster for jobs that the Slurm cluster `name` has; without a name, itself.
+    /// Returns this cluster for jobs on the Slurm cluster `name`; without a name, itself.
     pub(crate) fn at(&self, name: Option<&str>) -> Self {
         let Some(name) = name.filter(|name| self.backend().cluster() != Some(name)) else {
             return self.clone();

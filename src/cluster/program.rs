@@ -12,30 +12,30 @@ use crate::error::Result;
 use crate::model::BackendKind;
 use crate::slurmfile::ProgramCheck;
 
-/// The program of a cluster, once it is staged.
+/// The staged program of a cluster.
 #[derive(Debug, Default)]
 pub(super) struct Staged(Mutex<Option<Place>>);
 
 #[derive(Clone, Debug)]
 struct Place {
     path: PathBuf,
-    /// When it was last marked as used; `None` if another process marks it.
+    /// The time when it was last marked as used; `None` if another process marks it.
     marked: Option<SystemTime>,
-    /// Whether it is noted that jobs outside of the job base directory need it, if there will be some.
+    /// Whether a note says that jobs outside of the job base directory need it.
     is_noted: bool,
 }
 
-/// A program that was not used for a day may be removed. The machine may have slept between two submissions, so the
-/// wall clock counts.
+/// The time after which the program is marked as used again, because a program that was not used for a day may
+/// be removed. Measured by the wall clock, because the machine may sleep between two submissions.
 const MARKED: Duration = Duration::from_secs(3600);
 
 impl Staged {
-    /// Returns the place of a program that stays for as long as this process, a job, runs.
+    /// Returns the place of a program that stays while this process, a job, runs.
     pub(super) fn at(path: PathBuf) -> Self {
         Self(Mutex::new(Some(Place { path, marked: None, is_noted: false })))
     }
 
-    /// Returns where it is for another submitter of this process.
+    /// Returns the place of the program for another submitter of this process.
     pub(super) fn for_another(&self) -> Self {
         let place = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Self(Mutex::new(place.map(|place| Place { is_noted: false, ..place })))
@@ -43,7 +43,7 @@ impl Staged {
 }
 
 impl Cluster {
-    /// Returns where the job will find the binary.
+    /// Returns the path at which the job will find the program.
     pub(crate) fn binary_path(&self) -> Result<&Path> {
         let path = self.inner.binary_path.get_or_try_init(|| {
             self.backend().host().staging_path(&self.inner.binary, self.job_base_dir())
@@ -51,13 +51,13 @@ impl Cluster {
         Ok(path)
     }
 
-    /// Returns whether jobs run on this machine and run the very program that runs now.
+    /// Returns whether jobs run on this machine with the program of this process.
     pub(crate) fn runs_this_program_here(&self) -> bool {
         self.backend().kind() == BackendKind::Local && self.inner.binary.is_running()
     }
 
-    /// Puts the binary where jobs find it, and returns where that is: once per process, and again if it was not used
-    /// for long and is gone.
+    /// Puts the program where jobs find it, and returns its path. This happens once per process, and again if
+    /// the program was not used for long and has been removed.
     pub(crate) fn stage_binary(&self) -> Result<PathBuf> {
         let mut staged = self.inner.staged.0.lock().unwrap_or_else(PoisonError::into_inner);
         let host = self.backend().host();
@@ -73,7 +73,7 @@ impl Cluster {
                 return Ok(place.path.clone());
             }
         }
-        // Over SSH the host itself is asked.
+        // Over SSH the remote host makes this check.
         if host.name().is_none() && self.environment().check != Some(ProgramCheck::Off) {
             self.inner.binary.check_here()?;
         }
@@ -85,8 +85,8 @@ impl Cluster {
         Ok(path)
     }
 
-    /// Notes beside the program that jobs outside of the job base directory need it, once. Whoever removes old
-    /// programs would not look for them there.
+    /// Writes a note beside the program, once, that jobs outside of the job base directory need it. Processes
+    /// that remove old programs do not look for jobs there.
     fn note_jobs_elsewhere(&self, place: &mut Place) -> Result<()> {
         let dir = self.jobs_dir();
         if place.is_noted || dir.starts_with(self.job_base_dir()) {

@@ -7,19 +7,19 @@ use std::path::Path;
 use memchr::memmem;
 use once_cell::sync::OnceCell;
 
-/// Returns whether the standard test harness has the `main` of this program. A job that starts such a
-/// program starts the harness and not the task.
+/// Returns whether the standard test harness has the `main` of this program. A job of such a program would
+/// start the harness instead of the task.
 pub(super) fn is_one() -> bool {
     static KNOWN: OnceCell<bool> = OnceCell::new();
     *KNOWN.get_or_init(|| {
-        // Read the file only if it looks like a test, because reading takes milliseconds.
+        // The file is read only if its name looks like a test, because reading takes milliseconds.
         let program = std::env::current_exe().unwrap_or_default();
         looks_like_one(&program)
             && File::open("/proc/self/exe").is_ok_and(|file| holds_one(file).unwrap_or(false))
     })
 }
 
-/// cargo names the programs of tests by a hash, and most harnesses run tests on threads.
+/// cargo adds a hash to the names of test programs, and most harnesses run tests on threads.
 fn looks_like_one(program: &Path) -> bool {
     let name = program.file_name().unwrap_or_default().to_string_lossy();
     let hash = name.rsplit_once('-').map_or("", |(_, hash)| hash);
@@ -27,9 +27,9 @@ fn looks_like_one(program: &Path) -> bool {
     has_hash || std::thread::current().name() != Some("main")
 }
 
-/// Returns whether a program holds the text of the harness.
+/// Returns whether a program contains the text of the harness.
 fn holds_one(mut program: impl Read) -> io::Result<bool> {
-    // Backwards, so that this program does not hold it for this function's sake.
+    // Written backwards, so that this function does not put the text into the program.
     let text: Vec<u8> = b"DEES_ELFFUHS_TSET_TSUR".iter().rev().copied().collect();
     let finder = memmem::Finder::new(&text);
     let mut buffer = vec![0; 1 << 20];
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_harness_is_one_and_no_text_is_cut_in_two() {
+    fn this_harness_is_recognised_also_across_two_pieces() {
         assert!(is_one());
         let text: Vec<u8> = b"DEES_ELFFUHS_TSET_TSUR".iter().rev().copied().collect();
         let mut bytes = vec![0; (1 << 20) - 7];

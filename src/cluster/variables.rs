@@ -1,10 +1,10 @@
-//! The variables with which sbatch takes options from the environment.
+//! Environment variables from which sbatch takes options.
 
 use slurm_core::options::{self, Argument, OptionInput, OptionSet, Source};
 
-/// Each of sbatch's variables with the key of its option. Source: `man sbatch`, "Input environment variables", and
-/// the table in `src/sbatch/opt.c`, 20.11 to 25.11. Left out are `SBATCH_ARRAY_INX` (a job is one call),
-/// `SBATCH_WAIT` and `SBATCH_DEBUG` (about sbatch itself).
+/// sbatch's variables, each with the key of its option. Source: `man sbatch`, "Input environment variables",
+/// and the table in `src/sbatch/opt.c`, 20.11 to 25.11. The list leaves out `SBATCH_ARRAY_INX` (a job is one
+/// call), and `SBATCH_WAIT` and `SBATCH_DEBUG` (they change sbatch itself).
 const VARIABLES: &[(&str, &str)] = &[
     ("SBATCH_ACCOUNT", "account"),
     ("SBATCH_ACCTG_FREQ", "acctg_freq"),
@@ -65,18 +65,19 @@ const VARIABLES: &[(&str, &str)] = &[
     ("SBATCH_WCKEY", "wckey"),
 ];
 
-/// Variables that sbatch reads too, but that Slurm also sets in jobs: inside a job they describe that job, not the one
-/// to submit.
+/// Variables that sbatch reads too, but that Slurm also sets in jobs. Inside a job they describe that job, not
+/// the one to submit.
 const OUTSIDE_OF_JOBS: &[(&str, &str)] = &[("SLURM_CLUSTERS", "clusters"), ("SLURM_HINT", "hint")];
 
-/// Returns the options in the environment of this process. Logs a warning for values that sbatch would refuse.
+/// Returns the options in this process's environment variables. Logs a warning for values that sbatch would
+/// refuse.
 pub(super) fn of_this_process() -> OptionSet {
     let (set, problems) = options(|name| std::env::var(name).ok());
     problems.iter().for_each(|problem| log::warn!("{problem}"));
     set
 }
 
-/// Returns the options that `variable` gives, as sbatch reads them, and the problems of the others.
+/// Returns the options in the variables, as sbatch reads them, and the problems with invalid ones.
 fn options(variable: impl Fn(&str) -> Option<String>) -> (OptionSet, Vec<String>) {
     let (mut set, mut problems) = (OptionSet::new(), Vec::new());
     let outside = variable("SLURM_JOB_ID").is_none();
@@ -101,7 +102,7 @@ fn options(variable: impl Fn(&str) -> Option<String>) -> (OptionSet, Vec<String>
     (set, problems)
 }
 
-/// Whether a variable sets a flag, by sbatch's rule.
+/// Returns whether a variable sets a flag, by sbatch's rule.
 fn is_on(value: &str) -> bool {
     value.is_empty()
         || value.eq_ignore_ascii_case("yes")
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_mean_what_they_mean_to_sbatch() {
+    fn variables_mean_the_same_as_to_sbatch() {
         let (args, problems) = args(&[
             ("SBATCH_TIMELIMIT", "90"),
             ("SBATCH_MEM_PER_NODE", "2G"),
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_slurm_sets_in_a_job_is_not_for_others() {
+    fn variables_that_slurm_sets_in_a_job_are_ignored() {
         let (args, _) = args(&[("SLURM_CLUSTERS", "mine"), ("SLURM_JOB_ID", "7")]);
         assert!(args.is_empty(), "{args:?}");
     }

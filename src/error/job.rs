@@ -1,4 +1,4 @@
-//! Why a job has no value.
+//! Reasons why a job has no value.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use slurm_core::state::JobState;
 use slurm_host::Printable;
 use slurm_runner::exit;
 
-/// Why a job ended without a value, and where to look further.
+/// The reason why a job ended without a value, and where to find more.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct JobError {
-    /// What happened.
+    /// The way in which it ended.
     pub kind: JobErrorKind,
-    /// What is known of the job.
+    /// The known facts about the job.
     pub job: JobReport,
 }
 
@@ -25,51 +25,51 @@ pub struct JobError {
 pub enum JobErrorKind {
     /// The function returned an error, panicked, or its value could not be encoded.
     Failed(Box<Failure>),
-    /// The process ended without handing anything back: [`std::process::exit`], an abort, a signal. Or a run of the job
+    /// The process ended without returning a value: [`std::process::exit`], an abort, a signal. Or a run of the job
     /// reached the task, and the next run, after a requeue, ended before that.
     Crashed,
-    /// The job ended, and none of its runs has reached the task: a missing program, a file system that the node
-    /// does not have, a prolog that failed.
+    /// The job ended, and none of its runs reached the task: a missing program, a file system that the node does
+    /// not have, a failed prolog.
     NotStarted,
-    /// It used more memory than it had.
+    /// The job used more memory than it had.
     OutOfMemory,
-    /// It reached its time limit or deadline.
+    /// The job reached its time limit or deadline.
     TimedOut,
-    /// It was cancelled, by its user or an administrator.
+    /// The job was cancelled, by its user or an administrator.
     Cancelled,
-    /// It was preempted by another job.
+    /// The job was preempted by another job.
     Preempted,
-    /// It asked to be requeued, and was not: it had reached `max_requeues`, or Slurm refused.
+    /// The job asked to be requeued, and was not, because it had reached `max_requeues` or Slurm refused.
     NotRequeued {
         /// Why not.
         reason: String,
     },
-    /// It could only start after the end of the workflow that waits for it, so it was cancelled.
+    /// The job could only have started after the end of the workflow that waits for it, so it was cancelled.
     WorkflowDeadlock {
-        /// What is lacking.
+        /// The missing resource.
         reason: String,
     },
     /// A node failed or did not boot.
     NodeFailed,
-    /// A dependency did not end as required, so the job can never run, or an item whose value it takes has no
+    /// A dependency did not end as required, so the job can never run. Or an item whose value it takes has no
     /// value.
     DependencyFailed {
         /// The known failed dependencies, with the end of each.
         upstream: Vec<UpstreamFailure>,
     },
-    /// It left no result, and no source lists it any more.
+    /// The job left no result, and no source lists it any more.
     Lost {
-        /// Which sources were asked, and what each said.
+        /// The sources that were asked, and the answer of each.
         said: String,
     },
-    /// Its result is there but damaged.
+    /// The result exists but is damaged.
     Corrupt {
-        /// What is wrong with it.
+        /// The damage.
         reason: String,
     },
-    /// Its result was written by a program with other types or of another version of this library.
+    /// The result was written by a program with other types, or with another version of this library.
     VersionMismatch {
-        /// What differs.
+        /// The difference.
         reason: String,
     },
 }
@@ -82,7 +82,7 @@ pub struct JobReport {
     pub id: JobId,
     /// The index in the array.
     pub index: Option<u32>,
-    /// Which call of the array it is: the position in what was given to `map`.
+    /// The position of the call in the input of `map`, for an item of an array.
     pub item: Option<u64>,
     /// The submission's id.
     pub submission_id: SubmissionId,
@@ -96,7 +96,7 @@ pub struct JobReport {
     pub exit_code: Option<i32>,
     /// The signal, if one ended the process.
     pub signal: Option<i32>,
-    /// Why, in a word of Slurm or a sentence of the embedded backend, if one was given.
+    /// The reason: Slurm's word or a sentence of the embedded backend, if there is one.
     pub reason: Option<String>,
     /// The last lines that the job wrote to standard error.
     pub stderr_tail: String,
@@ -106,14 +106,14 @@ pub struct JobReport {
     pub dir: PathBuf,
     /// The host that has these files, as the user named it, if it is not this machine.
     pub host: Option<String>,
-    /// Whether the exit code is known to be the task's, and not one of the runner or the batch script.
+    /// Whether the exit code is known to be the task's, not the runner's or the batch script's.
     pub(crate) is_code_of_task: bool,
     /// Whether the last run did not reach the task, and an earlier one did.
     pub(crate) began_before: bool,
 }
 
 impl JobReport {
-    /// Returns a file or directory of the job in the form of scp: with the host before it if it is remote.
+    /// Returns a path of the job in the form of scp: with the host, if it is remote.
     fn place(&self, path: &Path) -> String {
         match &self.host {
             Some(host) => format!("{host}:{}", path.display()),
@@ -130,7 +130,7 @@ pub struct UpstreamFailure {
     pub job: JobId,
     /// Its task.
     pub task: String,
-    /// What became of it; if it never ran, also which job before it was the first to fail, and how.
+    /// How it ended. If it never ran, the text also names the first job that failed, and how.
     pub message: String,
 }
 
@@ -182,7 +182,7 @@ impl fmt::Display for JobError {
             }
             JobErrorKind::NodeFailed => f.write_str("lost its node")?,
             JobErrorKind::DependencyFailed { upstream } if upstream.is_empty() => {
-                f.write_str("cannot run: a job that it depends on did not end as it should have")?;
+                f.write_str("cannot run: a job that it depends on did not end as required")?;
             }
             JobErrorKind::DependencyFailed { upstream } => {
                 f.write_str("cannot run")?;
@@ -213,7 +213,7 @@ impl fmt::Display for JobError {
 }
 
 impl JobError {
-    /// Returns why the batch script did not start the task, in its own words.
+    /// Returns why the batch script did not start the task, in the script's words.
     fn refusal(&self) -> Option<(i32, &str)> {
         let code = self.job.exit_code?;
         let codes = [exit::SETUP, exit::UNFIT].map(i32::from);
@@ -229,22 +229,22 @@ impl JobError {
         if code == i32::from(exit::UNFIT) {
             let machine = std::env::consts::ARCH;
             return Some(format!(
-                "the log says what is missing there. If the program was built for another kind of machine, build one for \
+                "the log says what is missing on the node. If the program was built for another kind of machine, build one for \
                  it: `cargo zigbuild --release --target {machine}-unknown-linux-gnu.2.28`, or `cargo build --release \
                  --target {machine}-unknown-linux-musl`, and name it with --runner-binary. An illegal instruction \
                  (exit code 132) comes from `-C target-cpu=native`; `constraint` chooses nodes of one kind"
             ));
         }
         Some(if reason.starts_with("the working directory") {
-            "all nodes have to see it; `chdir` names another one".to_owned()
+            "all nodes must see it; set `chdir` to another directory".to_owned()
         } else if reason.starts_with("the shell") {
-            "`shell` in the Slurmfile names another one".to_owned()
+            "set `shell` in the Slurmfile to a shell that the nodes have".to_owned()
         } else if reason.ends_with("exit code 127") {
-            "no command of that name is there; `login = true` in the Slurmfile gives the job the functions of a login \
+            "the node has no command of that name; `login = true` in the Slurmfile gives the job the functions of a login \
              shell, such as `module`"
                 .to_owned()
         } else {
-            "write `|| true` behind a line of `setup` that may fail".to_owned()
+            "|| true` behind a line of `setup` that may fail".to_owned()
         })
     }
 
@@ -277,13 +277,12 @@ impl JobError {
         self.kind == JobErrorKind::NotStarted && self.job.signal == Some(53)
     }
 
-    /// Returns what can be done about it.
+    /// Returns advice on how to resolve the error, if there is any.
     pub fn hint(&self) -> Option<String> {
         let dir = self.job.place(&self.job.dir);
         Some(match &self.kind {
             _ if self.could_not_open() => {
-                "check `output`, `error` and `chdir`: the node has to be able to open them"
-                    .to_owned()
+                "check `output`, `error` and `chdir`: the node must be able to open them".to_owned()
             }
             JobErrorKind::NotStarted | JobErrorKind::Crashed if self.refusal().is_some() => {
                 let dir = format!("its script and logs are in {dir}");
@@ -312,11 +311,11 @@ impl JobError {
             }
             JobErrorKind::Lost { .. } => {
                 format!(
-                    "its files are in {dir}; jobs get lost like this if a controller loses its state or a node its file system"
+                    "its files are in {dir}; a job is lost if the controller loses its state or its node loses the file system"
                 )
             }
             JobErrorKind::Corrupt { .. } => {
-                format!("see whether another program wrote to {dir}, or its disk ran full")
+                format!("check whether another program wrote to {dir}, or whether its disk is full")
             }
             JobErrorKind::VersionMismatch { .. } => {
                 "build the program that submits and the one that runs from the same source"

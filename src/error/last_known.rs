@@ -13,7 +13,7 @@ use crate::model::{Span, Status};
 pub struct LastKnown {
     /// The last status that a source reported: state, reason, nodes.
     pub status: Option<Status>,
-    /// How long ago it was reported.
+    /// The time since that report.
     pub seen: Option<Duration>,
     /// Why the status may be out of date: the queue does not answer or does not list the job. The text names
     /// each source and its answer.

@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! Errors, and advice on them.
 
 mod job;
 mod last_known;
@@ -31,15 +31,15 @@ pub use submit::{Refusal, SubmitError};
 /// A result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Anything that can go wrong when tasks run as jobs.
+/// Any error of running tasks as jobs.
 ///
-/// Its text says what went wrong; [`hint`](Self::hint) says what can be done about it. `Debug` has both, for
-/// people too: it is what Rust prints of an error that a `main` without [`#[slurm::main]`](crate::main)
-/// returns.
+/// Its text says what went wrong; [`hint`](Self::hint) says what to do about it. `Debug` shows both to people
+/// too, because Rust prints an error with `Debug` if a `main` without [`#[slurm::main]`](crate::main) returns
+/// it.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// [`init`](crate::init) was not called, so a job could not find its way into the task.
+    /// [`init`](crate::init) was not called, so a job could not reach its task.
     #[error("slurm::init() was not called in this process")]
     NotInitialized,
     /// The program is a test harness, so its jobs would run the harness and not the task.
@@ -50,13 +50,13 @@ pub enum Error {
     /// A job tried to submit a job.
     #[error("this process runs inside the job {submission_id} and may not submit jobs")]
     InsideJob {
-        /// The submission that the process belongs to.
+        /// The submission of the job.
         submission_id: String,
     },
     /// The binary's tasks contradict each other.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// An argument cannot travel to the job.
+    /// An argument cannot be sent to the job.
     #[error("argument `{parameter}` {source}")]
     Argument {
         /// The name of the parameter.
@@ -64,7 +64,7 @@ pub enum Error {
         /// Why not.
         source: CodecError,
     },
-    /// What the task returns cannot travel back, whatever its value. Nothing was submitted.
+    /// The return type of the task cannot be sent back, whatever the value. Nothing was submitted.
     #[error("the result of `{task}`, `{ty}`, {source}")]
     Output {
         /// The task.
@@ -74,32 +74,32 @@ pub enum Error {
         /// Why not.
         source: CodecError,
     },
-    /// An item of an array cannot travel to the job. Nothing was submitted.
+    /// An item of an array cannot be sent to the job. Nothing was submitted.
     #[error("item {index}: {source}")]
     Item {
-        /// Its position.
+        /// The position of the item.
         index: u64,
-        /// What is wrong with it.
+        /// The problem with it.
         source: Box<Error>,
     },
     /// Items of an array failed in as many attempts as `max_attempts` allows.
     #[error("{items} items failed in {attempts} attempts, which is the limit")]
     Attempts {
-        /// How many items.
+        /// The number of items.
         items: usize,
-        /// How often they were tried.
+        /// The number of attempts.
         attempts: usize,
     },
-    /// Options are wrong, or do not fit together.
+    /// Options are wrong or contradict each other.
     #[error("{}", option::lines(problems))]
     Options {
-        /// What is wrong; never empty.
+        /// The problems; never empty.
         problems: Vec<OptionProblem>,
     },
     /// The settings of the cluster are wrong.
     #[error("{message}")]
     Config {
-        /// What is wrong.
+        /// The problem.
         message: String,
         /// What to do about it.
         hint: String,
@@ -118,17 +118,17 @@ pub enum Error {
     StillRunning {
         /// The job.
         id: JobId,
-        /// How long it was waited for.
+        /// The time of the wait.
         waited: Duration,
-        /// Its last known status, and what each source said if none confirms it.
+        /// The last known status, with the answer of each source if none confirms it.
         known: Box<LastKnown>,
     },
-    /// No job is known by the id that was given.
+    /// No job has the given id.
     #[error("no job `{}` is known: {}", Printable(wanted), Printable(said))]
     NoSuchJob {
         /// The id or name that was looked for.
         wanted: String,
-        /// Which sources were asked, and what each said.
+        /// The sources that were asked, and the answer of each.
         said: String,
     },
     /// The job may exist: one source could not answer, and the others do not know the job.
@@ -136,7 +136,7 @@ pub enum Error {
     Unclear {
         /// The job.
         id: JobId,
-        /// Which sources were asked, and what each said.
+        /// The sources that were asked, and the answer of each.
         said: String,
     },
     /// The job runs another task than the expected one.
@@ -144,22 +144,22 @@ pub enum Error {
     OtherTask {
         /// The job.
         id: Option<JobId>,
-        /// The task asked for.
+        /// The expected task.
         expected: &'static str,
         /// The task that it runs.
         found: String,
     },
-    /// The job is an array where a single job was asked for, or a single job where an array was.
+    /// The job is an array where a single job was expected, or a single job where an array was expected.
     #[error("`{}` is {}", Printable(wanted), Printable(found))]
     OtherKind {
         /// The id or name that was looked for.
         wanted: String,
-        /// What it is.
+        /// A description of the job.
         found: String,
         /// How to attach to it.
         hint: String,
     },
-    /// A file or a command of the cluster could not be used.
+    /// A file or a command on the cluster's host could not be used.
     #[error(transparent)]
     Host(#[from] HostError),
     /// The host could not be reached over SSH.
@@ -171,10 +171,10 @@ pub enum Error {
     Command {
         /// The whole command line.
         command: String,
-        /// Its own words.
+        /// The message of the command.
         message: String,
     },
-    /// A task asks for its job to be requeued; `?` makes it of a [`Requeue`](crate::Requeue).
+    /// A task asks for its job to be requeued; `?` converts a [`Requeue`](crate::Requeue) to this.
     #[error(transparent)]
     Requeue(#[from] slurm_core::requeue::Requeue),
     /// The job is only planned, so it has no state and no result.
@@ -188,7 +188,7 @@ pub enum Error {
     PlanFailed {
         /// The workflow.
         task: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// A dry run submits nothing, so the job has no state and no result.
@@ -249,7 +249,7 @@ impl From<SshError> for Error {
 }
 
 impl Error {
-    /// Returns that a file of a submission cannot be written as JSON: only a path can prevent that.
+    /// Returns the error that a file of a submission cannot be written as JSON, which only a path can cause.
     pub(crate) fn not_json(what: &str, error: &serde_json::Error) -> Self {
         Self::Config {
             message: format!("{what} cannot be written as JSON: {error}"),
@@ -257,7 +257,7 @@ impl Error {
         }
     }
 
-    /// Returns whether a submission failed in a way after which the job may exist.
+    /// Returns whether a submission failed in such a way that the job may exist.
     pub(crate) fn leaves_submission_open(&self) -> bool {
         matches!(self, Self::Submit(error) if error.leaves_open())
     }
@@ -267,7 +267,7 @@ impl Error {
         let text = match self {
             Self::Item { source, .. } => return source.hint(),
             Self::Attempts { .. } => {
-                "look at the failures with `try_results`, or raise `max_attempts`"
+                "`try_results` returns the failures; raise `max_attempts` to try again"
             }
             Self::NotInitialized => {
                 "put #[slurm::main] on main, or call slurm::init() as its first statement"
@@ -288,7 +288,7 @@ impl Error {
             Self::StillRunning { known, .. } => match known.advice() {
                 Some(advice) => return Some(format!("{advice}; or wait again")),
                 None if known.doubt.is_some() => {
-                    "wait again: a job that no source knows is given up after some minutes"
+                    "wait again; a wait gives up a job that no source knows after some minutes"
                 }
                 None => "wait again, or end it with cancel()",
             },
@@ -313,7 +313,7 @@ impl Error {
         Some(text.to_owned())
     }
 
-    /// Returns the [`JobError`] if that is what this is.
+    /// Returns the [`JobError`], if the error is one.
     pub fn as_job_error(&self) -> Option<&JobError> {
         match self {
             Self::Job(error) => Some(error),
@@ -327,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_reads_like_display_and_has_the_hint() {
+    fn debug_shows_the_text_of_display_and_the_hint() {
         let text = format!("{:?}", Error::NotInitialized);
         assert!(text.starts_with("slurm::init() was not called in this process\nhint: "), "{text}");
         let source = CodecError::Encode { reason: "too deep".to_owned() };
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn an_error_is_small_enough_for_every_result() {
-        // clippy warns in the programs of users from 128 bytes on.
+        // In programs of users, clippy warns from 128 bytes on.
         assert!(size_of::<Error>() <= 96, "{} bytes", size_of::<Error>());
     }
 }

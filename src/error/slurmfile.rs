@@ -1,18 +1,18 @@
-//! The mistakes in a Slurmfile.
+//! Mistakes in a Slurmfile.
 
 use std::fmt;
 
-/// Everything that is wrong with a Slurmfile.
+/// All problems of a Slurmfile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SlurmfileError {
     /// The file's name.
     pub file: String,
-    /// What is wrong, in the order of the lines; never empty.
+    /// The problems in the order of their lines; never empty.
     pub problems: Vec<Problem>,
 }
 
-/// One thing that is wrong with a Slurmfile.
+/// One problem of a Slurmfile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -20,7 +20,7 @@ pub struct Problem {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong there.
+    /// The problem.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! Why a job could not be submitted.
+//! Reasons why a job could not be submitted.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ fn list(upstream: &[UpstreamFailure]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// Why a job could not be submitted.
+/// The reason why a job could not be submitted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {
-    /// A file could not be written or a command not be run. There is no job and no job directory.
+    /// A file could not be written or a command could not be run. There is no job and no job directory.
     #[error(transparent)]
     Host(#[from] HostError),
     /// sbatch or the controller refused the job. There is no job and no job directory.
     #[error("sbatch refused the job: {}", Printable(message))]
     Refused {
-        /// The kind of objection.
+        /// The subject of the refusal.
         refusal: Refusal,
         /// The limit that was reached, in Slurm's word, such as `QOSMaxSubmitJobPerUserLimit`.
         limit: Option<String>,
-        /// sbatch's own words.
+        /// The message of sbatch.
         message: String,
         /// The whole command line.
         command: String,
@@ -34,30 +34,29 @@ pub enum SubmitError {
     /// The answer was lost and the job was not found afterwards; it may still appear.
     #[error("it is not known whether the job was submitted: {}", Printable(message))]
     Unknown {
-        /// The error that came instead of an answer.
+        /// The error that took the place of an answer.
         message: String,
-        /// The id to look for: it is in the job's comment and in the path of its script.
+        /// The id to look for, which is in the job's comment and in the path of its script.
         submission_id: String,
-        /// How long it was looked for.
+        /// The time of the search.
         searched: Duration,
     },
-    /// sbatch succeeded, but what it printed holds no job id.
+    /// sbatch succeeded, but its output contains no job id.
     #[error("sbatch printed no job id: {output:?}")]
     NoJobId {
-        /// All that it printed.
+        /// The output.
         output: String,
     },
-    /// A dependency has ended in another way than required, so the job can never run. There is no job and no job
-    /// directory.
+    /// A dependency did not end as required, so the job can never run. There is no job and no job directory.
     ///
-    /// While the queue still knows the dependency, Slurm may decide instead: then the job is submitted, and ends as
-    /// [`JobErrorKind::DependencyFailed`](crate::JobErrorKind::DependencyFailed).
+    /// While the queue still knows the dependency, Slurm may decide instead. Then the job is submitted and ends
+    /// as [`JobErrorKind::DependencyFailed`](crate::JobErrorKind::DependencyFailed).
     #[error("the job cannot run, because {}", list(upstream))]
     DependencyFailed {
         /// The failed dependencies, with the end of each.
         upstream: Vec<UpstreamFailure>,
     },
-    /// No source tells how a dependency ended. There is no job and no job directory.
+    /// No source knows how a dependency ended. There is no job and no job directory.
     #[error(
         "cannot tell whether job {job}{} ended as this job requires: {}",
         of_task(task),
@@ -68,7 +67,7 @@ pub enum SubmitError {
         job: JobId,
         /// Its task; empty if only its id is known.
         task: String,
-        /// The sources that were asked, and what each said.
+        /// The sources that were asked, and the answer of each.
         reason: String,
     },
     /// The supervisor of the embedded backend could not be reached.
@@ -77,8 +76,7 @@ pub enum SubmitError {
         /// What happened.
         message: String,
     },
-    /// The supervisor of the embedded backend was asked to take the job and did not answer, and neither did its
-    /// successors.
+    /// The supervisor of the embedded backend got the job and did not answer, and neither did its successors.
     #[error(
         "the embedded backend did not answer, so it is not known whether the job was submitted: {}",
         Printable(message)
@@ -90,15 +88,15 @@ pub enum SubmitError {
     /// The job could only start after the end of the workflow that submits it.
     #[error("there is no room for the job beside the workflow that submits it: {message}")]
     NoRoom {
-        /// What is lacking.
+        /// The missing resource.
         message: String,
     },
-    /// The embedded backend cannot do what an option asks.
+    /// The embedded backend does not support an option.
     #[error("the embedded backend cannot honour `{option}`: {message}")]
     Unsupported {
         /// The option's key.
         option: &'static str,
-        /// Why not.
+        /// The reason.
         message: String,
     },
 }
@@ -107,7 +105,7 @@ fn of_task(task: &str) -> String {
     if task.is_empty() { String::new() } else { format!(" ({})", Printable(task)) }
 }
 
-/// What sbatch objected to.
+/// The subject of a refusal by sbatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -133,19 +131,20 @@ pub enum Refusal {
     Array,
     /// The licenses.
     Licenses,
-    /// A limit on what a user may have in the queue.
+    /// A limit on the user's jobs in the queue.
     Limit,
-    /// An option that sbatch itself does not take.
+    /// An option that sbatch does not have.
     Option,
     /// Anything else.
     Other,
 }
 
 impl Refusal {
-    /// Reads sbatch's words. Source of the phrases: `slurm_strerror()`, 20.11 to 25.11.
+    /// Returns the kind of refusal from the message of sbatch. Source of the phrases: `slurm_strerror()`, 20.11
+    /// to 25.11.
     pub(crate) fn of(message: &str) -> Self {
         const PHRASES: &[(&str, Refusal)] = &[
-            // First, as its text goes on about size and time limits.
+            // Comes first, because the message also mentions size and time limits.
             ("accounting/qos policy", Refusal::Limit),
             ("invalid partition", Refusal::Partition),
             ("user's group not permitted to use this partition", Refusal::Partition),
@@ -177,7 +176,7 @@ impl Refusal {
         found.map_or(Self::Other, |(_, refusal)| *refusal)
     }
 
-    /// Returns the key of the option that was objected to, where it is one.
+    /// Returns the key of the refused option, if the refusal is about one.
     pub const fn option(self) -> Option<&'static str> {
         Some(match self {
             Self::Partition => "partition",
@@ -210,7 +209,7 @@ impl Refusal {
                 "wait for some of your jobs to end, or ask for less; `sacctmgr show assoc user=$USER` and `sacctmgr show qos` list the limits"
             }
             Self::Dependency => {
-                "Slurm does not know a job that this one depends on; `sacct -j ID` shows how that job ended; without `dependency` this one can be submitted"
+                "Slurm does not know a job that this one depends on; `sacct -j ID` shows how that job ended; remove `dependency` to submit this one"
             }
             Self::Array => {
                 "`scontrol show config | grep -iE 'MaxArraySize|max_array_tasks'` shows how many elements an array may have; use fewer elements with `chunk_auto()` or `chunk(n)`"
@@ -246,19 +245,19 @@ impl SubmitError {
             Self::Host(error) => error.hint(),
             Self::Refused { refusal, .. } => refusal.hint().map(str::to_owned),
             Self::Unknown { submission_id, .. } => {
-                Some(format!("look for it: squeue --me -a -t all -o '%A %T %o' | grep {submission_id}"))
+                Some(format!("look for the job: squeue --me -a -t all -o '%A %T %o' | grep {submission_id}"))
             }
             Self::NoJobId { .. } => Some(
-                "is sbatch a wrapper at this site? look for the job with squeue --me -a".to_owned(),
+                "sbatch may be a wrapper at this site; look for the job with squeue --me -a".to_owned(),
             ),
             Self::Supervisor { .. } | Self::SupervisorSilent { .. } => {
                 Some("see supervisor.log below .local in the job base directory".to_owned())
             }
             Self::NoRoom { .. } => Some(
-                "ask for less, or let the embedded backend give out more CPUs (local_cpus)"
+                "ask for less, or give the embedded backend more CPUs (local_cpus)"
                     .to_owned(),
             ),
-            Self::Unsupported { .. } => Some("use --backend slurm for it".to_owned()),
+            Self::Unsupported { .. } => Some("remove the option, or use --backend slurm".to_owned()),
             Self::DependencyFailed { .. } => Some(
                 "submit that job again first, or depend on it with `after_any`, which accepts any end"
                     .to_owned(),
@@ -275,14 +274,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_supervisor_that_may_have_taken_the_job_leaves_open_whether_it_exists() {
+    fn the_job_may_exist_only_if_the_supervisor_got_it() {
         let message = String::new;
         assert!(!SubmitError::Supervisor { message: message() }.leaves_open());
         assert!(SubmitError::SupervisorSilent { message: message() }.leaves_open());
     }
 
     #[test]
-    fn sbatch_words_are_understood() {
+    fn messages_of_sbatch_are_classified() {
         for (message, refusal) in [
             (
                 "sbatch: error: invalid partition specified: nosuch\nsbatch: error: Batch job submission failed: Invalid partition name specified",
@@ -317,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_read_by_its_name() {
+    fn the_name_of_a_limit_is_found_in_a_message() {
         let message = "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy";
         assert_eq!(limit_in(message).as_deref(), Some("QOSMaxSubmitJobPerUserLimit"));
         assert_eq!(limit_in("sbatch: error: Invalid qos specification"), None);

@@ -1,4 +1,4 @@
-//! What a job waits for.
+//! Dependencies of a job.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,14 +8,14 @@ use slurm_core::ids::JobId;
 use slurm_core::options::DependencyKind;
 use slurm_core::state::JobState;
 
-/// A job that another one waits for.
+/// A dependency: a job that another one waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Edge {
-    /// What must have happened to it.
+    /// The condition on the upstream job.
     #[serde(with = "super::word")]
     pub kind: DependencyKind,
-    /// The job.
+    /// The upstream job.
     pub job: JobId,
     /// Minutes to wait after its start, for `after`.
     pub minutes: Option<u64>,
@@ -23,27 +23,27 @@ pub struct Edge {
     pub task: String,
     /// Its directory.
     pub dir: PathBuf,
-    /// The backend that runs it, with the host if that is another one.
+    /// The backend that runs it, with the host if it is a remote one.
     pub backend: String,
-    /// How many items it has, if it is an array.
+    /// The number of its items, if it is an array.
     #[serde(default)]
     pub items: Option<u64>,
     /// Whether its result, or one of its results, is an argument.
     #[serde(default)]
     pub carries_result: bool,
-    /// The element that is waited for, if it is not all of an array.
+    /// The element that is waited for; `None` for a job or a whole array.
     #[serde(default)]
     pub element: Option<EdgeElement>,
-    /// When the queue last certainly knew the job, unless it has been seen to end since.
+    /// The last time at which the queue certainly knew the job, unless it has been seen to end since.
     #[serde(skip)]
     pub(crate) known_at: Option<Instant>,
     /// How it ended, if this process has seen that.
     #[serde(skip)]
     pub(crate) ended_as: Option<JobState>,
-    /// Which elements of the submission the Slurm array has, if it is one: the number of the first, and how many.
+    /// For a Slurm array, its elements in the submission: the number of the first, and their count.
     #[serde(skip)]
     pub(crate) elements: Option<(u64, u32)>,
-    /// Whether it is a placeholder of a dry run or a plan, whose id is that of no job.
+    /// Whether it is a placeholder of a dry run or a plan, whose id belongs to no job.
     #[serde(skip)]
     pub(crate) is_planned: bool,
 }
@@ -66,7 +66,7 @@ impl Edge {
         self.dir == other.dir && self.job != other.job
     }
 
-    /// Returns what sbatch calls that which is waited for.
+    /// Returns the id of the upstream job or element in sbatch's form.
     pub(crate) fn target(&self) -> String {
         match self.element {
             Some(element) => format!("{}_{}", self.job, element.index),

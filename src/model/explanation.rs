@@ -1,4 +1,4 @@
-//! What a submission consists of, for people and other tools.
+//! Descriptions of submissions, for people and other tools.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +15,10 @@ use super::edge::Edge;
 use super::kind::BackendKind;
 use super::prologue::Prologue;
 
-/// What a submission consists of: the merged options with where each came from, and the script.
+/// The description of a submission: the merged options with the source of each, and the script.
 ///
-/// It is what `--dry-run` prints, what [`Job::explain`](crate::Job::explain) returns, and what stands
-/// in `job.json` in the job's directory. It never holds argument values.
+/// `--dry-run` prints it, [`Job::explain`](crate::Job::explain) returns it, and `job.json` in the job's
+/// directory holds it. It never contains argument values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -31,7 +31,7 @@ pub struct Explanation {
     /// The names of the parameters with the size of each argument in bytes, or `None` for the result
     /// of another job.
     pub arguments: Vec<(String, Option<u64>)>,
-    /// How many calls there are and how they are shared out, if it is an array.
+    /// The shape, if it is an array.
     #[serde(default)]
     pub array: Option<ExplainedArray>,
     /// The kind of backend.
@@ -39,12 +39,12 @@ pub struct Explanation {
     pub backend: BackendKind,
     /// The job's directory.
     pub dir: PathBuf,
-    /// The jobs that it waits for.
+    /// The dependencies of the job.
     #[serde(default)]
     pub after: Vec<Edge>,
-    /// The options in the order of their names.
+    /// The options, sorted by name.
     pub options: Vec<ExplainedOption>,
-    /// Flags that are passed to sbatch as they are.
+    /// Flags that are passed to sbatch unchanged.
     pub extra: Vec<String>,
     /// The shell that runs the lines of `setup`, if one was chosen.
     pub shell: Option<String>,
@@ -54,7 +54,7 @@ pub struct Explanation {
     pub setup: Vec<String>,
     /// Variables of the job, from all sources.
     pub env: BTreeMap<VariableName, String>,
-    /// What will not be as asked for, and why.
+    /// The options that the cluster will not follow, with reasons.
     pub warnings: Vec<String>,
     /// The text of the batch script.
     pub script: String,
@@ -64,13 +64,13 @@ pub struct Explanation {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) number: u32,
-    /// The element that has the index 0 in it.
+    /// The number of the element with the index 0 in this array.
     pub(crate) first: u64,
-    /// How many elements of all arrays may run at once.
+    /// The number of elements that may run at once, in all arrays of the submission.
     pub(crate) max_running: Option<u32>,
-    /// How often an item may be tried.
+    /// The number of attempts that an item may have.
     pub(crate) max_attempts: usize,
-    /// The most elements that one Slurm array may have.
+    /// The largest number of elements in a Slurm array.
     pub(crate) most: u64,
 }
 
@@ -82,17 +82,16 @@ pub struct ExplainedArray {
     pub items: u64,
     /// The number of Slurm array tasks.
     pub elements: u64,
-    /// The number of calls that each of them makes; the last one may make fewer.
+    /// The number of calls that each element makes; the last one may make fewer.
     pub items_per_element: u64,
-    /// How many of its calls an element makes at the same time.
+    /// The number of calls that an element makes at the same time.
     pub threads: u32,
-    /// How many of the elements may run at once, if that is limited.
+    /// The number of elements that may run at once, if it is limited.
     #[serde(default)]
     pub max_running: Option<u32>,
-    /// How often an item may be tried.
+    /// The number of attempts that an item may have.
     pub max_attempts: usize,
-    /// How many Slurm array tasks one Slurm array has at most: the rest are in further ones. 0 if that is not
-    /// known.
+    /// The largest number of tasks in one Slurm array; more tasks take further arrays. 0 if it is not known.
     #[serde(default)]
     pub elements_per_array: u64,
 }
@@ -128,7 +127,7 @@ pub struct ExplainedOption {
     pub key: String,
     /// The value in canonical form; `None` for a flag.
     pub value: Option<String>,
-    /// Where it was set: `default`, `variable` (an environment variable of sbatch), `Slurmfile`, `cluster` (its
+    /// The source: `default`, `variable` (an environment variable of sbatch), `Slurmfile`, `cluster` (its
     /// builder), `attribute` or `call`.
     pub source: String,
 }
@@ -143,7 +142,7 @@ const SOURCES: [(Source, &str); 6] = [
 ];
 
 impl ExplainedOption {
-    /// Returns where it was set.
+    /// Returns the source of the option.
     pub(crate) fn set_by(&self) -> Source {
         let found = SOURCES.iter().find(|(_, word)| *word == self.source);
         found.map_or(Source::CallSite, |(source, _)| *source)
@@ -174,7 +173,7 @@ pub(crate) fn explained(options: &OptionSet) -> Vec<ExplainedOption> {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Options and lines of the script may hold anything.
+        // Options and lines of the script may contain any characters.
         write!(f, "{}", Printable(Lines(self)))
     }
 }

@@ -1,13 +1,13 @@
-//! What names a submitted job or array in another process.
+//! Handles, by which other processes find a submitted job or array.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::{JobId, SubmissionId};
 
-/// What another process needs to [attach](crate::Cluster::attach) to a job.
+/// The handle of a job, with which another process can [attach](crate::Cluster::attach) to it.
 ///
-/// It can be serialized; it holds no secret and no value.
+/// It can be serialized. It holds no secret and no value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobHandle {
@@ -26,9 +26,9 @@ pub struct JobHandle {
     pub cluster: Option<String>,
 }
 
-/// What another process needs to [attach](crate::Cluster::attach_array) to an array.
+/// The handle of an array, with which another process can [attach](crate::Cluster::attach_array) to it.
 ///
-/// It can be serialized; it holds no secret and no value.
+/// It can be serialized. It holds no secret and no value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ArrayHandle {
@@ -44,9 +44,9 @@ pub struct ArrayHandle {
     pub parts: Vec<ArrayPart>,
     /// The number of items.
     pub items: u64,
-    /// How many items an element has.
+    /// The number of items of an element.
     pub items_per_element: u64,
-    /// How often an item may be tried.
+    /// The number of attempts that an item may have.
     pub max_attempts: usize,
     /// The Slurm cluster that has the array, if it is not the host's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +59,6 @@ pub struct ArrayHandle {
 pub struct ArrayPart {
     /// The id of the array.
     pub job_id: JobId,
-    /// How many elements it has.
+    /// The number of its elements.
     pub elements: u64,
 }

@@ -2,7 +2,7 @@
 
 use slurm_core::word_enum;
 
-/// Who runs the jobs.
+/// The system that runs the jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BackendKind {

@@ -1,4 +1,4 @@
-//! Plain data that several layers name.
+//! Plain data that several layers use.
 
 mod edge;
 mod explanation;

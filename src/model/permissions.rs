@@ -1,6 +1,6 @@
-//! Who may read what a submission writes.
+//! Permissions of the files of a submission.
 
-/// The permission bits of what a submission writes.
+/// The permission bits of the files of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Permissions {
     pub(crate) script: u32,
@@ -9,7 +9,7 @@ pub(crate) struct Permissions {
 }
 
 impl Default for Permissions {
-    /// Batch scripts are readable by the group, as sites expect, and by nobody else.
+    /// By default the group can read batch scripts, as sites expect, and other users cannot.
     fn default() -> Self {
         Self { script: 0o750, job_dir: None }
     }
@@ -18,26 +18,26 @@ impl Default for Permissions {
 /// Checks the permission bits of batch scripts.
 ///
 /// # Errors
-/// Says what is wrong with them.
+/// The message says why they are not accepted.
 pub(crate) fn script(mode: u32) -> Result<u32, String> {
-    check(mode, 0o400, "its owner has to be able to read it (0400)")
+    check(mode, 0o400, "its owner must be able to read it (0400)")
 }
 
 /// Checks the permission bits of job directories.
 ///
 /// # Errors
-/// Says what is wrong with them.
+/// The message says why they are not accepted.
 pub(crate) fn job_dir(mode: u32) -> Result<u32, String> {
-    check(mode, 0o700, "its owner has to be able to use it (0700)")
+    check(mode, 0o700, "its owner must be able to use it (0700)")
 }
 
 fn check(mode: u32, needed: u32, why: &str) -> Result<u32, String> {
     if mode & !0o777 != 0 {
         Err(format!("{mode:04o} has bits outside of 0777"))
     } else if mode & needed != needed {
-        Err(format!("{mode:04o} is too tight: {why}"))
+        Err(format!("{mode:04o} is too strict: {why}"))
     } else if mode & 0o002 != 0 {
-        Err(format!("{mode:04o} would let everybody write to it"))
+        Err(format!("{mode:04o} would let all users write to it"))
     } else {
         Ok(mode)
     }
@@ -69,7 +69,7 @@ mod tests {
         }
         assert!(script(0o050).unwrap_err().contains("owner"));
         assert!(job_dir(0o600).unwrap_err().contains("owner"));
-        assert!(job_dir(0o777).unwrap_err().contains("everybody"));
+        assert!(job_dir(0o777).unwrap_err().contains("all users"));
         assert!(script(0o4755).unwrap_err().contains("0777"));
     }
 }

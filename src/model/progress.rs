@@ -1,21 +1,21 @@
-//! How far an array has come.
+//! The progress of an array.
 
-/// How far an array has come.
+/// The progress of an array.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
     /// The number of items.
     pub items: usize,
-    /// How many have a value.
+    /// The number of items with a value.
     pub succeeded: usize,
-    /// How many have ended without one.
+    /// The number of items that have ended without a value.
     pub failed: usize,
-    /// How many elements run, as far as is known.
+    /// The number of running elements, as far as it is known.
     pub running: usize,
 }
 
 impl Progress {
-    /// Returns how many items have ended.
+    /// Returns the number of items that have ended.
     pub fn ended(&self) -> usize {
         self.succeeded + self.failed
     }

@@ -1,14 +1,14 @@
-//! Why a job waits, in plain words.
+//! Reasons why a job is pending, with explanations.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use slurm_host::Printable;
 
-/// Why a job is in its state: Slurm's word, its meaning, and advice.
+/// The reason of a job's state: Slurm's word, its meaning, and advice.
 ///
-/// Slurm has about a hundred of these words, and sites add sentences of their own. A word that this version of the
-/// library does not know has no explanation, and never counts as [blocking](Self::is_blocking).
+/// Slurm has about a hundred of these words, and sites add sentences of their own. A word that this version of
+/// the library does not know has no explanation and never counts as [blocking](Self::is_blocking).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reason(String);
@@ -16,7 +16,7 @@ pub struct Reason(String);
 /// The explanation of one of Slurm's words.
 #[derive(Clone, Copy, Debug)]
 struct Meaning {
-    /// Whether the job can never start unless somebody changes something.
+    /// Whether the job can never start unless the job or the cluster is changed.
     blocks: bool,
     explanation: &'static str,
     advice: Option<&'static str>,
@@ -38,27 +38,22 @@ const RELEASE: &str = "release it with `scontrol release`, or cancel it";
 const ADMINISTRATOR: &str = "ask the cluster's administrators";
 const LOWER: &str = "cancel it and ask for less, or use another partition or QOS";
 
-/// How a word begins, in lower case and without anything but letters and digits, and what it means. The first
-/// that fits holds. Source of the words: `job_state_reason_string()` in Slurm's `slurm_protocol_defs.c`, and
-/// the descriptions that slurmctld writes beside them, 20.11 to 25.11.
+/// The beginning of a word, in lower case and with only letters and digits, and its meaning. The first match
+/// holds. Source of the words: `job_state_reason_string()` in Slurm's `slurm_protocol_defs.c`, and the
+/// descriptions that slurmctld writes beside them, 20.11 to 25.11.
 const MEANINGS: &[(&str, Meaning)] = &[
     ("resources", waits("it waits for enough free CPUs, memory or GPUs")),
     ("priority", waits("jobs of higher priority start before it")),
     (
         "dependencyneversatisfied",
         blocks(
-            "a job that it depends on did not end as it has to",
+            "a job that it depends on did not end as required",
             "cancel it, and submit both again",
         ),
     ),
     ("dependency", waits("it waits for the jobs that it depends on")),
-    (
-        "begintime",
-        waits(
-            "the time at which it may begin has not come; a requeued job is held back for about two minutes",
-        ),
-    ),
-    ("jobarraytasklimit", waits("as many elements of its array run as may run at the same time")),
+    ("begintime", waits("it may not begin yet; a requeued job waits for about two minutes")),
+    ("jobarraytasklimit", waits("its array has reached its limit of running elements")),
     ("jobheldadmin", blocks("an administrator holds it", ADMINISTRATOR)),
     ("jobhelduser", blocks("it was submitted or put on hold", RELEASE)),
     (
@@ -69,7 +64,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         "launchfailedrequeuedheld",
         blocks(
             "its node could not start it (often a prolog that failed), and Slurm holds it",
-            "release it with `scontrol release`; if it comes back to this, ask the cluster's administrators to look at the node's log",
+            "release it with `scontrol release`; if that happens again, ask the cluster's administrators to look at the node's log",
         ),
     ),
     (
@@ -90,7 +85,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     (
         "badconstraints",
         blocks(
-            "no node of the partition has the resources that it asks for",
+            "no node of the partition has the requested resources",
             "ask for less, or for features that `sinfo -o '%N %f %G %c %m'` shows",
         ),
     ),
@@ -104,7 +99,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     (
         "partitionnodelimit",
         blocks(
-            "it asks for more nodes than the partition gives to a job, or for fewer",
+            "the number of nodes that it asks for is outside of the partition's limits",
             "ask for another number of `nodes`, or use another partition",
         ),
     ),
@@ -116,7 +111,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         ),
     ),
     ("partitiondown", may_need("the partition is down", ADMINISTRATOR)),
-    ("partitioninactive", may_need("the partition takes no jobs at the moment", ADMINISTRATOR)),
+    ("partitioninactive", may_need("the partition accepts no jobs at the moment", ADMINISTRATOR)),
     (
         "invalidaccount",
         blocks(
@@ -141,14 +136,14 @@ const MEANINGS: &[(&str, Meaning)] = &[
         "reqnodenotavail",
         may_need(
             "nodes that it needs are down, drained or reserved",
-            "if that stays so, look at them with `sinfo -R`, or ask for other nodes",
+            "if that lasts, look at them with `sinfo -R`, or ask for other nodes",
         ),
     ),
     (
         "nodesrequiredforjob",
         may_need(
             "nodes that it needs are down, drained or reserved",
-            "if that stays so, look at them with `sinfo -R`, or ask for other nodes",
+            "if that lasts, look at them with `sinfo -R`, or ask for other nodes",
         ),
     ),
     (
@@ -164,7 +159,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ),
     ("reservationinvalid", blocks("it may not use its reservation", "use another `reservation`")),
     ("reservation", waits("its reservation has not begun, or is full")),
-    ("licenses", waits("the licenses that it asks for are taken")),
+    ("licenses", waits("the requested licenses are in use")),
     (
         "deadline",
         blocks(
@@ -178,7 +173,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("burstbuffer", waits("its files are being copied into or out of the burst buffer")),
     ("scheddefer", waits("the scheduler looks at it in its next round")),
     ("systemfailure", blocks("Slurm, its file system or the network failed", ADMINISTRATOR)),
-    ("fedjoblock", waits("the clusters of the federation decide which of them runs it")),
+    ("fedjoblock", waits("the clusters of the federation decide which one runs it")),
     (
         "maxmemperlimit",
         blocks(
@@ -210,8 +205,7 @@ impl Reason {
         self.meaning()?.advice
     }
 
-    /// Returns whether a job that waits for this reason can never start unless somebody changes the job or the
-    /// cluster.
+    /// Returns whether a job with this reason can never start unless the job or the cluster is changed.
     pub fn is_blocking(&self) -> bool {
         self.meaning().is_some_and(|meaning| meaning.blocks)
     }
@@ -228,22 +222,22 @@ impl Reason {
 fn limit(plain: &str) -> Option<Meaning> {
     let rest = plain.strip_prefix("qos").or_else(|| plain.strip_prefix("assoc"))?;
     Some(if rest.contains("perjob") || rest.contains("pernode") || rest.starts_with("maxwall") {
-        blocks("it asks for more than a single job may have under its QOS or account", LOWER)
+        blocks("it asks for more than its QOS or account allows for a single job", LOWER)
     } else if rest.starts_with("min") {
-        blocks("it asks for less than its QOS wants of a job", "ask for more, or use another `qos`")
+        blocks("it asks for less than its QOS requires", "ask for more, or use another `qos`")
     } else if rest.contains("minutes") && !rest.contains("runminutes") {
         may_need(
-            "the computing time that its account or QOS was given is used up",
+            "the computing time of its account or QOS is used up",
             "use another `account`, or ask for more time (`sshare` shows the usage)",
         )
     } else if rest.starts_with("grp") {
         may_need(
-            "jobs of its account or QOS use together as much as they may",
+            "the jobs of its account or QOS have reached their common limit",
             "it starts once some of them have ended",
         )
     } else if rest.starts_with("max") || rest.contains("limit") {
         may_need(
-            "your jobs use as much of its QOS or account as they may",
+            "your jobs have reached the limit of its QOS or account",
             "it starts once some of them have ended",
         )
     } else {
@@ -263,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_never_start_is_told_from_what_waits() {
+    fn blocking_reasons_are_distinguished_from_others() {
         for word in [
             "JobHeldUser",
             "JobHeldAdmin",
@@ -299,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_not_known_are_told_as_they_are() {
+    fn unknown_words_are_shown_unchanged() {
         let reason = Reason::new("the site's \u{1b}[1mown words");
         assert_eq!((reason.explanation(), reason.is_blocking()), (None, false));
         assert_eq!(reason.to_string(), "the site's \\u{1b}[1mown words");

@@ -10,23 +10,24 @@ use super::{Reason, Span};
 
 /// The status of a job or of an item of an array: its state, reason, nodes and times.
 ///
-/// Everything but the state is left out where Slurm does not say it. `Display` is one line for people.
+/// All fields but the state are empty if Slurm does not report them. `Display` is one line for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
     /// The state.
     pub state: JobState,
-    /// Why it waits, or how it ended.
+    /// The reason for which it is pending, or how it ended.
     pub reason: Option<Reason>,
     /// The node or nodes, as Slurm writes them: `n[1-3]`.
     pub node: Option<String>,
-    /// When it started.
+    /// The time at which it started.
     pub started: Option<SystemTime>,
-    /// When Slurm expects it to start, if it waits. Slurm works that out for the first jobs of the queue alone.
+    /// The time at which Slurm expects a pending job to start. Slurm computes it only for the first jobs of the
+    /// queue.
     pub expected_start: Option<SystemTime>,
-    /// How long it may run.
+    /// The time limit.
     pub time_limit: Option<Duration>,
-    /// How many jobs start before it; only the embedded backend knows.
+    /// The number of jobs that start before it. Only the embedded backend reports it.
     pub jobs_ahead: Option<u64>,
 }
 
@@ -44,10 +45,10 @@ impl Status {
         }
     }
 
-    /// Returns why it can never start unless somebody changes the job or the cluster; `None` if it may start,
-    /// as far as is known.
+    /// Returns the reason for which the job can never start unless the job or the cluster is changed. Returns
+    /// `None` if it may start, as far as is known.
     ///
-    /// A blocked job does not end a wait: once it is released, or the limit is raised, it runs.
+    /// A blocked job does not end a wait, because it runs once it is released or the limit is raised.
     ///
     /// ```no_run
     /// # #[slurm::task]
@@ -56,7 +57,7 @@ impl Status {
     /// # let cluster = slurm::Cluster::slurm()?;
     /// let job = train::job().partition("short").time("2-00").submit(&cluster)?;
     /// if let Some(reason) = job.status()?.blocked() {
-    ///     eprintln!("it waits in vain: {reason}; {}", reason.advice().unwrap_or_default());
+    ///     eprintln!("it can never start: {reason}; {}", reason.advice().unwrap_or_default());
     ///     job.cancel()?;
     /// }
     /// # Ok(())

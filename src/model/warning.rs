@@ -1,4 +1,4 @@
-//! What may keep a submitted job from doing what it was submitted for.
+//! Warnings about submitted jobs.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use slurm_host::Printable;
 
 use super::{Reason, Status};
 
-/// A warning about a job, or about an array, that was submitted.
+/// A warning about a submitted job or array.
 ///
 /// `Display` is one sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
-    /// The cluster will not do all that the options ask for; see [`Explanation::warnings`](crate::Explanation).
+    /// The cluster will not follow all options; see [`Explanation::warnings`](crate::Explanation).
     Options(String),
-    /// sbatch took the job and printed this.
+    /// sbatch accepted the job and printed this.
     Sbatch(String),
-    /// The job can never start unless somebody changes it or the cluster.
+    /// The job can never start unless the job or the cluster is changed.
     ///
-    /// Slurm takes such jobs: what a partition or a QOS allows, it decides later.
+    /// Slurm accepts such jobs, because it checks the limits of partitions and QOS later.
     Blocked(Reason),
 }
 
 impl Warning {
-    /// Returns the warnings of a submission, and those about jobs or elements with these statuses.
+    /// Returns the warnings of a submission, and the warnings about jobs or elements with these statuses.
     pub(crate) fn all(
         explained: &[String],
         said: &[String],
@@ -49,7 +49,7 @@ impl fmt::Display for Warning {
             Self::Options(text) => write!(f, "{}", Printable(text)),
             Self::Sbatch(text) => write!(f, "sbatch: {}", Printable(text)),
             Self::Blocked(reason) => {
-                write!(f, "it can never start as things are: {reason}")?;
+                write!(f, "it can never start as it is: {reason}")?;
                 reason.advice().map_or(Ok(()), |advice| write!(f, "; {advice}"))
             }
         }

@@ -1,4 +1,4 @@
-//! Enums of words in JSON: the word that `Display` writes and `FromStr` reads.
+//! Enums of words in JSON: `Display` writes the word and `FromStr` reads it.
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Where a Slurmfile is looked for.
+//! The search for a Slurmfile.
 
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -9,16 +9,16 @@ use slurm_host::HostError;
 use super::{DEFAULT_ENVIRONMENT, Environment, Slurmfile};
 use crate::error::{Error, Result};
 
-/// The names that a Slurmfile may have, in the order of preference.
+/// The names that a Slurmfile may have, in order of preference.
 const NAMES: &[&str] = &["Slurmfile", "Slurmfile.toml", "slurmfile", "slurmfile.toml"];
 
-/// Returns the environment that is meant: of the file given, or that `SLURMFILE` names, or the nearest at or
-/// above the current directory; of the name given, or in `SLURM_ENV`, or `default`.
+/// Returns the chosen environment. The file is `file`, or the one that `SLURMFILE` names, or the nearest one at
+/// or above the current directory. The name is `environment`, or `SLURM_ENV`, or `default`.
 pub(crate) fn chosen(file: Option<&Path>, environment: Option<&str>) -> Result<Environment> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let file = match file.map(Path::to_owned).or_else(|| variable("SLURMFILE").map(Into::into)) {
         Some(path) => Some(open(&path)?),
-        // From a directory that is gone nothing can be found above it.
+        // If the current directory was deleted, there is no directory above it to search.
         None => std::env::current_dir().map_or(Ok(None), |here| find(&here))?,
     };
     let named = environment.map(str::to_owned);
@@ -41,7 +41,7 @@ pub(super) fn open(path: &Path) -> Result<Slurmfile> {
         let found = in_dir(path)?.map(|(file, _)| file);
         return found.ok_or_else(|| Error::Config {
             message: format!("there is no Slurmfile in {}", path.display()),
-            hint: format!("its name has to be one of {}", NAMES.join(", ")),
+            hint: format!("its name must be one of {}", NAMES.join(", ")),
         });
     }
     let text =
@@ -59,14 +59,15 @@ pub(super) fn find(start: &Path) -> Result<Option<Slurmfile>> {
     Ok(None)
 }
 
-/// Refuses a file that was only found, and that somebody else could have put there: its lines are run.
+/// Refuses a file that was found but not named, if another user could have written it, because its lines are
+/// run.
 fn trusted(path: &Path) -> Result<()> {
     let metadata = std::fs::metadata(path).map_err(|error| HostError::file("read", path, error))?;
     let ours = [0, rustix::process::geteuid().as_raw()].contains(&metadata.uid());
     let reason = match (ours, metadata.permissions().mode() & 0o002 != 0) {
         (true, false) => return Ok(()),
         (false, _) => "belongs to another user",
-        (true, true) => "can be changed by everybody",
+        (true, true) => "can be changed by all users",
     };
     Err(Error::Config {
         message: format!("the Slurmfile {} {reason}, so it is not used unless you name it", path.display()),
@@ -118,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_somebody_else_is_used_only_if_it_is_named() {
+    fn a_file_of_another_user_is_used_only_if_it_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("Slurmfile");
         fs::write(&file, "[default]").unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
         let error = find(dir.path()).unwrap_err();
-        assert!(error.to_string().contains("can be changed by everybody"), "{error}");
+        assert!(error.to_string().contains("can be changed by all users"), "{error}");
         assert!(error.hint().unwrap().contains("--slurmfile"));
         assert!(open(&file).is_ok() && open(dir.path()).is_ok());
         fs::set_permissions(&file, Permissions::from_mode(0o664)).unwrap();

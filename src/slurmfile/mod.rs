@@ -2,9 +2,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `discover` | where a Slurmfile is looked for |
-//! | `parse`, `sections` | from TOML to settings, with the place of everything that is wrong |
-//! | `ssh` | the section about SSH |
+//! | `discover` | the search for a Slurmfile |
+//! | `parse`, `sections` | from TOML to settings and problems with their places |
+//! | `ssh` | the section `cluster.ssh` |
 
 mod discover;
 mod parse;
@@ -28,20 +28,20 @@ pub use ssh::SshSection;
 use crate::error::{Error, Result, SlurmfileError};
 use crate::model::{BackendKind, Prologue};
 
-/// The name of the environment that is used where none is named, and that lies under all others.
+/// The name of the environment that is used by default. The others build on it.
 pub(crate) const DEFAULT_ENVIRONMENT: &str = "default";
 
-/// A project's settings: which cluster its jobs go to, and with which options.
+/// The settings of a project: the cluster of its jobs and their options.
 ///
-/// A Slurmfile is a TOML file named `Slurmfile` or `Slurmfile.toml`. Its tables are *environments*; the one
-/// named `default` lies under all others:
+/// A Slurmfile is a TOML file named `Slurmfile` or `Slurmfile.toml`. Its tables are *environments*. All
+/// environments build on the one named `default`:
 ///
 /// ```toml
 /// [default.cluster]
 /// backend = "slurm"                  # or "local", the embedded backend, or "ssh"
 /// job_base_dir = "/scratch/me/jobs"  # `~` is the home directory
 ///
-/// [default.submit]                   # any option of the attribute, which beats what stands here
+/// [default.submit]                   # any option of the attribute, which takes precedence
 /// account = "proj1"
 /// time = "01:00:00"
 ///
@@ -51,7 +51,7 @@ pub(crate) const DEFAULT_ENVIRONMENT: &str = "default";
 /// [default.env]                      # variables in every job
 /// OMP_NUM_THREADS = "8"
 ///
-/// [[default.callbacks]]              # what the program registered under this name; see `slurm::Callback`
+/// [[default.callbacks]]              # a callback of the program; see `slurm::Callback`
 /// name = "notify"
 /// args = { to = "me@example.org" }
 ///
@@ -75,74 +75,74 @@ pub struct Slurmfile {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Environment {
-    /// Who runs the jobs.
+    /// The system that runs the jobs.
     pub backend: Option<BackendKind>,
-    /// The directory below which every job has its own.
+    /// The directory below which each job has its own.
     pub job_base_dir: Option<PathBuf>,
     /// The program that runs inside the jobs.
     pub runner_binary: Option<PathBuf>,
     /// Whether the program is compressed on its way to a remote cluster.
     pub compress: Option<Compress>,
-    /// Whether the program has to fit the login node.
+    /// Whether the program must fit the login node.
     pub check: Option<ProgramCheck>,
-    /// What this program does when its jobs are submitted and end.
+    /// The callbacks for the submission and the end of jobs.
     pub callbacks: Vec<CallbackSettings>,
     /// The permission bits of batch scripts.
     pub script_permissions: Option<u32>,
     /// The permission bits of job directories.
     pub job_dir_permissions: Option<u32>,
-    /// How the cluster is reached over SSH.
+    /// The settings of the SSH connection.
     #[cfg(feature = "ssh")]
     pub ssh: SshSection,
     /// Options of every job.
     pub submit: OptionSet,
-    /// What happens to a job that reaches its time limit, if it is not said of it.
+    /// What happens at the time limit of a job, unless the task or the call decides.
     pub on_timeout: Option<OnTimeout>,
-    /// How often a job may be run again at its own request, if it is not said of it.
+    /// How often a job may be run again at its own request, unless the task or the call decides.
     pub max_requeues: Option<u32>,
-    /// The shell that runs the lines of `setup`, by name or path; bash where there is one if nothing is said.
+    /// The shell that runs the lines of `setup`, by name or path. The default is bash if it exists.
     pub shell: Option<String>,
-    /// Whether it is a login shell, which reads `/etc/profile` and has the functions that it defines.
+    /// Whether it is a login shell, which reads `/etc/profile` and has the functions defined there.
     pub login: Option<bool>,
-    /// Lines of shell that every job runs before the task. One that fails ends the job.
+    /// Lines of shell that every job runs before the task. A line that fails ends the job.
     pub setup: Vec<String>,
     /// Variables of every job.
     pub env: BTreeMap<VariableName, String>,
 }
 
-/// Whether what is sent to a remote cluster is compressed.
+/// Whether the program is compressed on its way to a remote cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compress {
-    /// Where it helps.
+    /// Compressed where it helps.
     #[default]
     Auto,
-    /// Not at all.
+    /// Never compressed.
     Never,
 }
 
 word_enum!(Compress, "compression", { Auto: "auto", Never: "never" });
 
-/// Whether the program that runs inside the jobs has to fit the machine from which jobs are submitted.
+/// Whether the program must fit the machine from which jobs are submitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProgramCheck {
-    /// The compute nodes are like the login node: a program for another processor, system or C library than that
-    /// has is refused before anything is submitted.
+    /// The compute nodes are like the login node. A program for another processor, system or C library is
+    /// refused before anything is submitted.
     #[default]
     Login,
-    /// The nodes are of another kind, so nothing is refused.
+    /// The nodes differ from the login node, so nothing is refused.
     Off,
 }
 
 word_enum!(ProgramCheck, "program check", { Login: "login", Off: "off" });
 
 impl Slurmfile {
-    /// Reads the text of a Slurmfile; `name` is what errors call it.
+    /// Reads the text of a Slurmfile. Errors refer to it as `name`.
     ///
     /// # Errors
-    /// [`Error::Slurmfile`] with everything that is wrong: TOML, unknown names, wrong types, options that
-    /// sbatch would not take.
+    /// [`Error::Slurmfile`] with all problems: invalid TOML, unknown names, wrong types, and options that
+    /// sbatch would refuse.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         let environments = parse::environments(text, name)
             .map_err(|problems| SlurmfileError { file: name.to_owned(), problems })?;
@@ -152,15 +152,15 @@ impl Slurmfile {
     /// Reads the Slurmfile at `path`, or the one in the directory `path`.
     ///
     /// # Errors
-    /// If there is none, or it cannot be read; and as [`parse`](Self::parse).
+    /// If it does not exist or cannot be read, and the errors of [`parse`](Self::parse).
     pub fn open(path: &Path) -> Result<Self> {
         discover::open(path)
     }
 
-    /// Reads the Slurmfile of the directory `start` or of the nearest one above it that has one.
+    /// Reads the nearest Slurmfile in the directory `start` or above it.
     ///
     /// # Errors
-    /// As [`open`](Self::open), but that there is none is no error.
+    /// The errors of [`open`](Self::open), except that a missing file is `None`.
     pub fn find(start: &Path) -> Result<Option<Self>> {
         discover::find(start)
     }
@@ -170,10 +170,10 @@ impl Slurmfile {
         self.environments.keys().map(String::as_str)
     }
 
-    /// Returns an environment, with `default` under it.
+    /// Returns an environment, based on `default`.
     ///
     /// # Errors
-    /// If there is none of that name; `default` always exists.
+    /// If it does not exist; `default` always exists.
     pub fn environment(&self, name: &str) -> Result<Environment> {
         let base = self.environments.get(DEFAULT_ENVIRONMENT).cloned().unwrap_or_default();
         if name == DEFAULT_ENVIRONMENT {
@@ -191,10 +191,10 @@ impl Slurmfile {
 }
 
 impl Environment {
-    /// Returns this environment with what `over` says in its place.
+    /// Returns this environment with the settings of `over` over it.
     ///
-    /// Values replace values; `setup` lines come before those of `over`, and so do callbacks but those that it
-    /// names too.
+    /// Single values are replaced. The `setup` lines and the callbacks of `over` come after the others, and its
+    /// callbacks replace others of the same name.
     pub(crate) fn under(mut self, over: &Self) -> Self {
         self.backend = over.backend.or(self.backend);
         self.job_base_dir = over.job_base_dir.clone().or(self.job_base_dir);

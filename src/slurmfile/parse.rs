@@ -1,4 +1,4 @@
-//! From TOML to settings.
+//! Reads TOML into settings.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,10 +24,10 @@ pub(super) const SECTIONS: &[&str] =
 pub(super) const CLUSTER_KEYS: &[&str] =
     &["backend", "job_base_dir", "script_permissions", "job_dir_permissions", "ssh"];
 
-/// The settings of `submit` that are options of the attribute, and none of sbatch.
+/// Settings of `submit` that are options of the attribute and not of sbatch.
 pub(super) const REQUEUE_KEYS: &[&str] = &["on_timeout", "max_requeues"];
 
-/// Reads all environments, or tells everything that is wrong.
+/// Reads all environments, or returns all problems.
 pub(super) fn environments(
     text: &str,
     name: &str,
@@ -57,7 +57,7 @@ pub(super) struct Reader<'a> {
     problems: Vec<Problem>,
 }
 
-/// Returns the line and the column of a byte, both from 1; the column in characters.
+/// Returns the line and the column of a byte, both from 1. The column counts characters.
 pub(super) fn place(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
     ) {
         let message = match options::closest(name, known.iter().copied()) {
             Some(meant) => format!("unknown {what} `{name}`; did you mean `{meant}`?"),
-            None => format!("unknown {what} `{name}`; there are: {}", known.join(", ")),
+            None => format!("unknown {what} `{name}`; expected one of: {}", known.join(", ")),
         };
         self.problem(span, message);
     }
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
                     environment.job_dir_permissions = self.permissions(value, permissions::job_dir);
                 }
                 "runner_binary" => {
-                    self.problem(name.span(), "`runner_binary` stands in `packaging`");
+                    self.problem(name.span(), "`runner_binary` belongs to `packaging`");
                 }
                 #[cfg(feature = "ssh")]
                 "ssh" => {
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
             if let ("extra", DeValue::String(text)) = (key.as_ref(), value.get_ref())
                 && text.starts_with('-')
             {
-                self.problem(value.span(), format!("flags stand in a list: extra = [\"{text}\"]"));
+                self.problem(value.span(), format!("write flags as a list: extra = [\"{text}\"]"));
                 continue;
             }
             match key.replace('-', "_").as_str() {
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
             }
         }
         for conflict in environment.submit.conflicts() {
-            // What is missing here may be set by the task.
+            // The task may set the missing option.
             if conflict.kind != options::ConflictKind::Needs {
                 let at = table
                     .iter()
@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
         if let DeValue::Boolean(login) = value.get_ref() {
             return Some(*login);
         }
-        self.problem(value.span(), "`login` is true or false");
+        self.problem(value.span(), "`login` must be true or false");
         None
     }
 
@@ -345,7 +345,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Puts the indefinite article before the name of a TOML type.
+/// Adds the indefinite article to the name of a TOML type.
 fn with_article(name: &str) -> String {
     let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     format!("{article} {name}")
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_lies_over_default() {
+    fn an_environment_builds_on_default() {
         let text = "[default]\nsetup = ['a']\n[default.cluster]\nbackend = 'slurm'\njob_base_dir = '~/j'\n\
                     [default.submit]\nmem = '1G'\ntime = 5\nexclusive = true\nmail_type = ['END', 'FAIL']\n\
                     [gpu]\nsetup = ['b']\nenv = { A = 'x y' }\n[gpu.submit]\nmem-per-cpu = '2G'\ntime = '1:00:00'\n\
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_with_its_place() {
+    fn all_problems_are_reported_with_their_places() {
         let text = "[default.submit]\npartiton = 'x'\ntime = '4 h'\nmem = 1.5\n[default.clutser]\n[default.cluster]\n\
                     backend = 'slrum'\njob_base_dir = 7\n[default.env]\n2X = 'a'\n";
         assert_eq!(

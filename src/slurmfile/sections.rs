@@ -15,9 +15,9 @@ const PACKAGING_KEYS: &[&str] = &["runner_binary", "compress", "check"];
 /// The settings of a callback.
 const CALLBACK_KEYS: &[&str] = &["name", "args"];
 
-/// A callback that an environment of a Slurmfile names, and where.
+/// A callback that an environment of a Slurmfile names, with its place.
 ///
-/// Whether the program has it, and takes its arguments, is looked at when a cluster is opened.
+/// Whether the program has it and accepts its arguments is checked when a cluster is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallbackSettings {
@@ -31,14 +31,14 @@ pub struct CallbackSettings {
 }
 
 impl CallbackSettings {
-    /// Says what is wrong with the name.
+    /// Returns an error about the name.
     pub(crate) fn wrong_name(&self, message: String) -> Error {
         let start =
             self.look(|table, at| value_of(table, "name").map_or(at, |value| value.span().start));
         self.problem(start.unwrap_or(0), message)
     }
 
-    /// Gives the arguments to `read`.
+    /// Passes the arguments to `read`.
     pub(crate) fn with_args<T>(
         &self,
         read: impl FnOnce(Spanned<DeValue<'_>>) -> std::result::Result<T, toml::de::Error>,
@@ -50,7 +50,7 @@ impl CallbackSettings {
             let start = args.span().start;
             read(args).map_err(|error| (error.span().map_or(start, |span| span.start), error))
         });
-        let gone = || self.problem(0, "it was read before, and cannot be now".to_owned());
+        let gone = || self.problem(0, "it could be read before, but not now".to_owned());
         answer.ok_or_else(gone)?.map_err(|(start, error)| {
             self.problem(
                 start,
@@ -59,7 +59,7 @@ impl CallbackSettings {
         })
     }
 
-    /// Looks at the entry again; it was read before.
+    /// Reads the entry again. It was valid when the Slurmfile was read.
     fn look<T>(&self, then: impl FnOnce(&DeTable<'_>, usize) -> T) -> Option<T> {
         let document = DeTable::parse(&self.text).ok()?.into_inner();
         let environment = value_of(&document, &self.environment)?.get_ref().as_table()?;
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
     ) -> Vec<CallbackSettings> {
         let DeValue::Array(entries) = value.get_ref() else {
             let message = format!(
-                "callbacks are a list of tables: [[{environment}.callbacks]] and below it name = \"…\""
+                "write callbacks as a list of tables: [[{environment}.callbacks]] and below it name = \"…\""
             );
             self.problem(value.span(), message);
             return Vec::new();
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
         check: fn(u32) -> std::result::Result<u32, String>,
     ) -> Option<u32> {
         if let DeValue::Integer(number) = value.get_ref() {
-            let message = format!("permissions are written in octal, as a string: \"0{number}\"");
+            let message = format!("write permissions in octal, as a string: \"0{number}\"");
             self.problem(value.span(), message);
             return None;
         }
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a path: one without a NUL, which no file can have.
+    /// Reads a path, which must not contain a NUL.
     pub(super) fn path(&mut self, value: &Value<'a>, what: &str) -> Option<std::path::PathBuf> {
         let text = self.text(value, what)?;
         if text.contains('\0') || text.is_empty() {
@@ -189,7 +189,7 @@ mod tests {
         let text = include_str!("../../Slurmfile.example.toml");
         Slurmfile::parse(text, "Slurmfile.example.toml").unwrap();
         let document = DeTable::parse(text).unwrap().into_inner();
-        // The keys of all tables at this place in an environment.
+        // Returns the keys of all tables at this place in an environment.
         let keys = |place: &[&str]| -> Vec<String> {
             let mut keys = Vec::new();
             for environment in document.values().filter_map(|value| value.get_ref().as_table()) {
@@ -222,18 +222,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_in_packaging_and_permissions_has_its_place() {
+    fn problems_in_packaging_and_permissions_have_their_places() {
         assert_eq!(
             problem_of("[gpu.packaging]\ncompress = 'allways'\nrunner_binray = 'x'\n"),
-            "Slurmfile:2:12: unknown compression `allways`; there are: auto, never\n\
+            "Slurmfile:2:12: unknown compression `allways`; expected one of: auto, never\n\
              Slurmfile:3:1: unknown setting `runner_binray`; did you mean `runner_binary`?"
         );
         assert_eq!(
             problem_of("[gpu.cluster]\nscript_permissions = 750\njob_dir_permissions = '0777'\n"),
-            "Slurmfile:2:22: permissions are written in octal, as a string: \"0750\"\n\
-             Slurmfile:3:23: 0777 would let everybody write to it"
+            "Slurmfile:2:22: write permissions in octal, as a string: \"0750\"\n\
+             Slurmfile:3:23: 0777 would let all users write to it"
         );
-        assert!(problem_of("[gpu.cluster]\nrunner_binary = 'x'").contains("stands in `packaging`"));
+        assert!(
+            problem_of("[gpu.cluster]\nrunner_binary = 'x'").contains("belongs to `packaging`")
+        );
         assert!(problem_of("[gpu.packaging]\nrunner_binary = \"a\\u0000b\"").contains("NUL"));
     }
 }

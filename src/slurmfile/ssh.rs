@@ -9,9 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::parse::Reader;
 
-/// How the cluster is reached over SSH, as the section `cluster.ssh` says it; what it does not say comes from
-/// the user's OpenSSH configuration. Everything has the meaning of the method of [`Ssh`] of
-/// the same name. There is no password here: it would be in a file.
+/// The settings of the section `cluster.ssh`. The user's OpenSSH configuration supplies missing ones. Each
+/// setting has the meaning of the method of [`Ssh`] with the same name. There is no password, because it would
+/// be in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SshSection {
@@ -23,31 +23,31 @@ pub struct SshSection {
     pub port: Option<u16>,
     /// Files with private keys: `identity_file`, one or a list.
     pub identity_files: Vec<PathBuf>,
-    /// What happens with a host key that is not known.
+    /// The policy for unknown host keys.
     pub host_key_policy: Option<HostKeyPolicy>,
     /// The OpenSSH configuration to read.
     pub config_file: Option<PathBuf>,
     /// The user's file of known hosts.
     pub known_hosts_file: Option<PathBuf>,
-    /// How long each step of connecting may take.
+    /// The time limit of each step of connecting.
     pub connect_timeout: Option<Duration>,
-    /// How long a command may take.
+    /// The time limit of a command.
     pub command_timeout: Option<Duration>,
-    /// How often a sign of life is sent; zero means never.
+    /// The interval of keepalive messages; zero means none.
     pub keepalive: Option<Duration>,
-    /// Whether a person may be asked for passphrases, passwords and codes.
+    /// Whether the user may be asked for passphrases, passwords and codes.
     pub prompts: Option<bool>,
-    /// How long the answer to a question is waited for.
+    /// The time limit for the answer to such a question.
     pub prompt_timeout: Option<Duration>,
     /// Whether the connection of an OpenSSH master is used.
     pub control_master: Option<bool>,
     /// The directory with Slurm's commands.
     pub slurm_bin_dir: Option<String>,
-    /// Whether everything runs below a login shell.
+    /// Whether all commands run below a login shell.
     pub login_shell: Option<bool>,
 }
 
-/// Every key, in the order of the documentation.
+/// All keys, in the order of the documentation.
 pub(super) const KEYS: &[&str] = &[
     "host",
     "user",
@@ -89,7 +89,7 @@ impl SshSection {
         Some(if self.prompts == Some(false) { ssh.no_prompts() } else { ssh })
     }
 
-    /// Returns this section with what `over` says in its place.
+    /// Returns this section with the settings of `over` over it.
     pub(super) fn under(mut self, over: &Self) -> Self {
         macro_rules! over {
             ($($field:ident),*) => {
@@ -145,7 +145,8 @@ impl<'a> Reader<'a> {
                 "slurm_bin_dir" => section.slurm_bin_dir = self.text(value, "a directory"),
                 "login_shell" => section.login_shell = self.boolean(value),
                 "password" => {
-                    let message = "a password does not belong into a file; it is asked for";
+                    let message =
+                        "remove the password: a file is not safe for it, and you are asked for it";
                     self.problem(name.span(), message);
                 }
                 other => self.unknown(name.span(), "setting", other, KEYS),
@@ -171,7 +172,7 @@ impl<'a> Reader<'a> {
         match value.get_ref() {
             DeValue::Boolean(set) => Some(*set),
             _ => {
-                self.problem(value.span(), "this is `true` or `false`");
+                self.problem(value.span(), "this must be `true` or `false`");
                 None
             }
         }
@@ -186,7 +187,7 @@ mod tests {
     use crate::slurmfile::Slurmfile;
 
     #[test]
-    fn every_setting_can_be_said_and_overridden() {
+    fn every_setting_can_be_set_and_overridden() {
         let values = [
             "'login'",
             "'me'",
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_places() {
+    fn mistakes_are_reported_with_their_places() {
         let text = "[default.cluster.ssh]\nprot = 1\nport = 70000\nhost_key_policy = 'none'\npassword = 'x'\nlogin_shell = 1\n";
         let Err(Error::Slurmfile(error)) = Slurmfile::parse(text, "Slurmfile") else {
             panic!("not refused")
@@ -240,8 +241,8 @@ mod tests {
             "2:1: unknown setting `prot`; did you mean `port`?",
             "3:8: a port is a whole number",
             "4:19: unknown policy `none`",
-            "5:1: a password does not belong into a file",
-            "6:15: this is `true` or `false`",
+            "5:1: remove the password",
+            "6:15: this must be `true` or `false`",
         ] {
             assert!(told.contains(part), "{part} in {told}");
         }

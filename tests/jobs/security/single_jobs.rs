@@ -53,7 +53,7 @@ fn scripts_and_directories_have_their_permissions(site: &Site) {
     assert_eq!(mode(private.job_dir()), 0o700);
     assert_eq!((result_of(&job), result_of(&private)), (3, 3));
     let open = Cluster::builder().job_base_dir(site.base.path()).job_dir_permissions(0o777).build();
-    assert!(open.unwrap_err().to_string().contains("0777 would let everybody write"));
+    assert!(open.unwrap_err().to_string().contains("0777 would let all users write"));
 }
 
 fn specs_and_results_are_no_wider_than_their_directory(site: &Site) {
