@@ -22,7 +22,7 @@ use crate::error::{JobError, JobErrorKind, JobReport, UpstreamFailure};
 use crate::model::{Edge, EdgeElement, Explanation};
 use crate::poll::{End, Verdict};
 
-/// A call that was submitted: a job, or an item of an array.
+/// A submitted call: a job, or an item of an array.
 pub(crate) trait Case {
     /// Returns the job's id.
     fn id(&self) -> JobId;
@@ -32,11 +32,11 @@ pub(crate) trait Case {
     fn task(&self) -> &str;
     /// Returns the directory of the submission.
     fn dir(&self) -> &Path;
-    /// Returns the index in the Slurm array, and that of the item.
+    /// Returns the index of the element in the Slurm array and the index of the item.
     fn place(&self) -> Option<(u32, u64)> {
         None
     }
-    /// Returns the last run in which the runner got as far as the task, if there is one.
+    /// Returns the last run in which the runner reached the task, if there is one.
     fn entered(&self) -> Option<Entered>;
     /// Returns the panic that the runner noted before it could write the outcome.
     fn panic(&self) -> Option<Failure>;
@@ -48,19 +48,19 @@ pub(crate) trait Case {
     fn backend(&self) -> &dyn Backend;
 }
 
-/// A run in which the runner got as far as the task.
+/// A run in which the runner reached the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entered {
-    /// How often the job had been restarted before it.
+    /// The number of restarts of the job before this run.
     pub(crate) run: u32,
-    /// Whether the process has ended by itself, before the task had returned, as far as that was noted.
+    /// Whether a note says that the process has ended by itself before the task had returned.
     pub(crate) has_exited: bool,
 }
 
 /// The note of a batch script that did not start the task.
 #[derive(Debug)]
 struct Refusal {
-    /// How often the job had been restarted before this run.
+    /// The number of restarts of the job before this run.
     run: u32,
     reason: Option<String>,
 }
@@ -78,7 +78,7 @@ impl Refusal {
     }
 }
 
-/// The error of a job that left no result file.
+/// Returns the error of a job without a usable result file.
 pub(crate) fn without_outcome(job: &dyn Case, verdict: &Verdict) -> JobError {
     match verdict {
         Verdict::Unreadable(reason) => {
@@ -90,7 +90,7 @@ pub(crate) fn without_outcome(job: &dyn Case, verdict: &Verdict) -> JobError {
     }
 }
 
-/// The error of a job that has ended and left nothing.
+/// Returns the error of a job that has ended without a result.
 pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
     let sighting = match end {
         End::Seen(sighting) => sighting,
@@ -104,7 +104,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
     let in_vain = if no_room.is_none() { waited_in_vain(job, sighting) } else { None };
     let entered = if ends_by_itself(&sighting.state) { job.entered() } else { None };
     let refusal = if sighting.is_refusal() { Refusal::of(job) } else { None };
-    // The task of the same run, or of a later one, may have ended with the exit code of the script.
+    // The task of the same run, or of a later one, may have ended with the script's exit code.
     let is_refusal = sighting.is_refusal()
         && entered.is_none_or(|entered| refusal.as_ref().is_some_and(|of| of.run > entered.run));
     let kind = match (&sighting.state, no_room, in_vain) {
@@ -138,7 +138,7 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
         return JobError { kind: JobErrorKind::Failed(Box::new(failure)), job };
     }
     if is_refusal {
-        // The script says why in its last line; a logout may print more after it.
+        // The script prints the reason in its last line; a logout may print more after it.
         let said = job.stderr_tail.lines().rev().find_map(|line| line.strip_prefix(NOT_STARTED));
         let noted = refusal.and_then(|refusal| refusal.reason);
         job.reason = noted.or(said.map(str::to_owned)).or(job.reason);
@@ -152,18 +152,19 @@ pub(crate) fn ended(job: &dyn Case, end: &End) -> JobError {
     JobError { kind, job }
 }
 
-/// Whether the exit code alone proves that the runner had begun. On a full disk there may be no other proof.
+/// Returns whether the exit code alone proves that the runner had started. On a full disk there may be no other
+/// proof.
 fn ended_after_start(sighting: &Sighting) -> bool {
     code_of(sighting).is_some_and(exit::is_after_start)
 }
 
-/// Whether the runner of the last run ended before it called the task, by its exit code. The task may end its process
-/// with the same code, so that counts only where the source knows that it was not called.
+/// Returns whether the exit code of the last run is of a runner that ended before it called the task. The task may
+/// end its process with the same code, so the code counts only if the source knows that the task was not called.
 fn ended_before_task(sighting: &Sighting) -> bool {
     sighting.entered == Some(false) && code_of(sighting).is_some_and(exit::is_before_task)
 }
 
-/// Whether a job in `state` has ended by itself, as far as the state tells.
+/// Returns whether a job in `state` has ended by itself, according to the state.
 fn ends_by_itself(state: &JobState) -> bool {
     use JobState::{
         BootFail, Cancelled, Deadline, NodeFail, OutOfMemory, Preempted, Revoked, Timeout,
@@ -180,19 +181,20 @@ fn code_of(sighting: &Sighting) -> Option<u8> {
     exit.and_then(|exit| u8::try_from(exit.code).ok())
 }
 
-/// Whether the task itself has ended its process with `code`, also if it is one of the runner's.
+/// Returns whether the task itself has ended its process with `code`, which may also be one of the runner's
+/// codes.
 fn is_of_task(entered: Entered, code: u8) -> bool {
     match code {
-        // What these say is true for a process that ended by itself, or an element ends so, too.
+        // These are also true for a process that ended by itself, or for an element.
         exit::EXITED | exit::STOPPED => false,
-        // Only what was not started ends with these.
+        // A runner that reached the task never ends with these.
         exit::SPEC | exit::UNKNOWN_TASK | exit::VERSION | exit::SETUP | exit::UNFIT => true,
         _ => entered.has_exited,
     }
 }
 
-/// Returns the failed dependencies if the job ended because of them. In the accounting such an end looks like a
-/// cancellation, so the jobs that it depends on decide.
+/// Returns the failed dependencies if the job ended because of them. The accounting records such an end as a
+/// cancellation, so the upstream jobs decide.
 fn waited_in_vain(job: &dyn Case, sighting: &Sighting) -> Option<Vec<UpstreamFailure>> {
     let reason = sighting.reason.as_deref();
     let is_certain = matches!(reason, Some("DependencyNeverSatisfied" | "Dependency"));
@@ -204,7 +206,7 @@ fn waited_in_vain(job: &dyn Case, sighting: &Sighting) -> Option<Vec<UpstreamFai
 }
 
 /// Returns the jobs behind `edges` that did not end as required, with the end of each. For a job that never ran
-/// because of a dependency, reports the root failure.
+/// because of a dependency, the text names the root failure.
 pub(crate) fn upstream(backend: &dyn Backend, edges: &[Edge]) -> Vec<UpstreamFailure> {
     let mut looks = Looks { backend, left: MOST_LOOKS, seen: HashSet::new() };
     let told = |Failing { mut failure, first }: Failing| {
@@ -216,19 +218,19 @@ pub(crate) fn upstream(backend: &dyn Backend, edges: &[Edge]) -> Vec<UpstreamFai
     edges.iter().filter_map(|edge| looks.at(edge).map(told)).collect()
 }
 
-/// How many upstream jobs are looked at for one error.
+/// The limit on the upstream jobs that are looked at for one error.
 const MOST_LOOKS: usize = 32;
 
 /// Looks for the reason why jobs have failed.
 struct Looks<'a> {
     backend: &'a dyn Backend,
-    /// How many more jobs may be looked at.
+    /// The number of jobs that may still be looked at.
     left: usize,
-    /// Jobs or elements that were looked at already, each with the required end.
+    /// The jobs or elements that were looked at already, with the required end.
     seen: HashSet<(JobId, Option<u32>, DependencyKind)>,
 }
 
-/// What became of a job.
+/// The failure of an upstream job.
 struct Failing {
     failure: UpstreamFailure,
     /// The root failure, if it is another job.
@@ -236,12 +238,12 @@ struct Failing {
 }
 
 impl Looks<'_> {
-    /// Returns what became of the job behind `edge`, if that is not what was needed.
+    /// Returns the failure of the job behind `edge`, if it did not end as required.
     fn at(&mut self, edge: &Edge) -> Option<Failing> {
         let needs = |kinds: &[DependencyKind]| kinds.contains(&edge.kind);
         let needs_failure = needs(&[DependencyKind::AfterNotOk]);
         if !needs_failure && !needs(&[DependencyKind::AfterOk, DependencyKind::AfterCorr]) {
-            // Any end will do.
+            // Any end is accepted.
             return None;
         }
         let fate = match (edge.items, edge.element) {
@@ -261,14 +263,14 @@ impl Looks<'_> {
         Some(Failing { failure, first })
     }
 
-    /// Returns the first cause why the job behind `edge` could never run, from what its directory says of the
-    /// jobs that it waited for.
+    /// Returns the root failure for the job behind `edge`, which could never run, from the dependencies in its
+    /// directory.
     fn first_before(&mut self, edge: &Edge) -> Option<UpstreamFailure> {
         let path = JobDir::at(&edge.dir).job_json();
         let text = self.backend.host().read(&path, 0).ok().flatten()?;
         let after = serde_json::from_slice::<Explanation>(&text).ok()?.after;
         after.iter().find_map(|edge| {
-            // Ways to a job may part and meet again.
+            // Several paths may lead to the same job.
             let index = edge.element.map(|element| element.index);
             if !self.seen.insert((edge.job, index, edge.kind)) {
                 return None;
@@ -280,11 +282,10 @@ impl Looks<'_> {
     }
 }
 
-/// What became of a job or of an array, in words, and whether it may be that it never ran because of
-/// another one.
+/// The end of a job or an array in words, and whether it may never have run because of another job.
 type Fate = (String, bool);
 
-/// Whether a job that was seen like this may be one that never ran because of another one.
+/// Returns whether a job with this sighting may never have run because of another job.
 fn may_have_waited_in_vain(seen: &Sighting) -> bool {
     seen.waits_in_vain() || seen.state == JobState::Cancelled && seen.cancelled_by.is_none()
 }
@@ -310,7 +311,7 @@ fn job_failure(backend: &dyn Backend, edge: &Edge) -> Option<Fate> {
     }
 }
 
-/// What an item has left in place of a value; nothing if it has one, or may still have.
+/// Returns why an item has no value, or `None` if it has one or may still get one.
 fn item_failure(
     backend: &dyn Backend,
     edge: &Edge,
@@ -337,7 +338,7 @@ fn failed_item(item: u64, failure: impl Display) -> String {
     format!("failed: item {item}: {failure}")
 }
 
-/// The end of the element of an item that has left nothing, if it has ended.
+/// Returns the end of the element of an item that has left nothing, if it has ended.
 fn ended_without(backend: &dyn Backend, job: JobId, index: u32, item: u64) -> Option<Fate> {
     let asked = Asked { job, elements: Some(vec![(index, index)]) };
     let survey = backend.survey(&[asked]).ok()?;
@@ -350,13 +351,13 @@ fn no_value(item: u64) -> String {
     format!("left no value of item {item}")
 }
 
-/// Says of an item that has no value why, as far as it left that itself.
+/// Returns why an item has no value, from what it has left.
 pub(crate) fn words_of(missing: &MissingItem) -> String {
     let failure = missing.failure.as_ref();
     failure.map_or_else(|| no_value(missing.item), |failure| failed_item(missing.item, failure))
 }
 
-/// What became of an item that a runner has missed.
+/// Returns the failure of an item whose value a runner did not find.
 fn missing_item(backend: &dyn Backend, missing: MissingItem) -> UpstreamFailure {
     let MissingItem { task, job, index, item, failure } = missing;
     let failure = failure.map(|failure| failed_item(item, failure));
@@ -372,8 +373,8 @@ fn array_failure(backend: &dyn Backend, edge: &Edge) -> Option<Fate> {
     let listed = backend.host().look(&[look], u64::MAX).ok()?.pop()?.ok()?;
     let names = if let Found::Names(names) = listed { names } else { Vec::new() };
     let mut elements: Vec<u64> = names.iter().filter_map(|name| name.parse().ok()).collect();
-    // Those that the backend says have failed come first. In a further array of the submission they have other
-    // numbers, and then this is an order like any other.
+    // Elements that the backend reports as failed come first. In a further Slurm array of the submission they
+    // have other numbers, so there the order is arbitrary.
     let is_bad = |element: &u64| {
         let has =
             |(first, last): &(u32, u32)| (u64::from(*first)..=u64::from(*last)).contains(element);
@@ -383,7 +384,7 @@ fn array_failure(backend: &dyn Backend, edge: &Edge) -> Option<Fate> {
     let count = edge.items.unwrap_or_default();
     let likely = elements.iter().take_while(|element| is_bad(element)).count();
     let (likely, others) = elements.split_at(likely);
-    // One is enough, and there may be many of any size.
+    // One failure is enough, and segments may be many and large.
     let mut batches = likely.chunks(1).chain(others.chunks(8));
     let failure = batches.find_map(|batch| first_failure(backend, &dir, batch));
     let told = failure
@@ -412,8 +413,8 @@ fn first_failure(backend: &dyn Backend, dir: &JobDir, elements: &[u64]) -> Optio
     })
 }
 
-/// The elements that did not end well, as far as the backend knows; without indices if that is said of the array
-/// as a whole.
+/// Returns the elements that did not succeed, according to the backend. The indices are empty for a line about
+/// the whole array.
 fn ended_badly(backend: &dyn Backend, edge: &Edge) -> Vec<(Indices, Sighting)> {
     let Ok(mut survey) = backend.survey(&[Asked::job(edge.job)]) else {
         return Vec::new();
@@ -424,7 +425,7 @@ fn ended_badly(backend: &dyn Backend, edge: &Edge) -> Vec<(Indices, Sighting)> {
     bad
 }
 
-/// Whether Slurm wrote into the log that memory ran out. Without cgroups the job only shows as failed.
+/// Returns whether Slurm wrote into the log that memory ran out. Without cgroups the job only shows as failed.
 /// Source of the phrases: `slurmstepd/req.c`, `jobacct_gather.c` and `task_cgroup_memory.c`, 20.11 to 25.11.
 fn tells_of_memory(stderr: &str) -> bool {
     let line_tells = |line: &str| {
@@ -438,7 +439,7 @@ fn tells_of_memory(stderr: &str) -> bool {
     stderr.lines().any(line_tells)
 }
 
-/// The error of a job whose result file is no outcome.
+/// Returns the error of a job whose result file cannot be decoded.
 pub(crate) fn unreadable(job: &dyn Case, error: &ReadError) -> JobError {
     let reason = error.to_string();
     let kind = match error {
@@ -448,7 +449,7 @@ pub(crate) fn unreadable(job: &dyn Case, error: &ReadError) -> JobError {
     JobError { kind, job: report(job, None) }
 }
 
-/// The error of a job whose function did not return a value, in this run if it is known.
+/// Returns the error of a job whose function did not return a value, in this run if it is known.
 pub(crate) fn failed(
     job: &dyn Case,
     failure: Failure,
@@ -462,7 +463,7 @@ pub(crate) fn failed(
         let upstream = vec![missing_item(job.backend(), *missing)];
         return JobError { kind: JobErrorKind::DependencyFailed { upstream }, job: report };
     }
-    // Slurm may let a job run whose result it takes has never come.
+    // Slurm may start a job although the result that it takes is missing.
     let without_argument = failure.kind == FailureKind::Argument;
     let upstream = if without_argument { job.upstream() } else { Vec::new() };
     if !upstream.is_empty() {
@@ -485,18 +486,18 @@ pub(crate) fn failed(
     JobError { kind, job: report }
 }
 
-/// The error of a job whose result is of another task or of other types.
+/// Returns the error of a job whose result belongs to another task or has other types.
 pub(crate) fn foreign(job: &dyn Case, task: &str) -> JobError {
     let expected = job.task();
     let reason = if task == expected {
         format!("`{task}` had other parameter or return types in the program that ran it")
     } else {
-        format!("the result is one of `{task}`, not of `{expected}`")
+        format!("the result belongs to `{task}`, not to `{expected}`")
     };
     JobError { kind: JobErrorKind::VersionMismatch { reason }, job: report(job, None) }
 }
 
-/// The error of a job whose value cannot be decoded.
+/// Returns the error of a job whose value cannot be decoded.
 pub(crate) fn undecodable(job: &dyn Case, error: &CodecError) -> JobError {
     let reason = format!("the value {error}");
     JobError { kind: JobErrorKind::VersionMismatch { reason }, job: report(job, None) }
@@ -525,7 +526,7 @@ fn report(job: &dyn Case, sighting: Option<&Sighting>) -> JobReport {
     }
 }
 
-/// The last twenty lines.
+/// Returns the last twenty lines.
 fn tail(text: &str) -> String {
     let lines: Vec<_> = text.lines().rev().take(20).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
@@ -536,7 +537,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slurms_lines_about_memory_are_known_in_every_release() {
+    fn slurms_lines_about_memory_are_recognised_in_every_release() {
         for line in [
             "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=12.batch.",
             "slurmstepd-n1: error: StepId=12.batch exceeded memory limit (1234 > 256), being killed",

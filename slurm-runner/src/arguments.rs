@@ -1,4 +1,4 @@
-//! The arguments of calls, from wherever the spec says.
+//! The arguments of calls, read from where the spec places them.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -13,16 +13,16 @@ use slurm_core::outcome::{Ending, Failure, FailureKind, MissingItem, Outcome};
 use slurm_core::segment::{HEADER, Record, RecordKind, Records, check_header};
 use slurm_core::spec::{Argument, Upstream};
 
-/// Finds the encoded values of arguments. Each file of an array that is upstream is read once.
+/// Reads the encoded values of arguments. Each file of an upstream array is read once.
 #[derive(Debug)]
 pub(crate) struct Resolver<'a> {
     upstream: &'a [Upstream],
     segments: RefCell<HashMap<(u32, usize, u64), Rc<Segment>>>,
-    /// The last array of which all values were taken, and those.
+    /// The values of the last array that was taken as a whole.
     list: RefCell<Option<(u32, Vec<u8>)>>,
 }
 
-/// A segment, and where the last record of each item is.
+/// A segment, and the position of the last record of each item.
 #[derive(Debug, Default)]
 struct Segment {
     bytes: Vec<u8>,
@@ -56,7 +56,7 @@ impl<'a> Resolver<'a> {
         arguments.iter().map(resolve).collect()
     }
 
-    /// The values of all items as the encoding of a list: its length, and the elements one after another.
+    /// Returns the values of all items as an encoded list: its length, then the elements.
     fn all_of(&self, array: u32) -> Result<Vec<u8>, Failure> {
         if let Some((_, list)) = self.list.borrow().as_ref().filter(|(known, _)| *known == array) {
             return Ok(list.clone());
@@ -91,7 +91,7 @@ impl<'a> Resolver<'a> {
 
     fn array(&self, array: u32) -> Result<&'a Upstream, Failure> {
         let found = self.upstream.get(array as usize);
-        found.ok_or_else(|| failure(format!("the spec does not tell of the array {array}")))
+        found.ok_or_else(|| failure(format!("the spec does not describe the array {array}")))
     }
 
     fn segment(&self, array: u32, number: usize, element: u64) -> Result<Rc<Segment>, Failure> {
@@ -101,18 +101,20 @@ impl<'a> Resolver<'a> {
         }
         let upstream = self.array(array)?;
         let attempt = upstream.attempts.get(number);
-        let attempt = attempt.ok_or_else(|| failure("the spec does not tell of it".to_owned()))?;
+        let attempt = attempt.ok_or_else(|| {
+            failure(format!("the spec does not describe attempt {number} of the array"))
+        })?;
         let path = JobDir::at(&attempt.dir).segment(element);
         let segment = Rc::new(read(&path, upstream.signature)?);
         let mut segments = self.segments.borrow_mut();
-        // Of each attempt one at a time is needed, in the order of the items.
+        // Items are read in order, so one segment of each attempt is enough.
         segments.retain(|(of, attempt, _), _| (*of, *attempt) != (array, number));
         segments.insert(key, Rc::clone(&segment));
         Ok(segment)
     }
 }
 
-/// Reads a segment; one that does not exist has no items.
+/// Reads a segment. A missing segment has no items.
 fn read(path: &Path, signature: u64) -> Result<Segment, Failure> {
     let cannot = |reason: String| failure(format!("cannot use {}: {reason}", path.display()));
     let bytes = match fs::read(path) {
@@ -143,14 +145,14 @@ fn failure(message: String) -> Failure {
     Failure::new(FailureKind::Argument, message)
 }
 
-/// The failure of the calls of an element that must not make them.
+/// Returns the failure for the calls of an element that must not be made.
 pub(crate) fn refused(missing: &MissingItem) -> Failure {
     let MissingItem { job, index, .. } = missing;
     let message = format!("element {index} of the array {job}, which it follows, did not succeed");
     Failure { missing: Some(Box::new(missing.clone())), ..failure(message) }
 }
 
-/// The failure of a call that needs an item which has no value.
+/// Returns the failure of a call that needs an item without a value.
 fn missing(upstream: &Upstream, item: u64, why: Option<String>) -> Failure {
     let dir = upstream.attempts.first().map_or(Path::new(""), |attempt| &attempt.dir).display();
     let reason = why.as_deref().unwrap_or("it has no result");

@@ -1,4 +1,4 @@
-//! One call.
+//! The run of a single call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) fn call(
     signals::watch(&stop, move |ago| {
         at_timeout.0.requeue_in_time(ago, Some((Arc::clone(&at_timeout.1), entry)));
     });
-    // From here on the panic is known, even if the process is killed.
+    // From here on the panic is noted, even if the process is killed.
     let note = |writer: &Writer, failure: &Failure| {
         writer.append(&Event::now(EventKind::Panicked {
             message: failure.message.clone(),
@@ -43,7 +43,7 @@ pub(crate) fn call(
     panics.install(
         move |failure| note(&on_abort.0, failure),
         move |failure| {
-            // An outcome that cannot be written while the process is dying is lost.
+            // The process is dying, so an outcome that cannot be written is lost.
             let _ = on_abort.1.write(Some(entry), Ending::Failure(Box::new(failure)));
         },
     );
@@ -65,7 +65,7 @@ pub(crate) fn call(
         environment::mark_entered();
         let at_exit = Arc::clone(writer);
         exited::watch(move || {
-            // A note that cannot be written while the process is ending is lost.
+            // The process is ending, so a note that cannot be written is lost.
             let _ = at_exit.write(Some(entry), Ending::Failure(Box::new(exited::failure())));
         });
         catch_unwind(AssertUnwindSafe(|| (entry.run)(&context, Arguments::new(&slices))))
@@ -90,12 +90,12 @@ pub(crate) fn call(
     let ending = match ending {
         Ok(value) => Ending::Value(value),
         Err(failure) => {
-            // The hook has printed a panic already.
+            // The hook has already printed a panic.
             to_tell = (failure.kind != FailureKind::Panic).then(|| failure.clone());
             Ending::Failure(Box::new(failure))
         }
     };
-    // One outcome speaks for all processes: the value of the first, or the failure of whichever failed.
+    // All processes share one outcome: the value of the first process, or the failure of any.
     if context.rank() != 0 && code == exit::DONE {
         return code;
     }

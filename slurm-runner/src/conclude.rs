@@ -1,8 +1,8 @@
 //! The end of a job of several processes that has failed or asks for another run.
 //!
-//! srun ends the other processes once one has failed, and its own exit code may then be theirs. So the shell around
-//! each process notes the first exit code, and the batch script calls this program once more, which decides what the
-//! job ends with.
+//! If one process fails, srun ends the others, and srun's own exit code may be that of those. So the shell
+//! around each process notes the first exit code, and the batch script calls this program once more to decide
+//! the exit code of the job.
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,8 +27,8 @@ struct Several {
     element: Option<u64>,
 }
 
-/// Plays the role of the batch script's last call, if the command line behind `__slurm` names it:
-/// `conclude SPEC CODE`, and in an array the number of its first element. `CODE` is srun's. Returns the exit code of
+/// Runs the last call of the batch script, if the command line behind `__slurm` names it: `conclude SPEC CODE`,
+/// and for an array also the number of its first element. `CODE` is srun's exit code. Returns the exit code of
 /// the process.
 pub fn role(arguments: &[OsString]) -> Option<u8> {
     let (spec, code, first) = match arguments {
@@ -47,18 +47,18 @@ pub fn role(arguments: &[OsString]) -> Option<u8> {
     Some(job.conclude(of_srun, first_exit()))
 }
 
-/// Takes the exit code that the first process has left which failed by itself.
+/// Reads the exit code of the first process that failed by itself.
 fn first_exit() -> Option<u8> {
     let path = PathBuf::from(std::env::var_os(FIRST_EXIT)?);
     let code = fs::read_to_string(&path).ok()?.trim().parse().ok();
-    // It has served its purpose; one that stays does no harm.
+    // The file is no longer needed. A file that stays does no harm.
     let _ = fs::remove_file(path);
     code
 }
 
 impl Several {
-    /// Decides how the job ends: as its outcome says, with another run if a process asks for that, or otherwise as the
-    /// process that failed first.
+    /// Decides how the job ends: as its outcome says; with another run, if a process asks for one; otherwise
+    /// like the process that failed first.
     fn conclude(&self, of_srun: u8, first: Option<u8>) -> u8 {
         let code = first.unwrap_or(of_srun);
         match self.outcome() {
@@ -80,7 +80,7 @@ impl Several {
         code
     }
 
-    /// Returns what kind of outcome the run has left, if it has left one.
+    /// Returns the kind of the outcome that the run has left, if there is one.
     fn outcome(&self) -> Option<Left> {
         let path = match self.element {
             Some(element) => self.dir.segment(element),
@@ -101,7 +101,7 @@ impl Several {
             return publish(&self.spec, &self.dir, element, failure);
         }
         let writer = Writer::new(&self.dir, environment::now_micros());
-        // The exit code tells as much.
+        // A write error is ignored, because the exit code also reports the failure.
         let _ = writer.write(None, Ending::Failure(Box::new(failure.clone())));
     }
 }
@@ -109,7 +109,7 @@ impl Several {
 /// The outcome that a process has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Left {
-    /// A process has ended before its task had returned.
+    /// A process ended before its task had returned.
     Exited,
     Failure,
 }

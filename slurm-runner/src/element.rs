@@ -1,4 +1,4 @@
-//! One element of an array: its share of the calls, one after another or several at a time.
+//! The run of an array element: its calls, one after another or several at a time.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ pub(crate) fn element(
     let stop = StopFlag::default();
     let requeueing = Arc::new(Requeueing::new(spec.requeue.clone(), dir.clone(), stop.clone()));
     let at_timeout = Arc::clone(&requeueing);
-    // The next run makes the calls that this one does not finish.
+    // The next run makes the calls that this run does not finish.
     signals::watch(&stop, move |ago| at_timeout.requeue_in_time(ago, None));
     let context = environment::context(spec, dir.clone(), stop.clone());
     let number = first + u64::from(context.array_index().unwrap_or(0));
@@ -67,7 +67,7 @@ pub(crate) fn element(
     });
     work.output = Some(Arc::clone(&output));
     let on_abort = (Arc::clone(&output), Arc::clone(&output));
-    // A record that cannot be written while the process is dying is lost.
+    // The process is dying, so a record that cannot be written is lost.
     work.panics.install(
         move |failure| {
             let _ = CURRENT.get().map(|index| on_abort.0.panicked(index, failure));
@@ -79,7 +79,7 @@ pub(crate) fn element(
     exited::watch({
         let (output, run) = (Arc::clone(&output), run.clone());
         move || {
-            // One of the threads may be about to write.
+            // A thread may hold the lock in order to write.
             if let Ok(mut writer) = output.writer.try_lock() {
                 let run = RunReport { finished_at: environment::now_micros(), ..run };
                 let _ = writer.0.end(&run);
@@ -103,7 +103,7 @@ pub(crate) fn element(
                 if let Err(error) = written.and(ended) {
                     return no_output(&error);
                 }
-                // There is no next run for the rest of the calls.
+                // Without a next run, this run makes the remaining calls.
                 output.retain_open(&mut share);
                 ended = work.all(&share, threads).map(|ended| match ended {
                     Ended::Well => Ended::Badly,
@@ -122,7 +122,7 @@ pub(crate) fn element(
         writer.end(&run).map(|()| well)
     });
     match ended {
-        // The exit code speaks for all runs of the element.
+        // The exit code describes all runs of the element together.
         Ok(Ended::Well) if done.any_failed => exit::FAILED,
         Ok(Ended::Well) => exit::DONE,
         Ok(Ended::Badly) => exit::FAILED,

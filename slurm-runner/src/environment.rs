@@ -1,4 +1,4 @@
-//! What the runner asks of the machine.
+//! Facts about the machine and the job's environment.
 
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,7 +17,7 @@ pub(crate) fn now_micros() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Returns the context through which the task asks about its job.
+/// Returns the context that the task uses to ask about its job.
 pub(crate) fn context(spec: &Spec, dir: JobDir, stop: StopFlag) -> JobContext {
     let deadline = spec.time_limit.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
     JobContext::from_environment(variable, dir, stop)
@@ -37,8 +37,8 @@ pub(crate) fn is_one_of_several() -> bool {
     SEVERAL.load(Ordering::Relaxed)
 }
 
-/// Returns a variable of Slurm, corrected for the number of processes that were started: a job with one process may
-/// have an allocation for more tasks.
+/// Returns a variable of Slurm, corrected for the number of processes that were started. A job with one process
+/// may have an allocation for more tasks.
 pub(crate) fn variable(name: &str) -> Option<String> {
     if !is_one_of_several() {
         match name {
@@ -55,7 +55,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Returns the number that Slurm has put into a variable; see [`variable`].
+/// Returns a number from a variable of Slurm; see [`variable`].
 pub(crate) fn number(name: &str) -> Option<u32> {
     variable(name)?.parse().ok()
 }
@@ -66,7 +66,7 @@ pub(crate) fn idle_tasks() -> Option<u32> {
     (!is_one_of_several() && tasks > 1).then_some(tasks)
 }
 
-/// Returns what is known of a run that has just begun.
+/// Returns the report of a run that has just begun.
 pub(crate) fn report(started_at: u64) -> RunReport {
     let host = host();
     RunReport {
@@ -85,15 +85,15 @@ pub(crate) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Marks for the embedded supervisor, if it asks for marks, that the task is about to be called.
+/// Leaves a mark for the embedded supervisor, if it asks for marks: the task is about to be called.
 pub(crate) fn mark_entered() {
     if let Some(marks) = marks() {
         become_mark(RunMark::Entered, &marks);
     }
 }
 
-/// Marks for the embedded supervisor, if it asks for marks, that this process ends with `code`. The supervisor may die
-/// before this process ends, and the next supervisor cannot get the exit code.
+/// Leaves a mark for the embedded supervisor, if it asks for marks: this process ends with `code`. If the
+/// supervisor dies before this process ends, the next supervisor cannot get the exit code in another way.
 pub(crate) fn mark_end(code: u8) {
     if let Some((marks, rank)) = marks().zip(number("SLURM_PROCID")) {
         become_mark(RunMark::Ended { rank, code }, &marks);
@@ -104,21 +104,22 @@ fn marks() -> Option<PathBuf> {
     std::env::var_os(RUN_MARKS).map(PathBuf::from)
 }
 
-/// Leaves a mark in place of an earlier one, which it implies: another name needs no space, so there is one on a full
-/// disk too.
+/// Renames an earlier mark, which the new one implies. A new name needs no space, so this also works on a full
+/// disk.
 fn become_mark(mark: RunMark, marks: &Path) {
     let path = mark.path(marks);
     let earlier = [RunMark::Entered, RunMark::Begun];
     if earlier.iter().any(|earlier| fs::rename(earlier.path(marks), &path).is_ok()) {
         return;
     }
-    // Another process of the job has taken the earlier ones. A supervisor that lives needs no mark.
+    // Another process of the job has renamed the earlier marks. A write error is ignored: a running supervisor
+    // needs no mark.
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let _ = options.open(path);
 }
 
-/// Returns the largest resident set that this process ever had, in KiB; 0 where it is not known.
+/// Returns the peak resident set size of this process in KiB, or 0 if it is not known.
 pub(crate) fn peak_memory_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("");

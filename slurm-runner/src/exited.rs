@@ -1,7 +1,7 @@
 //! Exits that bypass the runner: the task calls [`std::process::exit`], or a library calls C's `exit`.
 //!
-//! The exit code may be the same as after a written value. So a handler leaves a note that no value will come;
-//! otherwise the client would have to wait for as long as a file server may hide a new file.
+//! The exit code may be the same as after a written value. So a handler leaves a note that no value will come.
+//! Without it, the client would have to wait for as long as a file server may hide a new file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, Once, PoisonError};
@@ -13,7 +13,8 @@ pub(crate) fn failure() -> Failure {
     Failure::new(FailureKind::Exited, EXITED)
 }
 
-/// The handler that leaves the note, and the id of the process that may run it: a fork of the task must not.
+/// The handler that leaves the note, and the id of the process that may run it. A fork of the task must not run
+/// it.
 struct Watched {
     pid: u32,
     leave: Box<dyn FnOnce() + Send>,

@@ -25,7 +25,7 @@ use crate::{exit, stack};
 const SYNC: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// The item that this thread is at, for the hook of a panic that aborts.
+    /// The item of this thread's current call, for the hook of a panic that aborts.
     pub(crate) static CURRENT: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
@@ -33,7 +33,7 @@ fn unwritten(error: &io::Error) -> Failure {
     Failure::new(FailureKind::Value, format!("results cannot be written: {error}"))
 }
 
-/// Tells that the results cannot be written, and returns the exit code for that.
+/// Prints that the results cannot be written, and returns the exit code for that.
 pub(crate) fn no_output(error: &io::Error) -> u8 {
     tell(&unwritten(error));
     exit::unwritten(error)
@@ -43,9 +43,9 @@ pub(crate) fn no_output(error: &io::Error) -> u8 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     Well,
-    /// At least one failed.
+    /// At least one call failed.
     Badly,
-    /// Some were not begun, as the job was asked to stop.
+    /// Some calls were not begun, because the job was asked to stop.
     Stopped,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Work<'a> {
     pub(crate) panics: PanicLog,
     pub(crate) output: Option<Arc<Output>>,
     pub(crate) stop: StopFlag,
-    /// The items that want another run.
+    /// The items that ask for another run.
     pub(crate) asked: Mutex<Vec<(u64, Failure)>>,
     /// The failure of all calls, if they must not be made.
     pub(crate) refusal: Option<Failure>,
@@ -87,14 +87,14 @@ impl Output {
         Ok(())
     }
 
-    /// Notes the failure of an item before it is complete.
+    /// Notes the panic of an item before its failure is complete.
     pub(crate) fn panicked(&self, index: u64, failure: &Failure) -> io::Result<()> {
         let (writer, _) = &mut *self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.panicked(index, failure)
     }
 
-    /// As [`item`](Self::item), but replaces a value that cannot be written by a failure with the reason. A failure is
-    /// small, so it may fit where the value did not.
+    /// Does what [`item`](Self::item) does, but replaces a value that cannot be written by a failure with the
+    /// reason. A failure is small, so it may fit where the value did not.
     fn item_or_why_not(&self, index: u64, ending: Result<&[u8], &Failure>) -> io::Result<()> {
         let written = self.item(index, ending);
         if let (Err(error), Ok(_)) = (&written, ending) {
@@ -103,7 +103,7 @@ impl Output {
         written
     }
 
-    /// Leaves of `share` what this run has not written.
+    /// Keeps in `share` only the items that this run has not written.
     pub(crate) fn retain_open(&self, share: &mut Vec<u64>) {
         let (_, written) = &*self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         share.retain(|index| !written.contains(index));
@@ -111,7 +111,7 @@ impl Output {
 }
 
 impl Work<'_> {
-    /// Makes the calls `share`, on as many threads.
+    /// Makes the calls of the items in `share`, on up to `threads` threads.
     pub(crate) fn all(&self, share: &[u64], threads: usize) -> io::Result<Ended> {
         let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
         let error = Mutex::new(None);
@@ -124,7 +124,7 @@ impl Work<'_> {
                 if let Err(failure) = &ending
                     && failure.kind == FailureKind::Requeue
                 {
-                    // The others that have begun finish; the rest is for the next run.
+                    // Calls that have begun finish; the next run makes the others.
                     next.store(share.len(), Ordering::Relaxed);
                     let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
                     asked.push((*index, failure.clone()));
@@ -135,7 +135,7 @@ impl Work<'_> {
                 });
                 if let Err(failure) = &ending {
                     failed.store(true, Ordering::Relaxed);
-                    // The hook has printed a panic already.
+                    // The hook has already printed a panic.
                     if failure.kind != FailureKind::Panic {
                         tell(failure);
                     }
@@ -170,7 +170,7 @@ impl Work<'_> {
         })
     }
 
-    /// Makes the call `index`.
+    /// Makes the call of the item `index`.
     pub(crate) fn one(
         &self,
         index: u64,
@@ -190,7 +190,7 @@ impl Work<'_> {
         let ending =
             catch_unwind(AssertUnwindSafe(|| (self.entry.run)(context, Arguments::new(&slices))))
                 .unwrap_or_else(|payload| {
-                    // From here on the panic is known, even if the process is killed.
+                    // From here on the panic is noted, even if the process is killed.
                     let note = |failure: &Failure| {
                         let _ = self.output.as_ref().map(|output| output.panicked(index, failure));
                     };

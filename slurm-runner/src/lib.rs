@@ -1,14 +1,14 @@
 //! The side of slurm-sdk that runs inside the job.
 //!
-//! The batch script ends in `exec BINARY __slurm run SPEC`, so this is the batch step itself: signals
-//! reach it and its exit code is the job's. The script tells whether the job has several processes: Slurm's
-//! variables describe the allocation, not the processes that were started. [`run`] loads the spec, finds the task,
-//! calls it and writes the outcome; the process then ends with one of the codes in [`exit`].
+//! The batch script ends in `exec BINARY __slurm run SPEC`, so this process is the batch step itself: signals
+//! reach it, and its exit code is the job's. The script also passes whether the job has several processes,
+//! because Slurm's variables describe the allocation, not the processes that were started. [`run`] loads the
+//! spec, finds the task, calls it and writes the outcome. The process ends with one of the codes in [`exit`].
 //!
-//! Files per run: one read (the spec), one written (the outcome, through a temporary file, synced
-//! twice), two lines appended to the diary. No Slurm command is called, except to requeue the job.
+//! A run reads one file (the spec), writes one (the outcome, through a temporary file, synced twice), and
+//! appends two lines to the diary. It calls no Slurm command except to requeue the job.
 
-// A library neither prints nor ends the process, and nothing from outside may make it panic.
+// A library must not print or end the process, and no outside input may make it panic.
 #![warn(
     clippy::exit,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! A logger for programs and jobs that have none.
+//! A logger for programs and jobs without one.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ const ELSEWHERE: &str = "slurm=warn";
 #[derive(Debug)]
 struct Logger {
     filter: Filter,
-    /// Log files are read later, so their lines have a time.
+    /// Whether lines have a time, which log files need because they are read later.
     timed: bool,
 }
 
@@ -50,12 +50,12 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
-/// Shows the log messages of a task, unless the program has a logger already.
+/// Shows the log messages of a task, unless the program has a logger.
 pub(crate) fn install_in_job() {
     install(IN_JOBS, true);
 }
 
-/// Shows the warnings of this library on standard error, unless the program has a logger already.
+/// Shows the warnings of this library on standard error, unless the program has a logger.
 pub fn install_in_program() {
     install(ELSEWHERE, false);
 }

@@ -1,4 +1,4 @@
-//! How much memory this process may still take.
+//! The memory that this process may still take.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_narrowest_group_counts_without_its_cache() {
+    fn the_group_with_the_least_memory_left_counts_without_its_cache() {
         let root = tempfile::tempdir().unwrap();
         let group = root.path().join("slurm/job_7/step_0");
         fs::create_dir_all(&group).unwrap();

@@ -1,8 +1,9 @@
-//! What is kept of a panic.
+//! The record of a panic.
 //!
-//! Resolving the function names of a stack takes tens of megabytes, more with much debug information. A job may not
-//! have that much left, and would then end as out of memory instead of with its panic. So the hook only takes the
-//! addresses, the failure is noted on the disk, and the names are resolved afterwards, if there is enough memory.
+//! Resolving the function names of a stack takes tens of megabytes, and more with much debug information. A job
+//! may not have that much left, and would then end as out of memory instead of with its panic. So the hook only
+//! takes the addresses, and the failure is noted on disk. The names are resolved afterwards, if there is enough
+//! memory.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
@@ -15,7 +16,7 @@ use slurm_core::outcome::{Failure, FailureKind};
 
 use crate::{memory, tell};
 
-/// Where panics are noted by the hook, to be looked up when one has reached the runner.
+/// The panics that the hook has noted, for the panic that reaches the runner.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PanicLog(Arc<Mutex<Vec<Noted>>>);
 
@@ -26,7 +27,8 @@ struct Noted {
     stack: Arc<Backtrace>,
 }
 
-/// A task may catch panics in a loop; only the latest can be the one that gets through.
+/// The number of panics that are kept. A task may catch panics in a loop, and only one of the latest can reach
+/// the runner.
 const KEPT: usize = 16;
 
 /// The memory that resolving names takes in a small program.
@@ -36,8 +38,8 @@ impl PanicLog {
     /// Installs a hook that prints and notes every panic. It does not call the previous hook, because the default one
     /// resolves the stack before anything is written.
     ///
-    /// Where panics abort, nothing runs after the hook. So the hook itself calls `first` with the failure before its
-    /// stack is resolved, and `last` with the complete failure.
+    /// If panics abort, nothing runs after the hook. So the hook itself calls `first` with the failure before
+    /// its stack is resolved, and `last` with the complete failure.
     pub(crate) fn install(
         &self,
         first: impl Fn(&Failure) + Send + Sync + 'static,
@@ -67,10 +69,10 @@ impl PanicLog {
         entries.push(noted);
     }
 
-    /// Returns the failure for a panic that reached the current thread's `catch_unwind`. `first` is called
-    /// with it before its stack is looked at.
+    /// Returns the failure for a panic that reached the current thread's `catch_unwind`. `first` is called with
+    /// the failure before its stack is resolved.
     ///
-    /// A payload that came over from another thread was noted there.
+    /// The payload may come from another thread, where the panic was noted.
     pub(crate) fn failure(
         &self,
         payload: &(dyn Any + Send),
@@ -121,14 +123,15 @@ fn tell_stack(stack: &str) {
     }
 }
 
-/// Returns a stack with the names of its functions, or nothing if there may not be the memory to find them.
+/// Returns a stack with the names of its functions, or `None` if there may not be enough memory to resolve
+/// them.
 fn named(stack: &Backtrace) -> Option<String> {
     let program = fs::metadata("/proc/self/exe").map_or(0, |metadata| metadata.len());
     let room = LEAST_ROOM.saturating_add(program.saturating_mul(2));
     match memory::left() {
         Some(left) if left < room => {
             tell::tell(&format_args!(
-                "the stack of the panic is not shown: {} MiB of memory are left, and it may take {}",
+                "the stack of the panic is not shown: {} MiB of memory are left, and resolving its names may take {} MiB",
                 left >> 20,
                 room >> 20
             ));

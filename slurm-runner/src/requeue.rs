@@ -1,7 +1,7 @@
-//! Putting the job back into the queue, at the task's wish or before the time limit.
+//! Requeueing the job, at the task's request or before the time limit.
 //!
-//! A run that asks for it leaves no outcome but a note, which tells whoever looks at the job afterwards.
-//! On a real Slurm `scontrol requeue` does it, called from here; the embedded supervisor reads the note. A
+//! A run that asks for a requeue leaves a note instead of an outcome, for processes that look at the job
+//! afterwards. On a real Slurm the runner calls `scontrol requeue`; the embedded supervisor reads the note. A
 //! job of several processes ends first; see `conclude`.
 
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ use crate::tell::tell;
 use crate::writer::Writer;
 use crate::{environment, exit, exited, scontrol};
 
-/// How this run's job can be requeued.
+/// The requeue policy of this run's job, and its state.
 #[derive(Debug)]
 pub(crate) struct Requeueing {
     policy: RequeuePolicy,
@@ -34,13 +34,13 @@ pub(crate) struct Requeueing {
     restart_count: u32,
     several: bool,
     stop: StopFlag,
-    /// The run has an end: the function's own, or the one that the time limit makes.
+    /// Whether the end of this run is decided: by the function's return or by the time limit.
     decided: Mutex<bool>,
     undecided: Condvar,
     warned: AtomicBool,
 }
 
-/// The longest time kept for the requeueing itself before the time limit.
+/// The longest time that is reserved for the requeueing itself before the time limit.
 const LONGEST_MARGIN: Duration = Duration::from_secs(10);
 
 impl Requeueing {
@@ -59,28 +59,29 @@ impl Requeueing {
         }
     }
 
-    /// Decides that this run ends as the caller says. Who comes second waits for the end of the process, or
-    /// until the other one leaves the decision to it.
+    /// Decides that this run ends as the caller says. A second caller waits for the end of the process, or
+    /// until the first one calls [`undecide`](Self::undecide).
     pub(crate) fn decide(&self) {
         let decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
         let decided = self.undecided.wait_while(decided, |decided| *decided);
         *decided.unwrap_or_else(PoisonError::into_inner) = true;
     }
 
-    /// Takes the decision back: the run ends in another way.
+    /// Withdraws the decision, because the run ends in another way.
     fn undecide(&self) {
         *self.decided.lock().unwrap_or_else(PoisonError::into_inner) = false;
         self.undecided.notify_one();
     }
 
-    /// Returns how long from now the job has to be requeued that was warned some time `ago`, at the first signal only.
+    /// Returns the time until the job must be requeued, at the first warning only. The warning came `ago`
+    /// before now.
     pub(crate) fn time_after_warning(&self, ago: Duration) -> Option<Duration> {
         let left = Duration::from_secs(self.policy.before_timeout?);
         let first = !self.warned.swap(true, Ordering::SeqCst);
         first.then(|| (left - (left / 4).min(LONGEST_MARGIN)).saturating_sub(ago))
     }
 
-    /// Asks for the job to be run again, and returns the exit code for this run.
+    /// Asks for another run of the job, and returns the exit code for this run.
     ///
     /// # Errors
     /// The failure with which the job ends instead.
@@ -103,19 +104,20 @@ impl Requeueing {
         let (job_id, restart_count) = (self.job_id, self.restart_count);
         let event = EventKind::Requeued { job_id, restart_count, reason: reason.to_owned() };
         let note = RequeueNote { restart_count, reason: reason.to_owned() };
-        // The diary is what keeps the bound, so without it there is no other run.
+        // The diary keeps count of the requeues, so without it there is no other run.
         let noted = Event::now(event)
             .append_to(&self.dir.events())
             .and_then(|()| note.write(&note_path(&self.dir)));
-        noted
-            .map_err(|error| refusal(format!("that cannot be noted in its directory: {error}")))?;
+        noted.map_err(|error| {
+            refusal(format!("the request cannot be noted in its directory: {error}"))
+        })?;
         if by_scontrol && !self.several {
             scontrol::requeue()?;
         }
         Ok(exit::REQUEUE)
     }
 
-    /// How often this job asked before; several processes of one run count once.
+    /// Returns how often this job has asked before. Several processes of one run count once.
     fn requeues(&self) -> u32 {
         let diary = fs::read_to_string(self.dir.events()).unwrap_or_default();
         let runs: BTreeSet<u32> = Event::read_all(&diary)
@@ -131,15 +133,16 @@ impl Requeueing {
     }
 }
 
-/// The elements of an array share the directory.
+/// Returns the path of the note. Elements of an array share the directory, so each has its own file.
 pub(crate) fn note_path(dir: &JobDir) -> PathBuf {
     let array = environment::number("SLURM_ARRAY_JOB_ID").and_then(JobId::new);
     dir.requeue_of(array.zip(environment::number("SLURM_ARRAY_TASK_ID")))
 }
 
 impl Requeueing {
-    /// Requeues the job, which was warned some time `ago`, before the time limit, unless the work is done by then. With a
-    /// `writer`, a refusal is the job's outcome; without one the work goes on until the time limit ends it.
+    /// Requeues the job before the time limit, unless its work ends first. The warning came `ago` before now.
+    /// With a `writer`, a refusal becomes the job's outcome; without one the work continues until the time
+    /// limit ends it.
     pub(crate) fn requeue_in_time(
         self: &Arc<Self>,
         ago: Duration,
@@ -154,7 +157,7 @@ impl Requeueing {
                 Ok(code) => code,
                 Err(failure) => {
                     let Some((writer, entry)) = writer else {
-                        // The work goes on even if the message cannot be written.
+                        // The work continues even if the message cannot be written.
                         requeueing.undecide();
                         return tell(&failure);
                     };
@@ -175,7 +178,7 @@ impl Requeueing {
             end_process(code);
         };
         if let Err(error) = thread::Builder::new().name("slurm-timeout".to_owned()).spawn(requeue) {
-            tell(&refusal(format!("the time limit will come: {error}")));
+            tell(&refusal(format!("the job cannot be requeued before its time limit: {error}")));
         }
     }
 }

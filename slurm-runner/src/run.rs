@@ -1,4 +1,4 @@
-//! One run of the binary inside a job.
+//! One run of the program inside a job.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,14 +18,13 @@ use crate::tell::tell;
 use crate::writer::Writer;
 use crate::{environment, exit, exited, logger, stack};
 
-/// Runs what the spec at `path` describes and returns the exit code of the process: one call, or those
-/// of an element of an array, which is the element `first` plus its index.
+/// Runs the spec at `path` and returns the exit code of the process. The spec describes one call, or the calls
+/// of the array element `first` plus the array index.
 ///
-/// Whatever goes wrong is told on standard error and, for a single call, written as the outcome if that is
-/// possible.
+/// Any failure is printed on standard error and, for a single call, also written as the outcome if possible.
 ///
-/// The task runs on a thread of its own, with a stack of the size of the main thread's stack or of
-/// `RUST_MIN_STACK`. Its log messages reach standard error, unless the program has a logger already.
+/// The task runs on its own thread, whose stack has the size of the main thread's stack or of `RUST_MIN_STACK`.
+/// The task's log messages go to standard error, unless the program has a logger.
 pub fn run(invocation: Invocation<'_>) -> u8 {
     environment::set_several(invocation.is_one_of_several);
     logger::install_in_job();
@@ -44,8 +43,8 @@ fn run_here(path: &Path, first: Option<u64>) -> u8 {
     let writer = Arc::new(Writer::new(&dir, started_at));
     if let Some(tasks) = environment::idle_tasks() {
         tell(&format_args!(
-            "Slurm has made room for {tasks} tasks, and this job is one process: no option that was set says so. Set \
-             `ntasks = {tasks}` to start one for each, or look for a plugin of the site"
+            "Slurm has allocated {tasks} tasks, but this job is one process, because none of its options asks for them. Set \
+             `ntasks = {tasks}` to start one process for each; a plugin of the site may have asked for them"
         ));
     }
     let loaded = fs::read(path)
@@ -66,8 +65,8 @@ fn run_here(path: &Path, first: Option<u64>) -> u8 {
                 FailureKind::Signature | FailureKind::Version => exit::VERSION,
                 _ => exit::SPEC,
             };
-            // The code says already that the job failed before it could start. The elements of an array
-            // share a directory.
+            // A write error is ignored, because the exit code already says that the job failed before its task.
+            // The elements of an array share a directory, so they write no outcome.
             let ending = Ending::Failure(Box::new(failure.clone()));
             let _ = first.is_none().then(|| writer.write(None, ending));
             tell(&failure);
@@ -89,12 +88,12 @@ fn load(bytes: &[u8], path: &Path) -> Result<(Spec, &'static TaskEntry), Failure
     let Some(entry) = registry.find(frame.task).filter(|entry| entry.name == frame.task) else {
         let known: Vec<_> = registry.iter().map(|entry| entry.name).collect();
         let message =
-            format!("this binary has no task `{}`; it has: {}", frame.task, known.join(", "));
+            format!("this program has no task `{}`; it has: {}", frame.task, known.join(", "));
         return Err(Failure::new(FailureKind::UnknownTask, message));
     };
     if entry.signature != frame.signature {
         let message = format!(
-            "`{}` has other parameter or return types in this binary than in the one that submitted it",
+            "`{}` has other parameter or return types in this program than in the one that submitted it",
             entry.name
         );
         return Err(Failure::new(FailureKind::Signature, message));
@@ -107,9 +106,9 @@ fn load(bytes: &[u8], path: &Path) -> Result<(Spec, &'static TaskEntry), Failure
 pub struct Invocation<'a> {
     /// The spec.
     pub spec: &'a Path,
-    /// In an array: the number of the first element.
+    /// The number of the first element, for an array.
     pub first: Option<u64>,
-    /// Whether the job has several processes, as the script that starts them says.
+    /// Whether the job has several processes, as the script says.
     pub is_one_of_several: bool,
 }
 

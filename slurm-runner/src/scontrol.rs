@@ -1,4 +1,4 @@
-//! What Slurm's commands say and do about this job.
+//! Slurm's commands about this job.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -8,24 +8,24 @@ use slurm_core::outcome::{Failure, FailureKind};
 
 use crate::environment;
 
-/// How often `scontrol requeue` is called while the answers leave open what came of it: for about three
-/// minutes, in which a controller is restarted.
+/// The number of calls of `scontrol requeue` while the answers leave its effect open. They take about three
+/// minutes, enough to restart a controller.
 const CALLS: u32 = 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Returns the failure of a job that asked to be run again and is not, for this reason.
+/// Returns the failure of a job that asked for another run and does not get it, for this reason.
 pub(crate) fn refusal(reason: String) -> Failure {
     Failure::new(FailureKind::Requeue, reason)
 }
 
-/// Puts the job back into the queue.
+/// Requeues the job.
 ///
-/// After an answer that leaves open whether the job was requeued, also after none because scontrol was
-/// killed, squeue tells; a job that it still shows as running is requeued once more, which does no harm. If
-/// squeue does not answer either, the request counts as done, and Slurm decides how the job goes on.
+/// An answer may leave open whether the job was requeued, and a killed scontrol gives none. Then squeue
+/// decides. A job that squeue still shows as running is requeued again, which does no harm. If squeue does not
+/// answer either, the request counts as done, and Slurm decides about the job.
 ///
 /// # Errors
-/// The refusal, if the job stays as it is.
+/// The refusal, if the job is not requeued.
 pub(crate) fn requeue() -> Result<(), Failure> {
     let job = target().ok_or_else(|| refusal("it has no job id".to_owned()))?;
     let mut was_open = false;
@@ -42,11 +42,11 @@ pub(crate) fn requeue() -> Result<(), Failure> {
         };
         let state = state(&job).map(|(state, _)| state);
         if state.as_ref().is_some_and(|state| state != "RUNNING") {
-            // Requeued, or ended in another way meanwhile.
+            // The job was requeued, or has ended in another way meanwhile.
             return Ok(());
         }
         was_open |= open;
-        // After an open answer, a refusal may come from the requeueing itself.
+        // After an open answer, a refusal may be a consequence of the requeueing.
         if !open && (state.is_some() || !was_open) {
             return Err(refusal(format!("`scontrol requeue {job}` failed: {words}")));
         }
@@ -65,13 +65,13 @@ pub(crate) fn requeue() -> Result<(), Failure> {
 enum Answer {
     Done,
     Failed(String),
-    /// It ended by a signal. It is one of the job's processes, so that may be the end of the job's run, but
-    /// also anything else.
+    /// A signal ended it. scontrol is one of the job's processes, so the end of the run is a possible cause,
+    /// among others.
     Killed,
 }
 
-/// Returns whether a job that got SIGTERM runs on as far as Slurm is concerned, or is out of time.
-/// `scontrol requeue` would bring back one that was cancelled, too.
+/// Returns whether a job that got SIGTERM is still running for Slurm, or has reached its time limit. Otherwise
+/// it was cancelled, and `scontrol requeue` would start it again.
 pub(crate) fn may_requeue() -> bool {
     let seen = target().and_then(|job| state(&job));
     seen.is_some_and(|(state, reason)| state == "RUNNING" || reason == "TimeLimit")
@@ -91,7 +91,7 @@ fn call(job: &str) -> Result<Answer, Failure> {
     })
 }
 
-/// Returns the state of the job and its reason, if squeue knows.
+/// Returns the state of the job and its reason, if squeue answers.
 fn state(job: &str) -> Option<(String, String)> {
     let output = Command::new("squeue")
         .args(["-h", "-o", "%T|%r", "-j", job])
@@ -104,8 +104,8 @@ fn state(job: &str) -> Option<(String, String)> {
     Some((state.to_owned(), reason.to_owned()))
 }
 
-/// What Slurm's commands call this job. One of the elements of an array has the array's own id, and by that
-/// the whole array would be meant.
+/// Returns the name of this job for Slurm's commands. One element of an array has the id of the array itself,
+/// which would mean the whole array.
 fn target() -> Option<String> {
     let number = environment::number;
     match number("SLURM_ARRAY_JOB_ID").zip(number("SLURM_ARRAY_TASK_ID")) {
@@ -114,7 +114,7 @@ fn target() -> Option<String> {
     }
 }
 
-/// Returns whether a command failed in a way after which what it asked for may have been done.
+/// Returns whether the effect of a failed command is open.
 fn leaves_open(words: &str) -> bool {
     slurm_core::words::LEAVE_OPEN.iter().any(|phrase| words.contains(phrase))
 }

@@ -13,19 +13,20 @@ use slurm_core::outcome::{Failure, FailureKind};
 use crate::tell::tell;
 use crate::warning::{self, Missed};
 
-/// Sets `stop` when a signal asks for it, and calls `warned` when it was only a warning, with the time since then.
+/// Sets `stop` when a signal asks the job to stop. Calls `warned` after a warning signal, with the time since
+/// the warning.
 pub(crate) fn watch(stop: &StopFlag, warned: impl Fn(Duration) + Send + Sync + 'static) {
     if let Err(error) = install(stop.clone(), warned) {
-        tell(&Failure::new(FailureKind::Error, format!("signals will not be noticed: {error}")));
+        tell(&Failure::new(FailureKind::Error, format!("signals cannot be handled: {error}")));
     }
 }
 
-/// Sets `stop` on SIGTERM, SIGUSR1 and SIGUSR2, and calls `warned` after the latter two, with the time since the
-/// warning. One that came before this process had a handler counts, and one that may have been lost then counts when it is
-/// due.
+/// Sets `stop` on SIGTERM, SIGUSR1 and SIGUSR2. Calls `warned` after SIGUSR1 and SIGUSR2, with the time since
+/// the warning. A warning that came before this process had a handler counts too. A warning that may have been
+/// lost counts when it is due.
 ///
-/// SIGTERM still ends the process unless the task has shown that it watches the flag; SIGUSR1 and
-/// SIGUSR2, the usual warning signals of `--signal`, would end it by default and do not.
+/// SIGTERM still ends the process, unless the task has shown that it watches the flag. SIGUSR1 and SIGUSR2, the
+/// usual warning signals of `--signal`, no longer end it.
 fn install(stop: StopFlag, warned: impl Fn(Duration) + Send + Sync + 'static) -> io::Result<()> {
     let warned = Arc::new(warned);
     let mut signals = Signals::new([SIGTERM, SIGUSR1, SIGUSR2])?;
@@ -53,7 +54,7 @@ fn install(stop: StopFlag, warned: impl Fn(Duration) + Send + Sync + 'static) ->
             }
             stop.request_at_last();
             if !stop.is_watched() {
-                // Ends the process as if there were no handler, so that Slurm sees a death by signal.
+                // Ends the process as without a handler, so that Slurm sees a death by signal.
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
             }
         }

@@ -1,16 +1,16 @@
-//! The thread that a task runs on.
+//! The thread of a task.
 
 use std::thread;
 
 use rustix::process::{Resource, getrlimit};
 
-/// The stack that the main thread of a program usually has.
+/// The usual size of the main thread's stack.
 const USUAL: usize = 8 << 20;
 /// The size for `unlimited`, which a thread cannot have. Only the used part of a stack takes memory.
 const UNLIMITED: usize = 1 << 30;
 
-/// Returns the size of the stack of a thread that runs a task: `RUST_MIN_STACK` if that is set, otherwise
-/// as much as the main thread has (`ulimit -s`), and not less than is usual.
+/// Returns the stack size of a thread that runs a task: `RUST_MIN_STACK` if set, otherwise the size of the main
+/// thread's stack (`ulimit -s`), but not less than usual.
 pub(crate) fn size() -> usize {
     let set = std::env::var("RUST_MIN_STACK").ok().and_then(|text| text.parse().ok());
     set.unwrap_or_else(|| match getrlimit(Resource::Stack).current {
@@ -19,8 +19,8 @@ pub(crate) fn size() -> usize {
     })
 }
 
-/// Runs `work` on a thread of its own. `main` may be inside an asynchronous runtime, and no other runtime can be
-/// started within it.
+/// Runs `work` on its own thread. `main` may be inside an asynchronous runtime, in which no other runtime can
+/// be started.
 pub(crate) fn on_own_thread<R: Send>(work: impl Fn() -> R + Sync) -> R {
     for size in [size(), USUAL] {
         let panicked = thread::scope(|scope| {

@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, write};
 
-/// The longest time that one message may wait for a pipe whose reader does not read.
+/// The longest wait of one message for a pipe whose reader does not read.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A pipe that is ready takes this many bytes without blocking (`PIPE_BUF` of Linux).
+/// A ready pipe accepts this many bytes without blocking (`PIPE_BUF` of Linux).
 const PIECE: usize = 4096;
 
-/// Writes a line to standard error, as far as that is possible.
+/// Writes a line to standard error, if possible.
 ///
-/// The log may be full, closed, or a pipe without a reader. None of that fails the work or delays it for longer than
-/// [`PATIENCE`], and after the first timeout no further message waits.
+/// The log may be full, closed, or a pipe without a reader. None of these fails the work or delays it for
+/// longer than [`PATIENCE`]. After the first timeout no further message waits.
 pub(crate) fn tell(message: &dyn Display) {
-    // The lock of `std::io::stderr` is not taken: a thread of the task may hold it while it is blocked.
+    // The lock of `std::io::stderr` is avoided, because a thread of the task may hold it while it is blocked.
     line(&format!("slurm-sdk: {message}\n"));
 }
 
@@ -52,7 +52,7 @@ fn write_bounded(stream: &impl AsFd, bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Returns whether a write would not block; waits for that until `deadline`.
+/// Returns whether a write would not block. Waits for that until `deadline`.
 fn is_ready(stream: &impl AsFd, deadline: Instant) -> Result<bool, Errno> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -80,7 +80,7 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         let long = vec![b'x'; 1 << 20];
         assert_eq!(write_bounded(&writer, &long), Err(Errno::TIMEDOUT));
-        // The second one does not wait.
+        // After a timeout, the next message does not wait.
         let began = Instant::now();
         assert_eq!(write_bounded(&writer, &long), Err(Errno::TIMEDOUT));
         assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());

@@ -1,4 +1,4 @@
-//! One element of an array that several processes make together: one call.
+//! An array element that several processes make together, as one call.
 
 use std::path::Path;
 
@@ -17,8 +17,8 @@ use crate::{environment, exit, exited};
 
 /// Makes the call of the element `number` in one of its processes, and returns the exit code.
 ///
-/// The segment of the first process becomes the element's once all have ended well; one that fails
-/// publishes its failure at once, and one that asks for another run publishes nothing.
+/// When all processes have succeeded, the segment of the first one becomes the element's segment. A process
+/// that fails publishes its failure at once. A process that asks for another run publishes nothing.
 pub(crate) fn together(
     work: &Work<'_>,
     requeueing: &Requeueing,
@@ -30,13 +30,14 @@ pub(crate) fn together(
     let rank = work.context.rank();
     let segment = dir.segment(number);
     let value = dir.value_segment(number, work.context.restart_count());
-    // An empty file proves that the task was reached. Without it, an end by `_exit` would look as if it was not.
+    // An empty file proves that the task was reached. Without it, an end by `_exit` would look like an end
+    // before the task.
     let _ = durable::append_to(&value);
     work.panics.install(|_| {}, |_| {});
     let mut bytes = Segment::new(work.entry.signature, &run);
     exited::watch({
         let (segment, bytes, run) = (segment.clone(), Segment(bytes.0.clone()), run.clone());
-        // Without any item: none of the processes can publish what it has made after that.
+        // The segment has no item: after such an exit no process can publish a value.
         move || drop(durable::write_first(&segment, &bytes.end(run)))
     });
     let mut context = work.context.clone();
@@ -79,8 +80,8 @@ pub(crate) fn together(
     code
 }
 
-/// Makes `failure` the outcome of the element `number` of the array that the spec at `path` describes,
-/// unless it has one.
+/// Makes `failure` the outcome of the element `number` of the array in the spec at `path`, unless the element
+/// has an outcome.
 pub(crate) fn publish(path: &Path, dir: &JobDir, number: u64, failure: &Failure) {
     let Ok(described) = std::fs::read(path) else { return };
     let Ok((spec, frame)) = Spec::from_bytes(&described) else { return };
@@ -95,7 +96,7 @@ pub(crate) fn publish(path: &Path, dir: &JobDir, number: u64, failure: &Failure)
     }
 }
 
-/// A segment that is written at once.
+/// A segment that is built in memory and written in one piece.
 struct Segment(Vec<u8>);
 
 impl Segment {

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use crate::environment::now_micros;
 
-/// The variable in which the batch script notes when it got the signal, in seconds since the Unix epoch.
+/// The variable in which the batch script stores the time of the signal, in seconds since the Unix epoch.
 pub const WARNED: &str = "SLURM_SDK_WARNED";
 
-/// The variable in which the batch script tells the runner three times in seconds since the Unix epoch: when the job
-/// began, when the signal is due, and when it may be sent at the earliest.
+/// The variable in which the batch script passes three times in seconds since the Unix epoch: the start of the
+/// job, the time at which the signal is due, and the earliest time at which it may be sent.
 pub const WARNING: &str = "SLURM_SDK_WARNING";
 
-/// The warning of a job whose limit is short comes at any moment from the start on. This long after the start, a signal
-/// that has not come was lost.
+/// The warning of a job with a short limit may come at any moment from the start on. If it has not come this
+/// long after the start, it was lost.
 const QUICK_START: u64 = 2;
 
 /// A warning that came, or may have come, before the runner could handle the signal.
@@ -21,7 +21,7 @@ const QUICK_START: u64 = 2;
 pub(crate) enum Missed {
     /// It came this long ago.
     Ago(Duration),
-    /// It may have been lost. Unless the signal comes meanwhile, it counts as come after this time.
+    /// It may have been lost. If no signal comes, it counts after this time.
     In(Duration),
 }
 
@@ -41,13 +41,13 @@ fn missed_at(now: u64, warned: Option<&str>, warning: Option<&str>) -> Option<Mi
     };
     let due = planned.map(|(_, due, _)| due);
     if warned.is_some() {
-        // A shell notes a signal once the line that it runs has ended, so the time that is planned is better.
+        // A shell notes a signal only after its current command, so the planned time is more exact.
         let at = due.or(warned.and_then(|time| time.parse().ok())).unwrap_or(now);
         return Some(Missed::Ago(Duration::from_secs(now.saturating_sub(at))));
     }
     let (began, due, _) = planned.filter(|(_, _, earliest)| now >= *earliest)?;
-    // Only a job that may have been warned already goes by the time: if the limit of another one is put off, so is its
-    // warning.
+    // The planned time counts only if the signal may already have been sent. For any other job the limit may be
+    // extended, and then Slurm delays the signal too.
     Some(match due.max(began.saturating_add(QUICK_START)).checked_sub(now) {
         None | Some(0) => Missed::Ago(Duration::from_secs(now.saturating_sub(due))),
         Some(left) => Missed::In(Duration::from_secs(left)),
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signal_that_was_noted_or_may_be_lost_counts() {
+    fn a_noted_signal_and_one_that_may_be_lost_count() {
         let ago = |seconds| Some(Missed::Ago(Duration::from_secs(seconds)));
         let within = |seconds| Some(Missed::In(Duration::from_secs(seconds)));
         assert_eq!(missed_at(1000, None, None), None);

@@ -1,4 +1,4 @@
-//! What a single call leaves behind.
+//! The files that a single call leaves.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use slurm_core::task::TaskEntry;
 
 use crate::{environment, exit};
 
-/// Writes what the client will read.
+/// Writes the outcome and the diary of a call.
 #[derive(Debug)]
 pub(crate) struct Writer {
     dir: JobDir,
@@ -30,11 +30,11 @@ impl Writer {
         self.entered_at.store(environment::now_micros(), Ordering::Relaxed);
     }
 
-    /// Writes the outcome. A value that cannot be written is replaced by a failure with the reason, which is small and
-    /// so may fit where the value did not.
+    /// Writes the outcome. A value that cannot be written is replaced by a failure with the reason. A failure
+    /// is small, so it may fit where the value did not.
     ///
     /// # Errors
-    /// The failure, and the exit code that stands for it.
+    /// The failure, and its exit code.
     pub(crate) fn write(
         &self,
         entry: Option<&TaskEntry>,
@@ -43,7 +43,7 @@ impl Writer {
         let is_value = matches!(ending, Ending::Value(_));
         let written = self.write_once(entry, ending);
         if let (Err((failure, _)), true) = (&written, is_value) {
-            // Report the first error, even if the failure does not fit either.
+            // The first error is reported, even if the failure does not fit either.
             let _ = self.write_once(entry, Ending::Failure(failure.clone()));
         }
         written
@@ -68,7 +68,7 @@ impl Writer {
         };
         let bytes = match outcome.to_bytes(task, signature) {
             Ok(bytes) => bytes,
-            // Too large for a frame: say so in place of the value.
+            // A value that is too large for a frame is replaced by a failure.
             Err(error) => {
                 let ending = Ending::Failure(failure(error.to_string()));
                 let outcome = Outcome { ending, ..outcome };
@@ -79,7 +79,7 @@ impl Writer {
         let is_value = matches!(outcome.ending, Ending::Value(_));
         let (path, written) = match (self.several, is_value) {
             (false, _) => (self.dir.result(), durable::write(&self.dir.result(), &bytes)),
-            // It becomes the result once all processes have ended well.
+            // The value becomes the result when all processes have succeeded.
             (true, true) => {
                 let path = self.dir.value(restarts);
                 let written = durable::write(&path, &bytes);
@@ -94,7 +94,7 @@ impl Writer {
     }
 
     pub(crate) fn append(&self, event: &Event) {
-        // The diary informs people; a job does not fail for it.
+        // The diary is for people, so a job does not fail if it cannot be written.
         let _ = event.append_to(&self.dir.events());
     }
 }

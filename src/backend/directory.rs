@@ -1,4 +1,4 @@
-//! What happens to the directory of a submission afterwards: the note of the ids, or its removal.
+//! The directory of a submission after the submission: the note of the ids, or its removal.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::error::SubmitError;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SubmissionNote {
     pub(crate) job_id: JobId,
-    /// Of the further arrays of the submission.
+    /// The ids of the other Slurm arrays of the submission.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) further: Vec<JobId>,
     /// The Slurm cluster that has them, if it is not the host's own.
@@ -21,14 +21,14 @@ pub(crate) struct SubmissionNote {
     pub(crate) cluster: Option<String>,
 }
 
-/// Removes the directory of a job that was refused; whatever may still become a job keeps its files.
+/// Removes the directory of a refused job. If a job may still exist, its files stay.
 pub(crate) fn give_up(host: &dyn Host, dir: &Path, error: &SubmitError) {
     if !error.leaves_open() {
         withdraw(host, dir);
     }
 }
 
-/// Removes the directory of a submission that came to nothing.
+/// Removes the directory of a submission that led to no job.
 pub(crate) fn withdraw(host: &dyn Host, dir: &Path) {
     if let Err(leftover) = host.withdraw(dir) {
         log::warn!("the directory of a refused job could not be removed: {leftover}");
@@ -39,7 +39,7 @@ pub(crate) fn withdraw(host: &dyn Host, dir: &Path) {
 pub(crate) fn note(host: &dyn Host, dir: &JobDir, ids: &[JobId], cluster: Option<String>) {
     let Some((job_id, further)) = ids.split_first() else { return };
     let note = SubmissionNote { job_id: *job_id, further: further.to_vec(), cluster };
-    // The job exists; that its id cannot be noted makes it harder to find, not less of a job.
+    // A failure is only logged, because the job exists and can also be found without the note.
     let noted = serde_json::to_vec(&note)
         .map_err(|error| error.to_string())
         .and_then(|note| host.write(&dir.submitted(), &note).map_err(|error| error.to_string()));

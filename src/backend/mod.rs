@@ -36,19 +36,19 @@ pub(crate) use sighting::{Exit, NO_ROOM, Sighting, Source, Times, since_epoch};
 pub(crate) use survey::{Ahead, Asked, Indices, Survey, written};
 pub(crate) use testimony::{Said, Testimony};
 
-/// Who runs the jobs.
+/// A system that runs jobs.
 pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Returns its kind.
     fn kind(&self) -> BackendKind;
 
-    /// Returns its name, with that of the host if that is another one: jobs can only wait for jobs of
-    /// the same place.
+    /// Returns its name, with the name of the host if it is remote. Jobs can only wait for jobs of the same
+    /// place.
     fn place(&self) -> String {
         let parts = [Some(self.kind().as_str()), self.host().name(), self.cluster()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    /// Returns the name of its Slurm cluster, if that is not the host's own.
+    /// Returns the name of its Slurm cluster, if it is not the host's own.
     fn cluster(&self) -> Option<&str> {
         None
     }
@@ -58,45 +58,45 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Returns the Slurm cluster that took a submission of this process, if it is another one than the host's
-    /// own. Ids are unique within a cluster alone.
+    /// Returns the Slurm cluster that accepted a submission of this process, if it is not the host's own. Ids
+    /// are unique only within a cluster.
     fn chosen_for(&self, _submission_id: &SubmissionId) -> Option<String> {
         None
     }
 
-    /// Returns the lines that sbatch printed beside the id of a job that it took, once.
+    /// Returns the lines that sbatch printed beside the id of an accepted job. A second call returns none.
     fn said_of(&self, _submission_id: &SubmissionId) -> Vec<String> {
         Vec::new()
     }
 
-    /// Returns where its commands run and its files lie.
+    /// Returns the host where its commands run and its files are.
     fn host(&self) -> &dyn Host;
 
-    /// Returns the directory below which all jobs have theirs.
+    /// Returns the directory below which each job has its own.
     fn job_base_dir(&self) -> &Path;
 
     /// Returns how a script with these options starts the runner.
     fn launcher(&self, options: &OptionSet) -> Launcher;
 
-    /// Returns what will not be as the options ask for.
+    /// Returns the options that it will not follow, with reasons.
     fn warnings(&self, options: &OptionSet) -> Vec<String>;
 
-    /// Returns the release of the Slurm behind it, if there is one that says so; asked at most once.
+    /// Returns the release of Slurm, if there is one and it reports it. Asked at most once.
     fn release(&self) -> Option<Release>;
 
-    /// Makes jobs of submissions: writes their directories, hands them over and notes their ids. The
-    /// answers are in the order of the submissions.
+    /// Submits jobs: writes their directories, sends them and notes their ids. The answers are in the order of
+    /// the submissions.
     ///
-    /// A submission that was refused leaves no directory; what may still become a job keeps its files.
+    /// A refused submission leaves no directory. If a job may still exist, its files stay.
     fn submit(&self, batch: &[Submission<'_>]) -> Vec<Result<JobId, SubmitError>>;
 
-    /// Returns what is known of these jobs.
+    /// Returns the answers of all sources about these jobs.
     fn survey(&self, asked: &[Asked]) -> Result<Survey, Error>;
 
-    /// Cancels a job, or some elements of an array. What has ended already is no error.
+    /// Cancels a job, or some elements of an array. It is not an error if they have ended.
     ///
-    /// The backend may forget the job. Where it does, a note in `dir`, the directory of the submission, tells other
-    /// processes of the cancellation.
+    /// The backend may forget the job. In that case it leaves a note in `dir`, the directory of the submission,
+    /// which informs other processes of the cancellation.
     fn cancel(
         &self,
         job: JobId,
@@ -104,17 +104,17 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
         dir: Option<&JobDir>,
     ) -> Result<Cancelled, Error>;
 
-    /// Returns the directory of the job with this id, if the backend still knows.
+    /// Returns the directory of the job with this id, if the backend still knows it.
     fn dir_of(&self, job: JobId) -> Result<Option<PathBuf>, Error>;
 
-    /// Returns the id of the job of this submission, if the backend still knows; of its array `part`, if
-    /// it takes several.
+    /// Returns the id of the job of this submission, if the backend still knows it. If the submission takes
+    /// several Slurm arrays, `part` selects one.
     fn id_of(&self, submission_id: &SubmissionId, part: u32) -> Result<Option<JobId>, Error>;
 
-    /// Returns what it allows; asked at most once.
+    /// Returns the limits of the cluster. Asked at most once.
     fn limits(&self) -> Result<Limits, Error>;
 
-    /// Returns how long it keeps a job after its end, if it can tell; asked at most once.
+    /// Returns how long it keeps a job after its end, if it reports that. Asked at most once.
     fn forgets_after(&self) -> Option<Duration> {
         None
     }
@@ -122,12 +122,12 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Returns how many elements of an array with these options can run at the same time, at least 1.
     fn slots(&self, options: &OptionSet) -> u64;
 
-    /// Returns the CPUs and GPUs that it gives out, if it is the embedded one.
+    /// Returns the CPUs and GPUs of the embedded backend.
     fn machine(&self) -> Option<(u32, u32)> {
         None
     }
 
-    /// Returns which of some jobs that wait can certainly never run while all of `workflows` do, and why.
+    /// Returns which of some pending jobs can certainly never run while all of `workflows` run, with reasons.
     fn no_room_beside(
         &self,
         _jobs: &[JobId],
@@ -136,29 +136,29 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Returns how often to look.
+    /// Returns the polling intervals and grace periods.
     fn cadence(&self) -> Cadence;
 }
 
 /// The limits of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// The most elements of one Slurm array.
+    /// The largest number of elements in one Slurm array.
     pub(crate) elements: u64,
 }
 
-/// A submission, or one of the arrays of one.
+/// A submission, or one Slurm array of it.
 #[derive(Debug)]
 pub(crate) struct Submission<'a> {
     pub(crate) prepared: &'a Prepared,
-    /// The directory with its files; none for a further array, whose directory is there.
+    /// The directory with its files; `None` if the directory exists, as for a further Slurm array.
     pub(crate) new: Option<(NewDir<'a>, Vec<NewFile<'a>>)>,
-    /// Whether its id is all that is to be noted.
+    /// Whether only the id of this job is to be noted.
     pub(crate) noted: bool,
 }
 
 impl Submission<'_> {
-    /// Does what comes after the answer of whoever takes the job.
+    /// Notes the id, or removes the directory, according to the answer to the submission.
     pub(crate) fn conclude(&self, backend: &dyn Backend, answer: &Result<JobId, SubmitError>) {
         let host = backend.host();
         match answer {
@@ -178,45 +178,45 @@ impl Submission<'_> {
 
 /// The result of a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a job that is not known may live all the same"]
+#[must_use = "a job that is not known may still exist"]
 pub(crate) enum Cancelled {
-    /// The job was told to end, or has ended.
+    /// The job was cancelled, or has ended.
     Done,
     /// The backend does not know the job: it ended long ago, or belongs to another cluster.
     Unknown,
 }
 
-/// How often to look for changes, from the moment on when something last happened.
+/// Polling intervals and grace periods.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cadence {
-    /// Between two looks for result files: at first, and at most.
+    /// The interval between two looks for result files: the first and the longest.
     pub(crate) files: (Duration, Duration),
-    /// Between two questions to the backend: at first, and at most.
+    /// The interval between two questions to the backend: the first and the longest.
     pub(crate) survey: (Duration, Duration),
     /// How long the result of an ended job may take to become visible.
     pub(crate) file_grace: Duration,
-    /// How long it may take where the job's exit code says that there is a result.
+    /// The same, if the job's exit code says that there is a result.
     pub(crate) written_grace: Duration,
-    /// How long a job that lost its node may take to come back into the queue.
+    /// How long a job that lost its node may take to return to the queue.
     pub(crate) return_grace: Duration,
-    /// How long a job may be unknown everywhere before it counts as lost.
+    /// How long a job may be unknown to all sources before it counts as lost.
     pub(crate) lost_after: Duration,
-    /// The same for a job that the queue does not have, while the accounting does not answer or keeps a record
-    /// that has no end.
+    /// The same for a job that the queue does not list, while the accounting does not answer or has a record
+    /// without an end.
     pub(crate) unconfirmed_after: Duration,
     /// How long after its client's death a submission may still arrive.
     pub(crate) on_the_way: Duration,
 }
 
 impl Cadence {
-    /// Returns how long it takes at most until what was told to end, and leaves no result, counts as ended.
+    /// Returns the longest time until a cancelled job or element without a result counts as ended.
     pub(crate) fn longest_end(&self) -> Duration {
-        // Slurm gives processes 30 s before it kills them, unless told otherwise, and 60 s to be gone then.
+        // By default Slurm waits 30 s before it kills the processes, and 60 s for them to disappear.
         const KILLED: Duration = Duration::from_secs(120);
         let Self { file_grace, written_grace, return_grace, lost_after, .. } = self;
         let lost = lost_after.max(&self.unconfirmed_after);
         let grace = file_grace.max(written_grace).max(return_grace).max(lost);
-        // It has to be seen, and seen once more when the time is over.
+        // The end must be seen, and seen again after the grace period.
         KILLED + *grace + self.survey.1 * 2
     }
 }

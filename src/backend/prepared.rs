@@ -10,32 +10,32 @@ use slurm_core::task::TaskEntry;
 use crate::error::{Refusal, SubmitError};
 use crate::model::{Edge, Explanation, JobHandle};
 
-/// A submission that is ready: everything is decided and nothing is written.
+/// A submission that is ready: all decisions are made and nothing is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
     pub(crate) entry: &'static TaskEntry,
     pub(crate) submission_id: SubmissionId,
-    /// Which of the arrays it is, for a submission that takes several.
+    /// The number of the Slurm array, for a submission that takes several.
     pub(crate) part: u32,
-    /// Of an array: the element that has the index 0 in it.
+    /// The number of the element with the index 0, for an array.
     pub(crate) first: u64,
     pub(crate) dir: JobDir,
     pub(crate) options: OptionSet,
-    /// The dependencies from the options.
+    /// The dependencies in the options.
     pub(crate) waits: Vec<Edge>,
-    /// How often the backend was asked before to take it.
+    /// How often the backend has refused it before.
     pub(crate) refusals: u32,
     pub(crate) spec: Vec<u8>,
-    /// The settings of the cluster inside of a workflow.
+    /// The settings of a workflow's cluster.
     pub(crate) workflow: Option<Vec<u8>>,
-    /// The workflow's job that submits it.
+    /// The job of the workflow that submits it.
     pub(crate) within: Option<JobId>,
     pub(crate) explanation: Explanation,
     pub(crate) holds_secrets: bool,
 }
 
 impl Prepared {
-    /// Returns the handle of the job that it has become.
+    /// Returns the handle of the job.
     pub(crate) fn handle(&self, job_id: JobId) -> JobHandle {
         JobHandle {
             submission_id: self.submission_id.clone(),
@@ -47,7 +47,7 @@ impl Prepared {
         }
     }
 
-    /// Notes that arguments of these parameters hold secrets, which will lie in `file`.
+    /// Records that arguments of these parameters hold secrets, which will be in `file`.
     pub(crate) fn note_secrets(&mut self, parameters: &[&'static str], file: &Path) {
         self.holds_secrets |= !parameters.is_empty();
         let warnings = parameters.iter().map(|name| secret_in(file, name));
@@ -72,7 +72,7 @@ impl Prepared {
 
 fn secret_in(file: &Path, parameter: &str) -> String {
     format!(
-        "the argument `{parameter}` holds a secret: it will lie in {}, which only you can read, until that is removed",
+        "the argument `{parameter}` holds a secret: it stays in {}, which only you can read, until that file is removed",
         file.display()
     )
 }

@@ -23,7 +23,7 @@ pub(crate) enum Launcher {
     Each,
 }
 
-/// What stands in a batch script.
+/// The parts of a batch script.
 #[derive(Debug)]
 pub(crate) struct Script<'a> {
     pub(crate) options: &'a OptionSet,
@@ -32,35 +32,34 @@ pub(crate) struct Script<'a> {
     pub(crate) job_base_dir: &'a Path,
     pub(crate) binary: &'a Path,
     pub(crate) dir: &'a JobDir,
-    /// Of an array: the element that has the index 0.
+    /// The number of the element with the index 0, for an array.
     pub(crate) first: Option<u64>,
     pub(crate) launcher: Launcher,
-    /// Whether `SLURM_SUBMIT_DIR` is the working directory itself, whatever `chdir` says.
+    /// Whether `SLURM_SUBMIT_DIR` is the working directory, whatever `chdir` says.
     pub(crate) starts_in_submit_dir: bool,
-    /// Whether it is not certain that the program runs where the job does. A trial takes some milliseconds.
+    /// Whether the script tries whether the program runs on the node. A trial takes some milliseconds.
     pub(crate) tries_program: bool,
-    /// Whether the job's host has [`BASH`], as far as can be told here.
+    /// Whether the job's host has [`BASH`], as far as this program can know.
     pub(crate) has_bash: bool,
     pub(crate) prologue: &'a Prologue,
 }
 
-/// Where bash lies on clusters.
+/// The path of bash on clusters.
 pub(crate) const BASH: &str = "/bin/bash";
 
-/// The variable by which a process knows that it runs inside a job; its value is the submission's id.
+/// The variable that marks a process inside a job. Its value is the submission's id.
 pub(crate) const INSIDE_JOB: &str = "SLURM_SDK_JOB";
 
-/// The argument with which the script starts itself again, in the shell for the lines of `setup`.
+/// The argument with which the script restarts itself in the shell for the lines of `setup`.
 pub(crate) const AGAIN: &str = "slurm-sdk";
 
-/// How the line begins by which a script says why it did not start the task.
+/// The beginning of the line in which a script says why it did not start the task.
 pub(crate) const NOT_STARTED: &str = "slurm-sdk: not started: ";
 
 impl Script<'_> {
     /// Returns the text of the script.
     ///
-    /// The `#SBATCH` lines repeat what is passed to sbatch as arguments, so that a person can read and
-    /// resubmit the script.
+    /// The `#SBATCH` lines repeat the arguments of sbatch, so that a person can read and resubmit the script.
     pub(crate) fn render(&self) -> String {
         let mut text = format!("#!{}\n", if self.begins_in_bash() { BASH } else { "/bin/sh" });
         for line in self.options.to_directives() {
@@ -79,8 +78,9 @@ impl Script<'_> {
         } else {
             ""
         };
-        // A task may end its process with the same exit code, so there is a note, too: the run, and the reason. The log
-        // may be anywhere. Lines of `setup` may have set `-e` and `-C`.
+        // A task may end its process with the same exit code, so the script also writes a note with the run and
+        // the reason. The log may be anywhere. Lines of `setup` may have set `-e` and `-C`, which must not
+        // affect this.
         let _ = write!(
             text,
             "slurm_sdk_fail() {{\n\
@@ -108,16 +108,16 @@ impl Script<'_> {
         text
     }
 
-    /// Notes a warning signal that comes before the runner can handle it. With a short limit it comes as soon as the
-    /// job starts, because Slurm may send it too early.
+    /// Notes a warning signal that comes before the runner can handle it. If the limit is short, it comes as
+    /// soon as the job starts, because Slurm may send it early.
     fn note_warnings(&self, text: &mut String) {
         let _ = write!(
             text,
             "[ \"${{1-}}\" = {AGAIN} ] || unset {WARNED} {WARNING}\n\
              trap 'export {WARNED}=$(date +%s)' USR1 USR2\n"
         );
-        // A signal is lost while a login shell reads its files, between `exec` and the runner's handler, and before
-        // srun has started the steps that it is for. The runner then goes by the time.
+        // A signal is lost while a login shell reads its files, between `exec` and the runner's handler, and
+        // before srun has started the steps. In these cases the runner uses the planned times.
         let Some((lead, early)) = self.warning() else { return };
         let _ = write!(
             text,
@@ -129,13 +129,13 @@ impl Script<'_> {
         );
     }
 
-    /// Returns how many seconds after the start the warning signal is due, if the limit is known, and how many seconds
-    /// before that it may be sent.
+    /// Returns the number of seconds from the start to the warning signal, if the limit is known, and the
+    /// number of seconds by which it may be early.
     fn warning(&self) -> Option<(u64, u64)> {
         let Some(OptionValue::Value(signal)) = self.options.get("signal") else { return None };
         let signal: Signal = signal.parse().ok()?;
         let limit = self.options.time_limit()?.as_secs();
-        // slurmctld counts limits in minutes, and looks at them every 30 s.
+        // slurmctld counts limits in minutes, and checks them every 30 s.
         let (limit, early) = match self.starts_in_submit_dir {
             true => (limit, 0),
             false => (limit.div_ceil(60) * 60, 30),
@@ -152,7 +152,7 @@ impl Script<'_> {
         self.has_bash && !setup.is_empty() && shell.as_ref().is_none_or(is_bash)
     }
 
-    /// Goes on in the shell that the lines of `setup` are for.
+    /// Restarts the script in the shell for the lines of `setup`.
     fn change_shell(&self, text: &mut String) {
         let Prologue { shell, login, setup, .. } = self.prologue;
         let is_right = setup.is_empty() || self.begins_in_bash();
@@ -160,8 +160,8 @@ impl Script<'_> {
             return;
         }
         let name = shell_word(shell.as_deref().unwrap_or("bash"));
-        // The files of a login shell may take seconds, in which a signal would end the shell. One that is ignored cannot
-        // be noted either.
+        // The files of a login shell may take seconds, in which a signal would end the shell. So signals are
+        // ignored during that time; they cannot be noted either.
         let (login, ignore) = if *login { (" -l", "trap '' USR1 USR2; ") } else { ("", "") };
         let otherwise = match shell {
             None => String::new(),
@@ -180,8 +180,7 @@ impl Script<'_> {
         );
     }
 
-    /// Goes to the working directory. slurmstepd goes to `/tmp` where it cannot be entered, and starts the
-    /// script there.
+    /// Changes to the working directory. If slurmstepd cannot enter it, it starts the script in `/tmp`.
     fn change_dir(&self, text: &mut String) {
         let options = self.options.with_flags();
         let dir = match options.get("chdir") {
@@ -222,7 +221,7 @@ impl Script<'_> {
         text.push_str("slurm_sdk_line=\n");
     }
 
-    /// Tries whether the program runs on this node at all, and is one of this library.
+    /// Tries whether the program runs on this node and is a program of this library.
     fn try_program(&self, text: &mut String) {
         let binary = word(self.binary);
         let _ = write!(
@@ -243,20 +242,21 @@ impl Script<'_> {
         let first = self.first.map(|first| format!(" {first}")).unwrap_or_default();
         let run = format!("{binary} __slurm run {spec}{first}");
         let _ = match self.launcher {
-            // A signal that comes before the runner's handler is there must not end it.
+            // A signal before the runner's handler is installed must not end the process.
             Launcher::Exec => writeln!(text, "trap '' USR1 USR2\nexec {run}"),
             Launcher::Each => writeln!(text, "trap '' USR1 USR2\nexec {run} several"),
             Launcher::Srun => write!(text, "{}", self.start_several(&run, &first)),
         };
     }
 
-    /// Returns the lines that start several processes and publish the value of the first once all have succeeded.
+    /// Returns the lines that start several processes, and publish the value of the first one when all have
+    /// succeeded.
     fn start_several(&self, run: &str, first: &str) -> String {
-        // The files of a run have names of their own: a file server may show for a while that a name which was looked
-        // for is not there.
+        // The files of each run have their own names, because a file server may show for a while that a name
+        // does not exist if a process has looked for it.
         let restarts = "${SLURM_RESTART_COUNT:-0}";
-        // The processes may have been on other nodes, whose new files NFS hides for as long as it trusts what it knows of
-        // a directory. It asks the server when a directory is opened.
+        // The processes may have run on other nodes. NFS hides their new files for as long as it caches a
+        // directory, and asks the server when the directory is opened.
         let mut fresh = format!("true <{}", word(self.dir.path()));
         let (value, result) = match self.first {
             Some(first) => {
@@ -276,9 +276,10 @@ impl Script<'_> {
         };
         let first_exit = word(&self.dir.path().join("exit-"));
         let (binary, spec) = (word(self.binary), word(&self.dir.spec()));
-        // 22.05 to 23.02 do not hand the batch script's CPUs per task on to srun, and the variables of the script not at
-        // all if `export` named others. What the runs before left is gone before any process of this one can leave
-        // something. A file server may have renamed the value although mv was told that it is not there.
+        // From 22.05 to 23.02, srun does not get the CPUs per task of the batch script, and gets none of its
+        // variables if `export` names others. Files of earlier runs are removed before any process of this run
+        // can write its own. A file server may have renamed the value although mv reports that it does not
+        // exist.
         format!(
             "unset SLURM_EXPORT_ENV\n\
              export {FIRST_EXIT}={first_exit}\"$SLURM_JOB_ID.{restarts}\"\n\
@@ -301,9 +302,10 @@ impl Script<'_> {
     }
 }
 
-/// Returns the script of the shell around each of several processes. srun ends the others once one has failed, and its
-/// exit code may be that of those. So this shell notes the exit code of the first one that failed by itself. A process
-/// that ends with 0 before its task has returned has failed as well: the others may wait for it.
+/// Returns the script of the shell around each of several processes. If one process fails, srun ends the
+/// others, and its exit code may be that of those. So this shell notes the exit code of the first process that
+/// failed by itself. A process that ends with 0 before its task has returned has failed too, because the others
+/// may wait for it.
 fn one_of_several() -> String {
     format!(
         "\n\
@@ -325,7 +327,7 @@ fn word(path: &Path) -> String {
     shell_word(&path.to_string_lossy())
 }
 
-/// The first line of a line of `setup`, short enough for a message.
+/// Returns the first line of a `setup` entry, shortened for a message.
 fn shown(line: &str) -> String {
     let mut lines = line.trim().lines();
     let first = lines.next().unwrap_or_default();
@@ -342,7 +344,7 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn a_warning_does_not_end_the_script_before_the_task_has_begun() {
+    fn a_warning_does_not_end_the_script_before_the_task_starts() {
         let dir = tempfile::tempdir().unwrap();
         let dir = JobDir::at(dir.path());
         let setup = vec!["kill -USR2 $$; kill -USR1 $$".to_owned()];
@@ -363,7 +365,7 @@ mod tests {
         };
         std::fs::write(dir.script(), text.render()).unwrap();
         let status = Command::new("sh").arg(dir.script()).env_remove("SLURM_SUBMIT_DIR").status();
-        // It got as far as the program, which is none of this library.
+        // The script reached the program, which is not of this library.
         assert_eq!(status.unwrap().code(), Some(exit::UNFIT.into()));
     }
 }

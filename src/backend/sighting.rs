@@ -13,7 +13,7 @@ use crate::model::{Reason, Status};
 pub(crate) struct Sighting {
     pub(crate) source: Source,
     pub(crate) state: JobState,
-    /// Why it waits, or how it ended, in Slurm's word.
+    /// Slurm's word for why it is pending or how it ended.
     pub(crate) reason: Option<String>,
     pub(crate) nodes: Option<String>,
     pub(crate) partition: Option<String>,
@@ -21,7 +21,7 @@ pub(crate) struct Sighting {
     pub(crate) exit: Option<Exit>,
     /// Whether the last run has called the task, if it has ended and the source knows that.
     pub(crate) entered: Option<bool>,
-    /// The user who cancelled it, where the source names one.
+    /// The user who cancelled it, if the source names one.
     pub(crate) cancelled_by: Option<u32>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Sighting {
 pub(crate) enum Source {
     /// The controller, through squeue: a listed job exists.
     Queue,
-    /// The accounting, through sacct: it may lag behind, and keeps records of jobs that no controller has any
+    /// The accounting, through sacct. It may lag behind, and keeps records of jobs that no controller has any
     /// more.
     Accounting,
     /// The supervisor of the embedded backend.
@@ -39,10 +39,10 @@ pub(crate) enum Source {
     Note,
 }
 
-/// When a job started, and how long it may run.
+/// The start and the time limit of a job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Times {
-    /// When it started; of a job that waits, when it is expected to start.
+    /// The start; for a pending job, the expected start.
     pub(crate) start: Option<SystemTime>,
     pub(crate) limit: Option<Duration>,
 }
@@ -50,14 +50,14 @@ pub(crate) struct Times {
 impl Times {
     /// Reads seconds since the Unix epoch, and a time limit as Slurm prints it.
     pub(crate) fn read(start: Option<&str>, limit: Option<&str>) -> Self {
-        // A clock that stands at the epoch has not been set.
+        // A start at the epoch means that the clock was not set.
         let seconds = start.and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
         let limit = limit.and_then(|text| text.parse::<Walltime>().ok());
         Self { start: seconds.and_then(since_epoch), limit: limit.and_then(Walltime::as_limit) }
     }
 }
 
-/// Returns the time that is this many seconds after the Unix epoch, if the clock can express it.
+/// Returns the time this many seconds after the Unix epoch, if the system can represent it.
 pub(crate) fn since_epoch(seconds: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
@@ -89,7 +89,7 @@ impl Sighting {
         }
     }
 
-    /// Returns the status for people.
+    /// Returns the status for the public interface.
     pub(crate) fn status(&self) -> Status {
         let waits = self.state.is_pending();
         let (started, expected_start) =
@@ -110,21 +110,22 @@ impl Sighting {
         self.state.is_terminal() || self.waits_in_vain()
     }
 
-    /// Returns whether a line about an array as a whole holds for its elements. Of an array that ran, the accounting
-    /// may for a moment print the record of a single element like this; what never ran ends in few ways.
+    /// Returns whether a line about a whole array holds for its elements. After an element has run, the
+    /// accounting may print the record of a single element in this form for a moment. An array that never ran
+    /// has few possible ends.
     pub(crate) fn holds_for_elements(&self) -> bool {
         let never_ran =
             matches!(self.state, JobState::Cancelled | JobState::Deadline | JobState::Revoked);
         self.source != Source::Accounting || !self.state.is_terminal() || never_ran
     }
 
-    /// Returns whether the job waits for a job that did not end as it should have.
+    /// Returns whether the job waits for a job that did not end as required.
     pub(crate) fn waits_in_vain(&self) -> bool {
         self.state.is_pending() && self.reason.as_deref() == Some("DependencyNeverSatisfied")
     }
 
-    /// Returns whether Slurm itself may have cancelled the job because of a failed dependency: the job has not started,
-    /// and the accounting, which alone knows who cancelled a job, does not rule it out.
+    /// Returns whether Slurm itself may have cancelled the job because of a failed dependency: the job has not
+    /// started, and the accounting, the only source that names the user who cancelled, names none.
     pub(crate) fn may_have_waited_in_vain(&self) -> bool {
         let cancelled = self.state == JobState::Cancelled && self.cancelled_by.is_none();
         self.waits_in_vain()

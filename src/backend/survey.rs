@@ -11,7 +11,7 @@ use super::{Sighting, Testimony};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
     pub(crate) job: JobId,
-    /// The elements that matter, if it is an array.
+    /// The relevant elements, if it is an array.
     pub(crate) elements: Option<Indices>,
 }
 
@@ -33,7 +33,7 @@ impl Asked {
         Self { job, elements: None }
     }
 
-    /// Returns whether `survey` leaves something open that matters.
+    /// Returns whether `survey` lacks an answer about the job or a relevant element.
     pub(crate) fn is_missing_in(&self, survey: &Survey) -> bool {
         // A line about the whole array holds for every element without a line of its own.
         if survey.seen.contains_key(&self.job) {
@@ -44,7 +44,7 @@ impl Asked {
         let mut ranges: Indices =
             seen.into_iter().flatten().flat_map(|(indices, _)| indices).copied().collect();
         ranges.sort_unstable();
-        // Both ascend, so one pass over both is enough.
+        // Both lists ascend, so one pass is enough.
         let mut ranges = ranges.into_iter().peekable();
         elements.iter().any(|(first, last)| {
             let mut next = *first;
@@ -66,15 +66,14 @@ impl Asked {
 /// The answers of a backend about some jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
-    /// The known jobs, and the arrays that a source lists as a whole. Unknown ones are left out.
+    /// The known jobs, and the arrays that a source lists as a whole. Unknown ones are missing.
     pub(crate) seen: HashMap<JobId, Sighting>,
-    /// The elements of arrays, by the array's id. Elements that are not known are left out; of two
-    /// sightings of an element the later one holds.
+    /// The elements of arrays, by the array's id. Unknown elements are missing. The last sighting of an element
+    /// holds.
     pub(crate) elements: HashMap<JobId, Vec<(Indices, Sighting)>>,
-    /// The jobs and arrays that the queue itself still lists.
+    /// The jobs and arrays that the queue still lists.
     pub(crate) queued: HashSet<JobId>,
-    /// For jobs, and arrays by their id, that wait for resources or for their turn: the jobs before them. Only the
-    /// embedded backend knows this.
+    /// The jobs before a pending job, or before an array by its id. Only the embedded backend reports this.
     pub(crate) ahead: HashMap<JobId, Ahead>,
     /// The answers of the sources about jobs that they did not list.
     pub(crate) testimony: Testimony,
@@ -83,15 +82,15 @@ pub(crate) struct Survey {
 /// The jobs before a job in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ahead {
-    /// How many jobs, and elements of arrays, start before it.
+    /// The number of jobs and elements that start before it.
     pub(crate) waiting: u64,
-    /// How many run now.
+    /// The number of jobs and elements that run now.
     pub(crate) running: u64,
 }
 
 impl Survey {
-    /// Returns the sighting of the element `index` of an array: from its own line, or else from a line about the
-    /// array.
+    /// Returns the sighting of the element `index` of an array: from its own line, otherwise from a line about
+    /// the array.
     pub(crate) fn element(&self, array: JobId, index: u32) -> Option<&Sighting> {
         let of_array = self.elements.get(&array).into_iter().flatten();
         let has = |(indices, _): &&(Indices, Sighting)| {
@@ -101,12 +100,12 @@ impl Survey {
         own.or_else(|| self.of_array(array))
     }
 
-    /// Returns what is said of an array as a whole, if that holds for every element without a line of its own.
+    /// Returns the sighting of an array as a whole, if it holds for elements without a line of their own.
     pub(crate) fn of_array(&self, array: JobId) -> Option<&Sighting> {
         self.seen.get(&array).filter(|seen| seen.holds_for_elements())
     }
 
-    /// Returns everything that is said of a job, or of an array and its elements.
+    /// Returns all sightings of a job, or of an array and its elements.
     pub(crate) fn all_of(&self, job: JobId) -> impl Iterator<Item = &Sighting> {
         let elements = self.elements.get(&job).into_iter().flatten();
         self.seen.get(&job).into_iter().chain(elements.map(|(_, sighting)| sighting))
@@ -121,7 +120,7 @@ mod tests {
     use crate::backend::Source;
 
     #[test]
-    fn elements_that_no_source_tells_of_are_missing() {
+    fn elements_without_a_line_are_missing() {
         let job: JobId = "7".parse().unwrap();
         let seen = Sighting::of(JobState::Running);
         let seen_at = |indices: &[(u32, u32)]| Survey {
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_the_array_tells_of_every_element_without_one() {
+    fn a_line_of_the_array_holds_for_elements_without_one() {
         let job: JobId = "7".parse().unwrap();
         let mut survey = Survey::default();
         survey.seen.insert(job, Sighting::of(JobState::Cancelled));
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_record_of_one_element_is_not_taken_for_that_of_all() {
+    fn the_record_of_one_element_is_not_taken_for_the_whole_array() {
         let job: JobId = "7".parse().unwrap();
         let state_of_element = |source, state| {
             let mut survey = Survey::default();

@@ -1,7 +1,6 @@
 //! The answers of the sources about jobs that they did not list.
 //!
-//! Absence is a fact only where every source that there is has answered. A source that could not answer leaves
-//! open what it would have said.
+//! Absence is certain only if every existing source has answered. The answer of a source that failed is open.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,9 +26,9 @@ pub(crate) struct Statement {
 pub(crate) enum Said {
     /// It does not know them.
     NotListed,
-    /// The cluster does not have this source, for the reason that is given.
+    /// The cluster does not have this source; the reason.
     NotThere(String),
-    /// It could not answer; its words.
+    /// It could not answer; its error.
     Failed(String),
     /// It has a record without an end, of a job that the queue does not list.
     OpenRecord(String),
@@ -43,7 +42,7 @@ impl Testimony {
         Self(Arc::new(statements))
     }
 
-    /// Returns the words of the first source that could not answer.
+    /// Returns the error of the first source that could not answer.
     pub(crate) fn failure(&self) -> Option<&str> {
         self.0.iter().find_map(|statement| match &statement.said {
             Said::Failed(words) => Some(words.as_str()),
@@ -60,7 +59,7 @@ impl Testimony {
         }
     }
 
-    /// Returns whether every source has answered, and none has the job.
+    /// Returns whether every source has answered and none has the job.
     pub(crate) fn is_complete(&self) -> bool {
         let denies =
             |statement: &Statement| matches!(statement.said, Said::NotListed | Said::NotThere(_));

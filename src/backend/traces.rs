@@ -1,20 +1,21 @@
-//! Traces that a job leaves in its submission's directory once it runs, and that its cancellation leaves.
+//! Traces of a job in its submission's directory, left by its run or by its cancellation.
 //!
-//! The names of its logs and the lines of its diary hold its id, so the directory proves that a job has started
-//! even where neither the queue nor the accounting can tell.
+//! The names of its logs and the lines of its diary contain its id, so the directory proves that a job has
+//! started even if neither the queue nor the accounting can.
 
 use slurm_core::events::{Event, EventKind};
 use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
 use slurm_host::{Found, Host, HostError, Look};
 
-/// How much of a diary is read. A real one is shorter.
+/// The largest part of a diary that is read. Real diaries are shorter.
 const MOST: u64 = 1 << 20;
 
-/// Returns the id of the job that has run in `dir`; of the Slurm array `part`, if the submission takes several.
+/// Returns the id of the job that has run in `dir`. If the submission takes several Slurm arrays, `part`
+/// selects one.
 ///
 /// # Errors
-/// If the directory cannot be looked at.
+/// If the directory cannot be read.
 pub(crate) fn id_in(host: &dyn Host, dir: &JobDir, part: u32) -> Result<Option<JobId>, HostError> {
     let logs = dir.element_stdout_pattern();
     let mut looks = vec![Look::Dir { path: dir.path().to_owned() }];
@@ -31,38 +32,39 @@ pub(crate) fn id_in(host: &dyn Host, dir: &JobDir, part: u32) -> Result<Option<J
         _ => Vec::new(),
     };
     if of_elements.is_empty() {
-        // In a job of an array the diary has the ids of elements.
+        // For an array, the diary has the ids of elements instead.
         ids.extend(events.iter().flat_map(|bytes| of_diary(&String::from_utf8_lossy(bytes))));
     }
     ids.extend(of_elements);
     ids.sort_unstable();
     ids.dedup();
-    // The arrays of a submission are submitted one after the other, so only the last one is ever searched for.
+    // The Slurm arrays of a submission are submitted one after another, so only the last one is ever searched
+    // for.
     let all = ids.len() == part as usize + 1;
     Ok(ids.pop().filter(|_| all))
 }
 
-/// Returns whether the names in a job's directory tell that the job was cancelled.
+/// Returns whether the names in a job's directory show that the job was cancelled.
 pub(crate) fn tell_of_cancellation(names: &[String]) -> bool {
     names.iter().any(|name| name.starts_with(JobDir::CANCELLED))
 }
 
-/// Returns whether a note in the directory `dir` says that its job was cancelled.
+/// Returns whether a note in the directory `dir` shows that its job was cancelled.
 ///
 /// # Errors
-/// If the directory cannot be looked at.
+/// If the directory cannot be read.
 pub(crate) fn was_cancelled(host: &dyn Host, dir: &JobDir) -> Result<bool, HostError> {
     let looks = [Look::Dir { path: dir.path().to_owned() }];
     let found = host.look(&looks, MOST)?.pop().transpose()?;
     Ok(matches!(found, Some(Found::Names(names)) if tell_of_cancellation(&names)))
 }
 
-/// `slurm-{id}.out` and `.err`.
+/// Reads the id from `slurm-{id}.out` or `.err`.
 fn of_log(name: &str) -> Option<JobId> {
     name.strip_prefix("slurm-")?.split('.').next()?.parse().ok()
 }
 
-/// `{id}_{index}`.
+/// Reads the id from `{id}_{index}`.
 fn of_element(name: &str) -> Option<JobId> {
     name.split_once('_')?.0.parse().ok()
 }

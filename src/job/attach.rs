@@ -1,4 +1,4 @@
-//! Jobs of other processes.
+//! Attaching to jobs of other processes.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ use crate::model::{Explanation, JobHandle};
 impl Cluster {
     /// Returns a job of the task `T` that any process has submitted.
     ///
-    /// By its id the job is found as long as the queue or the accounting knows it, or its directory exists; by
-    /// its submission's id as long as its directory exists; by a handle without looking.
+    /// A job id works while the queue or the accounting knows the job, or while its directory exists. A
+    /// submission's id works while the directory exists. A handle works without a look.
     ///
     /// ```no_run
     /// # #[slurm::task]
@@ -64,12 +64,13 @@ impl Cluster {
                 found: handle.task,
             });
         }
-        // A result of a program with other types is refused when it is read.
+        // If the types differ from those of this program, the result is refused when it is read.
         let handle = JobHandle { signature: entry.signature, ..handle };
         Ok(Job::new(self.clone(), handle, T::decode_output, None))
     }
 
-    /// Returns the handle of a submission, which was looked for as `wanted`, if it is a single job.
+    /// Returns the handle of a submission if it is a single job. `wanted` is the name under which it was looked
+    /// for.
     fn handle_of_job(
         &self,
         dir: &JobDir,
@@ -111,7 +112,7 @@ impl Cluster {
         described.map(Some).map_err(|error| damaged(&dir.job_json(), &error))
     }
 
-    /// Returns a submission, of `task` or of another task.
+    /// Returns a submission of any task. The folder of `task` is searched first.
     pub(crate) fn find_submission(
         &self,
         task: &str,
@@ -141,8 +142,8 @@ impl Cluster {
         })
     }
 
-    /// Returns the submission of the job with this id: as the backend knows it, or by the notes of submissions of
-    /// `task` if the backend has forgotten the job.
+    /// Returns the submission of the job with this id. If the backend has forgotten the job, the notes of
+    /// submissions of `task` are searched.
     pub(crate) fn find_job(&self, task: &str, id: JobId) -> Result<(JobDir, Explanation)> {
         let known = self.backend().dir_of(id);
         let dir = match &known {
@@ -166,9 +167,9 @@ impl Cluster {
         })
     }
 
-    /// Looks for the newest submission of `task` that noted the id.
+    /// Returns the newest submission of `task` whose note has the id.
     fn find_note(&self, task: &str, id: JobId) -> Result<Option<JobDir>> {
-        // The folder of a task may hold years of submissions.
+        // The folder of a task may hold submissions of years.
         const NEWEST: usize = 2000;
         let folder = self.jobs_dir().join(layout::task_folder(task));
         let mut names = self.names_in(&folder)?;
@@ -196,13 +197,13 @@ impl Cluster {
         })
     }
 
-    /// Returns the note of a submission, whose client may have died before it could write it.
+    /// Returns the note of a submission. If its client died before it could write the note, asks the backend.
     pub(crate) fn note_in(
         &self,
         dir: &JobDir,
         submission_id: &SubmissionId,
     ) -> Result<SubmissionNote> {
-        // One that is empty is being written.
+        // An empty file is still being written.
         let note = self.backend().host().read(&dir.submitted(), 0)?;
         if let Some(note) = note.filter(|note| !note.is_empty()) {
             return serde_json::from_slice(&note)
@@ -225,7 +226,7 @@ impl Cluster {
     }
 }
 
-/// Returns whether the finding is a note with this id.
+/// Returns whether the file is a note with this id.
 fn has_id(found: &Result<Found, HostError>, id: JobId) -> bool {
     let Ok(Found::Bytes(bytes)) = found else { return false };
     let note = serde_json::from_slice::<SubmissionNote>(bytes);

@@ -1,4 +1,4 @@
-//! Names for jobs that pass between processes.
+//! References to jobs of other processes.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use crate::model::JobHandle;
 pub enum JobRef {
     /// The id that Slurm gave.
     Id(JobId),
-    /// The id that a Slurm cluster gave which is not the host's own: `123;cluster`.
+    /// The id on a Slurm cluster other than the host's own: `123;cluster`.
     On {
         /// The id.
         id: JobId,
@@ -31,7 +31,7 @@ pub enum JobRef {
     SubmissionId(SubmissionId),
     /// A handle of another process.
     Handle(Box<JobHandle>),
-    /// A text that is neither of the ids; no job will be found.
+    /// A text that is neither kind of id; no job will be found.
     Unknown(String),
 }
 

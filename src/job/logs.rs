@@ -1,4 +1,4 @@
-//! What a job printed and noted.
+//! The logs and the diary of a job.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,12 @@ use crate::error::{Error, Result};
 pub(crate) const LONGEST_LOG: u64 = 64 << 20;
 
 impl<T> Job<T> {
-    /// Returns what the job has written to standard output so far; nothing if it has not started.
+    /// Returns what the job has written to standard output so far. Before its start this is empty.
     ///
     /// Bytes that are not UTF-8 are replaced. Of a log with more than 64 MiB, the last 64 MiB are returned.
     ///
     /// # Errors
-    /// If the file cannot be read or is not a regular file, or `output` names it by a pattern that only Slurm can
+    /// If the file cannot be read or is not a regular file, or if `output` has a pattern that only Slurm can
     /// resolve and the job has not started.
     pub fn stdout(&self) -> Result<String> {
         self.log(false)
@@ -39,7 +39,7 @@ impl<T> Job<T> {
         self.read_text(&self.dir().script())
     }
 
-    /// Returns the diary of the job: what the runner noted, oldest first.
+    /// Returns the diary of the job: the notes of the runner, oldest first.
     pub fn events(&self) -> Vec<Event> {
         Event::read_all(&self.read_text(&self.dir().events()).unwrap_or_default())
     }
@@ -49,7 +49,7 @@ impl<T> Job<T> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The file of standard error, if it is known, and its last bytes, as it may be long.
+    /// Returns the file of standard error, if it is known, and its last bytes.
     pub(super) fn end_of_stderr(&self) -> (Option<PathBuf>, String) {
         const ENOUGH: u64 = 4096;
         let Ok(path) = self.log_path(true) else { return (None, String::new()) };
@@ -84,7 +84,7 @@ impl<T> Job<T> {
         noted.map_or_else(|| self.planned_log(error), Ok)
     }
 
-    /// Where the job will write, by the options it was submitted with.
+    /// Returns the path of the log according to the options of the submission.
     fn planned_log(&self, error: bool) -> Result<PathBuf> {
         let own = if error { self.dir().stderr(self.id()) } else { self.dir().stdout(self.id()) };
         let key = if error { "error" } else { "output" };
@@ -94,7 +94,7 @@ impl<T> Job<T> {
             None | Some((_, "default")) => Ok(own),
             Some((pattern, _)) => expand(pattern, self.id()).ok_or_else(|| Error::Config {
                 message: format!(
-                    "`{key} = \"{pattern}\"` is resolved by Slurm, and the job has not started"
+                    "Slurm resolves `{key} = \"{pattern}\"` when the job starts, and it has not started"
                 ),
                 hint: "try again once it runs".to_owned(),
             }),
@@ -102,7 +102,7 @@ impl<T> Job<T> {
     }
 }
 
-/// Resolves a file name pattern that needs nothing but the job's id.
+/// Resolves a file name pattern that depends only on the job's id.
 fn expand(pattern: &str, id: JobId) -> Option<PathBuf> {
     let path = pattern.replace("%j", &id.to_string()).replace("%A", &id.to_string());
     (!path.contains('%') && path.starts_with('/')).then(|| path.into())
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_is_expanded_only_if_that_is_certain() {
+    fn a_pattern_is_expanded_only_if_the_job_id_suffices() {
         let id = JobId::new(7).unwrap();
         assert_eq!(expand("/logs/%j.out", id), Some("/logs/7.out".into()));
         assert_eq!(expand("/logs/%N.out", id), None);

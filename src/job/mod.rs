@@ -1,4 +1,4 @@
-//! Jobs that were submitted.
+//! Submitted jobs.
 
 mod attach;
 mod edge;
@@ -28,25 +28,25 @@ use crate::progress::{self, Reporter, Tale, View};
 pub use handle::JobRef;
 pub(crate) use logs::LONGEST_LOG;
 
-/// A submitted call that will give a `T`.
+/// A submitted call that will return a `T`.
 ///
-/// Dropping it changes nothing: the job goes on, and [`Cluster::attach`] finds it again, also from
-/// another process.
+/// Dropping the handle changes nothing: the job keeps running, and [`Cluster::attach`] finds it again, also
+/// from another process.
 pub struct Job<T> {
     cluster: Cluster,
     handle: JobHandle,
     decode: fn(&[u8]) -> Result<T, CodecError>,
     explanation: OnceCell<Explanation>,
     watch: Arc<JobWatch>,
-    /// That the callbacks know of its end.
+    /// Calls the callbacks for its end once.
     told: Once,
     /// Progress output of the waits for this job.
     tale: Tale,
     /// When this process began to submit it, if it did.
     submitted_at: Option<Instant>,
-    /// The age of the answer to a question for its state.
+    /// The time of the last answer about its state.
     answer: Freshness,
-    /// The lines that sbatch printed then.
+    /// The lines that sbatch printed when this process submitted it.
     said: Vec<String>,
 }
 
@@ -81,7 +81,8 @@ impl<T> Job<T> {
         }
     }
 
-    /// Returns the job with the moment before it was submitted, which may have taken long, and what sbatch said.
+    /// Returns the job with the time at which its submission began, which may have taken long, and the lines of
+    /// sbatch.
     pub(crate) fn submitted(self, began: Instant, said: Vec<String>) -> Self {
         Self { submitted_at: Some(began), said, ..self }
     }
@@ -91,12 +92,12 @@ impl<T> Job<T> {
         self.handle.job_id
     }
 
-    /// Returns the submission's id, which stays unique when Slurm uses job ids again.
+    /// Returns the submission's id. It stays unique when Slurm reuses job ids.
     pub fn submission_id(&self) -> &SubmissionId {
         &self.handle.submission_id
     }
 
-    /// Returns what another process needs to [attach](Cluster::attach) to the job.
+    /// Returns the handle with which another process can [attach](Cluster::attach) to the job.
     pub fn handle(&self) -> &JobHandle {
         &self.handle
     }
@@ -112,8 +113,9 @@ impl<T> Job<T> {
 
     /// Returns the job's state.
     ///
-    /// It is no older than a poll interval (half a second on Slurm, two round trips if they take longer, 20 ms on
-    /// the embedded backend): calls in between return the last answer. [`refresh`](Self::refresh) always asks.
+    /// The state is no older than a poll interval (half a second on Slurm, two round trips if they take longer,
+    /// 20 ms on the embedded backend): calls within the interval return the last answer.
+    /// [`refresh`](Self::refresh) always asks.
     ///
     /// # Errors
     /// As [`refresh`](Self::refresh).
@@ -121,7 +123,7 @@ impl<T> Job<T> {
         self.status().map(|status| status.state)
     }
 
-    /// Returns the status of the job: its state, the reason with its meaning, nodes, start, and the expected start.
+    /// Returns the status of the job: its state, the reason with its meaning, nodes, start, and expected start.
     /// It costs as much as [`state`](Self::state), and is as old.
     ///
     /// # Errors
@@ -135,13 +137,13 @@ impl<T> Job<T> {
         }
     }
 
-    /// Returns whether the job has ended, well or not. It costs as much as [`state`](Self::state). A job that every
-    /// source denies has ended, too.
+    /// Returns whether the job has ended, with or without success. It costs as much as [`state`](Self::state).
+    /// A job that no source knows has ended too.
     ///
     /// # Errors
     /// If the backend cannot be asked, or a source that may know the job did not answer.
     pub fn is_finished(&self) -> Result<bool> {
-        // A lost job counts as ended, although no source has seen its end.
+        // A lost job counts as ended, although no source has reported its end.
         if let Some(verdict) = self.watch.verdict() {
             return verdict.map(|_| true);
         }
@@ -152,12 +154,12 @@ impl<T> Job<T> {
         }
     }
 
-    /// Asks for the status of the job now: at most one read and one question to the backend.
+    /// Asks for the present status of the job, with at most one read and one question to the backend.
     ///
     /// # Errors
-    /// If the backend cannot be asked. [`Error::NoSuchJob`] if every source has answered and none knows the job, or
-    /// if the job is lost because no source has listed it for too long; [`Error::Unclear`] if a source that may know
-    /// the job did not answer.
+    /// If the backend cannot be asked. [`Error::NoSuchJob`] if every source has answered and none knows the
+    /// job, or if the job is lost because no source has listed it for too long. [`Error::Unclear`] if a source
+    /// that may know the job did not answer.
     pub fn refresh(&self) -> Result<Status> {
         self.check_is_real()?;
         let began = Instant::now();
@@ -180,14 +182,14 @@ impl<T> Job<T> {
         };
         let mut survey = backend.survey(&[Asked::job(id)])?;
         let lives = survey.seen.get(&id).is_some_and(|seen| !seen.is_end());
-        // No source has its end, but whoever cancelled it has left a note.
+        // No source has its end, but a cancellation may have left a note.
         if self.watch.is_open_in(&survey) && traces::was_cancelled(backend.host(), &self.dir())? {
             self.watch.cancelled();
         }
         if let (Some(bytes), false) = (exited, lives) {
             return Ok(status_of(&Verdict::Outcome(bytes)));
         }
-        // Whoever asks again and again is told, as whoever waits is.
+        // A loop over `refresh` finds a loss like a wait does.
         if let Some(testimony) = self.watch.is_lost_by(&survey, &backend.cadence()) {
             return Err(lost(&testimony));
         }
@@ -202,11 +204,11 @@ impl<T> Job<T> {
         }
     }
 
-    /// Returns the warnings about the job, without asking anything: of its submission, if this process submitted it,
-    /// and that it can never start, if a wait or [`status`](Self::status) has seen that.
+    /// Returns the warnings about the job without asking the backend: the warnings of its submission, if this
+    /// process submitted it, and that it can never start, if a wait or [`status`](Self::status) has seen that.
     ///
-    /// Slurm decides after the submission whether a job fits its partition and QOS, so that is known from the first
-    /// look at the queue on. A wait with progress output shows it, and any other wait logs it.
+    /// Slurm decides only after the submission whether a job fits its partition and QOS, so this warning comes
+    /// with the first look at the queue. A wait with progress output shows it; any other wait logs it.
     ///
     /// ```no_run
     /// # #[slurm::task]
@@ -226,10 +228,10 @@ impl<T> Job<T> {
         Warning::all(explained, &self.said, &self.watch.statuses())
     }
 
-    /// Waits until the job has ended, well or not, and returns its last state.
+    /// Waits until the job has ended, with or without success, and returns its last state.
     ///
     /// # Errors
-    /// Only if the backend cannot be asked.
+    /// If the backend cannot be asked.
     pub fn wait(&self) -> Result<JobState> {
         self.verdict(None).map(Verdict::state)
     }
@@ -237,16 +239,16 @@ impl<T> Job<T> {
     /// Waits for the job and returns its value.
     ///
     /// # Errors
-    /// [`Error::Job`] if it ended without one. [`Error::Ssh`] if the login node does not let this process in any
-    /// more; the job goes on, and another process can attach to it.
+    /// [`Error::Job`] if it ended without a value. [`Error::Ssh`] if the login node no longer accepts this
+    /// process; the job keeps running, and another process can attach to it.
     pub fn result(&self) -> Result<T> {
         self.value_of(self.verdict(None)?)
     }
 
-    /// Waits for the job, at most `limit`, and returns its value. The job goes on if time runs out.
+    /// Waits for the job, at most `limit`, and returns its value. If the time runs out, the job keeps running.
     ///
     /// # Errors
-    /// [`Error::StillRunning`] if it has not ended by then; otherwise as [`result`](Self::result).
+    /// [`Error::StillRunning`] if it has not ended by then; otherwise the errors of [`result`](Self::result).
     pub fn result_timeout(&self, limit: Duration) -> Result<T> {
         self.value_of(self.verdict(Some(limit))?)
     }
@@ -254,7 +256,7 @@ impl<T> Job<T> {
     /// Waits for the job and returns where and when it ran.
     ///
     /// # Errors
-    /// [`Error::Job`] if it left no outcome. A job whose function failed has left one.
+    /// [`Error::Job`] if it left no outcome. A failed function leaves one too.
     pub fn report(&self) -> Result<RunReport> {
         match self.verdict(None)? {
             Verdict::Outcome(bytes) => Outcome::from_bytes(bytes)
@@ -264,11 +266,11 @@ impl<T> Job<T> {
         }
     }
 
-    /// Cancels the job, and nothing that it has submitted.
+    /// Cancels the job, but no job that it has submitted.
     ///
     /// # Errors
-    /// If the backend cannot be asked. The inner result is an error if the backend does not know the job, and the job
-    /// has not been seen to end.
+    /// If the backend cannot be asked. The inner result is an error if the backend does not know the job and no
+    /// end of it was seen.
     pub(crate) fn cancel_alone(&self) -> Result<Result<()>> {
         self.check_is_real()?;
         self.answer.expire();
@@ -281,7 +283,7 @@ impl<T> Job<T> {
         })
     }
 
-    /// Refuses a cancellation that failed, unless the job is known to have ended.
+    /// Returns an error for a cancellation that failed, unless the job is known to have ended.
     fn check_is_over(&self) -> Result<()> {
         if self.watch.verdict().is_some() {
             return Ok(());
@@ -294,17 +296,18 @@ impl<T> Job<T> {
         Err(Error::Unclear { id: self.id(), said })
     }
 
-    /// Returns what was submitted: the options with where each came from, and the script.
+    /// Returns the description of the submission: the options with the source of each, and the script.
     ///
     /// # Errors
-    /// If the job's description cannot be read, for a job that another process submitted.
+    /// If another process submitted the job and its description cannot be read.
     pub fn explain(&self) -> Result<&Explanation> {
         self.explanation.get_or_try_init(|| {
             let path = self.dir().job_json();
             let text = self.read_text(&path)?;
             serde_json::from_str(&text).map_err(|error| Error::Config {
                 message: format!("{} is damaged: {error}", path.display()),
-                hint: "it only describes the job; its result can still be fetched".to_owned(),
+                hint: "the result of the job does not depend on it and can still be fetched"
+                    .to_owned(),
             })
         })
     }
@@ -313,7 +316,7 @@ impl<T> Job<T> {
         &self.cluster
     }
 
-    /// Returns when the queue last certainly knew the job, unless it has been seen to end since.
+    /// Returns the last time at which the queue certainly knew the job, unless it has been seen to end since.
     pub(crate) fn known_at(&self) -> Option<Instant> {
         self.submitted_at.filter(|_| self.watch.verdict().is_none())
     }
@@ -330,7 +333,7 @@ impl<T> Job<T> {
         self.watch.clone()
     }
 
-    /// Refuses what only a job can tell, of one that is only planned.
+    /// Refuses a question that only a real job can answer, if this one is only planned.
     pub(crate) fn check_is_real(&self) -> Result<()> {
         self.cluster.check_is_real(&self.handle.task)
     }
@@ -397,7 +400,7 @@ impl<T> Job<T> {
     }
 }
 
-/// Returns the report of a job that has ended.
+/// Returns the status of a job that has ended.
 fn status_of(verdict: &Verdict) -> Status {
     let state = verdict.state();
     match verdict {
@@ -457,7 +460,7 @@ impl<T> Case for Job<T> {
                 let location = location.map(String::into_boxed_str);
                 Some(Some(Failure { location, ..Failure::new(FailureKind::Panic, message) }))
             }
-            // The result of an earlier run does not count.
+            // A panic of an earlier run does not count.
             EventKind::Started { .. } | EventKind::Requeued { .. } => Some(None),
             _ => None,
         })?

@@ -1,7 +1,7 @@
 //! The answers of sacct.
 //!
-//! Its answer can fail for reasons that concern a part of the question only: a list of ids, one of the ids, a
-//! field that the release does not have. It is then asked in the form that works.
+//! sacct can fail because of a part of the question: a list of ids, one of the ids, or a field that the release
+//! does not have. In these cases it is asked again in a form that works.
 
 use slurm_core::ids::JobId;
 use slurm_host::CommandLine;
@@ -11,16 +11,16 @@ use super::{Slurm, question, refused};
 use crate::backend::{Said, Survey, Testimony};
 use crate::error::{Error, HostError};
 
-/// Keeps the command line far below the limit of the system.
+/// Keeps the command line far below the system's limit.
 const IDS_AT_ONCE: usize = 2000;
 
-/// How many ids are asked about one by one at a time, where a list of them fails.
+/// The number of ids that are asked about one by one after the command for a list has failed.
 const ALONE_AT_ONCE: usize = 20;
 
-/// The output of sacct, or the reason for which this cluster has no accounting.
+/// The output of sacct, or the reason why this cluster has no accounting.
 pub(super) type Answer = Result<String, String>;
 
-/// Asks about jobs that squeue, which has answered, does not list.
+/// Asks about jobs that squeue has not listed in its answer.
 pub(super) fn survey(slurm: &Slurm, gone: &[JobId]) -> Survey {
     let queue = Testimony::default().with("squeue", Said::NotListed);
     let mut survey = Survey { testimony: queue.clone(), ..Survey::default() };
@@ -43,7 +43,7 @@ pub(super) fn survey(slurm: &Slurm, gone: &[JobId]) -> Survey {
     survey
 }
 
-/// Asks about ids one by one after the command for the whole list failed, and returns whether all were answered.
+/// Asks about ids one by one after the command for the whole list failed. Returns whether all were answered.
 fn alone(slurm: &Slurm, ids: &[JobId], survey: &mut Survey) -> bool {
     if ids.len() < 2 {
         return false;
@@ -59,7 +59,7 @@ fn alone(slurm: &Slurm, ids: &[JobId], survey: &mut Survey) -> bool {
                 failures += 1;
             }
         }
-        // The list is not the cause: this is an outage, and more commands would only add to the load.
+        // Two failures mean an outage, and more commands would only add to the load.
         if failures > 1 {
             return false;
         }
@@ -67,15 +67,15 @@ fn alone(slurm: &Slurm, ids: &[JobId], survey: &mut Survey) -> bool {
     failures == 0 && ids.len() <= ALONE_AT_ONCE
 }
 
-/// Returns the records of some jobs, or why there is no accounting.
+/// Returns the records of some jobs, or the reason why there is no accounting.
 fn records(slurm: &Slurm, jobs: &[JobId]) -> Result<Result<Vec<Line>, String>, Error> {
     let list = jobs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let answer = ask(slurm, [ACCOUNT_FIELDS, FEWEST_ACCOUNT_FIELDS], &["-j", &list])?;
     Ok(answer.map(|text| text.lines().filter_map(account_line).collect()))
 }
 
-/// Asks sacct for fields of allocations, without their steps; for the fields in the second place if the release
-/// does not have those in the first.
+/// Asks sacct for fields of allocations, without their steps. If the release lacks one of the first fields,
+/// asks for the second ones.
 pub(super) fn ask(slurm: &Slurm, fields: [&str; 2], arguments: &[&str]) -> Result<Answer, Error> {
     let command = |fields: &str| {
         let command = question("sacct").args(["-X", "-P", "-n", "-o", fields]);

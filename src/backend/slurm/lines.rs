@@ -6,7 +6,7 @@ use slurm_core::state::JobState;
 
 use crate::backend::{Exit, Indices, Sighting, Source, Survey, Times};
 
-/// Fields without free text, each with a separator; squeue cuts and glues them together without one.
+/// Fields without free text, each with a separator, because squeue cuts them and prints them without one.
 pub(super) const QUEUE_FIELDS: &str = "ArrayJobID:|,ArrayTaskID:|,State:|,Reason:|,NodeList:|,exit_code:|,StartTime:|,TimeLimit:|,Partition:|";
 
 pub(super) const ACCOUNT_FIELDS: &str =
@@ -19,7 +19,8 @@ pub(super) const FEWEST_ACCOUNT_FIELDS: &str = "JobID,State,ExitCode";
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) job: JobId,
-    /// `None` for a job, and for a whole array: then the line holds for elements without lines of their own.
+    /// `None` for a job, and for a whole array. In that case the line holds for elements without lines of their
+    /// own.
     pub(super) elements: Option<Indices>,
     pub(super) sighting: Sighting,
 }
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_when_a_job_started_and_how_long_it_may_run() {
+    fn a_line_has_the_start_and_the_time_limit_of_a_job() {
         let times = |line: &str| queue_line(line).unwrap().sighting.times;
         let known = times("22|N/A|RUNNING|None|n1|0|1795865593|1-00:05:00|");
         assert_eq!(known.start, since_epoch(1_795_865_593));
@@ -140,12 +141,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_squeue_tells_of_elements() {
+    fn a_line_of_squeue_names_elements() {
         let elements = |line| queue_line(line).unwrap().elements;
         assert_eq!(elements("22|3|RUNNING|None|n1|0|"), Some(vec![(3, 3)]));
         assert_eq!(elements("22|2-5,9%2|PENDING|Resources||0|"), Some(vec![(2, 5), (9, 9)]));
         assert_eq!(elements("22|0-4:2|PENDING|Resources||0|"), Some(vec![(0, 0), (2, 2), (4, 4)]));
-        assert_eq!(elements("22|N/A|CANCELLED|BeginTime||0|"), None, "all of the array");
+        assert_eq!(
+            elements("22|N/A|CANCELLED|BeginTime||0|"),
+            None,
+            "the line is about the whole array"
+        );
     }
 
     #[test]
@@ -168,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cancelled_a_job_tells_whether_slurm_did() {
+    fn the_user_who_cancelled_a_job_shows_whether_slurm_did() {
         let may = |line| account_line(line).unwrap().sighting.may_have_waited_in_vain();
         assert!(may("22|CANCELLED|0:0|Dependency|None assigned"));
         assert!(may("22_[0-3]|CANCELLED|0:0|None|None assigned"));

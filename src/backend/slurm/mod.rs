@@ -1,7 +1,7 @@
-//! The driver of a real Slurm.
+//! The backend for a real Slurm.
 //!
-//! Commands per action: submit 1 (sbatch; more only after an answer that leaves open whether the job
-//! exists), survey 1 (squeue) or 2 (and sacct, if jobs have left the queue), cancel 1, find 1 or 2.
+//! Commands per action: submit 1 (sbatch; more only after an answer that leaves open whether the job exists),
+//! survey 1 (squeue) or 2 (also sacct, if jobs have left the queue), cancel 1, find 1 or 2.
 
 mod accounting;
 mod lines;
@@ -33,20 +33,20 @@ pub(crate) struct Slurm {
     kind: BackendKind,
     host: Arc<dyn Host>,
     job_base_dir: PathBuf,
-    /// The name of the cluster that its commands are about, if that is not the host's own.
+    /// The name of the cluster for the commands, if it is not the host's own.
     cluster: Option<String>,
-    /// The clusters that sbatch chose for submissions, where it named one.
+    /// The clusters that sbatch chose for submissions, if it named one.
     chosen: Mutex<HashMap<SubmissionId, String>>,
-    /// The lines that sbatch printed about submissions that it took.
+    /// The lines that sbatch printed about accepted submissions.
     said: Mutex<HashMap<SubmissionId, Vec<String>>>,
     release: OnceCell<Option<Release>>,
     configuration: size::Configuration,
 }
 
-/// The controller answers within seconds or has a problem.
+/// The time limit of a question: the controller answers within seconds or has a problem.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
 
-/// scancel's words about a job that has ended, and about one that slurmctld does not know.
+/// Messages of scancel about a job that has ended, and about one that slurmctld does not know.
 const ENDED: &str = "already completing";
 const NOT_KNOWN: &str = "Invalid job id";
 
@@ -64,7 +64,7 @@ impl Slurm {
         }
     }
 
-    /// Returns the same with the commands about the cluster `name`.
+    /// Returns this Slurm with commands about the cluster `name`.
     fn of(&self, name: &str) -> Self {
         Self {
             kind: self.kind,
@@ -78,7 +78,7 @@ impl Slurm {
         }
     }
 
-    /// Runs a command that only asks.
+    /// Runs a command that changes nothing.
     fn query(&self, command: &CommandLine) -> Result<Output, Error> {
         self.run(command.clone())
     }
@@ -104,8 +104,8 @@ impl Slurm {
     }
 }
 
-/// A command that asks. It prints whole lists, and times as seconds since the Unix epoch, which need no time
-/// zone: the host may be in another one.
+/// Returns a command that asks a question. It prints whole lists. It prints times as seconds since the Unix
+/// epoch, because the host may be in another time zone.
 fn question(program: &str) -> CommandLine {
     CommandLine::new(program)
         .env("SLURM_BITSTR_LEN", "0")
@@ -240,7 +240,7 @@ impl Backend for Slurm {
 
     fn cadence(&self) -> Cadence {
         let milliseconds = Duration::from_millis;
-        // What is far away is asked less often.
+        // A remote host is asked less often.
         let away = self.host.round_trip();
         let (first, last) = if away.is_zero() {
             (milliseconds(4), milliseconds(500))
@@ -253,13 +253,13 @@ impl Backend for Slurm {
             file_grace: milliseconds(2_000),
             // NFS may keep a new file from other hosts for as long as it caches a directory: 60 s.
             written_grace: milliseconds(65_000),
-            // A requeued job is held back for about 121 s before it may start again, but it shows as
-            // pending from the start.
+            // A requeued job waits for about 121 s before it may start again, but it is listed as pending at
+            // once.
             return_grace: milliseconds(10_000),
             lost_after: milliseconds(60_000),
-            // An accounting that was away for a moment catches up meanwhile.
+            // An accounting that was unreachable for a moment catches up in this time.
             unconfirmed_after: milliseconds(180_000),
-            // sbatch itself goes on trying for longer, but not without the job that started it.
+            // sbatch itself retries for longer, but it ends with the job that started it.
             on_the_way: milliseconds(10_000),
         }
     }

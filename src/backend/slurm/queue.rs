@@ -1,4 +1,4 @@
-//! What squeue and sacct say.
+//! Questions to squeue, and their answers together with those of sacct.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use super::{Slurm, accounting, question, refused};
 use crate::backend::{Asked, Backend, Survey};
 use crate::error::Error;
 
-/// Asks squeue about all of the user's jobs, and sacct about those that squeue does not have.
+/// Asks squeue about all of the user's jobs, and sacct about those that squeue does not list.
 pub(super) fn survey(slurm: &Slurm, asked: &[Asked]) -> Result<Survey, Error> {
     let wanted: HashMap<JobId, &Asked> = asked.iter().map(|asked| (asked.job, asked)).collect();
-    // All of the user's jobs, and not a list of ids: with one id that is gone squeue fails, with more
-    // it does not; and a long list makes the controller send every user's jobs.
+    // The command asks for all of the user's jobs instead of a list of ids. squeue fails for one unknown id but
+    // not for several, and for a long list the controller sends the jobs of all users.
     let command = in_queue("-O", QUEUE_FIELDS);
     let listed = output(slurm, &command)?;
     let mut queued = Survey::default();
@@ -29,7 +29,7 @@ pub(super) fn survey(slurm: &Slurm, asked: &[Asked]) -> Result<Survey, Error> {
         .collect();
     let mut survey = accounting::survey(slurm, &gone);
     survey.queued = queued.seen.keys().chain(queued.elements.keys()).copied().collect();
-    // squeue is believed before sacct.
+    // The queue takes precedence over the accounting.
     survey.seen.extend(queued.seen);
     for (job, elements) in queued.elements {
         survey.elements.entry(job).or_default().extend(elements);
@@ -37,17 +37,17 @@ pub(super) fn survey(slurm: &Slurm, asked: &[Asked]) -> Result<Survey, Error> {
     Ok(survey)
 }
 
-/// The squeue command for all of the user's jobs, including ended jobs and jobs in hidden partitions.
+/// Returns the squeue command for all of the user's jobs, including ended jobs and jobs in hidden partitions.
 fn in_queue(format: &str, fields: &str) -> CommandLine {
     question("squeue").args(["--me", "-a", "-h", "-t", "all", format, fields])
 }
 
-/// Reads a line as each command may print it; for the fuzz targets.
+/// Parses a line as output of each command; for the fuzz targets.
 pub(super) fn read_anything(line: &str) {
     let _ = (queue_line(line), account_line(line), script_path(line));
 }
 
-/// Returns the job of a submission: its id is in the path of the script, and in the comment.
+/// Returns the job of a submission. The submission's id is in the path of the script and in the comment.
 pub(super) fn find(
     slurm: &Slurm,
     submission_id: &SubmissionId,
@@ -56,7 +56,7 @@ pub(super) fn find(
     let script = JobDir::at(submission_id.as_str()).script_of(part);
     let script = script.to_string_lossy();
     let is_it = |text: &str| {
-        // The arrays of a submission that takes several differ in their scripts alone.
+        // The Slurm arrays of a submission differ only in their scripts.
         let commented = part == 0 && !text.contains(".sh") && text.contains(submission_id.as_str());
         text.contains(&*script) || commented
     };
@@ -70,7 +70,7 @@ pub(super) fn find(
     if let Some(id) = queued.lines().find_map(by_line) {
         return Ok(Some(id));
     }
-    // A day before: the submission's id tells the time in UTC, sacct reads local time.
+    // Two days back, because the submission's id has the time in UTC and sacct reads local time.
     let since = "now-2days";
     // `SubmitLine` came with 21.08.
     let fields = ["JobID,SubmitLine,Comment", "JobID,Comment"];
@@ -88,7 +88,7 @@ pub(super) fn script_of(slurm: &Slurm, job: JobId) -> Result<Option<PathBuf>, Er
     if let Some(script) = commands.next().and_then(script_path) {
         return Ok(Some(script));
     }
-    // The script is the last argument, whatever blanks there are in its path.
+    // The script is the last argument, and its path may contain blanks.
     let base = slurm.job_base_dir().to_string_lossy().into_owned();
     let script = |line: &str| script_path(&line[line.rfind(&base)?..]);
     // Without `SubmitLine`, which came with 21.08, no field has the path.
@@ -100,7 +100,7 @@ pub(super) fn script_of(slurm: &Slurm, job: JobId) -> Result<Option<PathBuf>, Er
 fn script_path(text: &str) -> Option<PathBuf> {
     let path = Path::new(text.trim());
     let name = path.file_name().and_then(|name| name.to_str())?;
-    // The further arrays of a submission have scripts of their own.
+    // Further Slurm arrays of a submission have scripts of their own.
     let part = name.strip_prefix("script").and_then(|rest| rest.strip_suffix(".sh"))?;
     let number = part.strip_prefix('-').map(|number| number.parse::<u32>().is_ok());
     (path.is_absolute() && number.unwrap_or(part.is_empty())).then(|| path.to_owned())
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_script_of_ours_counts_as_one() {
+    fn only_scripts_of_this_library_are_recognised() {
         assert!(script_path("/home/me/slurm_jobs/train/x/script.sh").is_some());
         assert!(script_path("/home/me/slurm_jobs/train/x/script-2.sh").is_some());
         assert!(script_path("/home/me/scripts.sh").is_none());

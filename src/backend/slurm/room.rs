@@ -1,4 +1,4 @@
-//! Whether a job can run beside another one.
+//! Finds jobs that can never run beside a workflow.
 
 use std::collections::HashMap;
 
@@ -9,28 +9,28 @@ use super::{Slurm, question, refused};
 use crate::backend::Backend;
 use crate::error::Error;
 
-/// What squeue says of a job, or of the elements of an array that wait.
+/// The resources of a job or a pending element, according to squeue.
 #[derive(Debug)]
 struct Wish {
-    /// Its id, and that of the array if it is an element.
+    /// Its id, and the id of the array if it is an element.
     id: JobId,
     array: JobId,
     waits_for_resources: bool,
     cpus: u64,
-    /// At least: of several tasks, some may be put onto further nodes.
+    /// The minimum; the tasks of a job may be spread over more nodes.
     nodes: u64,
     tasks: u64,
     is_exclusive: bool,
     may_share: bool,
     partition: String,
-    /// The nodes that it runs on.
+    /// The nodes on which it runs.
     on: Vec<String>,
-    /// The nodes that it has to have.
+    /// The nodes that it requires.
     required: Vec<String>,
 }
 
-/// Returns which of `jobs` can never run while all of `others` do, and why, as far as CPUs and whole nodes
-/// tell. Everything else that a job may wait for is left out, so silence means nothing.
+/// Returns which of `jobs` can never run while all of `others` run, with reasons. Only CPUs and whole nodes are
+/// considered, so a job that is not returned may still never run.
 pub(super) fn none_beside(
     slurm: &Slurm,
     jobs: &[JobId],
@@ -56,7 +56,7 @@ pub(super) fn none_beside(
     Ok(found)
 }
 
-/// Returns why a job cannot run; `is_fixed` says whether it can have no more nodes than it has to have.
+/// Returns why a job cannot run. `is_fixed` returns whether it cannot get more nodes than its minimum.
 fn reason(
     job: &Wish,
     others: &[&Wish],
@@ -69,14 +69,14 @@ fn reason(
     })
 }
 
-/// Compares what a job needs with what `nodes` have while the others run.
+/// Compares the needs of a job with the resources of `nodes` while the others run.
 fn conflict(
     job: &Wish,
     others: &[&Wish],
     nodes: &HashMap<String, u64>,
     on_one: bool,
 ) -> Option<String> {
-    // A job on several nodes may have others beside those that it has to have.
+    // A job on several nodes may use other nodes beside the required ones.
     let allowed =
         |name: &str| !on_one || job.required.is_empty() || job.required.iter().any(|n| n == name);
     let nodes: HashMap<&str, u64> = nodes
@@ -103,7 +103,7 @@ fn conflict(
         let left = nodes.len() - held.len();
         return (job.nodes > left as u64).then(|| {
             format!(
-                "it needs {} whole nodes, and {} of the {} that it could have in partition {partition} are used by {holders}",
+                "it needs {} whole nodes, but {} of the {} possible ones in partition {partition} are used by {holders}",
                 job.nodes, held.len(), nodes.len()
             )
         });
@@ -120,13 +120,13 @@ fn conflict(
     let taken: u64 = others.iter().map(|other| other.cpus).sum();
     (job.cpus > most).then(|| {
         format!(
-            "it needs {} CPUs {what}and can have at most {most} in partition {partition} (of {total}) beside {holders}, with {taken}",
+            "it needs {} CPUs {what}but can have at most {most} of {total} in partition {partition} beside {holders}, which use {taken}",
             job.cpus
         )
     })
 }
 
-/// Each with a separator; squeue cuts and glues them together without one.
+/// Each field with a separator, because squeue cuts them and prints them without one.
 const FIELDS: &str = "JobID:|,ArrayJobID:|,State:|,Reason:|,NumCPUs:|,NumNodes:|,OverSubscribe:|,Partition:|,NodeList:|,ReqNodes:|,NumTasks:|";
 
 fn wishes<'a>(slurm: &Slurm, jobs: impl Iterator<Item = &'a JobId>) -> Result<Vec<Wish>, Error> {
@@ -143,8 +143,8 @@ fn wishes<'a>(slurm: &Slurm, jobs: impl Iterator<Item = &'a JobId>) -> Result<Ve
     Ok(wishes)
 }
 
-/// Returns whether `OverSubscribe=NO` means that a job wants whole nodes. From 26.05 on it is printed for ordinary
-/// jobs, and of an unknown release nothing is certain.
+/// Returns whether `OverSubscribe=NO` means that a job wants whole nodes. From 26.05 on, ordinary jobs have it
+/// too. For an unknown release the answer is no.
 fn no_means_exclusive(release: Option<Release>) -> bool {
     release.is_some_and(|release| release < Release::new(26, 5))
 }
@@ -164,7 +164,7 @@ fn wish(line: &str) -> Option<Wish> {
         array: array.parse().ok()?,
         waits_for_resources: state == "PENDING" && ["Resources", "Priority"].contains(&reason),
         cpus: cpus.parse().ok()?,
-        // `2-4` for a range.
+        // The minimum of a range like `2-4`.
         nodes: nodes.split('-').next()?.parse().ok()?,
         tasks: tasks.parse().ok()?,
         is_exclusive: share == "NO",
@@ -175,7 +175,7 @@ fn wish(line: &str) -> Option<Wish> {
     })
 }
 
-/// Returns whether a job of one node or more can have one and no more, which squeue does not tell.
+/// Returns whether a job whose minimum is one node cannot get more. squeue does not show that.
 fn is_fixed(slurm: &Slurm, job: JobId) -> bool {
     let command = question("scontrol").args(["-o", "show", "job"]).arg(job.to_string());
     match slurm.query(&command) {
@@ -187,12 +187,12 @@ fn is_fixed(slurm: &Slurm, job: JobId) -> bool {
     }
 }
 
-/// Without a most, it would be `NumNodes=1`.
+/// Without a maximum it would be `NumNodes=1`.
 fn has_one_node(shown: &str) -> bool {
     shown.split_whitespace().any(|word| word == "NumNodes=1-1")
 }
 
-/// The nodes of a partition with their CPUs, whatever their state: what is down may come back.
+/// Returns the nodes of a partition with their CPUs, in any state, because nodes that are down may come back.
 fn nodes(slurm: &Slurm, partition: &str) -> Result<HashMap<String, u64>, Error> {
     let command = question("sinfo").args(["-h", "-N", "-o", "%N|%c", "-p"]).arg(partition);
     let output = slurm.query(&command)?;
@@ -228,15 +228,18 @@ mod tests {
     const WORKFLOW: &str = "7|7|RUNNING|None|1|1|OK|debug|n1||1|";
 
     #[test]
-    fn only_what_can_never_be_is_told() {
+    fn only_jobs_that_can_never_run_are_reported() {
         let told = |job: &str| conflict_of(job, &[WORKFLOW]).is_some();
         assert!(told("8|8|PENDING|Resources|16|4|OK|debug|||16|"), "all CPUs of all nodes");
         assert!(!told("8|8|PENDING|Resources|15|4|OK|debug|||15|"));
-        assert!(!told("8|8|PENDING|Resources|4|1|OK|debug|||1|"), "another node has them");
+        assert!(!told("8|8|PENDING|Resources|4|1|OK|debug|||1|"), "another node has enough");
         assert!(told("8|8|PENDING|Resources|5|1|OK|debug|||1|"));
-        assert!(told("8|8|PENDING|Resources|4|1|OK|debug||n1|1|"), "it has to have that node");
-        assert!(told("8|8|PENDING|Resources|4|4|NO|debug|||4|"), "all nodes for itself");
-        assert!(told("8|8|PENDING|Resources|1|1|NO|debug||n1|1|"), "and that node for itself");
+        assert!(told("8|8|PENDING|Resources|4|1|OK|debug||n1|1|"), "it requires that node");
+        assert!(told("8|8|PENDING|Resources|4|4|NO|debug|||4|"), "it needs all nodes exclusively");
+        assert!(
+            told("8|8|PENDING|Resources|1|1|NO|debug||n1|1|"),
+            "it needs that node exclusively"
+        );
         assert!(!told("8|8|PENDING|Resources|3|3|NO|debug|||3|"));
     }
 
@@ -246,13 +249,19 @@ mod tests {
         let other = WORKFLOW.replace("7|7", "6|6").replace("n1", "n2");
         let told = |job: &str, is_fixed| reason_of(job, &[WORKFLOW, &other], &nodes, is_fixed);
         let four = "8|8|PENDING|Resources|4|1|OK|debug|||4|";
-        assert_eq!(told(four, false), None, "three and one");
+        assert_eq!(told(four, false), None, "three CPUs on one node and one on another");
         let reason = told(four, true).unwrap();
-        assert!(reason.contains("4 CPUs on one node and can have at most 3"), "{reason}");
-        assert!(told("8|8|PENDING|Resources|4|1|OK|debug|||1|", false).is_some(), "of one task");
-        assert!(told("8|8|PENDING|Resources|7|1|OK|debug|||7|", false).is_some(), "six in all");
+        assert!(reason.contains("4 CPUs on one node but can have at most 3"), "{reason}");
+        assert!(
+            told("8|8|PENDING|Resources|4|1|OK|debug|||1|", false).is_some(),
+            "one task needs one node"
+        );
+        assert!(
+            told("8|8|PENDING|Resources|7|1|OK|debug|||7|", false).is_some(),
+            "both nodes have six"
+        );
         let required = "8|8|PENDING|Resources|4|1|OK|debug||n1|4|";
-        assert_eq!(told(required, false), None, "and others beside the one that it has to have");
+        assert_eq!(told(required, false), None, "it may use other nodes beside the required one");
         assert!(has_one_node("JobId=8 NumNodes=1-1 NumCPUs=4"));
         assert!(!has_one_node("JobId=8 NumNodes=1 NumCPUs=4 NumNodes=1-2"));
     }
@@ -272,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_for_every_job_wants_no_whole_nodes() {
+    fn a_value_that_every_job_has_does_not_mean_whole_nodes() {
         let release = |text: &str| Some(text.parse::<Release>().unwrap());
         assert!(no_means_exclusive(release("slurm-wlm 22.05.8")));
         assert!(no_means_exclusive(release("slurm 25.11.1")));
@@ -281,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workflow_elsewhere_is_in_nobodys_way() {
+    fn a_workflow_in_another_partition_does_not_count() {
         let elsewhere = "7|7|RUNNING|None|1|1|OK|other|m1||1|";
         assert_eq!(conflict_of("8|8|PENDING|Resources|16|4|OK|debug|||16|", &[elsewhere]), None);
     }

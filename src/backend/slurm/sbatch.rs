@@ -1,4 +1,4 @@
-//! Submission.
+//! Submission with sbatch.
 
 use std::time::Duration;
 
@@ -14,17 +14,18 @@ use crate::error::{Error, HostError, Refusal, SubmitError, limit_in};
 
 /// How long to search for a job if sbatch left open whether it exists.
 const SEARCH: Duration = Duration::from_secs(30);
-/// How long all sources have to deny the job before the error of a failed sbatch is believed.
+/// How long all sources must deny the job before an error of sbatch is accepted.
 const CONFIRMATION: Duration = Duration::from_secs(5);
-/// How long to search if sbatch may still be retrying, which it does for about two minutes, or if no source answers,
-/// as while a controller is replaced.
+/// How long to search if sbatch may still be retrying, which it does for about two minutes, or if no source
+/// answers, for example while a controller is replaced.
 const LONG_SEARCH: Duration = Duration::from_secs(180);
 
-/// The offset of a command's number in a directory in which a command was refused. It is far above the number of parts.
+/// An offset for the numbers of commands in a directory in which a command was refused. It is far above the
+/// number of parts.
 const AGAIN: u32 = 1_000_000;
 
-/// Writes the directories and calls sbatch once for each. After an answer that leaves open whether the job
-/// exists, it is looked for by its submission's id and adopted if it is there; sbatch is not called again.
+/// Writes the directories and calls sbatch once for each. If an answer leaves open whether the job exists, the
+/// job is searched by its submission's id and adopted if it is found; sbatch is not called again.
 pub(super) fn submit(slurm: &Slurm, batch: &[Submission<'_>]) -> Vec<Result<JobId, SubmitError>> {
     let orders: Vec<Order<'_>> = batch
         .iter()
@@ -43,7 +44,7 @@ pub(super) fn submit(slurm: &Slurm, batch: &[Submission<'_>]) -> Vec<Result<JobI
         .collect()
 }
 
-/// What stands around the id in the note.
+/// The text around the id in the note.
 const NOTE: (&str, &str) = ("{\"job_id\":", "}");
 
 fn conclude(
@@ -54,7 +55,7 @@ fn conclude(
 ) -> Result<JobId, SubmitError> {
     let (answer, noted) = match answer {
         Ok(Submitted { output, noted }) => (Ok(output), noted),
-        // Without a directory there is nothing to clean up.
+        // There is no directory that would have to be removed.
         Err(error @ (HostError::File { .. } | HostError::Unsafe { .. })) => {
             return Err(error.into());
         }
@@ -62,7 +63,7 @@ fn conclude(
     };
     let submission_id = &submission.prepared.submission_id;
     let named = answer.as_ref().ok().and_then(|output| cluster_of(&output.stdout));
-    // Only this cluster was asked; only a site's wrapper of sbatch would hide its name.
+    // sbatch was told to use only this cluster, so a missing name comes from a site's wrapper.
     let only = clusters(submission.prepared).filter(|names| !names.contains(','));
     if let Some(name) = named.or(only.map(str::to_owned)) {
         slurm.chosen().insert(submission_id.clone(), name);
@@ -81,20 +82,21 @@ fn conclude(
     id
 }
 
-/// Returns the lines that are sbatch's own, without its name. Plugins of a site speak in its name, too.
+/// Returns sbatch's own lines, without its name. Plugins of a site print lines with its name too.
 fn lines_of_sbatch(stderr: &str) -> Vec<String> {
     let lines = stderr.lines().filter_map(|line| line.trim().strip_prefix("sbatch: "));
     lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
-/// Logs the lines that sbatch printed beside an id. A site may greet with each submission; only a warning is one.
+/// Logs the lines that sbatch printed beside an id. Only warnings get the level of a warning, because a site
+/// may print a greeting with each submission.
 fn tell(lines: &[String]) {
     for line in lines {
         let start = line.get(..7).map(str::to_ascii_lowercase);
         let is_warning =
             start.is_some_and(|start| start == "warning" || start.starts_with("error"));
         let level = if is_warning { log::Level::Warn } else { log::Level::Info };
-        log::log!(level, "sbatch took the job and said: {}", Printable(line));
+        log::log!(level, "sbatch accepted the job and printed: {}", Printable(line));
     }
 }
 
@@ -114,7 +116,7 @@ fn id_of(
     let doubt = match answer {
         Ok(output) => match (Said::by(&output), &*job_ids(&output.stdout)) {
             (Said::Done, [id]) => return Ok(*id),
-            // One of them may be of a banner: only Slurm knows whose it is.
+            // One of the numbers may come from a banner. Only Slurm knows the job's id.
             (Said::Done, _) => {
                 let Output { stdout, stderr, .. } = output;
                 return match search(look, SEARCH, SEARCH) {
@@ -123,7 +125,7 @@ fn id_of(
                 };
             }
             (Said::Refused(message), []) => return Err(refused(message, command)),
-            // A site's wrapper of sbatch may have failed after sbatch had made the job.
+            // A site's wrapper of sbatch may have failed after sbatch had submitted the job.
             (Said::Refused(message) | Said::Other(message), _) => {
                 return match search(look, CONFIRMATION, LONG_SEARCH) {
                     Sought::Found(id) => Ok(id),
@@ -147,16 +149,16 @@ fn id_of(
     }
 }
 
-/// How sbatch ended, beside the numbers that it printed.
+/// The end of sbatch, apart from the numbers that it printed.
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
-    /// It ended well.
+    /// It succeeded.
     Done,
-    /// It failed, and says itself why.
+    /// It failed, and prints the reason itself.
     Refused(String),
     /// It failed with a message that is not sbatch's own, so the cause may be something else.
     Other(String),
-    /// It failed in a way that says nothing about the job.
+    /// It failed without information about the job.
     Nothing(String),
 }
 
@@ -174,14 +176,14 @@ impl Said {
     }
 }
 
-/// Returns whether a line is one by which sbatch refuses a job. It also prints warnings, and what plugins of a site
-/// have to say, of a job that it makes.
+/// Returns whether sbatch refuses a job with this line. For a job that it submits, it also prints warnings and
+/// the lines of a site's plugins.
 fn is_refusal(line: &str) -> bool {
-    // The last ones are of getopt(3).
+    // The last ones come from getopt(3).
     const BEGINNINGS: [&str; 5] =
         ["error: ", "fatal: ", "unrecognized option", "invalid option", "option "];
     let words = line.trim_start().strip_prefix("sbatch: ");
-    // sbatch says this of an answer that it cannot verify, too, and then there is a job.
+    // sbatch also prints this about an answer that it cannot verify, and then the job exists.
     let is_of_answer = line.contains("Protocol authentication error");
     let begins = |words: &str| BEGINNINGS.iter().any(|beginning| words.starts_with(beginning));
     words.is_some_and(begins) && !is_of_answer
@@ -196,14 +198,14 @@ fn refused(message: String, command: &CommandLine) -> SubmitError {
 #[derive(Debug, PartialEq, Eq)]
 enum Sought {
     Found(JobId),
-    /// Every source has answered, and none knows it.
+    /// All sources have answered, and none knows it.
     Absent,
-    /// Some source did not answer, and why.
+    /// Some source did not answer; its error.
     Unanswered(String),
 }
 
-/// Searches for the job of a submission for `patience`. If no source has answered by then, the search goes on until
-/// one does, for at most `longest`. A missing answer never counts as a denial.
+/// Searches for the job of a submission for `patience`. If no source has answered by then, the search continues
+/// until one does, for at most `longest`. A missing answer never counts as a denial.
 fn search(look: impl Fn() -> Sought, patience: Duration, longest: Duration) -> Sought {
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
     loop {
@@ -232,7 +234,7 @@ fn look(slurm: &Slurm, prepared: &Prepared) -> Sought {
     if let Ok(Some(id)) = known {
         return Sought::Found(id);
     }
-    // A short job may be forgotten by the queue, and the accounting late or without it.
+    // The queue may have forgotten a short job, and the accounting may lag behind or not have it.
     let traces = traces::id_in(slurm.host(), &prepared.dir, prepared.part);
     match (known, traces) {
         (_, Ok(Some(id))) => Sought::Found(id),
@@ -263,7 +265,7 @@ fn clusters(prepared: &Prepared) -> Option<&str> {
     }
 }
 
-/// Returns the cluster that sbatch names behind the id: `4242;cluster`.
+/// Returns the cluster that sbatch prints after the id: `4242;cluster`.
 fn cluster_of(stdout: &str) -> Option<String> {
     let named = |line: &str| {
         let (id, name) = line.trim().split_once(';')?;
@@ -274,7 +276,7 @@ fn cluster_of(stdout: &str) -> Option<String> {
 }
 
 fn command(prepared: &Prepared) -> CommandLine {
-    // The script still has the dependencies that were refused; `0` clears them.
+    // The script still names the refused dependencies; `0` clears them.
     let waits_for_none = prepared.options.get("dependency") == Some(&OptionValue::Unset);
     let cleared = (prepared.refusals > 0 && waits_for_none).then_some("--dependency=0");
     CommandLine::new("sbatch")
@@ -284,8 +286,8 @@ fn command(prepared: &Prepared) -> CommandLine {
         .arg(prepared.script().to_string_lossy())
 }
 
-/// Reads what `sbatch --parsable` prints, also through wrappers that say more: what may be the id, each once.
-/// That is a line `id` or `id;cluster`, or sbatch's usual sentence.
+/// Returns the candidates for the id in the output of `sbatch --parsable`, each once. A site's wrapper may
+/// print more. A candidate is a line `id` or `id;cluster`, or the id in sbatch's usual sentence.
 pub(super) fn job_ids(stdout: &str) -> Vec<JobId> {
     let of_line = |line: &str| {
         let (id, cluster) = line.trim().split_once(';').unwrap_or((line.trim(), ""));
@@ -301,7 +303,7 @@ pub(super) fn job_ids(stdout: &str) -> Vec<JobId> {
     ids
 }
 
-/// Returns whether sbatch failed in a way after which the job may exist.
+/// Returns whether sbatch failed in such a way that the job may exist.
 fn leaves_open(message: &str) -> bool {
     LEAVE_OPEN.iter().any(|phrase| message.contains(phrase))
 }
@@ -322,14 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn what_sbatch_says_of_a_job_that_it_took_is_kept_without_the_words_of_others() {
+    fn lines_of_sbatch_about_an_accepted_job_are_kept_without_others() {
         let stderr = "Welcome\nsbatch: Warning: can't run 2 processes on 3 nodes\nsbatch: \nsbatch: charged to x\n";
         let lines = ["Warning: can't run 2 processes on 3 nodes", "charged to x"];
         assert_eq!(lines_of_sbatch(stderr), lines);
     }
 
     #[test]
-    fn only_sbatchs_own_words_are_a_refusal() {
+    fn only_a_message_of_sbatch_itself_is_a_refusal() {
         let said = |code: i32, stderr: &str| {
             let status = ExitStatus::from_raw(code << 8);
             Said::by(&Output { status, stdout: String::new(), stderr: stderr.to_owned() })
@@ -361,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_is_not_an_absence() {
+    fn a_missing_answer_is_not_a_denial() {
         let (short, long) = (Duration::from_millis(1), Duration::from_millis(600));
         let asked = Cell::new(0);
         let after = |times: u32, then: fn() -> Sought| {
@@ -381,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_the_id_is_found_in_whatever_a_site_prints() {
+    fn candidates_for_the_id_are_found_in_the_output_of_a_site() {
         for (stdout, ids) in [
             ("4242\n", &[4242][..]),
             ("4242;cluster1\n", &[4242]),

@@ -1,4 +1,4 @@
-//! How large the cluster is.
+//! The size of the cluster.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -16,10 +16,10 @@ const DEFAULT_ARRAY_SIZE: u64 = 1001;
 
 /// How long scontrol may take to print the configuration, at the first try and at the second.
 const TRIES: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(40)];
-/// How long a failure to ask is remembered, so that one submission does not wait for it several times.
+/// How long a failed question is remembered, so that one submission does not wait for it several times.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// The settings of the cluster that matter here, asked once.
+/// The relevant settings of the cluster, asked once.
 #[derive(Debug, Default)]
 pub(super) struct Configuration {
     known: OnceCell<Settings>,
@@ -41,7 +41,7 @@ impl Configuration {
             Err(error) => {
                 if let Some(error) = error {
                     log::warn!(
-                        "the size of arrays is taken for {DEFAULT_ARRAY_SIZE}, Slurm's default, as it could not be asked: {error}"
+                        "the largest size of arrays could not be asked, so Slurm's default {DEFAULT_ARRAY_SIZE} is used: {error}"
                     );
                 }
                 Limits { elements: DEFAULT_ARRAY_SIZE }
@@ -49,9 +49,9 @@ impl Configuration {
         }
     }
 
-    /// Returns how long slurmctld keeps a job after its end; `None` if the configuration cannot be read.
+    /// Returns how long slurmctld keeps a job after its end, or `None` if the configuration cannot be read.
     pub(super) fn forgets_after(&self, slurm: &Slurm) -> Option<Duration> {
-        // The queue itself can be asked instead, so one try is enough.
+        // A question about the job can replace this one, so one try is enough.
         match self.get(slurm, &TRIES[..1]) {
             Ok(settings) => Some(settings.forgets_after.unwrap_or(Duration::MAX)),
             Err(error) => {
@@ -63,7 +63,8 @@ impl Configuration {
         }
     }
 
-    /// Asks for the settings, unless they are known. An error is returned once, and then remembered for a while.
+    /// Asks for the settings, unless they are known. A failure is returned once and then remembered for a
+    /// while.
     fn get(&self, slurm: &Slurm, tries: &[Duration]) -> Result<Settings, Option<Error>> {
         if let Some(known) = self.known.get() {
             return Ok(*known);
@@ -82,7 +83,7 @@ impl Configuration {
     }
 }
 
-/// Asks for the configuration, with a limit for each try.
+/// Asks for the configuration, with a time limit for each try.
 fn ask(slurm: &Slurm, tries: &[Duration]) -> Result<Settings, Error> {
     let (first, others) = tries.split_first().unwrap_or((&TRIES[0], &[]));
     others.iter().fold(ask_within(slurm, *first), |answer, limit| {
@@ -110,13 +111,14 @@ fn parameter<'c>(config: &'c str, name: &str) -> Option<&'c str> {
     lines.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
 }
 
-/// Reads how long an ended job stays: `MinJobAge = 300 sec`. With 0, jobs stay.
+/// Returns how long an ended job stays: `MinJobAge = 300 sec`. With 0, jobs stay.
 fn min_job_age(config: &str) -> Option<Duration> {
     let seconds = parameter(config, "MinJobAge")?.split_whitespace().next()?.parse().ok()?;
     Some(Duration::from_secs(seconds)).filter(|age| !age.is_zero())
 }
 
-/// Reads how many elements an array may have: one more than the largest index, and as many as the scheduler takes.
+/// Returns how many elements an array may have: at most one more than the largest index, and at most the
+/// scheduler's limit.
 fn array_size(config: &str) -> Option<u64> {
     let value = |name: &str| parameter(config, name);
     let number = |text: &str| text.parse().ok().filter(|number: &u64| *number > 0);
@@ -133,7 +135,8 @@ fn array_size(config: &str) -> Option<u64> {
     }
 }
 
-/// Asks sinfo how many CPUs the partitions have that the options name, or the default one.
+/// Returns how many elements fit on the CPUs of the partitions in the options, or of the default partition,
+/// according to sinfo.
 pub(super) fn slots(slurm: &Slurm, options: &OptionSet) -> u64 {
     let number = |key| match options.get(key) {
         Some(OptionValue::Value(text)) => text.parse::<u64>().ok(),
@@ -146,12 +149,12 @@ pub(super) fn slots(slurm: &Slurm, options: &OptionSet) -> u64 {
     let cpus = slurm.query(&command).ok().and_then(|output| cpus(&output.stdout));
     let per_element =
         number("cpus_per_task").unwrap_or(1).saturating_mul(options.size().tasks.into());
-    // Without an answer, as many as a small cluster has.
+    // Without an answer, assume a small cluster.
     (cpus.unwrap_or(64) / per_element.max(1)).max(1)
 }
 
-/// Reads lines such as `debug*|4/12/0/16`: CPUs that are allocated, idle, of no use, and all of them. Of
-/// several partitions the default one counts, if it is there.
+/// Returns the usable CPUs from lines like `debug*|4/12/0/16`: the counts are allocated, idle, other and total
+/// CPUs. If there are several partitions, the default one counts, if it is listed.
 fn cpus(output: &str) -> Option<u64> {
     let line = |line: &str| {
         let (partition, cpus) = line.trim().split_once('|')?;

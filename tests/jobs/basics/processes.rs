@@ -197,7 +197,7 @@ pub(crate) fn play(role: &str, argument: &str, cluster: &Cluster) {
     let again = run_twice::job().submit(cluster).unwrap();
     let array = square::map(0..3).submit(cluster).unwrap();
     let size = job.result().map(|seen| seen.world_size);
-    let warned = job.stderr().unwrap().contains("made room for 2 tasks");
+    let warned = job.stderr().unwrap().contains("allocated 2 tasks");
     let (values, again) = (array.results().unwrap(), again.result());
     println!("{size:?} {values:?} {again:?} {}", if warned { "warned" } else { "silent" });
 }

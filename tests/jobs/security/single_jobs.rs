@@ -207,7 +207,7 @@ fn a_spec_with_a_secret_is_for_its_owner_alone(site: &Site) {
     assert_eq!(mode(job.job_dir().join("spec")), 0o600);
     let warnings = &job.explain().unwrap().warnings;
     assert!(
-        warnings[0].starts_with("the argument `token` holds a secret: it will lie in "),
+        warnings[0].starts_with("the argument `token` holds a secret: it stays in "),
         "{warnings:?}"
     );
     assert_eq!(result_of(&job), 12);

@@ -194,7 +194,7 @@ fn assert_too_large(site: &Site, job: &Job<String>) {
     let told = result_of(job);
     let expected = match site.kind {
         BackendKind::Local => "it needs 4 CPUs of 4, and the workflow holds 1",
-        _ => "it needs 16 CPUs and can have at most 15",
+        _ => "it needs 16 CPUs but can have at most 15",
     };
     assert!(told.contains(expected), "{told}");
 }
@@ -252,7 +252,7 @@ fn nested_too_large(flow: &Workflow, depth: u32, cpus: u32) -> Result<String, Er
 fn the_workflows_around_a_workflow_take_room_too(site: &Site) {
     let (cpus, expected) = match site.kind {
         BackendKind::Local => (3, "it needs 3 CPUs of 4, and the workflow holds 2"),
-        _ => (15, "it needs 15 CPUs and can have at most 14"),
+        _ => (15, "it needs 15 CPUs but can have at most 14"),
     };
     let told = result_of(&nested_too_large::job(1, cpus).submit(&site.cluster).unwrap());
     assert!(told.contains(expected), "{told}");
