@@ -1,4 +1,4 @@
-//! Checks options of sbatch by the code that the attribute checks them with.
+//! Checks options of sbatch with the code of the attribute.
 //!
 //! Reads lines `option<TAB>value` and prints `accept` or `reject<TAB>reason` for each:
 //!

@@ -1,4 +1,4 @@
-//! A program with a command line of its own, which also says where jobs go.
+//! A program with its own command line, which also chooses the cluster.
 //!
 //! ```sh
 //! cargo run --example custom_cli -- --help
@@ -11,7 +11,7 @@ use clap::Parser;
 /// Counts letters on a cluster.
 #[derive(Parser)]
 struct Cli {
-    /// How many words to make
+    /// How many words to create
     #[arg(long, default_value_t = 5)]
     words: usize,
 

@@ -1,4 +1,4 @@
-//! Each way in which a job can fail, and how it looks.
+//! The ways in which a job can fail, with their error texts.
 //!
 //! ```sh
 //! cargo run --example errors
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use slurm::{Cluster, Error, Job, JobErrorKind};
 
-/// Returns an error with another one behind it.
+/// Returns an error that has a cause.
 #[slurm::task(time = "00:05:00")]
 fn parse(text: &str) -> anyhow::Result<i64> {
     use anyhow::Context;
@@ -35,7 +35,7 @@ fn sleep(seconds: u64) {
     std::thread::sleep(Duration::from_secs(seconds));
 }
 
-/// Takes what the encoding cannot carry; `slurm::Json<serde_json::Value>` would do.
+/// Takes a type that the encoding does not support; `slurm::Json<serde_json::Value>` works.
 #[slurm::task(time = "00:05:00")]
 fn count_keys(value: serde_json::Value) -> usize {
     value.as_object().map_or(0, serde_json::Map::len)
@@ -43,17 +43,17 @@ fn count_keys(value: serde_json::Value) -> usize {
 
 #[slurm::main]
 fn main(cluster: Cluster) -> slurm::Result<()> {
-    // Before anything is submitted.
+    // Errors before the submission.
     show("an argument that cannot travel", count_keys::job(serde_json::json!({})).submit(&cluster));
     show("two wrong options", sleep::job(1).time("4 h").mem("1.5G").submit(&cluster));
 
-    // From inside the job.
+    // Errors inside the job.
     show("an error", parse::job("forty-two").submit(&cluster)?.result());
     show("a panic", divide::job(1, 0).submit(&cluster)?.result());
     show("an exit", leave::job(3).submit(&cluster)?.result());
     show("an item of an array", divide::map([(6, 3), (1, 0)]).submit(&cluster)?.results());
 
-    // From outside of it.
+    // Errors outside the job.
     let job = sleep::job(600).submit(&cluster)?;
     show("a wait that is too short", job.result_timeout(Duration::from_millis(50)));
     job.cancel()?;
@@ -62,7 +62,7 @@ fn main(cluster: Cluster) -> slurm::Result<()> {
     let waiting: Job<i64> = divide::job(&doomed, 1).submit(&cluster)?;
     show("a job whose input failed", waiting.result());
 
-    // What a program can do with it.
+    // A program can handle each kind of error.
     match parse::job("x").submit(&cluster)?.result() {
         Err(Error::Job(error)) => match &error.kind {
             JobErrorKind::Failed(failure) => println!("the task said: {}", failure.message),

@@ -1,4 +1,4 @@
-//! The picture of a workflow: before it runs, and afterwards with the states.
+//! The graph of a workflow: before it runs, and afterwards with the states of its jobs.
 //!
 //! ```sh
 //! cargo run --example graph                      # prints Mermaid

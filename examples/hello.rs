@@ -7,7 +7,7 @@
 
 use slurm::Cluster;
 
-/// Adds two numbers, far away.
+/// Adds two numbers in a job.
 #[slurm::task(time = "00:05:00", mem = "100M")]
 fn add(a: i64, b: i64) -> i64 {
     a + b

@@ -1,4 +1,4 @@
-//! Pi by Monte Carlo: several jobs at once, and one that takes their results.
+//! Pi by Monte Carlo: several jobs at once, and jobs that combine their results.
 //!
 //! ```sh
 //! cargo run --release --example monte_carlo
@@ -12,7 +12,7 @@ use slurm::{Cluster, Job};
 /// Counts how many of `samples` random points of the unit square lie in the quarter circle.
 #[slurm::task(time = "00:10:00", mem = "100M", cpus_per_task = 1)]
 fn count_hits(seed: u64, samples: u64) -> u64 {
-    // xorshift64*: quick, and good enough to tell points apart.
+    // xorshift64*: quick, and random enough for this.
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut uniform = || {
         state ^= state >> 12;
@@ -23,7 +23,7 @@ fn count_hits(seed: u64, samples: u64) -> u64 {
     (0..samples).filter(|_| uniform().powi(2) + uniform().powi(2) < 1.0).count() as u64
 }
 
-/// Runs after both jobs whose results it takes.
+/// Runs after the two jobs whose results it takes.
 #[slurm::task(time = "00:05:00", mem = "100M")]
 fn combine(left: u64, right: u64) -> u64 {
     left + right
@@ -39,7 +39,7 @@ fn main(cluster: Cluster) -> slurm::Result<()> {
         .collect::<slurm::Result<VecDeque<Job<u64>>>>()?;
     println!("{JOBS} jobs of {SAMPLES} samples each, on the {} backend", cluster.backend_kind());
 
-    // They are added up in pairs by more jobs: a `&Job<u64>` goes where the task takes a `u64`.
+    // More jobs add up the results in pairs. A `&Job<u64>` is allowed as an argument of type `u64`.
     while jobs.len() > 1 {
         let (Some(left), Some(right)) = (jobs.pop_front(), jobs.pop_front()) else { break };
         jobs.push_back(combine::job(&left, &right).submit(&cluster)?);

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use slurm::Cluster;
 
-/// Points on a line, with some noise.
+/// Points on a line with some noise.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Points(Vec<(f64, f64)>);
 
@@ -36,7 +36,7 @@ fn fit(points: &Points) -> anyhow::Result<Line> {
     Ok(Line { slope, offset: (y - slope * x) / n })
 }
 
-/// The mean distance of the points from the line.
+/// Returns the mean distance of the points from the line.
 #[slurm::task(time = "00:05:00", mem = "100M")]
 fn error(points: &Points, line: Line) -> f64 {
     let distance = |(x, y): &(f64, f64)| (line.slope * x + line.offset - y).abs();
@@ -45,8 +45,8 @@ fn error(points: &Points, line: Line) -> f64 {
 
 #[slurm::main]
 fn main(cluster: Cluster) -> slurm::Result<()> {
-    // All three are submitted at once. A `&Job<Points>` goes where a task takes `Points`; anything else
-    // does not compile.
+    // All three jobs are submitted at once. A `&Job<Points>` is allowed as an argument of type `Points`; a job
+    // with another result type does not compile.
     let points = generate::job(1000_u32).submit(&cluster)?;
     let line = fit::job(&points).submit(&cluster)?;
     let error = error::job(&points, &line).submit(&cluster)?;
@@ -54,7 +54,7 @@ fn main(cluster: Cluster) -> slurm::Result<()> {
     let Line { slope, offset } = line.result()?;
     println!("y = {slope:.3} x + {offset:.3}, with a mean error of {:.3}", error.result()?);
 
-    // What cannot be computed says why, at the end of the chain, too.
+    // If a job fails, the jobs that need its result fail too, and their errors say why.
     let lonely = generate::job(1_u32).submit(&cluster)?;
     let fitted = fit::job(&lonely).submit(&cluster)?;
     if let Err(failure) = error::job(&lonely, &fitted).submit(&cluster)?.result() {

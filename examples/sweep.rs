@@ -1,11 +1,11 @@
-//! An array and a job that takes all of its values: the smallest value of a function, over a grid.
+//! An array, and a job that takes all of its values: the smallest value of a function on a grid.
 //!
 //! `cargo run --example sweep`
 
 use serde::{Deserialize, Serialize};
 use slurm::Cluster;
 
-/// A place and the value there.
+/// A point and the value of the function there.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Point {
     x: f64,
@@ -30,8 +30,8 @@ fn smallest(points: &[Point]) -> Option<Point> {
 fn main(cluster: Cluster) -> slurm::Result<()> {
     let axis = (-10..=10).map(|step| f64::from(step) / 5.0);
     let grid = axis.clone().flat_map(|x| axis.clone().map(move |y| (x, y)));
-    // One call for each point, 20 in each element of the array; and a job that waits for all of them and
-    // is given their values on the cluster.
+    // Each point is one call, and each element of the array makes 20 calls. The second job waits for the whole
+    // array and gets its values on the cluster.
     let points = rosenbrock::map(grid).chunk(20).submit(&cluster)?;
     let best = smallest::job(&points).submit(&cluster)?;
     if let Some(Point { x, y, value }) = best.result()? {

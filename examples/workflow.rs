@@ -1,5 +1,5 @@
-//! A loop that runs as a job: it trains until the loss is small enough, each time for longer, in jobs that
-//! go on after their time limit.
+//! A loop that runs as a job. It trains models until one is left, each time for longer, in jobs that continue
+//! after their time limit.
 //!
 //! ```sh
 //! cargo run --example workflow
@@ -25,9 +25,9 @@ impl Model {
     }
 }
 
-/// Trains a model for some epochs, with a checkpoint after each.
+/// Trains a model for some epochs and writes a checkpoint after each.
 ///
-/// A run does at most `epochs_per_run`, as if its time limit were near then, and asks for another one.
+/// A run trains at most `epochs_per_run` epochs. It then asks for another run, as it would near its time limit.
 #[slurm::task(time = "00:10:00", mem = "100M", on_timeout = "requeue", max_requeues = 20)]
 fn train(
     ctx: &JobContext,
@@ -46,7 +46,7 @@ fn train(
         model.weight -= model.rate * 2.0 * (model.weight - 0.7);
         model.epochs += 1;
         in_this_run += 1;
-        // Under another name first: the run may end at any moment.
+        // The file gets its name when it is complete, because the run may end at any moment.
         let new = checkpoint.with_extension("new");
         fs::write(&new, serde_json::to_vec(&model)?)?;
         fs::rename(&new, &checkpoint)?;
@@ -58,7 +58,7 @@ fn read(path: &Path) -> anyhow::Result<Model> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
 }
 
-/// Trains models with several rates, drops the worst, and goes on with the others for twice as long.
+/// Trains models with several rates, drops the worst, and continues with the others for twice as long.
 #[slurm::workflow(time = "1-00:00:00", mem = "100M")]
 fn search(flow: &Workflow, rates: &[f64], epochs_per_run: u32) -> slurm::Result<Model> {
     let start = |rate: &f64| Model { rate: *rate, weight: 0.0, epochs: 0 };
