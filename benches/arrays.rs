@@ -1,7 +1,8 @@
-//! How long arrays take, beside bare Slurm arrays of the same shape, and what they cost.
+//! The time that arrays take, compared with bare Slurm arrays of the same shape, and their cost.
 //!
-//! `benches/run` starts the test cluster and runs this on it; `cargo bench --bench arrays` alone measures the
-//! embedded backend. Ratios are of measurements taken in turns within one run, because machines are noisy.
+//! `benches/run` starts the test cluster and runs this benchmark on it. `cargo bench --bench arrays` alone
+//! measures the embedded backend. The measurements of a ratio alternate within one run, because machines are
+//! noisy.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use slurm::{BackendKind, Cluster};
 
-/// Does as little as a task can.
+/// Returns its argument, which is the least work of a task.
 #[slurm::task(time = "00:05:00", mem = "50M")]
 fn identity(n: u64) -> u64 {
     n
 }
 
-/// Takes items that are not small.
+/// Takes items of some size.
 #[slurm::task(time = "00:05:00", mem = "50M")]
 fn length(bytes: &[u8]) -> usize {
     bytes.len()
@@ -26,7 +27,7 @@ const ROUNDS: usize = 3;
 const MILLION: u64 = 1_000_000;
 
 fn main() {
-    slurm::init().expect("the tasks of this program are sound");
+    slurm::init().expect("the tasks of this program are valid");
     let home = std::env::home_dir().expect("a home directory");
     let base =
         tempfile::Builder::new().prefix("slurm-sdk-bench-").tempdir_in(home).expect("a directory");
@@ -47,7 +48,7 @@ fn main() {
 }
 
 fn on_slurm(cluster: &Cluster, base: &Path) {
-    // Stages the program.
+    // This call stages the program.
     identity::job(1).submit(cluster).and_then(|job| job.result()).expect("a result");
 
     let (mut floor, mut ours) = (Vec::new(), Vec::new());
@@ -63,7 +64,7 @@ fn on_slurm(cluster: &Cluster, base: &Path) {
         rpcs.iter_mut().for_each(|(name, count)| *count -= before.get(name).unwrap_or(&0));
     }
     let (floor, ours) = (median(&mut floor), median(&mut ours));
-    line("floor: bare array of 1,000 `touch FILE` until all files are there, median", floor);
+    line("floor: bare array of 1,000 `touch FILE` until all files exist, median", floor);
     line("1,000 calls, one per element, submit to last result, median", ours);
     println!("  ratio {:.2} (aim: at most 1.15)", ours.as_secs_f64() / floor.as_secs_f64());
     println!("  messages to the controller meanwhile, of all users:");
@@ -101,7 +102,7 @@ fn on_slurm(cluster: &Cluster, base: &Path) {
     array.cancel().expect("cancelled");
 }
 
-/// Returns how long a million calls take, and the peak memory of the largest runner in KiB.
+/// Returns the time of a million calls, and the peak memory of the largest runner in KiB.
 fn a_million(cluster: &Cluster) -> (Duration, u64) {
     forget_peak_memory();
     let began = Instant::now();
@@ -119,11 +120,11 @@ fn a_million(cluster: &Cluster) -> (Duration, u64) {
     let began = Instant::now();
     assert_eq!(again.results().expect("values").len(), 1_000_000);
     let rate = MILLION as f64 / began.elapsed().as_secs_f64();
-    println!("  results that are on disk: {:.1} million a second (aim: 1)", rate / 1e6);
+    println!("  results from disk: {:.1} million a second (aim: 1)", rate / 1e6);
     (time, runner)
 }
 
-/// Returns how long a bare Slurm array takes from sbatch to the last of the files that it touches.
+/// Returns the time of a bare Slurm array from sbatch until the last of its files exists.
 fn bare_array(base: &Path, round: usize, elements: u64) -> Duration {
     let dir = base.join(format!("touched-{round}"));
     std::fs::create_dir(&dir).expect("a directory");
@@ -144,7 +145,7 @@ fn bare_array(base: &Path, round: usize, elements: u64) -> Duration {
     began.elapsed()
 }
 
-/// Returns how many messages of each type the controller has had.
+/// Returns the number of messages of each type that the controller has received.
 fn rpc_counts() -> BTreeMap<String, u64> {
     let output = Command::new("sdiag").output().expect("sdiag");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -158,9 +159,9 @@ fn rpc_counts() -> BTreeMap<String, u64> {
     by_type.lines().filter_map(count).collect()
 }
 
-/// Makes the peak begin anew; see proc_pid_clear_refs(5).
+/// Resets the peak memory of this process; see proc_pid_clear_refs(5).
 fn forget_peak_memory() {
-    std::fs::write("/proc/self/clear_refs", "5").expect("the peak can be forgotten");
+    std::fs::write("/proc/self/clear_refs", "5").expect("the peak can be reset");
 }
 
 fn peak_memory_kib() -> u64 {

@@ -1,7 +1,7 @@
-//! How long a call takes from submission to result, beside what bare Slurm takes for the same.
+//! The time that a call takes from submission to result, compared with the same in bare Slurm.
 //!
-//! `benches/run` starts the test cluster and runs this on it; `cargo bench --bench latency` alone measures
-//! the embedded backend. Ratios are of medians within one run, the measurements taken in turns, because
+//! `benches/run` starts the test cluster and runs this benchmark on it. `cargo bench --bench latency` alone
+//! measures the embedded backend. Ratios are of medians within one run, whose measurements alternate, because
 //! machines are noisy.
 
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use slurm::{BackendKind, Cluster};
 
-/// Does as little as a task can.
+/// Does nothing, which is the least work of a task.
 #[slurm::task(time = "00:05:00", mem = "50M")]
 fn nothing() {}
 
 fn main() {
-    slurm::init().expect("the tasks of this program are sound");
+    slurm::init().expect("the tasks of this program are valid");
     let rounds = std::env::var("SLURM_SDK_BENCH_ROUNDS")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -58,7 +58,7 @@ fn on_slurm(base: &Path, rounds: usize) {
         .job_base_dir(base.join("slurm"))
         .build()
         .expect("the Slurm of this host");
-    // Stages the program.
+    // This call stages the program.
     nothing::job().submit(&cluster).and_then(|job| job.result()).expect("a result");
     let (mut floor, mut bare, mut ours, mut submit) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -80,7 +80,7 @@ fn on_slurm(base: &Path, rounds: usize) {
     }
     println!("\nSlurm, {rounds} calls in turns with bare sbatch");
     let (floor, ours) = (median(&mut floor), median(&mut ours));
-    line("floor: bare sbatch of `touch FILE` until FILE is there, median", floor);
+    line("floor: bare sbatch of `touch FILE` until FILE exists, median", floor);
     line("submit to result, median", ours);
     println!("  ratio {:.2} (aim: at most 1.3)", ours.as_secs_f64() / floor.as_secs_f64());
     let (bare, submit) = (median(&mut bare), median(&mut submit));

@@ -1,8 +1,8 @@
-//! What a cluster behind a link with 40 ms round trip costs, beside `scp` over the same link.
+//! The cost of a cluster behind a link with a round trip of 40 ms, compared with `scp` over the same link.
 //!
-//! `benches/run` starts the test cluster and runs this on it. The link is a proxy that delays every byte by
-//! 20 ms in each direction and lets any number through. `scp` has a connection that is already open (a
-//! control master), as the library has.
+//! `benches/run` starts the test cluster and runs this benchmark on it. The link is a proxy that delays every
+//! byte by 20 ms in each direction and does not limit the rate. Like the library, `scp` uses a connection that
+//! is already open (a control master).
 
 #[path = "../tests/jobs/support/proxy.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
@@ -19,17 +19,17 @@ use slurm::{Cluster, Ssh};
 
 const ROUND_TRIP: Duration = Duration::from_millis(40);
 
-/// Does as little as a task can.
+/// Does nothing, which is the least work of a task.
 #[slurm::task(time = "00:05:00", mem = "50M")]
 fn nothing() {}
 
-/// Returns what does not become smaller.
+/// Returns bytes that cannot be compressed.
 #[slurm::task(time = "00:05:00", mem = "800M")]
 fn noise(mib: usize) -> Vec<u8> {
     bytes(mib << 20)
 }
 
-/// The library's requests to the host.
+/// Counts the requests of the library to the host.
 struct Counter;
 
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);
@@ -49,7 +49,7 @@ impl Log for Counter {
 }
 
 fn main() {
-    slurm::init().expect("the tasks of this program are sound");
+    slurm::init().expect("the tasks of this program are valid");
     if std::env::var_os("SLURM_SDK_TEST_CLUSTER").is_none() {
         println!("no cluster is up: benches/run starts one and measures on it");
         return;
@@ -90,7 +90,8 @@ fn login(proxy: &Proxy, dir: &Path) -> Ssh {
         .no_prompts()
 }
 
-/// A call that is not run: here the nodes are this very machine, and would take the time of what is measured.
+/// Returns a call that does not run. The nodes are this machine, so a running call would slow down the measured
+/// requests.
 fn held() -> slurm::JobBuilder<nothing> {
     nothing::job().hold(true)
 }
@@ -123,7 +124,7 @@ fn submissions(cluster: &Cluster) {
     println!("  ratio {:.1} (aim: at most 20)", hundred.as_secs_f64() / one.as_secs_f64());
 }
 
-/// `scp` with a connection of its own that stays open.
+/// `scp` over an open connection.
 struct Scp<'a> {
     proxy: &'a Proxy,
     dir: &'a Path,
@@ -166,7 +167,7 @@ impl Drop for Scp<'_> {
 
 fn staging(proxy: &Proxy, scp: &Scp<'_>, base: &Path) {
     let program = std::fs::read("/proc/self/exe").expect("this program");
-    // Behind the program stands what nobody can compress.
+    // These bytes behind the program cannot be compressed.
     let mut padded = program.clone();
     padded.extend(bytes(64 << 20));
     for (what, content) in [("this program", program), ("64 MiB that cannot be compressed", padded)]
@@ -174,7 +175,7 @@ fn staging(proxy: &Proxy, scp: &Scp<'_>, base: &Path) {
         let file = base.join("program");
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 0..5 {
-            // Another content each time, as the same one is there already.
+            // Each round changes the content, because the library does not copy a program that the host has.
             let mut content = content.clone();
             content.extend(format!("{what} {round}").into_bytes());
             std::fs::write(&file, &content).expect("a file");
@@ -230,7 +231,7 @@ fn content_mib(file: &Path) -> u64 {
     std::fs::metadata(file).map_or(0, |metadata| metadata.len() >> 20)
 }
 
-/// Bytes without any pattern that a compressor would find.
+/// Returns bytes in which a compressor finds no pattern.
 fn bytes(count: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(count + 8);

@@ -1,8 +1,9 @@
-//! What must hold for any input: a function for each kind of foreign bytes.
+//! Properties that must hold for any input: one function for each kind of foreign bytes.
 //!
-//! `tests/fuzz.rs` drives them with seeds, mutations of them and noise; cargo-fuzz by what they cover.
+//! `tests/fuzz.rs` runs the functions on seeds, mutated seeds and noise. cargo-fuzz runs them on inputs that it
+//! selects by coverage.
 
-#![allow(dead_code, reason = "each binary of cargo-fuzz uses one of them")]
+#![allow(dead_code, reason = "each binary of cargo-fuzz uses one target")]
 
 use slurm::__private::fuzz;
 use slurm::options::{HostList, OPTIONS};
@@ -13,7 +14,7 @@ use slurm_core::outcome::{Failure, Outcome, RunReport};
 use slurm_core::segment;
 use slurm_core::spec::Spec;
 
-/// Says by a panic that something does not hold for the input.
+/// A function that panics if the input violates a property.
 pub(crate) type Target = fn(&[u8]);
 
 /// Every target by its name.
@@ -41,13 +42,13 @@ fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-/// What is shown holds nothing that a terminal would obey.
+/// Asserts that a shown text has no control characters, which a terminal might obey.
 fn assert_harmless(shown: &str) {
     let harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     assert!(!shown.contains(harmful), "{shown:?}");
 }
 
-/// Handles of arrays, retry-1.json and job.json; what follows a zero is a segment.
+/// Handles of arrays, retry-1.json and job.json. The bytes after the first zero are a segment.
 pub(crate) fn arrays(bytes: &[u8]) {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     fuzz::array(&bytes[..end], bytes.get(end + 1..).unwrap_or_default());
@@ -68,7 +69,7 @@ pub(crate) fn diary(bytes: &[u8]) {
     assert_eq!(Event::read_all(&lines.join("\n")), events);
 }
 
-/// spec and result: whole files, and payloads whose checksum would fit.
+/// spec and result: whole files, and payloads as if their checksum were right.
 pub(crate) fn frames(bytes: &[u8]) {
     if let Ok((spec, frame)) = Spec::from_bytes(bytes) {
         let again = spec.to_bytes(frame.task, frame.signature).unwrap();
@@ -83,7 +84,7 @@ pub(crate) fn frames(bytes: &[u8]) {
     }
 }
 
-/// Files of items: behind what a spec says of them, the number of items and the place of the table.
+/// Files of items. The first 16 bytes are the number of items and the offset of the table.
 pub(crate) fn items(bytes: &[u8]) {
     let Some((head, file)) = bytes.split_first_chunk::<16>() else { return };
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| head[at + byte]));
@@ -108,7 +109,7 @@ pub(crate) fn key_file(bytes: &[u8]) {
     fuzz::key_file(&text(bytes));
 }
 
-/// Files of known hosts.
+/// known_hosts files.
 pub(crate) fn known_hosts(bytes: &[u8]) {
     let text = text(bytes);
     let name = text.split_whitespace().next().unwrap_or("host");
@@ -116,12 +117,12 @@ pub(crate) fn known_hosts(bytes: &[u8]) {
     fuzz::known_hosts(&text, "[cluster.example.org]:2222", b"\0\0\0\x0bssh-ed25519");
 }
 
-/// What `ssh -G` prints.
+/// The output of `ssh -G`.
 pub(crate) fn ssh_config(bytes: &[u8]) {
     fuzz::ssh_config(&text(bytes));
 }
 
-/// Lists of nodes.
+/// Node lists.
 pub(crate) fn nodes(bytes: &[u8]) {
     if let Ok(list) = text(bytes).parse::<HostList>() {
         assert_eq!(list.to_string().parse::<HostList>().as_ref(), Ok(&list));
@@ -129,7 +130,7 @@ pub(crate) fn nodes(bytes: &[u8]) {
     }
 }
 
-/// Values of options: the first byte chooses the option.
+/// Values of options. The first byte chooses the option.
 pub(crate) fn options(bytes: &[u8]) {
     let Some((choice, value)) = bytes.split_first() else { return };
     let (spec, value) = (&OPTIONS[usize::from(*choice) % OPTIONS.len()], text(value));
@@ -147,7 +148,7 @@ pub(crate) fn options(bytes: &[u8]) {
     }
 }
 
-/// Segments of results: the records, and the header before them.
+/// Segments of results: the header and the records.
 pub(crate) fn segments(bytes: &[u8]) {
     let _ = segment::check_header(bytes, 7);
     let mut records = segment::Records::new(bytes, 0);
@@ -163,14 +164,17 @@ pub(crate) fn segments(bytes: &[u8]) {
     let _ = segment::Records::new(bytes, usize::MAX).next();
 }
 
-/// What squeue, sacct and sbatch print.
+/// The output of squeue, sacct and sbatch.
 pub(crate) fn slurm_output(bytes: &[u8]) {
     let text = text(bytes);
     fuzz::slurm_output(&text);
     for word in text.split('|') {
         let state = JobState::parse(word);
         if state.is_terminal() {
-            assert!(JobState::ALL.contains(&state), "only a known word is an end: {word:?}");
+            assert!(
+                JobState::ALL.contains(&state),
+                "an unknown word is a terminal state: {word:?}"
+            );
         }
     }
 }
@@ -197,7 +201,7 @@ pub(crate) fn slurmfile(bytes: &[u8]) {
     }
 }
 
-/// What passes between clients and the supervisor, and its journal.
+/// The messages between clients and the supervisor, and the journal of the supervisor.
 pub(crate) fn supervisor(bytes: &[u8]) {
     fuzz::supervisor(bytes);
 }
@@ -209,7 +213,7 @@ enum Tree {
     Chain(Box<Tree>),
 }
 
-/// Arguments and results of the types that tasks take.
+/// Arguments and results of the types that tasks use.
 pub(crate) fn values(bytes: &[u8]) {
     let _ = codec::decode::<(String, Vec<Option<Vec<u64>>>)>(bytes);
     let _ = codec::decode::<Vec<()>>(bytes);
@@ -217,13 +221,13 @@ pub(crate) fn values(bytes: &[u8]) {
     let _ = codec::decode::<std::collections::HashMap<String, std::path::PathBuf>>(bytes);
     let _ = codec::decode::<Json<Tree>>(bytes);
     if let Ok(tree) = codec::decode::<Tree>(bytes) {
-        // A map may have come with its keys in another order, or twice.
+        // The keys of a map may be in another order, or doubled.
         let again = codec::encode(&tree).unwrap();
         assert!(again.len() <= bytes.len());
     }
 }
 
-/// Ids, permissions, and any text as a terminal and a shell are shown it.
+/// Ids, permissions, and texts in the forms for a terminal and for a shell.
 pub(crate) fn words(bytes: &[u8]) {
     let text = text(bytes);
     fuzz::words(&text);
@@ -242,7 +246,8 @@ pub(crate) fn words(bytes: &[u8]) {
     assert_is_one_word(&fuzz::word(&text), &text);
 }
 
-/// Reads a shell word by the rules of POSIX for quotes, as far as ours uses them.
+/// Asserts that `word` is one shell word with the value `text`, by the quoting rules of POSIX that the library
+/// uses.
 fn assert_is_one_word(word: &str, text: &str) {
     let (mut read, mut quoted, mut chars) = (String::new(), false, word.chars());
     while let Some(c) = chars.next() {
@@ -252,7 +257,7 @@ fn assert_is_one_word(word: &str, text: &str) {
             _ if quoted => read.push(c),
             _ => {
                 let plain = c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
-                assert!(plain, "{c:?} stands unquoted in {word:?}");
+                assert!(plain, "{c:?} is not quoted in {word:?}");
                 read.push(c);
             }
         }

@@ -1,6 +1,7 @@
-//! A bounded run of every fuzz target, with any compiler: seeds, mutations of them, and noise.
+//! A bounded run of every fuzz target, with any compiler: seeds, their mutations, and noise.
 //!
-//! The cases are the same in every run. `SLURM_SDK_FUZZ_CASES` makes them more, `SLURM_SDK_FUZZ_SEED` others.
+//! The cases are the same in every run. `SLURM_SDK_FUZZ_CASES` sets their number, `SLURM_SDK_FUZZ_SEED` the
+//! seed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use targets::{TARGETS, Target};
 
 const CASES: u64 = 5_000;
 
-/// What parsers stumble over.
+/// Words that parsers often handle badly.
 const WORDS: &[&[u8]] = &[
     b"|",
     b"||",
@@ -94,7 +95,7 @@ fn mutated(seeds: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
     bytes
 }
 
-/// Where the input lies that is being tried, for what ends the process.
+/// Returns the path of the input that is being tried, which remains if the process dies.
 fn last_input(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}"))
 }
@@ -105,7 +106,7 @@ fn try_one(name: &str, target: Target, input: &[u8]) {
     let outcome = std::panic::catch_unwind(|| target(input));
     assert!(
         outcome.is_ok(),
-        "{name} fails on b\"{}\"\nkept in {}; once it is mended, put it into fuzz/seeds/{name}",
+        "{name} fails on b\"{}\"\nkept in {}; after the fix, put it into fuzz/seeds/{name}",
         input.escape_ascii(),
         file.display()
     );
