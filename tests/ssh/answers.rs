@@ -1,4 +1,4 @@
-//! Logging in with answers: passwords, codes, and keys before them.
+//! Logins with answers: passwords, codes, and keys before them.
 
 use std::time::{Duration, Instant};
 
@@ -11,15 +11,15 @@ use crate::logs;
 use crate::people::{Person, attempts, to};
 
 trials![
-    servers several_questions_of_the_server_are_asked_with_their_echo,
+    servers each_question_of_the_server_is_asked_with_or_without_echo,
     servers a_wrong_code_is_asked_for_again_and_then_refused,
-    servers time_in_which_a_person_types_does_not_count,
-    servers a_password_works_and_is_gone_afterwards,
+    servers connect_timeout_does_not_include_the_time_for_typing,
+    servers a_password_works_once_and_is_then_deleted,
     servers a_password_answers_the_one_hidden_question_for_it,
     servers a_password_is_asked_for,
     servers a_wrong_password_is_refused,
-    servers a_server_that_does_not_answer_is_given_up,
-    servers a_key_and_then_a_code,
+    servers a_server_that_does_not_answer_is_a_timeout,
+    servers a_key_and_then_a_code_log_in,
     servers the_error_says_that_a_key_needs_a_code_too,
     alone a_method_that_needs_answers_is_skipped_without_a_prompter,
     servers a_prompt_without_an_answer_times_out,
@@ -31,7 +31,7 @@ fn answer(prompt: &Prompt<'_>) -> String {
     if prompt.text.contains("code") { code() } else { password() }
 }
 
-fn several_questions_of_the_server_are_asked_with_their_echo(site: &Site) {
+fn each_question_of_the_server_is_asked_with_or_without_echo(site: &Site) {
     let person = Person::default();
     let report = person.answers(to(site, "keyboard"), answer).check().unwrap();
     assert_eq!(report.method, "keyboard-interactive");
@@ -58,7 +58,7 @@ fn a_wrong_code_is_asked_for_again_and_then_refused(site: &Site) {
     assert_eq!(silent, "keyboard-interactive: there is nobody to ask\n");
 }
 
-fn time_in_which_a_person_types_does_not_count(site: &Site) {
+fn connect_timeout_does_not_include_the_time_for_typing(site: &Site) {
     let settings = to(site, "keyboard").connect_timeout(Duration::from_millis(3000));
     let settings = Person::default().answers(settings, |prompt| {
         std::thread::sleep(Duration::from_millis(1600));
@@ -67,7 +67,7 @@ fn time_in_which_a_person_types_does_not_count(site: &Site) {
     settings.check().unwrap();
 }
 
-fn a_password_works_and_is_gone_afterwards(site: &Site) {
+fn a_password_works_once_and_is_then_deleted(site: &Site) {
     let settings = to(site, "password").password(password());
     let clone = settings.clone();
     assert!(format!("{settings:?}").contains("password: set"), "{settings:?}");
@@ -81,7 +81,7 @@ fn a_password_works_and_is_gone_afterwards(site: &Site) {
 fn a_password_answers_the_one_hidden_question_for_it(site: &Site) {
     let settings = to(site, "pam").password(password());
     assert_eq!(settings.check().unwrap().method, "keyboard-interactive");
-    // It answers no other question.
+    // The password answers no other question.
     let person = Person::default();
     let settings = person.answers(to(site, "keyboard").password(password()), answer);
     settings.check().unwrap();
@@ -102,7 +102,7 @@ fn a_wrong_password_is_refused(site: &Site) {
     assert!(tried.starts_with("password (as set): "), "{tried}");
 }
 
-fn a_server_that_does_not_answer_is_given_up(site: &Site) {
+fn a_server_that_does_not_answer_is_a_timeout(site: &Site) {
     for method in ["password", "keyboard-interactive"] {
         site.configure(&format!("PreferredAuthentications {method}"));
         let before = Instant::now();
@@ -113,7 +113,7 @@ fn a_server_that_does_not_answer_is_given_up(site: &Site) {
     }
 }
 
-fn a_key_and_then_a_code(site: &Site) {
+fn a_key_and_then_a_code_log_in(site: &Site) {
     let person = Person::default();
     let settings = to(site, "twofactor").identity_file(site.copy_of_key("id_ed25519"));
     let report = person.answers(settings, answer).check().unwrap();
@@ -132,14 +132,14 @@ fn the_error_says_that_a_key_needs_a_code_too(site: &Site) {
     assert_eq!(tried, expected);
 }
 
-/// The number of lines in the log of a server that tell of a login that failed.
+/// Returns the number of lines in the log of a server that report a failed login.
 fn failures(server: &str) -> usize {
     let log = std::fs::read_to_string(log_of(server)).unwrap();
     log.lines().filter(|line| line.contains("PAM: Authentication failure")).count()
 }
 
 fn a_method_that_needs_answers_is_skipped_without_a_prompter(site: &Site) {
-    // Somebody who is asked and says nothing is a failure that the server notes: the log is read rightly.
+    // The server logs a failure if its question gets a wrong answer: `failures` finds such lines.
     let before = failures("keyboard");
     let settings = Person::default().answers(to(site, "keyboard"), |_| "wrong".to_owned());
     attempts(&settings);
@@ -149,7 +149,7 @@ fn a_method_that_needs_answers_is_skipped_without_a_prompter(site: &Site) {
         let settings = to(site, server).identity_file(site.copy_of_key("id_ed25519"));
         let tried = attempts(&settings);
         assert!(tried.ends_with("keyboard-interactive: there is nobody to ask\n"), "{tried}");
-        // Another connection, whose end the server notes after that of the first one.
+        // The server logs the end of this second connection after the end of the first one.
         let _ = settings.check();
         until("the server has closed the connection", || {
             let log = std::fs::read_to_string(log_of(server)).unwrap();
@@ -171,7 +171,7 @@ fn a_prompt_without_an_answer_times_out(site: &Site) {
     assert!(error.to_string().contains(why), "{error}");
     assert!(error.hint().unwrap().contains("prompt_timeout"), "{:?}", error.hint());
     assert!(before.elapsed() < Duration::from_secs(60), "{:?}", before.elapsed());
-    // After one question, no other one follows, for a password or a passphrase.
+    // After one question without an answer, no other question for a password or a passphrase follows.
     let person = Person::default();
     let file = site.copy_of_key("id_locked");
     let settings = to(site, "twofactor").identity_file(file);
@@ -196,7 +196,7 @@ fn a_method_that_is_switched_off_is_not_tried(site: &Site) {
 
 fn a_banner_is_logged_without_its_escape_sequences(site: &Site) {
     to(site, "noisy").identity_file(site.copy_of_key("id_ed25519")).check().unwrap();
-    let said = logs::at(Level::Info);
+    let logged = logs::at(Level::Info);
     let banner = "says: Welcome.\n\u{fffd}[2JAuthorized users alone.";
-    assert!(said.iter().any(|line| line.ends_with(banner)), "{said:?}");
+    assert!(logged.iter().any(|line| line.ends_with(banner)), "{logged:?}");
 }

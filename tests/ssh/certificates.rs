@@ -8,15 +8,15 @@ use crate::common::{Agent, Site, port, run, user};
 use crate::people::{attempts, to};
 
 trials![
-    servers the_whole_table_is_as_with_ssh,
-    servers those_of_rsa_and_ecdsa_keys_work_too,
-    servers one_of_another_key_spoils_no_login,
-    servers several_files_are_matched_by_their_keys,
-    servers a_plain_key_comes_before_the_one_beside_it,
+    servers files_and_agents_with_certificates_work_as_with_ssh,
+    servers certificates_of_rsa_and_ecdsa_keys_work,
+    servers a_certificate_of_another_key_does_not_prevent_a_login,
+    servers each_certificate_file_is_used_with_its_own_key,
+    servers a_plain_key_comes_before_the_certificate_beside_it,
     servers a_certificate_without_its_key_is_reported,
 ];
 
-/// A key that the servers know by its certificate alone, both in files of the test's own.
+/// Creates a key, whose certificate is all that the servers know of it. Both are files of this test.
 fn certified(site: &Site, name: &str, kind: &str) -> PathBuf {
     let file = site.path(name);
     run(Command::new("ssh-keygen").args(["-q", "-t", kind, "-C", name, "-N", "", "-f"]).arg(&file));
@@ -30,7 +30,7 @@ fn certify(site: &Site, name: &str, principal: &str) {
         .args([&site.copy_of_key("user_ca_ed25519"), &site.path(&format!("{name}.pub"))]));
 }
 
-/// Whether `ssh` itself is let in by the configuration of the site.
+/// Returns whether `ssh` itself can log in with the configuration of the site.
 fn ssh_is_let_in(site: &Site) -> bool {
     let status = Command::new("ssh")
         .args(["-o", "BatchMode=yes", "-l", &user(), "-p", &port("keys").to_string(), "-F"])
@@ -45,18 +45,18 @@ fn ssh_is_let_in(site: &Site) -> bool {
     status.success()
 }
 
-/// Asserts that both are let in, or neither.
+/// Asserts that this library and `ssh` both can log in, or both cannot. Returns whether they can.
 fn same(site: &Site, case: &str) -> bool {
     let ours = to(site, "keys").check();
     let theirs = ssh_is_let_in(site);
-    assert_eq!(ours.is_ok(), theirs, "{case}: ssh is let in: {theirs}, and here: {ours:?}");
+    assert_eq!(ours.is_ok(), theirs, "{case}: `ssh` logs in: {theirs}, this library: {ours:?}");
     theirs
 }
 
 const IN_FILES: [&str; 3] = ["all files", "CertificateFile elsewhere", "no private key"];
 const IN_AGENT: [&str; 3] = ["no agent", "the key", "the key and the certificate"];
 
-fn the_whole_table_is_as_with_ssh(_: &Site) {
+fn files_and_agents_with_certificates_work_as_with_ssh(_: &Site) {
     let mut let_in = 0;
     for files in IN_FILES {
         for held in IN_AGENT {
@@ -68,7 +68,7 @@ fn the_whole_table_is_as_with_ssh(_: &Site) {
                 let agent = match held {
                     "no agent" => None,
                     "the key" => {
-                        // ssh-add takes the certificate that it finds beside the key.
+                        // ssh-add also adds a certificate that it finds beside the key.
                         let hidden = site.path("hidden");
                         fs::rename(&certificate, &hidden).unwrap();
                         let agent = Agent::with(&site, std::slice::from_ref(&mine));
@@ -96,10 +96,10 @@ fn the_whole_table_is_as_with_ssh(_: &Site) {
             }
         }
     }
-    assert_eq!(let_in, 16, "all but those without any private key");
+    assert_eq!(let_in, 16, "all cases that have a private key");
 }
 
-fn those_of_rsa_and_ecdsa_keys_work_too(_: &Site) {
+fn certificates_of_rsa_and_ecdsa_keys_work(_: &Site) {
     for kind in ["rsa", "ecdsa"] {
         for held in IN_AGENT {
             let site = Site::new();
@@ -125,7 +125,7 @@ fn those_of_rsa_and_ecdsa_keys_work_too(_: &Site) {
     }
 }
 
-fn one_of_another_key_spoils_no_login(site: &Site) {
+fn a_certificate_of_another_key_does_not_prevent_a_login(site: &Site) {
     certified(site, "other", "ed25519");
     let plain = site.copy_of_key("id_ed25519");
     let lines = format!(
@@ -140,7 +140,7 @@ fn one_of_another_key_spoils_no_login(site: &Site) {
     assert!(same(site, "the same, in the agent"));
 }
 
-fn several_files_are_matched_by_their_keys(site: &Site) {
+fn each_certificate_file_is_used_with_its_own_key(site: &Site) {
     certified(site, "other", "ed25519");
     let mine = certified(site, "mine", "ed25519");
     fs::rename(site.path("mine-cert.pub"), site.path("elsewhere")).unwrap();
@@ -150,11 +150,11 @@ fn several_files_are_matched_by_their_keys(site: &Site) {
         site.path("other-cert.pub").display(),
         site.path("elsewhere").display()
     ));
-    assert!(same(site, "two certificates, the second is the key's"));
+    assert!(same(site, "two certificates, of which the second belongs to the key"));
 }
 
-/// The server takes either; which one was taken is in its own words.
-fn a_plain_key_comes_before_the_one_beside_it(site: &Site) {
+/// The server accepts both the key and its certificate. The method in the report says which of them was used.
+fn a_plain_key_comes_before_the_certificate_beside_it(site: &Site) {
     let key = site.copy_of_key("id_ed25519");
     fs::copy(crate::common::key("id_ed25519.pub"), site.path("id_ed25519.pub")).unwrap();
     certify(site, "id_ed25519", &user());

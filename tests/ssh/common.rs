@@ -1,4 +1,4 @@
-//! Servers, and settings to reach them.
+//! SSH servers of `tests/sshd/up`, and settings to reach them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +17,7 @@ pub(crate) fn servers_are_missing() -> bool {
 }
 
 fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is set by tests/sshd/up"))
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/sshd/up"))
 }
 
 pub(crate) fn user() -> String {
@@ -36,7 +36,7 @@ pub(crate) fn jump_host() -> String {
     variable("SLURM_SDK_TEST_SSHD_JUMP_HOST")
 }
 
-/// The port of a server, by its place in tests/sshd/lib.sh.
+/// Returns the port of a server: its position in the list of tests/sshd/lib.sh, added to the first port.
 pub(crate) fn port(server: &str) -> u16 {
     const SERVERS: [&str; 12] = [
         "keys",
@@ -57,23 +57,24 @@ pub(crate) fn port(server: &str) -> u16 {
     base + u16::try_from(place).unwrap()
 }
 
-/// Where a server logs.
+/// Returns the path of the log of a server.
 pub(crate) fn log_of(server: &str) -> PathBuf {
     Path::new(&variable("SLURM_SDK_TEST_SSHD")).join("log").join(format!("{server}.out"))
 }
 
-/// A file of the servers' and the user's keys.
+/// Returns the path of a key of the servers or of the user.
 pub(crate) fn key(name: &str) -> PathBuf {
     Path::new(&variable("SLURM_SDK_TEST_SSHD")).join("keys").join(name)
 }
 
-/// The type and the base64 of a public key.
+/// Returns the type and the base64 text of a public key.
 pub(crate) fn public_key(name: &str) -> String {
     let text = fs::read_to_string(key(&format!("{name}.pub"))).unwrap();
     text.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
-/// What `ssh-keygen -lf` prints: bits, fingerprint, comment and type.
+/// Returns the type and the fingerprint of a key, from the line that `ssh-keygen -lf` prints: bits,
+/// fingerprint, comment and type.
 pub(crate) fn fingerprint(name: &str) -> (String, String) {
     let output = run(Command::new("ssh-keygen").arg("-lf").arg(key(&format!("{name}.pub"))));
     let words: Vec<&str> = output.split_whitespace().collect();
@@ -86,7 +87,7 @@ pub(crate) fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// An OpenSSH configuration and known hosts of a test's own.
+/// The OpenSSH configuration and the known hosts of one test.
 pub(crate) struct Site {
     pub(crate) dir: TempDir,
 }
@@ -94,7 +95,7 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn new() -> Self {
         let site = Self { dir: tempfile::tempdir().unwrap() };
-        // Neither the machine's agent nor its known hosts have a say.
+        // The agent and the known hosts of this machine are not used.
         site.write("config", "IdentityAgent none\nGlobalKnownHostsFile none\n");
         site
     }
@@ -112,13 +113,13 @@ impl Site {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    /// Puts lines before what is in the OpenSSH configuration: the first value of an option holds.
+    /// Adds lines at the top of the OpenSSH configuration, because ssh uses the first value of an option.
     pub(crate) fn configure(&self, lines: &str) {
         let before = self.read("config");
         self.write("config", &format!("{lines}\nMatch all\n{before}"));
     }
 
-    /// Adds a line to known_hosts for a server on 127.0.0.1.
+    /// Adds a line for a server on 127.0.0.1 to known_hosts.
     pub(crate) fn know(&self, server: &str, key: &str) {
         self.know_as(&format!("[127.0.0.1]:{}", port(server)), key);
     }
@@ -128,7 +129,7 @@ impl Site {
         self.write("known_hosts", &format!("{before}{name} {}\n", public_key(key)));
     }
 
-    /// A private key that the servers do not know, of a test's own.
+    /// Creates a private key that the servers do not know. Returns its path.
     pub(crate) fn new_key(&self, name: &str, passphrase: &str) -> PathBuf {
         let file = self.path(name);
         run(Command::new("ssh-keygen")
@@ -137,7 +138,7 @@ impl Site {
         file
     }
 
-    /// A private key that the servers know, in a file of the test's own.
+    /// Copies a private key that the servers know. Returns the path of the copy.
     pub(crate) fn copy_of_key(&self, name: &str) -> PathBuf {
         let file = self.path(name);
         fs::copy(key(name), &file).unwrap();
@@ -145,7 +146,7 @@ impl Site {
         file
     }
 
-    /// Settings without any key, in which nobody can be asked, for a host under its name.
+    /// Returns settings for a host under its name, without keys and without prompts.
     pub(crate) fn to(&self, host: &str) -> Ssh {
         Ssh::to(host)
             .config_file(self.path("config"))
@@ -153,12 +154,12 @@ impl Site {
             .no_prompts()
     }
 
-    /// Settings for a server on 127.0.0.1, as [`to`](Self::to).
+    /// Returns settings for a server on 127.0.0.1, without keys and without prompts.
     pub(crate) fn server(&self, server: &str) -> Ssh {
         self.to("127.0.0.1").user(user()).port(port(server))
     }
 
-    /// Settings that work, if the host's key is known.
+    /// Returns settings with a key that the server accepts. They work if the key of the host is known.
     pub(crate) fn with_key(&self, server: &str) -> Ssh {
         self.server(server)
             .identity_file(self.copy_of_key("id_ed25519"))
@@ -208,7 +209,7 @@ impl Drop for Agent {
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while !condition() {
-        assert!(std::time::Instant::now() < deadline, "waited in vain until {what}");
+        assert!(std::time::Instant::now() < deadline, "timed out waiting until {what}");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }

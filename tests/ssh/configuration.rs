@@ -1,4 +1,4 @@
-//! What comes from the user's OpenSSH configuration.
+//! Settings from the user's OpenSSH configuration.
 
 use slurm::HostKeyPolicy;
 use slurm::error::SshError;
@@ -8,12 +8,12 @@ use crate::roles;
 
 trials![
     servers an_alias_has_host_user_port_key_and_known_hosts,
-    servers settings_beat_the_configuration,
-    servers a_mistake_is_reported_in_the_words_of_ssh,
+    servers settings_take_precedence_over_the_configuration,
+    servers a_mistake_is_reported_with_the_message_of_ssh,
     servers only_allowed_algorithms_are_used,
-    servers without_a_program_ssh_the_defaults_hold_and_the_log_says_so,
+    servers without_the_program_ssh_the_defaults_hold_and_the_log_says_so,
     servers without_a_terminal_an_encrypted_key_is_an_error,
-    servers on_a_terminal_the_passphrase_is_typed_unseen,
+    servers on_a_terminal_the_passphrase_is_typed_without_echo,
 ];
 
 fn an_alias_has_host_user_port_key_and_known_hosts(site: &Site) {
@@ -34,13 +34,13 @@ fn an_alias_has_host_user_port_key_and_known_hosts(site: &Site) {
     assert_eq!(report.user, user());
 }
 
-fn settings_beat_the_configuration(site: &Site) {
+fn settings_take_precedence_over_the_configuration(site: &Site) {
     site.know("keys", "host_ed25519");
     site.configure("User nobody\nPort 1\nUserKnownHostsFile /nowhere\nIdentityFile /nowhere/key\n");
     site.with_key("keys").check().unwrap();
 }
 
-fn a_mistake_is_reported_in_the_words_of_ssh(site: &Site) {
+fn a_mistake_is_reported_with_the_message_of_ssh(site: &Site) {
     site.configure("Prot 22");
     let error = error_of(&site.with_key("keys"));
     let text = error.to_string();
@@ -58,7 +58,7 @@ fn only_allowed_algorithms_are_used(site: &Site) {
     assert!(error.to_string().contains("KexAlgorithms with nothing that libssh2 has"), "{error}");
 }
 
-fn without_a_program_ssh_the_defaults_hold_and_the_log_says_so(site: &Site) {
+fn without_the_program_ssh_the_defaults_hold_and_the_log_says_so(site: &Site) {
     site.know("keys", "host_ed25519");
     let key = site.copy_of_key("id_ed25519");
     let printed = roles::check(site, &key, "/nonexistent");
@@ -73,7 +73,7 @@ fn without_a_terminal_an_encrypted_key_is_an_error(site: &Site) {
     assert!(printed.contains("there is nobody to ask for its passphrase"), "{printed}");
 }
 
-fn on_a_terminal_the_passphrase_is_typed_unseen(site: &Site) {
+fn on_a_terminal_the_passphrase_is_typed_without_echo(site: &Site) {
     site.know("keys", "host_ed25519");
     let key = site.copy_of_key("id_locked");
     let printed = roles::check_on_terminal(site, &key, &crate::common::password());

@@ -1,4 +1,4 @@
-//! Host keys against known_hosts, under every policy.
+//! The check of host keys against known_hosts, under every policy.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::logs;
 
 trials![
     servers a_known_key_is_accepted_under_reject,
-    servers reject_refuses_an_unknown_key_and_says_how_it_becomes_known,
+    servers reject_refuses_an_unknown_key_and_says_how_to_add_it,
     servers warn_accepts_an_unknown_key_logs_it_and_saves_nothing,
     servers auto_saves_one_line_and_knows_the_key_the_next_time,
     servers auto_hashes_the_name_if_openssh_would,
@@ -23,23 +23,23 @@ trials![
     servers a_host_that_changes_its_key_is_refused,
     servers a_key_of_another_type_than_the_known_one_is_a_changed_key,
     servers a_hashed_entry_is_found,
-    servers patterns_and_negation_hold,
+    servers patterns_and_negated_patterns_hold,
     servers a_key_known_without_a_port_counts_for_any_port,
     servers a_revoked_key_is_refused_under_every_policy,
     servers revoked_host_keys_of_the_configuration_hold,
-    servers a_certificate_authority_alone_is_refused_with_a_reason,
-    servers a_marked_line_that_cannot_be_read_is_refused_with_its_place,
-    servers the_known_type_of_key_is_the_one_that_is_asked_for,
-    servers a_host_with_an_rsa_key_alone_is_known,
-    servers the_systems_known_hosts_count,
+    servers a_host_known_only_by_a_certificate_authority_is_refused_with_a_reason,
+    servers a_marked_line_that_cannot_be_parsed_is_an_error_with_its_place,
+    servers the_server_is_asked_for_the_known_type_of_key,
+    servers a_host_with_only_an_rsa_key_is_known,
+    servers the_known_hosts_of_the_system_count,
     servers strictness_of_the_configuration_holds_unless_a_policy_is_set,
-    servers nothing_is_asked_before_the_key_was_checked,
+    servers no_password_is_asked_for_before_the_host_key_is_checked,
 ];
 
 fn host_key_error(error: SshError) -> HostKeyError {
     match error {
         SshError::HostKey(error) => *error,
-        other => panic!("expected an error of the host key, found {other:?}"),
+        other => panic!("expected a host key error, found {other:?}"),
     }
 }
 
@@ -49,7 +49,7 @@ fn a_known_key_is_accepted_under_reject(site: &Site) {
     assert_eq!((report.key_type, report.fingerprint), fingerprint("host_ed25519"));
 }
 
-fn reject_refuses_an_unknown_key_and_says_how_it_becomes_known(site: &Site) {
+fn reject_refuses_an_unknown_key_and_says_how_to_add_it(site: &Site) {
     let error = host_key_error(error_of(&site.with_key("keys")));
     let (key_type, fingerprint) = fingerprint("host_ed25519");
     let port = port("keys");
@@ -60,7 +60,7 @@ fn reject_refuses_an_unknown_key_and_says_how_it_becomes_known(site: &Site) {
     let file = site.path("known_hosts");
     let command = format!("ssh-keyscan -p {port} 127.0.0.1 >> {}", file.display());
     assert!(error.hint().ends_with(&command), "{}", error.hint());
-    // What the hint says helps.
+    // The command in the hint adds the key.
     run(Command::new("sh").arg("-c").arg(command));
     site.with_key("keys").check().unwrap();
 }
@@ -95,7 +95,7 @@ fn auto_hashes_the_name_if_openssh_would(site: &Site) {
     site.configure("HashKnownHosts yes");
     site.with_key("keys").host_key_policy(Auto).check().unwrap();
     assert!(site.read("known_hosts").starts_with("|1|"));
-    // OpenSSH finds what we wrote.
+    // OpenSSH finds the line that this library wrote.
     let name = format!("[127.0.0.1]:{}", port("keys"));
     let found =
         run(Command::new("ssh-keygen").arg("-F").arg(name).arg("-f").arg(site.path("known_hosts")));
@@ -153,7 +153,7 @@ fn a_hashed_entry_is_found(site: &Site) {
     assert_eq!(error.problem, HostKeyProblem::Unknown);
 }
 
-fn patterns_and_negation_hold(site: &Site) {
+fn patterns_and_negated_patterns_hold(site: &Site) {
     let excluded = format!("[127.0.0.*]:*,![127.0.0.1]:{}", port("onesession"));
     site.know_as(&excluded, "host_ed25519");
     site.with_key("keys").check().unwrap();
@@ -164,7 +164,7 @@ fn patterns_and_negation_hold(site: &Site) {
 fn a_key_known_without_a_port_counts_for_any_port(site: &Site) {
     site.know_as("127.0.0.1", "host_ed25519");
     site.with_key("keys").check().unwrap();
-    // Another host may live behind another port.
+    // Another host may answer on another port of the same address.
     let error = host_key_error(error_of(&site.with_key("changed")));
     assert_eq!(error.problem, HostKeyProblem::Unknown);
 }
@@ -199,7 +199,7 @@ fn revoked_host_keys_of_the_configuration_hold(site: &Site) {
     assert!(error.to_string().contains("KRL"), "{error}");
 }
 
-fn a_certificate_authority_alone_is_refused_with_a_reason(site: &Site) {
+fn a_host_known_only_by_a_certificate_authority_is_refused_with_a_reason(site: &Site) {
     site.know_as("@cert-authority *", "host_rsa");
     for policy in POLICIES {
         let error = host_key_error(error_of(&site.with_key("keys").host_key_policy(policy)));
@@ -210,31 +210,31 @@ fn a_certificate_authority_alone_is_refused_with_a_reason(site: &Site) {
     site.with_key("keys").check().unwrap();
 }
 
-fn a_marked_line_that_cannot_be_read_is_refused_with_its_place(site: &Site) {
+fn a_marked_line_that_cannot_be_parsed_is_an_error_with_its_place(site: &Site) {
     site.know("keys", "host_ed25519");
     let before = site.read("known_hosts");
     site.write("known_hosts", &format!("{before}@revoked * ssh-rsa AAAA"));
     let error = error_of(&site.with_key("keys").host_key_policy(Auto));
     let place = format!("{}:2: ", site.path("known_hosts").display());
     assert!(error.to_string().starts_with(&place), "{error}");
-    // A plain line that makes no sense says nothing, as for OpenSSH.
+    // A plain line that cannot be parsed is skipped, as by OpenSSH.
     site.write("known_hosts", &format!("{before}* ssh-rsa AAAA"));
     site.with_key("keys").check().unwrap();
 }
 
-fn the_known_type_of_key_is_the_one_that_is_asked_for(site: &Site) {
+fn the_server_is_asked_for_the_known_type_of_key(site: &Site) {
     site.know("keys", "host_ecdsa");
     let report = site.with_key("keys").check().unwrap();
     assert_eq!((report.key_type, report.fingerprint), fingerprint("host_ecdsa"));
 }
 
-fn a_host_with_an_rsa_key_alone_is_known(site: &Site) {
+fn a_host_with_only_an_rsa_key_is_known(site: &Site) {
     site.know("rsa", "host_rsa");
     let report = site.with_key("rsa").check().unwrap();
     assert_eq!((report.key_type, report.fingerprint), fingerprint("host_rsa"));
 }
 
-fn the_systems_known_hosts_count(site: &Site) {
+fn the_known_hosts_of_the_system_count(site: &Site) {
     site.know("keys", "host_ed25519");
     std::fs::rename(site.path("known_hosts"), site.path("system")).unwrap();
     site.configure(&format!("GlobalKnownHostsFile /none {}", site.path("system").display()));
@@ -242,11 +242,11 @@ fn the_systems_known_hosts_count(site: &Site) {
 }
 
 fn strictness_of_the_configuration_holds_unless_a_policy_is_set(site: &Site) {
-    // Without a policy of its own.
+    // These settings have no policy of their own.
     let settings = site.server("keys").identity_file(site.copy_of_key("id_ed25519"));
     site.configure("StrictHostKeyChecking no");
     settings.check().unwrap();
-    assert_eq!(logs::at(Level::Warn).len(), 1, "it is `warn`");
+    assert_eq!(logs::at(Level::Warn).len(), 1, "`no` means `warn`");
     site.configure("StrictHostKeyChecking yes");
     assert_eq!(host_key_error(error_of(&settings)).problem, HostKeyProblem::Unknown);
     settings.clone().host_key_policy(Warn).check().unwrap();
@@ -255,7 +255,7 @@ fn strictness_of_the_configuration_holds_unless_a_policy_is_set(site: &Site) {
     assert_eq!(site.read("known_hosts").lines().count(), 1);
 }
 
-fn nothing_is_asked_before_the_key_was_checked(site: &Site) {
+fn no_password_is_asked_for_before_the_host_key_is_checked(site: &Site) {
     site.know("password", "changed_ed25519");
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);

@@ -1,4 +1,4 @@
-//! Hosts that are not there, or say nothing.
+//! Hosts that do not exist, or do not answer.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -10,18 +10,18 @@ use slurm::error::SshError;
 use crate::common::{Site, error_of};
 
 trials![
-    sink an_address_that_answers_nothing_is_given_up,
-    anywhere a_port_that_accepts_and_stays_silent_is_given_up,
-    anywhere a_server_that_stops_in_the_key_exchange_is_given_up,
+    sink an_address_that_answers_nothing_is_a_timeout,
+    anywhere a_port_that_accepts_and_stays_silent_is_a_timeout,
+    anywhere a_server_that_stops_in_the_key_exchange_is_a_timeout,
     anywhere a_server_that_disconnects_differs_from_a_silent_one,
     anywhere a_closed_port_is_reported,
     anywhere a_host_without_an_address_is_reported,
-    anywhere a_host_name_that_would_be_an_option_starts_nothing,
+    anywhere a_host_name_that_looks_like_an_option_runs_no_command,
 ];
 
 const LIMIT: Duration = Duration::from_millis(600);
 
-fn gives_up(site: &Site, listener: &TcpListener) {
+fn times_out(site: &Site, listener: &TcpListener) {
     let before = Instant::now();
     let port = listener.local_addr().unwrap().port();
     let error = error_of(&site.to("127.0.0.1").user("me").port(port).connect_timeout(LIMIT));
@@ -33,7 +33,7 @@ fn gives_up(site: &Site, listener: &TcpListener) {
     assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
 }
 
-fn an_address_that_answers_nothing_is_given_up(site: &Site) {
+fn an_address_that_answers_nothing_is_a_timeout(site: &Site) {
     let before = Instant::now();
     let sink = std::env::var("SLURM_SDK_TEST_SSHD_SINK").unwrap();
     let error = error_of(&site.to(&sink).user("me").connect_timeout(LIMIT));
@@ -41,20 +41,20 @@ fn an_address_that_answers_nothing_is_given_up(site: &Site) {
     assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
 }
 
-fn a_port_that_accepts_and_stays_silent_is_given_up(site: &Site) {
-    gives_up(site, &TcpListener::bind("127.0.0.1:0").unwrap());
+fn a_port_that_accepts_and_stays_silent_is_a_timeout(site: &Site) {
+    times_out(site, &TcpListener::bind("127.0.0.1:0").unwrap());
 }
 
-fn a_server_that_stops_in_the_key_exchange_is_given_up(site: &Site) {
+fn a_server_that_stops_in_the_key_exchange_is_a_timeout(site: &Site) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = listener.try_clone().unwrap();
-    // Kept open until the client has gone.
+    // The connection stays open until the client has closed it.
     let server = thread::spawn(move || {
         let mut stream = server.accept().unwrap().0;
         stream.write_all(b"SSH-2.0-Silent\r\n").unwrap();
         std::io::copy(&mut stream, &mut std::io::sink())
     });
-    gives_up(site, &listener);
+    times_out(site, &listener);
     let _ = server.join().unwrap();
 }
 
@@ -90,12 +90,12 @@ fn a_host_without_an_address_is_reported(site: &Site) {
     assert!(error.hint().unwrap().contains("alias"), "{:?}", error.hint());
 }
 
-fn a_host_name_that_would_be_an_option_starts_nothing(site: &Site) {
+fn a_host_name_that_looks_like_an_option_runs_no_command(site: &Site) {
     let trace = site.path("trace");
     let host = format!("-oProxyCommand=touch\t{}", trace.display());
     let error = error_of(&site.to(&host));
     assert!(matches!(error, SshError::Setting { .. }), "{error:?}");
-    // Neither does one that comes from the configuration.
+    // A host name in the configuration runs no command either.
     site.configure(&format!("Host trick\n HostName x;touch${{IFS}}{}\n", trace.display()));
     site.to("trick").check().unwrap_err();
     assert!(!trace.exists());

@@ -1,4 +1,4 @@
-//! Logging in with keys, of the agent and in files.
+//! Logins with keys, from the agent and from files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,16 +21,16 @@ trials![
     servers a_certificate_beside_the_key_works,
     servers a_certificate_in_the_agent_works,
     servers keys_of_the_agent_work,
-    servers a_full_agent_exhausts_the_servers_patience,
-    servers identities_only_picks_the_key_out_of_a_full_agent,
-    servers identities_only_keeps_the_other_keys_of_the_agent_out,
-    servers a_named_key_is_the_first_of_a_full_agent,
-    servers an_agent_that_is_silent_or_gone_is_passed_over,
+    servers an_agent_with_more_keys_than_the_server_tries_is_refused_with_a_hint,
+    servers identities_only_selects_the_key_of_a_full_agent,
+    servers identities_only_excludes_the_other_keys_of_the_agent,
+    servers a_named_key_is_tried_before_the_others_of_a_full_agent,
+    servers a_missing_or_silent_agent_is_skipped,
     servers an_encrypted_key_asks_for_its_passphrase_once,
     servers a_wrong_passphrase_may_be_tried_again,
     servers encrypted_keys_in_older_formats_work,
     servers no_passphrase_is_asked_for_a_refused_key,
-    servers an_encrypted_key_without_anybody_to_ask_is_an_error_that_says_so,
+    servers an_encrypted_key_without_a_prompter_is_an_error_that_says_so,
     servers batch_mode_asks_no_questions,
 ];
 
@@ -86,7 +86,7 @@ fn a_file_that_is_not_a_key_is_reported(site: &Site) {
     assert_eq!(tried, format!("publickey ({}): is not a private key\n", file.display()));
 }
 
-/// A key that the server knows by its certificate alone.
+/// Creates a key, whose certificate is all that the server knows of it.
 fn certified(site: &Site) -> PathBuf {
     let file = site.new_key("mine", "");
     run(Command::new("ssh-keygen")
@@ -98,7 +98,7 @@ fn certified(site: &Site) -> PathBuf {
 fn a_certificate_beside_the_key_works(site: &Site) {
     let file = certified(site);
     to(site, "keys").identity_file(&file).check().unwrap();
-    // Also with another name.
+    // It works under another name too.
     fs::rename(site.path("mine-cert.pub"), site.path("certificate")).unwrap();
     attempts(&to(site, "keys").identity_file(&file));
     site.configure(&format!("CertificateFile {}", site.path("certificate").display()));
@@ -118,7 +118,8 @@ fn keys_of_the_agent_work(site: &Site) {
     assert_eq!(report.method, "publickey (agent: slurm-sdk-test id_ecdsa)");
 }
 
-/// More keys than sshd's MaxAuthTries, and at the end the one that it takes.
+/// Starts an agent that holds more keys than the MaxAuthTries of sshd, and the key that the server accepts as
+/// the last one.
 fn full(site: &Site) -> Agent {
     let mut keys: Vec<PathBuf> = (0..8).map(|n| site.new_key(&format!("other{n}"), "")).collect();
     keys.push(site.copy_of_key("id_ed25519"));
@@ -127,7 +128,7 @@ fn full(site: &Site) -> Agent {
     agent
 }
 
-fn a_full_agent_exhausts_the_servers_patience(site: &Site) {
+fn an_agent_with_more_keys_than_the_server_tries_is_refused_with_a_hint(site: &Site) {
     let _agent = full(site);
     site.configure("IdentityFile none");
     let error = error_of(&to(site, "keys"));
@@ -140,9 +141,9 @@ fn a_full_agent_exhausts_the_servers_patience(site: &Site) {
     assert!(error.hint().unwrap().contains("IdentitiesOnly"), "{:?}", error.hint());
 }
 
-fn identities_only_picks_the_key_out_of_a_full_agent(site: &Site) {
+fn identities_only_selects_the_key_of_a_full_agent(site: &Site) {
     let _agent = full(site);
-    // The private key is in the agent alone; its public key says which.
+    // The private key is only in the agent. The file of the public key selects it.
     fs::copy(crate::common::key("id_ed25519.pub"), site.path("id_ed25519.pub")).unwrap();
     fs::remove_file(site.path("id_ed25519")).unwrap();
     site.configure(&format!(
@@ -151,7 +152,7 @@ fn identities_only_picks_the_key_out_of_a_full_agent(site: &Site) {
     ));
     let report = to(site, "keys").check().unwrap();
     assert_eq!(report.method, "publickey (agent: slurm-sdk-test id_ed25519)");
-    // The public key's file may be named as well.
+    // The configuration may name the file of the public key too.
     site.configure(&format!(
         "IdentitiesOnly yes\nIdentityFile {}",
         site.path("id_ed25519.pub").display()
@@ -159,7 +160,7 @@ fn identities_only_picks_the_key_out_of_a_full_agent(site: &Site) {
     to(site, "keys").check().unwrap();
 }
 
-fn identities_only_keeps_the_other_keys_of_the_agent_out(site: &Site) {
+fn identities_only_excludes_the_other_keys_of_the_agent(site: &Site) {
     let agent = Agent::with(site, &[site.copy_of_key("id_ed25519")]);
     let named = site.new_key("named", "");
     site.configure(&format!("IdentityAgent {}", agent.socket.display()));
@@ -171,14 +172,14 @@ fn identities_only_keeps_the_other_keys_of_the_agent_out(site: &Site) {
     );
 }
 
-fn a_named_key_is_the_first_of_a_full_agent(site: &Site) {
+fn a_named_key_is_tried_before_the_others_of_a_full_agent(site: &Site) {
     let _agent = full(site);
     let file = site.path("id_ed25519");
     let report = to(site, "keys").identity_file(file).check().unwrap();
     assert_eq!(report.method, "publickey (agent: slurm-sdk-test id_ed25519)");
 }
 
-fn an_agent_that_is_silent_or_gone_is_passed_over(site: &Site) {
+fn a_missing_or_silent_agent_is_skipped(site: &Site) {
     let key = site.copy_of_key("id_ed25519");
     let settings =
         || to(site, "keys").identity_file(&key).connect_timeout(Duration::from_millis(1500));
@@ -249,7 +250,7 @@ fn no_passphrase_is_asked_for_a_refused_key(site: &Site) {
     assert_eq!(person.asked(), [""; 0]);
 }
 
-fn an_encrypted_key_without_anybody_to_ask_is_an_error_that_says_so(site: &Site) {
+fn an_encrypted_key_without_a_prompter_is_an_error_that_says_so(site: &Site) {
     let file = site.copy_of_key("id_locked");
     let error = error_of(&to(site, "keys").identity_file(&file));
     let why = "the key is encrypted, and there is nobody to ask for its passphrase";

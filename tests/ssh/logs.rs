@@ -1,4 +1,4 @@
-//! What the library logs, to be looked at by tests.
+//! The log messages of this library, collected for tests.
 
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
@@ -32,12 +32,12 @@ thread_local! {
     static BEGIN: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Begins a test on this thread.
+/// Marks the start of a test on this thread.
 pub(crate) fn begin() {
     BEGIN.set(LOGS.0.lock().unwrap().len());
 }
 
-/// What this test has logged at a level.
+/// Returns the messages that this test has logged at a level.
 pub(crate) fn at(level: Level) -> Vec<String> {
     let logs = LOGS.0.lock().unwrap();
     let own = logs[BEGIN.get()..]
@@ -46,7 +46,7 @@ pub(crate) fn at(level: Level) -> Vec<String> {
     own.map(|line| line.2.clone()).collect()
 }
 
-/// Everything that any test has logged.
+/// Returns all messages of all tests.
 pub(crate) fn all() -> Vec<String> {
     LOGS.0.lock().unwrap().iter().map(|line| line.2.clone()).collect()
 }

@@ -1,7 +1,6 @@
-//! Connections to real SSH servers, through the public face.
+//! Connections to real SSH servers, through the public interface.
 //!
-//! The servers are those that `tests/sshd/up` starts; without them the tests that need one are ignored, and
-//! say so.
+//! `tests/sshd/up` starts the servers. Without them, the tests that need one are ignored, and say so.
 
 #[macro_use]
 #[path = "../support/program.rs"]

@@ -1,4 +1,4 @@
-//! Connections that an `ssh` of the user's own keeps open (`ControlMaster`).
+//! Connections that an `ssh` of the user keeps open (`ControlMaster`).
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,14 +15,14 @@ use crate::logs;
 use crate::people::{Person, to};
 
 trials![
-    servers one_that_is_open_makes_a_login_needless,
-    servers one_can_be_left_alone,
-    servers a_dead_master_is_passed_over,
-    servers one_that_does_not_answer_is_passed_over,
-    servers a_path_that_is_not_a_socket_is_passed_over,
+    servers an_open_master_is_used_without_a_login,
+    servers control_master_false_ignores_a_master,
+    servers a_dead_master_is_skipped,
+    servers a_master_that_does_not_answer_is_skipped,
+    servers a_path_that_is_not_a_socket_is_skipped,
 ];
 
-/// An `ssh` that keeps a connection open, after it was given both factors.
+/// An `ssh` that keeps a connection open, after a login with both factors.
 struct Master {
     socket: PathBuf,
     pid: String,
@@ -30,7 +30,7 @@ struct Master {
 
 impl Master {
     fn to(site: &Site, server: &str) -> Self {
-        // %C stands for a hash that `ssh -G` works out.
+        // `ssh -G` replaces %C with a hash.
         site.configure(&format!("ControlPath {}/cm-%C", site.dir.path().display()));
         let answers = site.write(
             "answers",
@@ -60,8 +60,8 @@ impl Master {
         let socket = names.find(|entry| entry.file_name().to_string_lossy().starts_with("cm-"));
         let socket = socket.map(|entry| entry.path());
         let socket = socket.expect("the master has a socket");
-        let said = control(&socket, "check");
-        let pid = said.split("pid=").nth(1).unwrap().split(')').next().unwrap().to_owned();
+        let answer = control(&socket, "check");
+        let pid = answer.split("pid=").nth(1).unwrap().split(')').next().unwrap().to_owned();
         Self { socket, pid }
     }
 
@@ -86,14 +86,14 @@ impl Drop for Master {
     }
 }
 
-fn one_that_is_open_makes_a_login_needless(site: &Site) {
+fn an_open_master_is_used_without_a_login(site: &Site) {
     let master = Master::to(site, "twofactor");
     let report = to(site, "twofactor").check().unwrap();
     assert_eq!(report.method, format!("OpenSSH master ({})", master.socket.display()));
     assert_eq!(report.user, user());
 }
 
-fn one_can_be_left_alone(site: &Site) {
+fn control_master_false_ignores_a_master(site: &Site) {
     let _master = Master::to(site, "twofactor");
     let settings = to(site, "twofactor").identity_file(site.path("id_ed25519"));
     let error = error_of(&settings.control_master(false));
@@ -102,12 +102,12 @@ fn one_can_be_left_alone(site: &Site) {
 }
 
 fn warned(what: &str) {
-    let said = logs::at(Level::Warn);
-    let passed = "cannot be used, connecting without it";
-    assert!(said.iter().any(|line| line.contains(passed) && line.contains(what)), "{said:?}");
+    let logged = logs::at(Level::Warn);
+    let skipped = "cannot be used, connecting without it";
+    assert!(logged.iter().any(|line| line.contains(skipped) && line.contains(what)), "{logged:?}");
 }
 
-fn a_dead_master_is_passed_over(site: &Site) {
+fn a_dead_master_is_skipped(site: &Site) {
     let master = Master::to(site, "twofactor");
     master.signal("-KILL");
     until("its socket refuses", || !control(&master.socket, "check").contains("running"));
@@ -123,7 +123,7 @@ fn a_dead_master_is_passed_over(site: &Site) {
     warned("refused");
 }
 
-fn one_that_does_not_answer_is_passed_over(site: &Site) {
+fn a_master_that_does_not_answer_is_skipped(site: &Site) {
     let master = Master::to(site, "keys");
     master.signal("-STOP");
     let before = Instant::now();
@@ -136,7 +136,7 @@ fn one_that_does_not_answer_is_passed_over(site: &Site) {
     warned("no answer within 3 s");
 }
 
-fn a_path_that_is_not_a_socket_is_passed_over(site: &Site) {
+fn a_path_that_is_not_a_socket_is_skipped(site: &Site) {
     let socket = site.path("socket");
     site.configure(&format!("ControlPath {}", socket.display()));
     let settings = || to(site, "keys").identity_file(site.copy_of_key("id_ed25519"));

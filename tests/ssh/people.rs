@@ -1,4 +1,4 @@
-//! Who logs in, and answers when asked.
+//! A person who logs in and answers questions.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,13 +8,13 @@ use slurm::{HostKeyPolicy, Ssh};
 
 use crate::common::{Site, error_of};
 
-/// Settings for a server whose key is known.
+/// Returns settings for a server whose key is known.
 pub(crate) fn to(site: &Site, server: &str) -> Ssh {
     site.know(server, "host_ed25519");
     site.server(server).host_key_policy(HostKeyPolicy::Reject)
 }
 
-/// The attempts of a login that failed, one a line.
+/// Returns the attempts of a login that failed, one attempt a line.
 pub(crate) fn attempts(settings: &Ssh) -> String {
     match error_of(settings) {
         SshError::Authentication { attempts, .. } => {
@@ -24,14 +24,14 @@ pub(crate) fn attempts(settings: &Ssh) -> String {
     }
 }
 
-/// What was asked, and answers.
+/// The questions that a person was asked.
 #[derive(Clone, Default)]
 pub(crate) struct Person {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Person {
-    /// Settings in which this person answers what `answer` says.
+    /// Returns settings in which this person answers every question with the result of `answer`.
     pub(crate) fn answers(
         &self,
         settings: Ssh,

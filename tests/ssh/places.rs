@@ -1,7 +1,7 @@
-//! What tests need. Each file lists its own with `trials![…]`.
+//! The requirements of tests. Each file lists its tests with `trials![…]`.
 //!
-//! `servers` needs those of `tests/sshd/up`, `alone` needs them while no other test uses them, `sink` an address that
-//! loses what is sent to it, `anywhere` nothing.
+//! `servers` needs the servers of `tests/sshd/up`, and `alone` needs them while no other test uses them. `sink`
+//! needs an address that drops all packets, and `anywhere` needs nothing.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -13,15 +13,15 @@ pub(crate) struct Test {
     module: &'static str,
     name: &'static str,
     body: fn(&Site),
-    /// Whether no other test may run meanwhile.
+    /// Whether no other test may use the servers meanwhile.
     alone: bool,
-    /// Why it cannot run.
+    /// Returns why the test cannot run, if it cannot.
     missing: fn() -> Option<&'static str>,
 }
 
 inventory::collect!(Test);
 
-/// The use of the servers, by one test alone or by many together.
+/// Locked by one test that needs the servers alone, or by many tests that share them.
 static USE: RwLock<()> = RwLock::new(());
 
 pub(crate) const fn anywhere(module: &'static str, name: &'static str, body: fn(&Site)) -> Test {
@@ -41,7 +41,7 @@ pub(crate) const fn alone(module: &'static str, name: &'static str, body: fn(&Si
 pub(crate) const fn sink(module: &'static str, name: &'static str, body: fn(&Site)) -> Test {
     let missing = || {
         let sink = std::env::var_os("SLURM_SDK_TEST_SSHD_SINK").unwrap_or_default();
-        sink.is_empty().then_some("no network of its own")
+        sink.is_empty().then_some("no address that drops packets: run tests/sshd/up")
     };
     Test { missing, ..anywhere(module, name, body) }
 }
@@ -50,7 +50,7 @@ impl Test {
     fn trial(&'static self) -> Trial {
         let (_, file) = self.module.split_once("::").expect("a module of this program");
         let trial = crate::program::trial(format!("{file}::{}", self.name), || {
-            // A test that failed has let go of the servers, too.
+            // A poisoned lock is usable: a test that failed no longer uses the servers.
             let lock = || USE.read().unwrap_or_else(PoisonError::into_inner);
             let together = (!self.alone).then(lock);
             let alone = self.alone.then(|| USE.write().unwrap_or_else(PoisonError::into_inner));

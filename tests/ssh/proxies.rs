@@ -14,12 +14,12 @@ trials![
     servers a_host_is_reached_through_a_proxy_command,
     servers a_jump_host_with_an_unknown_key_is_refused_under_reject,
     servers the_error_quotes_the_proxys_stderr,
-    servers a_proxy_that_ends_without_a_word_is_named,
-    servers a_silent_proxy_is_given_up_and_ended,
+    servers the_error_names_a_proxy_that_ends_without_output,
+    servers a_silent_proxy_is_a_timeout_and_is_ended,
     servers a_proxy_ends_with_the_connection,
 ];
 
-/// An alias for the host behind the jump host, whose keys are known.
+/// Configures an alias for the host behind the jump host. The keys of both are known.
 fn behind(site: &Site, how: &str) {
     let identity = site.copy_of_key("id_ed25519");
     site.know("inner", "host_ed25519");
@@ -58,7 +58,8 @@ fn a_host_is_reached_through_a_jump_host(site: &Site) {
 
 fn a_host_is_reached_through_two_jump_hosts(site: &Site) {
     behind(site, &format!("ProxyJump {}@127.0.0.1:{},gate", user(), port("keys")));
-    // OpenSSH passes its configuration on to a jump host before the last, but no options.
+    // OpenSSH passes the path of the configuration to all jump hosts but the last one, but it passes no
+    // options.
     site.configure(&format!(
         "Host 127.0.0.1\n UserKnownHostsFile {}\n",
         site.path("known_hosts").display()
@@ -95,7 +96,7 @@ fn the_error_quotes_the_proxys_stderr(site: &Site) {
     );
 }
 
-fn a_proxy_that_ends_without_a_word_is_named(site: &Site) {
+fn the_error_names_a_proxy_that_ends_without_output(site: &Site) {
     behind(site, "ProxyCommand true");
     let error = error_of(&settings(site));
     assert!(matches!(&error, SshError::Proxy { command, .. } if command == "true"), "{error:?}");
@@ -106,14 +107,14 @@ fn is_running(pid_file: &Path) -> bool {
     Path::new("/proc").join(pid.trim()).exists()
 }
 
-fn a_silent_proxy_is_given_up_and_ended(site: &Site) {
+fn a_silent_proxy_is_a_timeout_and_is_ended(site: &Site) {
     let pid_file = site.path("pid");
     behind(site, &format!("ProxyCommand sh -c 'echo $$ > {}; sleep 600'", pid_file.display()));
     let before = Instant::now();
     let error = error_of(&settings(site).connect_timeout(Duration::from_millis(700)));
     assert!(matches!(error, SshError::Timeout { step: "the key exchange", .. }), "{error:?}");
     assert!(before.elapsed() < Duration::from_secs(20));
-    assert!(!is_running(&pid_file), "it is ended and reaped");
+    assert!(!is_running(&pid_file), "the proxy has ended and is reaped");
 }
 
 fn a_proxy_ends_with_the_connection(site: &Site) {
@@ -127,8 +128,8 @@ fn a_proxy_ends_with_the_connection(site: &Site) {
         ),
     );
     settings(site).check().unwrap();
-    assert!(!is_running(&pid_file), "it is ended and reaped");
-    // Also when the login fails.
+    assert!(!is_running(&pid_file), "the proxy has ended and is reaped");
+    // The proxy also ends if the login fails.
     let settings = site.to("behind").host_key_policy(HostKeyPolicy::Warn);
     site.write("id_ed25519", &std::fs::read_to_string(key("id_ed25519.pub")).unwrap());
     until("the other end is closed", || settings.check().is_err());

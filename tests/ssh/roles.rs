@@ -1,6 +1,7 @@
-//! Other processes: what a test needs another environment or terminal for.
+//! Other processes, for tests that need another environment or a terminal.
 //!
-//! A test starts this same binary with `SLURM_SDK_TEST_ROLE`, and it prints what happened.
+//! A test starts this same binary with `SLURM_SDK_TEST_ROLE`. The binary then checks a connection and prints
+//! the result.
 
 use std::io::Write;
 use std::path::Path;
@@ -42,7 +43,7 @@ fn role(mut command: Command, site: &Site, key: &Path) -> Command {
     command
 }
 
-/// Connects in a process without a terminal, with these programs.
+/// Connects in a process without a terminal, in which PATH is `path`.
 pub(crate) fn check(site: &Site, key: &Path, path: &str) -> String {
     let mut command = Command::new("setsid");
     command.args(["--wait", "env"]).arg(format!("PATH={path}"));
@@ -50,7 +51,7 @@ pub(crate) fn check(site: &Site, key: &Path, path: &str) -> String {
     crate::common::run(&mut role(command, site, key))
 }
 
-/// Connects in a process with a terminal of its own, on which `typed` is typed when it is asked.
+/// Connects in a process with a terminal of its own. Types `typed` when the process asks for a passphrase.
 pub(crate) fn check_on_terminal(site: &Site, key: &Path, typed: &str) -> String {
     let mut command = Command::new("script");
     let program = std::env::current_exe().unwrap();

@@ -1,4 +1,4 @@
-//! Secrets stay secret.
+//! Secrets in `Debug` texts, errors and logs.
 
 use slurm::HostKeyPolicy;
 use slurm::ssh::Prompt;
@@ -7,10 +7,10 @@ use crate::common::{Site, code, error_of, password};
 use crate::logs;
 
 trials![
-    servers neither_debug_nor_errors_nor_logs_have_one,
+    servers secrets_are_in_no_debug_text_error_or_log,
 ];
 
-fn neither_debug_nor_errors_nor_logs_have_one(site: &Site) {
+fn secrets_are_in_no_debug_text_error_or_log(site: &Site) {
     let secrets = [password(), code(), "a wrong secret".to_owned()];
     let person =
         |prompt: &Prompt<'_>| Some(if prompt.text.contains("code") { code() } else { password() });
@@ -37,7 +37,7 @@ fn neither_debug_nor_errors_nor_logs_have_one(site: &Site) {
         let error = error_of(&settings);
         seen.push(format!("{error} {error:?} {:?}", error.hint()));
     }
-    // Those of all other tests as well, as far as they have run.
+    // The messages of all tests that have run so far.
     seen.extend(logs::all());
     for secret in secrets {
         let shown = seen.iter().find(|text| text.contains(&secret));

@@ -1,5 +1,5 @@
-//! The programs that submit and wait. They are processes of this program, as they get killed, and note what they
-//! were told in a file of their own.
+//! The programs that submit and wait. They are processes of this program, because they get killed. Each of them
+//! writes its notes to a file of its own.
 
 mod follow;
 mod submit;
@@ -20,7 +20,7 @@ use crate::tasks::{Order, flow, total, work};
 use submit::{Submission, submit};
 pub(crate) use verdict::{Kind, Verdict};
 
-/// A note of a client, and when it was made.
+/// A note of a client, and the time at which it was written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Noted {
     /// Milliseconds since the epoch.
@@ -31,7 +31,7 @@ pub(crate) struct Noted {
 /// A note of a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Note {
-    /// It is about to submit this part of a unit.
+    /// The client is about to submit this part of a unit.
     Submitting {
         unit: String,
         part: usize,
@@ -46,33 +46,33 @@ pub(crate) enum Note {
         part: usize,
         verdict: Verdict,
     },
-    /// It cancels the unit, or has.
+    /// The client cancels the unit.
     Cancelling {
         unit: String,
     },
-    /// It retries failed calls.
+    /// The client retries failed calls, or resumes the workflow.
     Again {
         unit: String,
     },
-    /// The end of a call.
+    /// The client saw the end of a call.
     Told {
         call: String,
-        /// Whether another job tells, which resumes a workflow.
+        /// Whether the call ended in a job that resumed its workflow.
         resumed: bool,
         verdict: Verdict,
     },
-    /// The log of a call, whole.
+    /// The whole log of a call.
     Read {
         call: String,
         text: String,
     },
-    /// A log that was read lost something of what it had.
+    /// A log no longer began with the text that was read before.
     Shrunk {
         call: String,
         from: String,
         to: String,
     },
-    /// It knows the end of every call.
+    /// The client knows the end of every call.
     Done,
 }
 
@@ -92,7 +92,7 @@ impl Handle {
     }
 }
 
-/// The orders of a process, from its environment.
+/// What this process does, from its environment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Role {
     /// Submits its units and waits for them.
@@ -101,11 +101,11 @@ pub(crate) enum Role {
     Finder(Vec<Found>),
     /// Reads the logs of submissions that others have made.
     Follower(Vec<Found>),
-    /// Waits for submissions, and submits a job of its own, after the last fault.
+    /// Waits for submissions and submits a job of its own. This process is started after the last fault.
     Last(Vec<Found>),
 }
 
-/// A submission that is looked for.
+/// A submission that the process looks for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Found {
     pub(crate) unit: String,
@@ -116,7 +116,7 @@ pub(crate) struct Found {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum By {
     Handle(Handle),
-    /// Its client was killed before it could note more than that it submits.
+    /// The client was killed after it had noted that it submits, and before it noted a handle.
     SubmissionId(SubmissionId),
 }
 
@@ -124,13 +124,14 @@ pub(crate) const ROLE: &str = "SLURM_FAULTS_ROLE";
 pub(crate) const ROUND: &str = "SLURM_FAULTS_ROUND";
 pub(crate) const NOTES: &str = "SLURM_FAULTS_NOTES";
 
-/// How much memory a client may map.
+/// The address space of a client, in bytes.
 const MEMORY: u64 = 4 << 30;
 
-/// Plays the role that the environment gives this process, if it gives one.
+/// Runs the role from the environment of this process. Returns whether there is one.
 pub(crate) fn play() -> anyhow::Result<bool> {
     let Ok(role) = std::env::var(ROLE) else { return Ok(false) };
-    // Neither a client nor its children need more, and a machine without memory would prove nothing.
+    // Clients and their children need no more. Without the limit, an error that allocates without end would
+    // take all memory of the machine.
     let memory = Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
     setrlimit(Resource::As, memory)?;
     let round = PathBuf::from(std::env::var(ROUND)?);
@@ -163,7 +164,7 @@ fn cluster(plan: &Plan, round: &Path) -> anyhow::Result<Cluster> {
     Ok(builder.build()?)
 }
 
-/// Does something with each of many things at the same time.
+/// Runs `body` for each item, all at the same time.
 fn each<T: Send>(all: impl IntoIterator<Item = T>, body: impl Fn(T) + Sync) {
     thread::scope(|scope| {
         for one in all {
@@ -184,14 +185,14 @@ impl Client {
         ledger::append(&self.round, &self.notes, &noted);
     }
 
-    /// Runs a job as if nothing had happened. The embedded supervisor that does has to clean up, too.
+    /// Runs a job after the last fault. The embedded supervisor that runs it has to clean up too.
     fn probe(&self) -> anyhow::Result<()> {
         let name = "probe".to_owned();
         let call =
             Call { name: name.clone(), deed: Deed::Return, ms: 0, value: 42, ranks: 1, nodes: 1 };
         let order = Order { round: self.round.clone(), call };
         let value = work::job(order, 0).job_name(name).submit(&self.cluster)?.result()?;
-        anyhow::ensure!(value == 42, "the last job returns {value} for 42");
+        anyhow::ensure!(value == 42, "the last job returns {value}, not 42");
         Ok(())
     }
 
@@ -224,8 +225,8 @@ impl Client {
                 Submission::Array(array) => array.cancel(),
             };
             if let Err(error) = result {
-                // A call that cannot be cancelled goes on, and its value counts.
-                eprintln!("{} is not cancelled: {error}", unit.name);
+                // The job keeps running, and its value counts.
+                eprintln!("{} cannot be cancelled: {error}", unit.name);
             }
         }
     }
@@ -242,7 +243,7 @@ impl Client {
                             names[..calls.len()].iter().map(String::as_str).collect();
                         self.wait(submission, &names);
                     }
-                    Err(error) => eprintln!("{} is not tried again: {error}", unit.name),
+                    Err(error) => eprintln!("{} cannot be retried: {error}", unit.name),
                 }
             }
             (Work::Flow { .. }, Some(Submission::Job(job))) if job.result().is_err() => {
@@ -253,7 +254,7 @@ impl Client {
                         let verdict = Verdict::of(&job.result());
                         self.note(&Note::Told { call, resumed: true, verdict });
                     }
-                    Err(error) => eprintln!("{} is not resumed: {error}", unit.name),
+                    Err(error) => eprintln!("{} cannot be resumed: {error}", unit.name),
                 }
             }
             _ => {}

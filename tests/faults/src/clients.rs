@@ -1,4 +1,4 @@
-//! The client processes of a round, as the one that started them sees them.
+//! The client processes of a round, for the process that started them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,12 +14,12 @@ use crate::ledger;
 use crate::plan::Plan;
 use crate::ssh::PORT;
 
-/// The processes that were started, in this order.
+/// The processes, in the order of their starts.
 pub(crate) struct Clients {
     round: PathBuf,
     plan: Plan,
     wrappers: Option<Wrappers>,
-    /// The port of the proxy before the SSH server.
+    /// The port of the proxy in front of the SSH server.
     port: Option<u16>,
     all: Mutex<Vec<Client>>,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Whether it was killed before it could end by itself.
+    /// Whether the client was killed before it ended by itself.
     pub(crate) fn was_killed(&self) -> bool {
         self.killed && self.status.is_some_and(|status| status.signal() == Some(9))
     }
@@ -58,26 +58,26 @@ impl Clients {
         Self { round: round.to_owned(), plan: plan.clone(), wrappers, port, all }
     }
 
-    /// Starts the client that makes the units of `number`.
+    /// Starts the client that submits the units with this `number`.
     pub(crate) fn start(&self, number: usize) {
         self.spawn(format!("client-{number}"), &Role::Client(number));
     }
 
-    /// Starts one that waits for all that was submitted so far.
+    /// Starts a client that waits for all submissions so far.
     pub(crate) fn attach(&self, round: &Path) -> String {
         let name = format!("finder-{}", self.all.lock().unwrap().len());
         self.spawn(name.clone(), &Role::Finder(known(round)));
         name
     }
 
-    /// Starts one that reads the logs of all that was submitted so far.
+    /// Starts a client that reads the logs of all submissions so far.
     pub(crate) fn follow(&self, round: &Path) -> String {
         let name = format!("follower-{}", self.all.lock().unwrap().len());
         self.spawn(name.clone(), &Role::Follower(known(round)));
         name
     }
 
-    /// Starts one that also looks for what killed clients were submitting.
+    /// Starts a client that waits for all submissions, including those that killed clients had begun.
     pub(crate) fn attach_to_everything(&self, round: &Path) {
         let mut wanted = known(round);
         wanted.extend(self.orphans(round, &wanted));
@@ -97,7 +97,7 @@ impl Clients {
             .stdin(Stdio::null())
             .stdout(file("out"))
             .stderr(file("err"));
-        // The last one comes after the last fault.
+        // The last client is started after the last fault, so it needs no wrappers.
         if let (Some(wrappers), false) = (&self.wrappers, matches!(role, Role::Last(_))) {
             command.env("PATH", wrappers.path());
         }
@@ -108,7 +108,7 @@ impl Clients {
         self.all.lock().unwrap().push(Client { name, child, status: None, killed: false });
     }
 
-    /// Kills one of the running clients, and returns its name and process.
+    /// Kills a running client. Returns its name and process id.
     pub(crate) fn kill(&self, pick: usize) -> Option<(String, u32)> {
         let mut all = self.all.lock().unwrap();
         let mut living: Vec<usize> = Vec::new();
@@ -138,7 +138,7 @@ impl Clients {
             .collect()
     }
 
-    /// Returns what the clients of the round have noted so far.
+    /// Returns the notes of the clients of the round so far.
     pub(crate) fn notes(round: &Path) -> BTreeMap<String, Vec<Noted>> {
         let entries = fs::read_dir(round.join("clients")).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path());
@@ -161,7 +161,7 @@ impl Clients {
         for dir in submissions(&round.join("base")) {
             let Some(name) = job_name(&dir).filter(|_| !is_known(&dir)) else { continue };
             let Some((unit, part)) = self.part_of(&name) else { continue };
-            // The attempts after the first, and what resumes a workflow, are found by way of the first.
+            // The client finds later attempts, and the jobs that resume a workflow, by the first submission.
             if known.iter().any(|found| found.unit == unit && found.part == part) {
                 continue;
             }
@@ -175,7 +175,7 @@ impl Clients {
         found
     }
 
-    /// Returns which part of which unit a job's name belongs to.
+    /// Returns the part of a unit to which a job with this name belongs.
     fn part_of(&self, name: &str) -> Option<(String, usize)> {
         for unit in &self.plan.units {
             if name == format!("{}.array", unit.name) {

@@ -1,4 +1,4 @@
-//! Commands that stand before Slurm's own.
+//! Wrappers of Slurm's commands.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,7 +15,7 @@ pub(crate) struct Wrappers {
 }
 
 impl Wrappers {
-    /// Makes the commands that the plan needs.
+    /// Creates the wrappers that the plan needs.
     pub(crate) fn make(plan: &Plan, round: &Path) -> anyhow::Result<Option<Self>> {
         if plan.fixed.answers.is_empty() {
             return Ok(None);
@@ -27,7 +27,7 @@ impl Wrappers {
             let hit = hit(command, *call, &answer.name(command), &hits);
             fs::write(dir.join(format!("{command}.answer.{call}")), hit + &script(answer))?;
             let real = Command::new("which").arg(command).output()?;
-            anyhow::ensure!(real.status.success(), "{command} is not there");
+            anyhow::ensure!(real.status.success(), "{command} was not found");
             let real = String::from_utf8_lossy(&real.stdout).trim().to_owned();
             let path = dir.join(command);
             fs::write(&path, wrapper(&dir.join(command), &real))?;
@@ -36,7 +36,7 @@ impl Wrappers {
         Ok(Some(Self { dir }))
     }
 
-    /// Returns the search path that has the wrappers first.
+    /// Returns a search path that begins with the wrappers.
     pub(crate) fn path(&self) -> OsString {
         let mut path = self.dir.clone().into_os_string();
         path.push(":");
@@ -45,7 +45,7 @@ impl Wrappers {
     }
 }
 
-/// Counts its calls, and does with each what the plan says.
+/// Returns a script that counts its calls, and gives the planned answer to each of them.
 fn wrapper(place: &Path, real: &str) -> String {
     format!(
         "#!/bin/sh\nreal={real}\nplace='{}'\n\
@@ -58,8 +58,8 @@ fn wrapper(place: &Path, real: &str) -> String {
     )
 }
 
-/// Notes that a call of a command meets an answer, with the job that the script of sbatch names, or that the command
-/// runs in.
+/// Returns a script that notes the planned answer to a call. The note has the name of the job that sbatch
+/// submits, or in which the command runs.
 fn hit(command: &str, call: usize, fault: &str, hits: &Path) -> String {
     format!(
         "job=${{SLURM_JOB_NAME-}}\n\
@@ -74,7 +74,7 @@ fn hit(command: &str, call: usize, fault: &str, hits: &Path) -> String {
 
 fn script(answer: &Answer) -> String {
     let run = "\"$real\" \"$@\" >/dev/null 2>&1\n";
-    // As long as there is somebody who waits.
+    // It hangs until its parent ends.
     let hang = "while kill -0 $PPID 2>/dev/null; do sleep 0.5; done\nexit 1\n";
     match answer {
         Answer::Fails(text) => format!("echo '{text}' >&2\nexit 1\n"),
@@ -88,8 +88,8 @@ fn script(answer: &Answer) -> String {
     }
 }
 
-/// Cancels the jobs of a round that are still in the queue: those of a failed round, and those that Slurm keeps
-/// because their dependency can never be satisfied.
+/// Cancels the jobs of a round that are still in the queue. The round may have failed, and Slurm keeps jobs
+/// whose dependency can never be satisfied.
 pub(crate) fn cancel_jobs(round: &Path) {
     let Ok(listed) = Command::new("squeue").args(["--me", "-h", "-o", "%A %o"]).output() else {
         return;

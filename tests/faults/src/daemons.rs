@@ -1,5 +1,5 @@
-//! Daemons of the test cluster, which root has to stop and start: `tests/faults/run` keeps a shell for that, which
-//! takes a request from a directory.
+//! The daemons of the test cluster. Only root can stop and start them, so `tests/faults/run` keeps a shell of
+//! root that reads requests from a directory.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::plan::Stop;
 
-/// The variable with the directory of requests.
+/// The variable that has the directory of requests.
 pub(crate) const KEEPER: &str = "SLURM_SDK_TEST_KEEPER";
 
-/// Stops a daemon, and returns once it runs again.
+/// Stops a daemon. Returns when it runs again.
 pub(crate) fn stop(name: &str, how: Stop, ms: u64) {
     let Some(dir) = std::env::var_os(KEEPER).map(PathBuf::from) else {
         panic!("{KEEPER} is not set: start this suite by tests/faults/run")
@@ -24,7 +24,7 @@ pub(crate) fn stop(name: &str, how: Stop, ms: u64) {
     let seconds = Duration::from_millis(ms).as_secs_f64();
     fs::write(request.with_extension("new"), format!("{name} {signal} {seconds}\n")).unwrap();
     fs::rename(request.with_extension("new"), &request).unwrap();
-    // The keeper removes it when all is well again.
+    // The keeper removes the request when the daemon runs again.
     while request.exists() {
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -1,4 +1,4 @@
-//! Injects the faults of a schedule, and notes the actual targets.
+//! Injects the faults of a schedule, and notes their targets.
 
 mod damage;
 
@@ -17,13 +17,13 @@ use crate::proxy::Proxy;
 use crate::shared_fs::{self, Directory, Policy};
 use crate::{daemons, ssh};
 
-/// The target of a fault, and when it was hit, in milliseconds since the epoch.
+/// The target of a fault, with times in milliseconds since the epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Hit {
     /// The name of the fault.
     pub(crate) fault: String,
     pub(crate) at: u64,
-    /// When the fault was over.
+    /// The time at which the fault was over.
     pub(crate) until: u64,
     pub(crate) what: Target,
 }
@@ -46,7 +46,7 @@ pub(crate) enum Target {
     /// The journal of the supervisor lost lines of jobs with these names.
     Journal {
         jobs: Vec<String>,
-        /// Those of them that had ended.
+        /// The jobs among them that had ended.
         ended: Vec<String>,
     },
     /// A file of the submission with this name.
@@ -57,13 +57,13 @@ pub(crate) enum Target {
         cut: Cut,
         path: PathBuf,
     },
-    /// The disk was full.
+    /// The disk of the base directory was full.
     Disk,
-    /// A command of Slurm's met an answer of the plan; the wrapper itself notes this.
+    /// A command of Slurm got a planned answer. The wrapper writes this note.
     Answered {
         command: String,
         call: usize,
-        /// The job that sbatch was to make, or that scontrol was called by.
+        /// The job that sbatch submitted, or in which scontrol was called.
         job: String,
     },
     /// Connections over SSH.
@@ -79,18 +79,18 @@ pub(crate) enum Target {
         name: String,
         how: Stop,
     },
-    /// Another client has come.
+    /// Another client was started.
     Joined {
         name: String,
     },
-    /// There was nothing that the fault could have hit.
+    /// The fault found no target.
     Nothing(Fault),
 }
 
-/// How long a fault waits for a target.
+/// The longest wait of a fault for a target.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Where a schedule is worked off.
+/// The parts of a round that the faults of its schedule hit.
 pub(crate) struct Injector<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) round: &'a Path,
@@ -102,7 +102,7 @@ pub(crate) struct Injector<'a> {
 }
 
 impl Injector<'_> {
-    /// Works off the schedule until all clients have ended.
+    /// Injects the faults of the schedule until all clients have ended.
     pub(crate) fn run(&self, deadline: Instant) {
         for timed in &self.plan.faults {
             if !self.wait_for(timed, deadline) {
@@ -116,7 +116,8 @@ impl Injector<'_> {
         }
     }
 
-    /// Waits until a fault is due; returns whether it still can be.
+    /// Waits until a fault is due. Returns false if the clients have ended or the deadline has passed before
+    /// that.
     fn wait_for(&self, timed: &Timed, deadline: Instant) -> bool {
         while ledger::steps(self.round) < timed.step {
             if Instant::now() > deadline || self.clients.have_ended() {
@@ -128,7 +129,7 @@ impl Injector<'_> {
         true
     }
 
-    /// Lets a fault happen, as soon as there is a target for it; returns when it began, and what it hit.
+    /// Injects a fault as soon as it has a target. Returns the time at which it began, and its targets.
     fn happen(&self, fault: &Fault, deadline: Instant) -> (u64, Vec<Target>) {
         let patience = deadline.min(Instant::now() + PATIENCE);
         loop {
@@ -144,7 +145,7 @@ impl Injector<'_> {
         }
     }
 
-    /// Applies a fault to what is there, and returns its targets.
+    /// Injects a fault into the present processes and files. Returns its targets.
     fn strike(&self, fault: &Fault) -> Vec<Target> {
         match fault {
             Fault::KillClient { pick } => {
@@ -196,7 +197,7 @@ impl Injector<'_> {
     fn kill_supervisor(&self) -> Vec<Target> {
         let all: Vec<Process> =
             processes::of(self.round).into_iter().filter(Process::is_supervisor).collect();
-        // A job's process looks like its supervisor until it runs its own program.
+        // The process of a job looks like a supervisor until it runs its own program.
         let parents: Vec<u32> = all.iter().map(|process| process.pid).collect();
         let is_job = |process: &&Process| {
             processes::parent(process.pid).is_some_and(|parent| parents.contains(&parent))
@@ -205,7 +206,7 @@ impl Injector<'_> {
         supervisors
             .map(|process| {
                 process.kill();
-                // Its lock has to be free, or the next one ends at once.
+                // The lock of the supervisor must be free, because the next supervisor ends at once otherwise.
                 while Path::new(&format!("/proc/{}/fd/0", process.pid)).exists() {
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -228,7 +229,7 @@ impl Injector<'_> {
     }
 }
 
-/// Lets a file server be away or slow, and returns when that is over.
+/// Makes the file server unreachable or slow for a while.
 fn trouble(directory: &Directory, fault: &Fault) -> Target {
     let normal = directory.policy();
     let (ms, forgetful, policy) = match *fault {
@@ -243,7 +244,7 @@ fn trouble(directory: &Directory, fault: &Fault) -> Target {
     };
     directory.set(&policy).expect("the settings of the file server can be written");
     std::thread::sleep(Duration::from_millis(ms));
-    // A request may still be on its way whose answer is to be lost.
+    // The answer to a request that is still being processed shall be lost too.
     if !forgetful {
         directory.set(&normal).expect("the settings of the file server can be written");
     }
@@ -257,7 +258,7 @@ fn runner(process: &Process) -> Target {
     Target::Runner { job, element, pid: process.pid }
 }
 
-/// Returns the name that the job in `dir` was given.
+/// Returns the name of the job in `dir`.
 pub(crate) fn job_name(dir: &Path) -> Option<String> {
     let described: serde_json::Value =
         serde_json::from_slice(&fs::read(dir.join("job.json")).ok()?).ok()?;

@@ -1,4 +1,4 @@
-//! Judges the verdicts of clients by the injected faults and by the ledger of runs.
+//! Compares the verdicts of clients with the injected faults and the ledger of runs.
 
 mod evidence;
 mod excuses;
@@ -13,7 +13,7 @@ mod verdicts;
 use crate::plan::Plan;
 pub(crate) use evidence::Evidence;
 
-/// Returns a sentence for each thing that is not as it should be.
+/// Returns a sentence for each violation.
 pub(crate) fn judge(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     let mut violations = verdicts::wrong(plan, evidence);
     violations.extend(runs::wrong(plan, evidence));

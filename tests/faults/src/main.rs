@@ -1,7 +1,7 @@
-//! Random workloads under random faults, judged by a ledger of what really ran.
+//! Random workloads under random faults, judged by a ledger of the runs.
 //!
-//! The program submits tasks of its own binary: the referee, the clients that it kills, and the runners
-//! inside the jobs are all this program.
+//! The program submits tasks of its own binary. The referee, the clients that it kills, and the runners inside
+//! the jobs are all this program.
 
 mod client;
 mod clients;

@@ -1,4 +1,4 @@
-//! What a round does: a workload and a schedule of faults, both made from the seed alone.
+//! The plan of a round: a workload and a schedule of faults. The seed determines both.
 
 mod schedule;
 mod workload;
@@ -15,15 +15,15 @@ pub(crate) use workload::{Call, Deed, Unit, Work};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Suite {
-    /// The embedded backend: killed processes, full disks, damaged files.
+    /// The embedded backend, with killed processes, full disks and damaged files.
     Local,
-    /// A real Slurm behind commands that fail, hang and lie.
+    /// A real Slurm, whose commands fail, hang and give wrong answers.
     Slurm,
-    /// The same Slurm over SSH, with cuts and freezes.
+    /// The same Slurm over SSH, with connections that are cut or freeze.
     Ssh,
     /// The same Slurm while its daemons are killed and started again.
     Daemons,
-    /// The same Slurm with jobs in a directory that the nodes see as hosts with NFS do.
+    /// The same Slurm, with jobs in a directory that behaves on the nodes like one of NFS.
     SharedFs,
 }
 
@@ -38,13 +38,13 @@ impl Suite {
         }
     }
 
-    /// Whether the jobs are Slurm's.
+    /// Whether Slurm runs the jobs.
     pub(crate) fn is_slurm(self) -> bool {
         self != Self::Local
     }
 
-    /// How long a round may take until its clients have ended. Slurm starts jobs once a second, requeued ones
-    /// after six, and an end without a result is believed only after a minute.
+    /// The longest time until all clients of a round have ended. Slurm starts jobs once a second and requeued
+    /// jobs after six seconds, and a wait accepts an end without a result after a minute.
     pub(crate) fn longest(self) -> Duration {
         Duration::from_secs(if self.is_slurm() { 400 } else { 150 })
     }
@@ -55,17 +55,17 @@ impl Suite {
 pub(crate) struct Plan {
     pub(crate) suite: Suite,
     pub(crate) seed: u64,
-    /// How many processes submit.
+    /// The number of processes that submit.
     pub(crate) clients: usize,
     pub(crate) units: Vec<Unit>,
-    /// The faults, in the order in which they come.
+    /// The faults, ordered by step.
     pub(crate) faults: Vec<Timed>,
-    /// What holds for the whole round.
+    /// The conditions of the whole round.
     pub(crate) fixed: Fixed,
 }
 
 impl Plan {
-    /// Makes the plan of a seed: the same one every time.
+    /// Returns the plan of a seed, which is always the same.
     pub(crate) fn new(suite: Suite, seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed ^ (suite as u64) << 56);
         let clients = rng.usize(1..=2);
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_one_plan() {
+    fn a_seed_always_gives_the_same_plan() {
         for suite in [Suite::Local, Suite::Slurm, Suite::Ssh, Suite::Daemons, Suite::SharedFs] {
             for seed in 0..50 {
                 assert_eq!(Plan::new(suite, seed), Plan::new(suite, seed));

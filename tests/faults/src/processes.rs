@@ -1,4 +1,4 @@
-//! The processes of a round, as `/proc` tells of them.
+//! The processes of a round, from `/proc`.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -17,7 +17,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Returns the spec that it runs, if it is a runner.
+    /// Returns the spec that the process runs, if the process is a runner.
     pub(crate) fn spec(&self) -> Option<PathBuf> {
         match &self.words[..] {
             [_, door, run, spec, ..] if door == "__slurm" && run == "run" => {
@@ -43,20 +43,21 @@ impl Process {
     }
 }
 
-/// `kill -9`; a process that is gone already is fine.
+/// Sends SIGKILL. The process may have ended already.
 pub(crate) fn kill(pid: u32) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, Signal::KILL);
     }
 }
 
-/// Returns the processes that have `round` in their words or environment, without this one.
+/// Returns all processes that have `round` in their arguments or environment, except this process.
 pub(crate) fn of(round: &Path) -> Vec<Process> {
     let traces = shared_fs::traces(round);
     with(|bytes| traces.iter().any(|path| holds_path(bytes, path.as_bytes())))
 }
 
-/// Whether a text names a path, or one below it, and not only one whose name goes on.
+/// Whether a text contains this path or a path below it. A longer name that begins with the path does not
+/// count.
 fn holds_path(text: &[u8], path: &[u8]) -> bool {
     let mut places = text.windows(path.len()).enumerate().filter(|(_, window)| *window == path);
     places.any(|(place, _)| {
@@ -64,7 +65,7 @@ fn holds_path(text: &[u8], path: &[u8]) -> bool {
     })
 }
 
-/// Returns the processes whose words or environment are such.
+/// Returns the processes whose arguments or environment fulfil the condition.
 fn with(holds: impl Fn(&[u8]) -> bool) -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -83,8 +84,8 @@ fn with(holds: impl Fn(&[u8]) -> bool) -> Vec<Process> {
         .collect()
 }
 
-/// Returns the processes outside of jobs, of any round, whose variable `name` has a value that fits. Jobs inherit the
-/// variables of the shell that submitted them.
+/// Returns the processes of all rounds whose variable `name` has a value that fits. Jobs inherit the variables
+/// of the shell that submitted them, so processes in jobs are left out.
 pub(crate) fn with_variable(name: &str, fits: impl Fn(&str) -> bool) -> Vec<u32> {
     let needle = name.as_bytes();
     with(|bytes| bytes.windows(needle.len()).any(|window| window == needle))

@@ -1,4 +1,4 @@
-//! Runs rounds side by side and tells what they came to.
+//! Runs several rounds at the same time and prints their outcomes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,13 +23,13 @@ struct Arguments {
     /// The kind of rounds
     #[arg(long, value_enum, default_value = "local")]
     suite: Suite,
-    /// The seed of the first round; the ones after it have the numbers that follow [default: the clock]
+    /// The seed of the first round; the next rounds have the next numbers [default: the clock]
     #[arg(long)]
     seed: Option<u64>,
     /// How many rounds run at the same time
     #[arg(long, default_value_t = 8)]
     jobs: usize,
-    /// Where the directories of rounds lie; those of rounds with violations stay [default: below home]
+    /// The place for the directories of rounds; those of rounds with violations stay [default: below home]
     #[arg(long)]
     dir: Option<PathBuf>,
     /// Keep the directories of all rounds
@@ -53,7 +53,7 @@ pub(crate) fn main() -> anyhow::Result<ExitCode> {
     let parent = match &arguments.dir {
         Some(dir) => dir.clone(),
         None => std::env::home_dir()
-            .ok_or_else(|| anyhow::anyhow!("there is no home directory: say --dir"))?
+            .ok_or_else(|| anyhow::anyhow!("there is no home directory: set --dir"))?
             .join("slurm-faults"),
     };
     fs::create_dir_all(&parent)?;
@@ -107,7 +107,7 @@ fn one(plan: &Plan, parent: &Path, arguments: &Arguments, summary: &Mutex<Summar
     }
 }
 
-/// Returns all that is worth knowing about a round with violations.
+/// Returns a report about a round with violations.
 fn story(plan: &Plan, outcome: &Outcome, dir: &Path) -> String {
     let json = |part: serde_json::Result<String>| part.unwrap_or_default();
     let mut lines =

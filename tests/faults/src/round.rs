@@ -1,4 +1,4 @@
-//! One round: its directory, its clients, its faults, and the end of it.
+//! One round: its directory, its clients, its faults and its end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(crate) struct Outcome {
     pub(crate) took: Duration,
 }
 
-/// How long it may take until nothing of a round runs any more.
+/// The longest time until no process of an ended round runs.
 const SETTLE: Duration = Duration::from_secs(30);
 
 /// Runs a round in `dir`, which must not exist.
@@ -55,7 +55,7 @@ pub(crate) fn run(plan: &Plan, dir: &Path, keep: bool) -> anyhow::Result<Outcome
     if plan.suite.is_slurm() && !violations.is_empty() {
         commands::cancel_jobs(dir);
     }
-    // Without a network, its other end ends too.
+    // A cut makes sshd end too.
     proxy.iter().for_each(Proxy::cut);
     violations.extend(settle(dir));
     if plan.suite.is_slurm() {
@@ -72,7 +72,7 @@ pub(crate) fn run(plan: &Plan, dir: &Path, keep: bool) -> anyhow::Result<Outcome
     Ok(Outcome { violations, hits, calls, took: began.elapsed() })
 }
 
-/// Runs clients and faults, and then a last client that finds everything.
+/// Runs clients and faults, and then a last client that waits for all submissions.
 fn play(injector: &Injector<'_>) -> Vec<String> {
     let Injector { plan, round, clients, proxy, .. } = *injector;
     let deadline = Instant::now() + plan.suite.longest();
@@ -102,7 +102,7 @@ fn wait_for_clients(clients: &Clients, deadline: Instant, violations: &mut Vec<S
     }
 }
 
-/// Waits until nothing of the round runs any more, and ends what does.
+/// Waits until no process of the round runs. Kills the processes that still run at the deadline.
 fn settle(dir: &Path) -> Vec<String> {
     let deadline = Instant::now() + SETTLE;
     loop {
@@ -115,7 +115,7 @@ fn settle(dir: &Path) -> Vec<String> {
                 process.kill();
             }
             let tell = |process: &processes::Process| {
-                format!("process {} is left: {}", process.pid, process.words.join(" "))
+                format!("process {} is still running: {}", process.pid, process.words.join(" "))
             };
             return left.iter().map(tell).collect();
         }
@@ -123,13 +123,13 @@ fn settle(dir: &Path) -> Vec<String> {
     }
 }
 
-/// A small file system, for as long as this exists.
+/// A small file system, unmounted when this is dropped.
 struct Disk {
     place: PathBuf,
 }
 
 impl Disk {
-    /// Mounts one; `None` for users who may not.
+    /// Mounts a small file system. Returns `None` if this user must not mount.
     fn mount(place: PathBuf, mib: u32) -> anyhow::Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -142,7 +142,7 @@ impl Disk {
     }
 
     fn unmount(&self) {
-        // Files for a later inspection have to be kept elsewhere then.
+        // The files are copied, because a later inspection needs them.
         let copy = self.place.with_extension("copy");
         let _ = Command::new("cp").arg("-a").arg(&self.place).arg(&copy).status();
         let _ = Command::new("umount").arg("--lazy").arg(&self.place).status();

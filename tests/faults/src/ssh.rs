@@ -1,4 +1,4 @@
-//! The way to the login node, and what happens on it.
+//! The connection to the login node, and its faults.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use crate::plan::Fault;
 use crate::processes;
 use crate::proxy::Proxy;
 
-/// The variable that tells clients the port of their round's proxy.
+/// The variable that has the port of the round's proxy.
 pub(crate) const PORT: &str = "SLURM_FAULTS_PORT";
 
 fn variable(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| format!("{name} is not set: eval \"$(tests/cluster/up)\""))
 }
 
-/// Starts a proxy before the SSH server of the test cluster.
+/// Starts a proxy in front of the SSH server of the test cluster.
 pub(crate) fn proxy() -> anyhow::Result<Proxy> {
     let port: u16 = variable("SLURM_SDK_TEST_SSH_PORT")?.parse()?;
     Ok(Proxy::new(([127, 0, 0, 1], port).into(), Duration::ZERO))
 }
 
-/// The settings of a client.
+/// Returns the SSH settings of a client.
 fn login_node(round: &Path) -> anyhow::Result<Ssh> {
     Ok(Ssh::to("127.0.0.1")
         .port(variable(PORT)?.parse()?)
@@ -34,14 +34,14 @@ fn login_node(round: &Path) -> anyhow::Result<Ssh> {
         .no_prompts())
 }
 
-/// Opens the cluster of a client. A cut in the midst of the very first connection is told as an error, and a person
-/// would start the program again.
+/// Opens the cluster of a client. A cut during the first connection is an error for the program, so this tries
+/// again, as a person would start the program again.
 pub(crate) fn open(builder: ClusterBuilder, round: &Path) -> anyhow::Result<Cluster> {
     let mut tries = 0;
     loop {
         match builder.clone().ssh(login_node(round)?).build() {
             Err(Error::Ssh(error)) if tries < 5 => {
-                eprintln!("once more, as there is no connection: {error}");
+                eprintln!("trying again, because the connection failed: {error}");
                 tries += 1;
             }
             result => return Ok(result?),
@@ -49,7 +49,7 @@ pub(crate) fn open(builder: ClusterBuilder, round: &Path) -> anyhow::Result<Clus
     }
 }
 
-/// Applies a fault to the connections of a round, and returns the targets.
+/// Applies a fault to the connections of a round. Returns the target.
 pub(crate) fn happen(proxy: &Proxy, fault: &Fault) -> Option<Target> {
     match fault {
         Fault::CutConnection { bytes, to_host: true } => proxy.cut_after(*bytes),

@@ -1,4 +1,4 @@
-//! What the rounds of a run came to, as a table or as JSON.
+//! The results of the rounds of a run, as a table or as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,16 +18,17 @@ pub(crate) struct Summary {
     pub(crate) rounds: u64,
     pub(crate) calls: usize,
     pub(crate) seconds: f64,
-    /// Of the longest round.
+    /// The time of the longest round.
     pub(crate) longest_seconds: f64,
     pub(crate) violations: u64,
     /// The seeds of the rounds with violations.
     pub(crate) seeds: Vec<u64>,
-    /// By name.
+    /// The tallies by the names of the faults.
     pub(crate) faults: BTreeMap<String, Tally>,
 }
 
-/// In how many rounds a fault was planned, in how many it hit something, and how many of these had violations.
+/// The numbers of rounds in which a fault was planned, in which it hit a target, and in which it hit and there
+/// were violations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Tally {
     pub(crate) planned: u64,
@@ -64,7 +65,7 @@ impl Summary {
         let mut planned: BTreeSet<String> =
             plan.faults.iter().map(|timed| timed.fault.name()).collect();
         planned.extend(plan.fixed.answers.iter().map(|(command, _, answer)| answer.name(command)));
-        // It is full from the beginning.
+        // The disk is full from the beginning.
         if plan.units.iter().any(|unit| unit.full_log) {
             planned.insert(FULL_LOG.to_owned());
             hit.insert(FULL_LOG.to_owned());

@@ -1,4 +1,4 @@
-//! The tasks of all workloads. Each call does its deed and notes what it does.
+//! The tasks of all workloads. Each call does its deed and notes its begin and its end.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use slurm::{JobContext, Requeue, Workflow};
 use crate::ledger::{self, Line, What};
 use crate::plan::{Call, Deed};
 
-/// A call, and where it notes what it does.
+/// A call, and the round in which it writes its notes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) round: PathBuf,
@@ -40,7 +40,7 @@ impl Order {
         std::thread::sleep(Duration::from_millis(self.call.ms));
     }
 
-    /// Does what the plan says, and returns the value.
+    /// Runs the call as planned, and returns its value.
     fn run(&self, ctx: &JobContext, input: i64) -> anyhow::Result<i64> {
         self.note(ctx, What::Began);
         self.print("begins");
@@ -104,7 +104,7 @@ impl Order {
     }
 }
 
-/// Goes on from the step that the run before has reached; the first run has to stop after `most` of them.
+/// Continues at the step that the run before has reached. The first run stops after `most` steps.
 fn go_on(ctx: &JobContext, steps: u32, most: u32) -> anyhow::Result<()> {
     let file = ctx.checkpoint_dir()?.join("step");
     let done = std::fs::read_to_string(&file).map_or(Ok(0), |text| text.parse::<u32>())?;
@@ -119,19 +119,19 @@ fn go_on(ctx: &JobContext, steps: u32, most: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One call.
+/// A single call.
 #[slurm::task(time = "5:00", mem = "64M")]
 pub(crate) fn work(ctx: &JobContext, order: Order, input: i64) -> anyhow::Result<i64> {
     order.run(ctx, input)
 }
 
-/// One that takes all values of an array.
+/// A call that takes all values of an array.
 #[slurm::task(time = "5:00", mem = "64M")]
 pub(crate) fn total(ctx: &JobContext, order: Order, inputs: Vec<i64>) -> anyhow::Result<i64> {
     order.run(ctx, inputs.iter().sum())
 }
 
-/// One that submits others.
+/// A call that submits other calls.
 #[slurm::workflow(time = "5:00", mem = "64M")]
 pub(crate) fn flow(
     flow: &Workflow,

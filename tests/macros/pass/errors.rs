@@ -1,4 +1,4 @@
-//! Errors of all kinds can leave a task.
+//! Tasks can return errors of all kinds.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

@@ -1,4 +1,4 @@
-//! What a task can look like.
+//! The forms of tasks.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ pub struct Config {
     rate: f64,
 }
 
-/// A type that cannot be cloned can be lent all the same.
+/// A type without `Clone` can be borrowed too.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Unique(u8);
 

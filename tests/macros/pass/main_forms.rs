@@ -1,4 +1,4 @@
-//! What `main` can look like.
+//! The forms of `main`.
 
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs)]
@@ -67,7 +67,7 @@ mod among_shadows {
     }
 }
 
-/// The real one, which calls itself by its name.
+/// The `main` of this program, which uses its own name.
 #[slurm::main]
 fn main() {
     let _: fn() = main;

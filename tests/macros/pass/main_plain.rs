@@ -1,7 +1,7 @@
 #![forbid(unsafe_code)]
 #![deny(warnings)]
 
-/// Ends well.
+/// Succeeds.
 #[slurm::main]
 #[allow(clippy::needless_return)]
 fn main() {

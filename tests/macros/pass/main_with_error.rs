@@ -1,4 +1,4 @@
-//! Errors of all kinds can leave `main`; none does here.
+//! `main` can return errors of all kinds. These succeed.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

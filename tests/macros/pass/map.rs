@@ -1,4 +1,4 @@
-// Whatever may be passed for a call may be an item.
+// Items may have all types that arguments of a call may have.
 #![deny(warnings)]
 
 use std::path::Path;

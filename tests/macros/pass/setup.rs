@@ -1,4 +1,4 @@
-//! Lines of shell and variables of a task.
+//! Shell lines and variables of a task.
 
 use slurm::Task;
 

@@ -1,4 +1,4 @@
-//! What a workflow can look like.
+//! The forms of workflows.
 
 #![deny(warnings)]
 

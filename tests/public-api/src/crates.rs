@@ -1,10 +1,10 @@
-//! Modules of expanded crates, and which item a path means.
+//! Modules of expanded crates, and the resolution of paths to items.
 
 use std::collections::BTreeMap;
 
 use syn::{Ident, Item, UseTree, Visibility};
 
-/// The crate and the modules that lead to a module or an item.
+/// The names of a crate, of modules, and maybe of an item.
 pub(crate) type Path = Vec<String>;
 
 #[derive(Default)]
@@ -14,7 +14,7 @@ pub(crate) struct Module {
     pub(crate) hidden: bool,
 }
 
-/// One name that a `use` brings into a module, or all names of a path.
+/// A name that a `use` brings into a module, or all names of a path.
 pub(crate) struct Use {
     pub(crate) public: bool,
     /// `None` for `*`.
@@ -65,7 +65,8 @@ impl Crates {
         self.modules.insert(path, module);
     }
 
-    /// The module in which the item is defined that `path` means in the module `at`, and its name there.
+    /// Returns the module that defines the item to which `path` resolves in the module `at`, with the item's
+    /// name there.
     pub(crate) fn resolve(&self, at: &[String], path: &[String]) -> Option<Path> {
         self.resolve_within(at, path, 0)
     }
@@ -99,8 +100,8 @@ impl Crates {
         Some(at)
     }
 
-    /// What a name means in a module. Modules and functions may share one: the last name of a path rather means the
-    /// function, those before it the module.
+    /// Returns the item to which a name resolves in a module. A module and a function may have the same name:
+    /// the last name of a path prefers the function, and names before it prefer the module.
     fn name_in(&self, module: &[String], name: &str, last: bool, depth: usize) -> Option<Path> {
         let found = self.modules.get(module)?;
         let here: Path = module.iter().cloned().chain([name.to_owned()]).collect();
@@ -122,7 +123,8 @@ impl Crates {
         used.min_by_key(Vec::len).or((is_module || is_item).then_some(here))
     }
 
-    /// What a `use` in a module means; with `use x::y as x`, the first `x` is another one.
+    /// Returns the item to which a `use` in a module resolves. In `use x::y as x`, the first `x` is the
+    /// library.
     fn resolve_elsewhere(&self, at: &[String], used: &Use, depth: usize) -> Option<Path> {
         let (first, rest) = used.path.split_first()?;
         let library = std::slice::from_ref(first);
@@ -157,7 +159,7 @@ fn with(before: &[String], last: &Ident) -> Path {
     before.iter().cloned().chain([last.to_string()]).collect()
 }
 
-/// The name of an item that paths can end with.
+/// Returns the name of an item, if paths can end with it.
 pub(crate) fn name_of(item: &Item) -> Option<&Ident> {
     match item {
         Item::Const(item) => Some(&item.ident),
@@ -174,7 +176,7 @@ pub(crate) fn name_of(item: &Item) -> Option<&Ident> {
     }
 }
 
-/// Whether an item is hidden from documentation, and so none that users should name.
+/// Whether an item is hidden from the documentation, so users should not name it.
 pub(crate) fn is_hidden(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("doc")

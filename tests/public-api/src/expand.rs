@@ -8,7 +8,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The libraries of the workspace that users may come to see, by name.
+/// Returns the public libraries of the workspace by name.
 pub(crate) fn workspace() -> BTreeMap<String, syn::File> {
     let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version=1"]));
     let metadata: serde_json::Value = serde_json::from_str(&metadata).expect("metadata of cargo");
@@ -38,7 +38,7 @@ fn cargo() -> Command {
 }
 
 fn output(command: &mut Command) -> String {
-    let output = command.output().expect("cargo starts");
+    let output = command.output().expect("cargo cannot be started");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
+    String::from_utf8(output.stdout).expect("output of cargo is UTF-8")
 }

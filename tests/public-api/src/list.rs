@@ -8,7 +8,7 @@ use syn::{Attribute, Fields, ImplItem, Item, ItemImpl, Signature, TraitItem, Vis
 use crate::crates::{Crates, Module, Path, is_hidden, name_of};
 use crate::print::text;
 
-/// Each public item with what belongs to it, in the order of paths.
+/// Returns each public item with its members, ordered by path.
 pub(crate) fn items(crates: &Crates, library: &str) -> Vec<String> {
     let mut public = BTreeMap::new();
     let root = vec![library.to_owned()];
@@ -33,7 +33,7 @@ pub(crate) fn items(crates: &Crates, library: &str) -> Vec<String> {
     list
 }
 
-/// Notes the path of every public item of a module, and where it is defined.
+/// Collects the paths of all public items of a module, and the paths of their definitions.
 fn walk(
     crates: &Crates,
     module: &[String],
@@ -91,7 +91,7 @@ fn is_public(item: &Item) -> bool {
     matches!(visibility, Visibility::Public(_)) && !is_hidden(attributes)
 }
 
-/// All blocks of `impl`, by where the type is defined.
+/// Returns all `impl` blocks by the path of their type's definition.
 fn impls(crates: &Crates) -> BTreeMap<Path, Vec<&ItemImpl>> {
     let mut found: BTreeMap<Path, Vec<&ItemImpl>> = BTreeMap::new();
     for (path, module) in &crates.modules {
@@ -104,7 +104,7 @@ fn impls(crates: &Crates) -> BTreeMap<Path, Vec<&ItemImpl>> {
     found
 }
 
-/// Blocks also stand in `const _: () = { … }`, where derives put them.
+/// Returns all `impl` blocks, including the blocks in `const _: () = { … }` that derives generate.
 fn blocks(items: &[Item]) -> Vec<&ItemImpl> {
     let mut found = Vec::new();
     for item in items {
@@ -153,7 +153,7 @@ fn shown(
     lines.join("\n")
 }
 
-/// The line of an item, and those of its fields, variants or methods.
+/// Returns the line of an item, and the lines of its fields, variants or methods.
 fn described(item: &Item, name: &str) -> (String, Vec<String>) {
     let whole = |attributes: &[Attribute]| {
         let open = attributes.iter().any(|attribute| attribute.path().is_ident("non_exhaustive"));
@@ -236,13 +236,13 @@ fn required(item: &TraitItem) -> Option<String> {
     }
 }
 
-/// What a block of `impl` gives to users: public methods, or a trait.
+/// Returns the members of an `impl` block for users: public methods, or a trait.
 fn members(block: &ItemImpl) -> Vec<String> {
     let Some((path, _)) = &block.trait_ else {
         return block.items.iter().filter_map(|item| method(item, block)).collect();
     };
     let last = path.segments.last().expect("a trait has a name");
-    // Says that a type can be matched as a pattern; every derive of `PartialEq` makes one.
+    // Every derive of `PartialEq` implements this trait, which allows constants of the type as patterns.
     if is_hidden(&block.attrs) || last.ident == "StructuralPartialEq" {
         return Vec::new();
     }
@@ -261,7 +261,7 @@ fn members(block: &ItemImpl) -> Vec<String> {
 }
 
 fn method(item: &ImplItem, block: &ItemImpl) -> Option<String> {
-    // Blocks for some types of a generic one say for which.
+    // A block for some types of a generic type names those types.
     let bounds = block.generics.params.iter().map(text).filter(|bound| bound.contains(':'));
     let bounds: Vec<String> = bounds.collect();
     let bounds = match (bounds.is_empty(), where_clause(&block.generics)) {
@@ -291,7 +291,7 @@ fn method(item: &ImplItem, block: &ItemImpl) -> Option<String> {
 fn signature(signature: &Signature) -> String {
     let mut signature = signature.clone();
     for input in &mut signature.inputs {
-        // `mut` before a name is the function's own business.
+        // `mut` before a parameter is no part of the interface.
         match input {
             syn::FnArg::Typed(input) => {
                 input.attrs.clear();

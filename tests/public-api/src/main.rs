@@ -1,7 +1,8 @@
-//! Prints the public items of `slurm`: what users can name, with signatures, fields, variants and implemented traits.
+//! Prints the public items of `slurm`: all names for users, with signatures, fields, variants and implemented
+//! traits.
 //!
-//! The compiler expands the macros of a crate, and the result is read as text, so a stable toolchain is enough. The
-//! list in `docs/public-api.txt` is compared with it by a test.
+//! The compiler expands the macros of each crate, and this program parses the result as text, so a stable
+//! toolchain is enough. A test compares the result with the list in `docs/public-api.txt`.
 
 mod crates;
 mod expand;

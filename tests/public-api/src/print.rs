@@ -1,9 +1,9 @@
-//! Tokens as a person writes them.
+//! Formats tokens as people write them.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// The text of something, on one line.
+/// Returns the text of the tokens on one line.
 pub(crate) fn text(tokens: &impl ToTokens) -> String {
     let mut text = String::new();
     print(tokens.to_token_stream(), &mut text);
@@ -70,7 +70,7 @@ fn print(tokens: TokenStream, text: &mut String) {
     }
 }
 
-/// Whether a word cannot follow directly.
+/// Whether a word needs a space before it.
 fn needs_space(text: &str) -> bool {
     let tick = text.rfind('\'').is_some_and(|at| text[at + 1..].is_empty());
     !tick
@@ -82,7 +82,7 @@ mod tests {
     use super::text;
 
     #[test]
-    fn tokens_are_written_as_people_do() {
+    fn tokens_are_formatted_as_people_write_them() {
         for line in [
             "fn map<'a, I: IntoIterator<Item = T> + 'a>(&'a self, items: I) -> Result<Vec<I>, Error>",
             "fn get<T>(&self) -> Option<&T> where T: Default",

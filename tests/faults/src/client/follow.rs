@@ -1,4 +1,4 @@
-//! Programs that read the log of a job, or of each item of an array, while it runs.
+//! The programs that read the log of a job, or of each item of an array, while it runs.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::{Client, Found, Note, Submission};
 use crate::plan::Plan;
 
-/// How often a log is read.
+/// The interval between two reads of a log.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 impl Client {
-    /// Reads the logs of a submission until it has ended, and once more then. A log may only grow.
+    /// Reads the logs of a submission until it has ended, and then once more. A log may only grow.
     pub(super) fn follow(&self, found: &Found, plan: &Plan) {
         let Some(unit) = plan.units.iter().find(|unit| unit.name == found.unit) else { return };
         let parts = unit.work.parts();
@@ -28,7 +28,7 @@ impl Client {
                     Submission::Job(job) => job.stdout(),
                     Submission::Array(array) => array.stdout(index),
                 };
-                // It may be read the next time.
+                // The next read may succeed.
                 let Ok(read) = read else { continue };
                 let text = texts.entry(index).or_default();
                 if !read.starts_with(text.as_str()) {

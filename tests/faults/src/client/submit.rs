@@ -1,4 +1,4 @@
-//! From a unit of the plan to submissions.
+//! Submits the units of the plan.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use super::{Client, Handle, Note, Verdict};
 use crate::plan::{Call, Deed, Unit, Work};
 use crate::tasks::{Order, flow, total, work};
 
-/// Something submitted.
+/// A submitted job or array.
 pub(super) enum Submission {
     Job(Job<i64>),
     Array(JobArray<i64>),
 }
 
-/// Submits the parts of a unit, up to the first that is refused.
+/// Submits the parts of a unit. Stops after the first part that is refused.
 pub(super) fn submit(client: &Client, unit: &Unit) -> Vec<Submission> {
     let mut made: Vec<Submission> = Vec::new();
     for part in 0..unit.work.parts().len() {
@@ -73,7 +73,7 @@ fn submit_part(
     Ok(Submission::Job(job))
 }
 
-/// Goes on with a workflow that has no value.
+/// Resumes a workflow that has no value.
 pub(super) fn resume(client: &Client, unit: &Unit, job: &Job<i64>) -> slurm::Result<Job<i64>> {
     let Work::Flow { call, jobs, array } = &unit.work else {
         unreachable!("only workflows are resumed")
@@ -83,7 +83,7 @@ pub(super) fn resume(client: &Client, unit: &Unit, job: &Job<i64>) -> slurm::Res
     prepare(again, unit, call).submit(&client.cluster)
 }
 
-/// Sets the options that the deed of a call needs.
+/// Sets the options that the call needs.
 fn prepare<T: Task>(job: JobBuilder<T>, unit: &Unit, call: &Call) -> JobBuilder<T> {
     let mut job = job.job_name(call.name.clone());
     if call.ranks > 1 {

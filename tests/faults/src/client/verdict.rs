@@ -1,4 +1,4 @@
-//! The end of a call as a client saw it.
+//! The end of a call, as a client saw it.
 
 use serde::{Deserialize, Serialize};
 use slurm::{Error, JobErrorKind, SubmitError};
@@ -10,7 +10,7 @@ pub(crate) enum Verdict {
     Error {
         kind: Kind,
         text: String,
-        /// How the process of the job ended, if the error says so.
+        /// The exit code of the job's process, if the error has one.
         exit_code: Option<i32>,
         signal: Option<i32>,
     },
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
     DependencyFailed,
     Lost,
     Corrupt,
-    /// Of another version or other types.
+    /// The result has another version or other types.
     Mismatch,
     Preempted,
     OtherEnd,
@@ -37,19 +37,19 @@ pub(crate) enum Kind {
     Refused,
     /// The submission failed, and there is no job.
     NoJob,
-    /// The library cannot tell whether there is a job.
+    /// The library does not know whether there is a job.
     Unknown,
     NoSuchJob,
-    /// A source could not answer.
+    /// A source did not answer.
     Unclear,
     /// There is no connection to the login node.
     Ssh,
-    /// Anything else, about which the text tells.
+    /// Any other error. The text describes it.
     Other,
 }
 
 impl Verdict {
-    /// Whether it leaves open if there is a job.
+    /// Whether it is unknown if there is a job.
     pub(crate) fn is_unknown(&self) -> bool {
         matches!(self, Self::Error { kind: Kind::Unknown, .. })
     }
@@ -97,7 +97,7 @@ impl Kind {
             Error::Submit(
                 SubmitError::Unknown { .. }
                 | SubmitError::NoJobId { .. }
-                // The one of a wait, too.
+                // A wait ends with this error too.
                 | SubmitError::Supervisor { .. }
                 | SubmitError::SupervisorSilent { .. },
             ) => Self::Unknown,

@@ -1,4 +1,4 @@
-//! Files that lose their end, or get a bit wrong.
+//! Files that are truncated, or get a wrong bit.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Target, job_name};
 use crate::plan::{Cut, Damage};
 
-/// Changes one of the files of a kind that are there.
+/// Changes one of the present files of a kind.
 pub(super) fn damage(base: &Path, what: Damage, pick: usize, cut: Cut) -> Option<Target> {
     let mut files = Vec::new();
     collect(base, what, &mut files);
@@ -63,7 +63,7 @@ fn change(path: &Path, cut: Cut) -> io::Result<()> {
     }
 }
 
-/// Takes up to two lines from the end of the supervisor's journal, or damages one anywhere.
+/// Removes up to two lines from the end of the supervisor's journal, or flips a bit in it.
 pub(super) fn cut_journal(local: &Path, cut: Cut) -> Option<Target> {
     let hosts = fs::read_dir(local).into_iter().flatten().flatten();
     let path = hosts.map(|host| host.path().join("journal.jsonl")).next()?;
@@ -81,14 +81,15 @@ pub(super) fn cut_journal(local: &Path, cut: Cut) -> Option<Target> {
     Some(Target::Journal { jobs, ended })
 }
 
-/// Returns the names of the jobs that have lost lines of the journal, and those of them that had ended.
+/// Returns the names of the jobs that lost lines of the journal, and the names of the jobs among them that had
+/// ended.
 fn lost(before: &[u8], after: &[u8]) -> (Vec<String>, Vec<String>) {
     let lines = |text: &[u8]| -> Vec<Vec<u8>> {
         text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
     };
     let after = lines(after);
     let entry = |line: &Vec<u8>| -> Option<(String, u64, serde_json::Value)> {
-        // A checksum stands before it.
+        // The first element of a line is its checksum.
         let [_, value]: [serde_json::Value; 2] = serde_json::from_slice(line).ok()?;
         let (kind, value) = value.as_object()?.iter().next()?;
         Some((kind.clone(), value["id"].as_u64()?, value.clone()))

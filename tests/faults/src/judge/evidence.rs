@@ -14,18 +14,18 @@ pub(crate) struct Evidence {
     pub(crate) dir: PathBuf,
     pub(crate) hits: Vec<Hit>,
     pub(crate) ended: Vec<Ended>,
-    /// By client.
+    /// The notes of each client.
     pub(crate) notes: BTreeMap<String, Vec<Noted>>,
-    /// By call.
+    /// The lines of each call.
     pub(crate) ledger: BTreeMap<String, Vec<Line>>,
 }
 
-/// What a client was told of a call.
+/// A verdict that a client got for a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told<'a> {
     pub(super) client: &'a str,
     pub(super) at: u64,
-    /// Whether the job told that resumes a workflow.
+    /// Whether the verdict is of the job that resumed a workflow.
     pub(super) resumed: bool,
     pub(super) verdict: &'a Verdict,
 }
@@ -66,12 +66,12 @@ impl Evidence {
         self.ledger.get(call).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether any process of a call began.
+    /// Whether any process of the call has begun.
     pub(super) fn began(&self, call: &str) -> bool {
         !self.lines(call).is_empty()
     }
 
-    /// Returns when the first run of a call of which all processes have returned had done so.
+    /// Returns the time at which all processes of a call had returned for the first time.
     pub(super) fn returned_at(&self, call: &Call) -> Option<u64> {
         let lines = self.lines(&call.name);
         let returned = |line: &&Line| line.what == What::Returned;
@@ -87,7 +87,7 @@ impl Evidence {
         runs.min()
     }
 
-    /// Returns what clients were told of a call.
+    /// Returns the verdicts that clients got for a call.
     pub(super) fn told(&self, call: &str) -> Vec<Told<'_>> {
         let all = self
             .notes
@@ -102,7 +102,7 @@ impl Evidence {
         .collect()
     }
 
-    /// Whether a client was told that a call has no value, or that there is no job for it.
+    /// Whether a client got an error for a call, or could not submit it.
     pub(super) fn has_error(&self, unit: &Unit, call: &str) -> bool {
         let part =
             unit.work.parts().iter().position(|calls| calls.iter().any(|one| one.name == call));
@@ -117,7 +117,7 @@ impl Evidence {
         self.hits.iter().filter(move |hit| is(&hit.what))
     }
 
-    /// Returns when a client first said that it submits a unit.
+    /// Returns the time at which a client first noted that it submits the unit.
     pub(super) fn submitted_at(&self, unit: &Unit) -> u64 {
         let began = self.all_notes().filter(
             |noted| matches!(&noted.note, Note::Submitting { unit: of, .. } if *of == unit.name),
@@ -125,7 +125,8 @@ impl Evidence {
         began.map(|noted| noted.at).min().unwrap_or(0)
     }
 
-    /// Whether the client that submitted this part of a unit was killed, or does not know whether it did.
+    /// Whether the client that submitted this part of a unit was killed, or does not know whether there is a
+    /// job.
     pub(super) fn is_open(&self, unit: &str, part: usize) -> bool {
         let began = |noted: &Noted| matches!(&noted.note, Note::Submitting { unit: of, part: which } if of == unit && *which == part);
         self.all_notes().any(began)
@@ -138,12 +139,12 @@ impl Evidence {
             })
     }
 
-    /// Returns when a unit was cancelled.
+    /// Returns the time at which the unit was cancelled.
     pub(super) fn cancelled_at(&self, unit: &Unit) -> Option<u64> {
         self.noted_at(|note| matches!(note, Note::Cancelling { unit: of } if *of == unit.name))
     }
 
-    /// Returns when what failed in a unit was tried again.
+    /// Returns the time at which the unit was retried or resumed.
     pub(super) fn tried_again_at(&self, unit: &Unit) -> Option<u64> {
         self.noted_at(|note| matches!(note, Note::Again { unit: of } if *of == unit.name))
     }

@@ -1,4 +1,4 @@
-//! The errors that a call may end in: those of its own work, and those of a fault that hit this very call.
+//! The errors that are allowed for a call: those of its own work, and those of a fault that hit this call.
 
 mod commands;
 mod faults;
@@ -8,7 +8,7 @@ use super::reach::Case;
 use crate::client::{Kind, Verdict};
 use crate::plan::{Call, Deed, Unit};
 
-/// An error that somebody was told.
+/// An error that a client got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) kind: Kind,
@@ -26,12 +26,12 @@ impl Answer {
         Some(Self { kind, job: job_in(&text), text, exit_code, signal })
     }
 
-    /// Whether it says that the process ended with this exit code.
+    /// Whether the error says that the process ended with this exit code.
     fn says(&self, code: i32) -> bool {
         self.exit_code == Some(code) && self.signal.is_none()
     }
 
-    /// Whether it says nothing of how the process ended.
+    /// Whether the error has neither an exit code nor a signal.
     fn says_no_exit(&self) -> bool {
         self.exit_code.is_none() && self.signal.is_none()
     }
@@ -41,21 +41,21 @@ impl Answer {
     }
 }
 
-/// Returns the job whose error this is; nothing for an item of an array.
+/// Returns the job that an error names, or nothing for an item of an array.
 fn job_in(text: &str) -> Option<u32> {
     text.strip_prefix("job ")?.split(' ').next()?.parse().ok()
 }
 
-/// Whether an error is true of a call.
+/// Whether an error of a call has an explanation.
 pub(super) fn is_true(case: Case<'_>, answer: &Answer) -> bool {
-    // Whatever ended the last run: this says that no run has reached the task.
+    // `NotStarted` says that no run has reached the task.
     if answer.kind == Kind::NotStarted && case.began_in(answer.job) {
         return false;
     }
     own::explains(case, answer) || faults::explain(case, answer) || commands::explain(case, answer)
 }
 
-/// Whether a call can have a value, as far as the plan goes.
+/// Whether a call can have a value according to the plan.
 pub(super) fn can_succeed(unit: &Unit, call: &Call) -> bool {
     let inputs = unit.work.inputs(&call.name);
     let own = matches!(

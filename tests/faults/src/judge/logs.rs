@@ -1,4 +1,4 @@
-//! What those read who follow the logs of jobs.
+//! The texts that followers have read from the logs of jobs.
 
 use super::Evidence;
 use crate::client::{Kind, Note};
@@ -6,7 +6,7 @@ use crate::inject::Target;
 use crate::plan::{Plan, Work};
 
 pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
-    // Lines that found no room are lost.
+    // Lines that were written while the disk was full are lost.
     let full = evidence.hits(|hit| matches!(hit, Target::Disk)).next().is_some();
     let mut violations = Vec::new();
     for (client, notes) in &evidence.notes {
@@ -32,14 +32,14 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     violations
 }
 
-/// A workflow prints nothing.
+/// Whether the call is a workflow. A workflow prints nothing.
 fn is_flow(plan: &Plan, call: &str) -> bool {
     plan.units
         .iter()
         .any(|unit| matches!(&unit.work, Work::Flow { call: flow, .. } if flow.name == call))
 }
 
-/// An item that runs again does so in another job, with a log of its own.
+/// Whether a call was retried. It then runs in another job with a log of its own.
 fn is_retried(plan: &Plan, evidence: &Evidence, call: &str) -> bool {
     let mut units = plan.units.iter();
     let unit = units.find(|unit| unit.work.calls().iter().any(|one| one.name == call));

@@ -1,31 +1,31 @@
-//! Which faults have hit a call.
+//! The faults that have hit a call.
 
 use super::Evidence;
 use crate::inject::{Hit, Target};
 use crate::ledger::What;
 use crate::plan::{Answer, Call, Cut, Damage, Plan, Unit, Work};
 
-/// How much later than it happened something may be noted on a machine that is busy, in milliseconds.
+/// The longest delay between an event and its note on a busy machine, in milliseconds.
 pub(super) const SLACK: u64 = 5000;
 
-/// A call of whose end somebody was told.
+/// A call for which a client got a verdict.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
     pub(super) plan: &'a Plan,
     pub(super) evidence: &'a Evidence,
     pub(super) unit: &'a Unit,
     pub(super) call: &'a Call,
-    /// When.
+    /// The time of the verdict.
     pub(super) at: u64,
 }
 
 impl<'a> Case<'a> {
-    /// Returns the same for another call of the unit.
+    /// Returns the case of another call of the unit, at the same time.
     pub(super) fn of(self, call: &'a Call) -> Self {
         Self { call, ..self }
     }
 
-    /// Whether any process of the call has begun: in this job, if it is known which one is meant, or else in the
+    /// Whether any process of the call has begun: in this job if one is named, or else in the
     /// latest attempt to make the call.
     pub(super) fn began_in(self, job: Option<u32>) -> bool {
         let again = self.evidence.tried_again_at(self.unit).filter(|again| *again <= self.at);
@@ -36,18 +36,18 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether a target that is a job of this name, and an element of it, has to do with the call.
+    /// Whether a fault that hit a job with this name, or an element of it, has hit the call.
     fn concerns(self, job: &str, element: Option<u64>) -> bool {
         let Some((calls, chunk, name)) = self.array() else { return job == self.call.name };
         let Some(place) = calls.iter().position(|one| one.name == self.call.name) else {
             return job == self.call.name;
         };
-        // The elements of an array that is tried again have other items.
+        // The elements of a retried array have other items.
         let again = self.evidence.tried_again_at(self.unit).is_some();
         job == name && (again || element.is_none_or(|element| element == place as u64 / chunk))
     }
 
-    /// Returns the array of the unit: its calls, how many of them an element has, and its name.
+    /// Returns the array of the unit: its calls, the number of calls in an element, and its name.
     fn array(self) -> Option<(&'a [Call], u64, String)> {
         match &self.unit.work {
             Work::Array { calls, chunk, .. } => {
@@ -70,13 +70,13 @@ impl<'a> Case<'a> {
         calls.iter().filter(other).collect()
     }
 
-    /// Whether the call has a line of this process.
+    /// Whether the call has a line from this process.
     pub(super) fn ran_in(self, pid: u32) -> bool {
         self.evidence.lines(&self.call.name).iter().any(|line| line.pid == pid)
     }
 
-    /// Whether the result of the call was written before the process `pid` ended: the only thread of the process had
-    /// gone on to another call.
+    /// Whether the result of the call was written before the process `pid` ended. It was if the only thread of
+    /// the process had begun another call.
     pub(super) fn is_safe_in(self, pid: u32) -> bool {
         let Work::Array { calls, threads: 1, .. } = &self.unit.work else { return false };
         let lines = self.evidence.lines(&self.call.name);
@@ -89,12 +89,12 @@ impl<'a> Case<'a> {
             && later.any(|line| line.pid == pid && line.what == What::Began && line.at > ended)
     }
 
-    /// Returns the killed processes whose death can have cost the value of the call.
+    /// Returns the processes whose kills may have prevented a value of the call.
     pub(super) fn kills(self) -> impl Iterator<Item = u32> {
         let lines = self.evidence.lines(&self.call.name);
         self.evidence.hits.iter().filter(move |hit| hit.at <= self.at).filter_map(move |hit| {
             let Target::Runner { job, element, pid } = &hit.what else { return None };
-            // A call that had ended in another process, and was not to run again, has nothing to do with it.
+            // A call that had ended in another process and was not to run again is not hit.
             let last = lines.iter().max_by_key(|line| line.at);
             let was_done = self.call.ranks == 1
                 && last.is_some_and(|last| {
@@ -108,7 +108,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether the call was to run again between these times, because somebody was told that it has no value.
+    /// Whether the call was to run again between these times, because a client got an error for it.
     fn is_tried_again(self, from: u64, until: u64) -> bool {
         let again = self.evidence.tried_again_at(self.unit);
         again.filter(|again| (from..=until).contains(again)).is_some_and(|again| {
@@ -117,7 +117,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Returns the damages to a kind of file of the call.
+    /// Returns the damages to files of this kind that belong to the call.
     pub(super) fn damages(self, kind: Damage) -> impl Iterator<Item = (&'a Hit, Cut)> {
         self.evidence.hits.iter().filter(move |hit| hit.at <= self.at).filter_map(move |hit| {
             let Target::File { job, what, element, cut, .. } = &hit.what else { return None };
@@ -131,7 +131,7 @@ impl<'a> Case<'a> {
             .any(|kind| self.damages(kind).next().is_some())
     }
 
-    /// Whether the disk was full while the unit was about.
+    /// Whether the disk was full between the submission of the unit and the verdict.
     pub(super) fn met_a_full_disk(self) -> bool {
         let submitted = self.evidence.submitted_at(self.unit);
         self.evidence
@@ -139,7 +139,8 @@ impl<'a> Case<'a> {
             .any(|hit| hit.at <= self.at && hit.until >= submitted)
     }
 
-    /// Whether the journal has lost lines of the job, and whether it had ended then.
+    /// Whether the journal has lost lines of the job (`None` if it has not), and whether the job had ended by
+    /// then.
     pub(super) fn lost_lines(self) -> Option<bool> {
         let mut lost =
             self.evidence.hits.iter().filter(|hit| hit.at <= self.at).filter_map(|hit| {
@@ -151,8 +152,8 @@ impl<'a> Case<'a> {
         Some(first || lost.any(|ended| ended))
     }
 
-    /// Whether nobody can know how the process ended that ended at `end`: the supervisor that waited for it was killed,
-    /// or could not note the end on a full disk before it was.
+    /// Whether the exit code of the process that ended at `end` may be lost: the supervisor that waited for the
+    /// process was killed, or could not write to a full disk.
     pub(super) fn exit_is_lost(self, end: Option<u64>) -> bool {
         let lines = self.evidence.lines(&self.call.name);
         let began = lines.iter().map(|line| line.at).min();
@@ -168,7 +169,7 @@ impl<'a> Case<'a> {
                 .any(|hit| hit.until.saturating_add(SLACK) >= from && hit.at <= until.min(self.at))
     }
 
-    /// Whether a daemon was away between the submission and now.
+    /// Whether such a daemon was stopped between the submission and the verdict.
     pub(super) fn daemon_was_away(self, name: impl Fn(&str) -> bool) -> bool {
         let submitted = self.evidence.submitted_at(self.unit);
         self.evidence.hits.iter().any(|hit| {
@@ -178,8 +179,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Returns the answers of the plan that calls of a command of Slurm's met: those for the job of this name, if it
-    /// has one.
+    /// Returns the planned answers that calls of a Slurm command got for the job with this name. `None` stands
+    /// for any job.
     pub(super) fn answers(
         self,
         command: &str,
@@ -195,14 +196,14 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Returns the name of the job that runs the call.
+    /// Returns the name of the job in which the call runs.
     pub(super) fn job(self) -> String {
         let element =
             self.array().filter(|(calls, ..)| calls.iter().any(|one| one.name == self.call.name));
         element.map_or_else(|| self.call.name.clone(), |(.., name)| name)
     }
 
-    /// Whether connections over SSH were cut or frozen, or their shells killed.
+    /// Whether connections over SSH were cut or frozen, or their shells were killed, before the verdict.
     pub(super) fn connection_was_hit(self) -> bool {
         let connection = |hit: &Target| matches!(hit, Target::Connection | Target::Shell { .. });
         self.evidence.hits(connection).any(|hit| hit.at <= self.at)

@@ -1,4 +1,4 @@
-//! No call runs twice unless a requeue or a retry said so, and never twice at the same time.
+//! Checks that no call runs twice without a requeue or a retry, and never twice at the same time.
 
 use super::Evidence;
 use super::reach::Case;
@@ -22,7 +22,7 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     violations
 }
 
-/// One run of a process of a call.
+/// A run of one process of a call.
 struct Run<'a> {
     began: &'a Line,
     ended: Option<&'a Line>,
@@ -43,7 +43,8 @@ fn runs(lines: Vec<&Line>) -> Vec<Run<'_>> {
     runs
 }
 
-/// Returns what is wrong with a second run of a call, which `case` knows the time of.
+/// Returns the violation by a second run of a call, if it is one. The case has the time at which the second run
+/// began.
 fn twice(case: Case<'_>, first: &Run<'_>, second: &Run<'_>) -> Option<String> {
     let Case { evidence, unit, call, .. } = case;
     let tell = |why: &str| {
@@ -54,7 +55,7 @@ fn twice(case: Case<'_>, first: &Run<'_>, second: &Run<'_>) -> Option<String> {
     }
     let (one, other) = (first.began, second.began);
     if one.job == other.job {
-        // The journal has lost the end of a run that was killed.
+        // The run was killed, and the journal has lost its end.
         let was_killed = case.kills().any(|pid| pid == one.pid) && first.ended.is_none();
         if was_killed && case.lost_lines().is_some() && other.restart == one.restart {
             return None;
@@ -62,11 +63,12 @@ fn twice(case: Case<'_>, first: &Run<'_>, second: &Run<'_>) -> Option<String> {
         if other.restart <= one.restart {
             return tell("in the same run of its job");
         }
-        // Slurm itself may have lost the run.
+        // Slurm may have lost the run and requeued its job.
         if case.daemon_was_away(|name| name == "slurmctld" || name.starts_with("slurmd-")) {
             return None;
         }
-        // An element is run again for one of its items, without those that have ended; so are all processes of a job.
+        // If one item asks for a requeue, its element runs again without the items that have ended. If one
+        // process asks, all processes of the job run again.
         let in_it = |line: &&Line| {
             (line.job, line.restart, line.what) == (one.job, one.restart, What::Requeued)
         };
@@ -80,11 +82,11 @@ fn twice(case: Case<'_>, first: &Run<'_>, second: &Run<'_>) -> Option<String> {
                 Deed::Checkpoint(_) => true,
                 _ => asked && call.ranks == 1,
             };
-        return if may { None } else { tell("nobody has requeued it") };
+        return if may { None } else { tell("without a requeue") };
     }
     let again = evidence.tried_again_at(unit).is_some_and(|again| again <= other.at);
     let had_no_value = match &unit.work {
-        // The workflow itself runs again, to find the values of its children.
+        // The workflow itself runs again to find the values of its children.
         Work::Flow { call: flow, .. } if flow.name == call.name => true,
         Work::Flow { .. } => {
             first.ended.is_none_or(|ended| ended.what != What::Returned)

@@ -1,4 +1,5 @@
-//! The judge itself: rounds that are described line by line, each fine or with the one violation that has to be found.
+//! Tests of the judge: rounds described line by line, each of them without a violation or with the one that the
+//! judge must find.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -11,13 +12,13 @@ use crate::inject::{Hit, Target};
 use crate::ledger::{Line, What};
 use crate::plan::{Answer, Call, Cut, Damage, Deed, Fixed, Plan, Stop, Suite, Unit, Work};
 
-/// A round in the making. Times are milliseconds since it began.
+/// A round that a test describes. Times are milliseconds since its begin.
 struct Round {
     plan: Plan,
     evidence: Evidence,
 }
 
-/// What a client is told: a kind, a text, an exit code and a signal.
+/// The error that a client gets: kind, text, exit code and signal.
 type Said = (Kind, &'static str, Option<i32>, Option<i32>);
 
 const SIGKILL: Option<i32> = Some(9);
@@ -46,12 +47,12 @@ impl Round {
         round
     }
 
-    /// One job that does this.
+    /// Returns a round with one job that does this.
     fn job(deed: Deed) -> Self {
         Self::of(Suite::Local, Work::Job(call("u0.job", deed)))
     }
 
-    /// An array of an element with the items `a`, `b` and `c`.
+    /// Returns a round with an array of one element, which has the items `a`, `b` and `c`.
     fn array(deeds: [Deed; 3], threads: u32) -> Self {
         let calls = ["a", "b", "c"].iter().zip(deeds).map(|(name, deed)| call(name, deed));
         let calls = calls.collect();
@@ -138,12 +139,15 @@ fn a_value_needs_a_run_that_returned() {
     let returned = || Round::job(Deed::Return).ran("u0.job", 7, 10, What::Began);
     returned().ran("u0.job", 7, 20, What::Returned).value("u0.job", 30).is_fine();
     returned().value("u0.job", 30).is_wrong("not all of its processes have returned");
-    // Later than the client was told.
+    // The run returned after the client got the value.
     returned().ran("u0.job", 7, 40, What::Returned).value("u0.job", 30).is_wrong("not all");
     let verdict = Verdict::Value(6);
-    returned().ran("u0.job", 7, 20, What::Returned).told("u0.job", 30, verdict).is_wrong("6 for 5");
+    returned()
+        .ran("u0.job", 7, 20, What::Returned)
+        .told("u0.job", 30, verdict)
+        .is_wrong("6 instead of 5");
     let fails = Round::job(Deed::Exit(7)).ran("u0.job", 7, 20, What::Returned);
-    fails.value("u0.job", 30).is_wrong("though it was to fail");
+    fails.value("u0.job", 30).is_wrong("though the call must fail");
 }
 
 #[test]
@@ -156,12 +160,12 @@ fn a_value_needs_all_processes() {
     round.line("u0.job", Line { job: 2, ..line.clone() });
     round.is_wrong("not all of its processes");
     round.line("u0.job", line);
-    // The line of another job stays, which is a violation of its own only once it began.
+    // The line of another job is a violation only with a line that says it began.
     round.is_fine();
 }
 
 #[test]
-fn an_exit_code_is_told_as_it_was() {
+fn an_exit_code_must_be_right() {
     let ended = || {
         let round = Round::job(Deed::Exit(7)).ran("u0.job", 7, 10_000, What::Began);
         round.ran("u0.job", 7, 20_000, What::Failed)
@@ -173,17 +177,17 @@ fn an_exit_code_is_told_as_it_was() {
     ended().error("u0.job", 30_000, CRASHED).is_wrong("Crashed");
     let unseen = |at| ended().hit(at, SUPERVISOR).error("u0.job", 30_000, CRASHED);
     unseen(15_000).is_fine();
-    // Before it began, after its end was noted, after the verdict.
+    // The supervisor was killed before the call began, after its end was noted, and after the verdict.
     unseen(1000).is_wrong("Crashed");
     unseen(28_000).is_wrong("Crashed");
     unseen(31_000).is_wrong("Crashed");
-    // A code that was seen is not another one because a supervisor died.
+    // A known exit code does not change because a supervisor was killed.
     let other = ended().hit(15_000, SUPERVISOR);
     other.error("u0.job", 30_000, (Kind::Crashed, "", Some(3), None)).is_wrong("Crashed");
 }
 
 #[test]
-fn an_error_is_the_one_of_the_call() {
+fn an_error_must_be_of_the_call() {
     let failed = |deed| Round::job(deed).ran("u0.job", 7, 10, What::Failed);
     failed(Deed::Fail)
         .error("u0.job", 30, (Kind::Failed, "u0.job fails as planned", None, None))
@@ -217,14 +221,14 @@ fn a_kill_explains_only_the_job_that_it_hit() {
     unseen.error("u0.job", 30_000, CRASHED).is_fine();
     for kind in [Kind::NodeFailed, Kind::Lost, Kind::Cancelled, Kind::Corrupt, Kind::NotStarted] {
         let round = began().killed(10_005, "u0.job", 7).hit(10_004, SUPERVISOR);
-        round.error("u0.job", 30_000, (kind, "", None, None)).is_wrong("which is not so");
+        round.error("u0.job", 30_000, (kind, "", None, None)).is_wrong("which has no explanation");
     }
     let never_began = Round::job(Deed::Return).killed(10_005, "u0.job", 7);
     never_began.error("u0.job", 30_000, (Kind::NotStarted, "", None, SIGKILL)).is_fine();
 }
 
 #[test]
-fn an_item_that_was_finished_outlives_its_process() {
+fn an_item_that_has_ended_outlives_its_process() {
     let killed = |threads| {
         let round = Round::array([Deed::Return, Deed::Return, Deed::Return], threads);
         let round = round.ran("a", 7, 10, What::Began).ran("a", 7, 20, What::Returned);
@@ -233,13 +237,13 @@ fn an_item_that_was_finished_outlives_its_process() {
         round.error("b", 50, died).error("c", 50, died)
     };
     killed(1).value("a", 50).is_fine();
-    killed(1).error("a", 50, (Kind::Crashed, "", None, SIGKILL)).is_wrong("told of a: Crashed");
-    // With several threads another one may have begun `b`.
+    killed(1).error("a", 50, (Kind::Crashed, "", None, SIGKILL)).is_wrong("got for a: Crashed");
+    // Another thread may have begun `b`.
     killed(2).error("a", 50, (Kind::Crashed, "", None, SIGKILL)).is_fine();
 }
 
 #[test]
-fn an_exit_ends_the_items_of_its_process_alone() {
+fn an_exit_ends_only_the_items_of_its_process() {
     let exits = || {
         let round = Round::array([Deed::Exit(3), Deed::Return, Deed::Return], 1);
         round.ran("a", 7, 10, What::Began).ran("a", 7, 20, What::Failed)
@@ -248,7 +252,7 @@ fn an_exit_ends_the_items_of_its_process_alone() {
     let all = exits().error("a", 50, died).error("b", 50, died);
     all.error("c", 50, died).is_fine();
     let other = exits().error("a", 50, died).error("c", 50, died).ran("b", 8, 15, What::Began);
-    other.error("b", 50, died).is_wrong("told of b: Crashed");
+    other.error("b", 50, died).is_wrong("got for b: Crashed");
 }
 
 #[test]
@@ -264,12 +268,12 @@ fn a_dependency_has_failed_only_if_its_own_verdict_says_so() {
     let calls = vec![call("u0.0", Deed::Return), call("u0.1", Deed::Return)];
     let well = Round::of(Suite::Local, Work::Chain(calls)).ran("u0.0", 7, 10, What::Returned);
     let round = well.value("u0.0", 20).error("u0.1", 30, waited);
-    round.is_wrong("told of u0.1: DependencyFailed");
-    round.hit(5, Target::Disk).is_wrong("told of u0.1: DependencyFailed");
+    round.is_wrong("got for u0.1: DependencyFailed");
+    round.hit(5, Target::Disk).is_wrong("got for u0.1: DependencyFailed");
 }
 
 #[test]
-fn a_damaged_file_is_told_as_that() {
+fn a_damaged_file_explains_only_its_own_errors() {
     let done = || Round::job(Deed::Return).ran("u0.job", 7, 10, What::Returned);
     let corrupt = (Kind::Corrupt, "", None, None);
     done().damaged(20, "u0.job", Damage::Result).error("u0.job", 30, corrupt).is_fine();
@@ -285,7 +289,7 @@ fn a_damaged_file_is_told_as_that() {
 }
 
 #[test]
-fn what_has_begun_is_never_told_as_not_started() {
+fn a_call_that_has_begun_is_never_not_started() {
     // The spec was damaged before the second run.
     let requeued = || {
         let round = Round::job(Deed::Requeue(1)).ran("u0.job", 7, 10, What::Requeued);
@@ -294,7 +298,7 @@ fn what_has_begun_is_never_told_as_not_started() {
     let said = |kind| (kind, "job 1 (t) ended: cannot use /d/spec: cut", None, None);
     requeued().error("u0.job", 30, said(Kind::NotStarted)).is_wrong("NotStarted");
     requeued().error("u0.job", 30, said(Kind::Crashed)).is_fine();
-    // The workflow began as another job, which resumed it.
+    // The workflow began in another job, which resumed it.
     let flow = || {
         let work =
             Work::Flow { call: call("f", Deed::Return), jobs: Vec::new(), array: Vec::new() };
@@ -305,7 +309,7 @@ fn what_has_begun_is_never_told_as_not_started() {
     flow().error("f", 30, said(Kind::NotStarted)).is_fine();
     let other = (Kind::NotStarted, "job 2 (t) ended: cannot use /d/spec: cut", None, None);
     flow().error("f", 30, other).is_wrong("NotStarted");
-    // Another item of the element had begun, so the element did, before its spec was damaged.
+    // Another item of the element had begun before the spec was damaged, so the element had begun.
     let array = |end: What| {
         let round = Round::array([Deed::Requeue(1), Deed::Return, Deed::Return], 1);
         let round = round.ran("a", 7, 10, end).damaged(20, "u0.array", Damage::Spec);
@@ -333,12 +337,12 @@ fn an_attempt_that_was_killed_before_its_start_is_not_started() {
         round.told("b", told, verdict.clone()).told("c", told, verdict)
     };
     again(50).is_fine();
-    // Before the kill.
-    again(35).is_wrong("told of a: NotStarted");
+    // The verdict came before the kill.
+    again(35).is_wrong("got for a: NotStarted");
 }
 
 #[test]
-fn a_value_that_was_read_before_the_damage_may_be_told_after_it() {
+fn a_value_that_was_read_before_the_damage_may_precede_an_error() {
     let told = |returned, damaged| {
         let round = Round::array([Deed::Return, Deed::Return, Deed::Return], 1);
         let mut round = round.ran("a", 7, returned, What::Returned);
@@ -351,11 +355,11 @@ fn a_value_that_was_read_before_the_damage_may_be_told_after_it() {
         round
     };
     told(10_000, 20_000).is_fine();
-    told(30_000, 20_000).is_wrong("was told None and then last Some(Corrupt)");
+    told(30_000, 20_000).is_wrong("got None and then last got Some(Corrupt)");
 }
 
 #[test]
-fn a_full_disk_is_named() {
+fn the_error_of_a_full_disk_must_name_it() {
     let full = |at, text| {
         let round = Round::job(Deed::Return).ran("u0.job", 7, 10, What::Returned);
         round.hit(at, Target::Disk).error("u0.job", 30, (Kind::Crashed, text, Some(116), None))
@@ -366,7 +370,7 @@ fn a_full_disk_is_named() {
 }
 
 #[test]
-fn a_journal_that_lost_lines_loses_no_job() {
+fn lost_lines_of_the_journal_explain_only_lost_ends() {
     let lost = |jobs: &[&str], ended: &[&str]| {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Target::Journal { jobs: names(jobs), ended: names(ended) }
@@ -384,7 +388,7 @@ fn a_journal_that_lost_lines_loses_no_job() {
 }
 
 #[test]
-fn a_cancelled_call_is_one_that_was_cancelled() {
+fn only_a_call_that_was_cancelled_may_be_cancelled() {
     let cancelled = |at, told| {
         let mut round = Round::job(Deed::Return).ran("u0.job", 7, 1000, What::Returned);
         round.note("client-0", at, Note::Cancelling { unit: "u0".to_owned() });
@@ -396,7 +400,7 @@ fn a_cancelled_call_is_one_that_was_cancelled() {
 }
 
 #[test]
-fn a_refusal_has_the_words_of_sbatch_and_no_job() {
+fn a_refusal_has_the_message_of_sbatch_and_no_job() {
     let refused = (Kind::Refused, "sbatch refused the job: no such quota", None, None);
     let words = || "no such quota".to_owned();
     let round = |answer, job: &str| Round::job(Deed::Return).answered("sbatch", answer, job);
@@ -405,12 +409,12 @@ fn a_refusal_has_the_words_of_sbatch_and_no_job() {
     round(Answer::Fails("other".to_owned()), "u0.job")
         .not_submitted(30, refused)
         .is_wrong("not submitted");
-    // The job is there.
+    // sbatch has made a job.
     round(Answer::FailsAfter(words()), "u0.job")
         .not_submitted(30, refused)
         .is_wrong("not submitted");
     let ran = round(Answer::Fails(words()), "u0.job").ran("u0.job", 7, 20, What::Began);
-    ran.not_submitted(30, refused).is_wrong("has no job, its client was told, but u0.job ran");
+    ran.not_submitted(30, refused).is_wrong("has no job, but u0.job ran");
     let unknown = (Kind::Unknown, "", None, None);
     round(Answer::Hangs, "u0.job").not_submitted(30, unknown).is_fine();
     round(Answer::DiesAfter, "u0.job").not_submitted(30, unknown).is_wrong("not submitted");
@@ -418,7 +422,7 @@ fn a_refusal_has_the_words_of_sbatch_and_no_job() {
 }
 
 #[test]
-fn a_node_is_lost_only_with_its_daemon() {
+fn only_a_stopped_slurmd_explains_a_lost_node() {
     let round = |name: &str| {
         let what = Target::Daemon { name: name.to_owned(), how: Stop::Kill };
         let round = Round::job(Deed::Return).ran("u0.job", 7, 10, What::Began).hit(20, what);
@@ -429,7 +433,7 @@ fn a_node_is_lost_only_with_its_daemon() {
 }
 
 #[test]
-fn nobody_is_told_something_else_later() {
+fn a_verdict_does_not_change_later() {
     let mut round = Round::job(Deed::Exit(7)).ran("u0.job", 7, 10_000, What::Began);
     round = round.ran("u0.job", 7, 20_000, What::Failed).hit(15_000, SUPERVISOR);
     round = round.error("u0.job", 30_000, (Kind::Crashed, "", Some(7), None));
@@ -437,24 +441,26 @@ fn nobody_is_told_something_else_later() {
     let verdict = error((Kind::Lost, "", None, None));
     let note = Note::Told { call: "u0.job".to_owned(), resumed: false, verdict };
     round.note("finder-1", 31_000, note);
-    round.is_wrong("client-0 was told Some(Crashed) and then finder-1 Some(Lost)");
-    // Where the journal had the end of the job, and has lost that line since.
+    round.is_wrong("client-0 got Some(Crashed) and then finder-1 got Some(Lost)");
+    // The verdict may change if the journal had the end of the job and lost that line.
     let lost =
         |name: &str| Target::Journal { jobs: vec![name.to_owned()], ended: vec![name.to_owned()] };
     let round = round.hit(30_500, lost("u1.job"));
-    round.is_wrong("and then finder-1 Some(Lost)");
+    round.is_wrong("and then finder-1 got Some(Lost)");
     round.hit(30_500, lost("u0.job")).is_fine();
 }
 
 #[test]
-fn every_submission_has_an_end() {
+fn the_last_client_needs_a_verdict_on_every_submission() {
     let mut round = Round::job(Deed::Return).ran("u0.job", 7, 10, What::Returned);
     let handle = serde_json::json!({ "Job": {
         "submission_id": "20260101_000000_00000001", "job_id": 1, "task": "t", "signature": 1, "dir": "/d",
     }});
-    let Ok(handle) = serde_json::from_value::<Handle>(handle) else { panic!("the handle") };
+    let Ok(handle) = serde_json::from_value::<Handle>(handle) else {
+        panic!("the handle is invalid")
+    };
     round.note("client-0", 5, Note::Submitted { unit: "u0".to_owned(), part: 0, handle });
-    round.is_wrong("nobody could tell of u0.job in the end");
+    round.is_wrong("the last client has no verdict on u0.job");
     round.value("u0.job", 30).is_fine();
 }
 
@@ -472,22 +478,22 @@ fn a_call_runs_once() {
     };
     let returned = Some(What::Returned);
     twice(Deed::Return, returned, began(8, 30, 1, 0)).is_wrong("in the same run of its job");
-    twice(Deed::Return, returned, began(8, 30, 1, 1)).is_wrong("nobody has requeued it");
+    twice(Deed::Return, returned, began(8, 30, 1, 1)).is_wrong("without a requeue");
     twice(Deed::Return, returned, began(8, 30, 2, 0)).is_wrong("as two jobs");
     twice(Deed::Return, returned, began(8, 15, 2, 0)).is_wrong("both at the same time");
     let requeued = Some(What::Requeued);
     twice(Deed::Requeue(1), requeued, began(8, 30, 1, 1)).is_fine();
     twice(Deed::Requeue(1), requeued, began(8, 15, 1, 1)).is_wrong("both at the same time");
-    twice(Deed::Requeue(1), requeued, began(8, 30, 1, 2)).is_wrong("nobody has requeued it");
-    twice(Deed::Requeue(1), None, began(8, 30, 1, 1)).is_wrong("nobody has requeued it");
+    twice(Deed::Requeue(1), requeued, began(8, 30, 1, 2)).is_wrong("without a requeue");
+    twice(Deed::Requeue(1), None, began(8, 30, 1, 1)).is_wrong("without a requeue");
     twice(Deed::Checkpoint(9), None, began(8, 30, 1, 1)).is_fine();
     let away = Target::Daemon { name: "slurmctld".to_owned(), how: Stop::Term };
     twice(Deed::Return, returned, began(8, 30, 1, 1)).hit(25, away.clone()).is_fine();
-    twice(Deed::Return, returned, began(8, 30, 1, 1)).hit(40, away).is_wrong("nobody");
+    twice(Deed::Return, returned, began(8, 30, 1, 1)).hit(40, away).is_wrong("without a requeue");
 }
 
 #[test]
-fn only_an_item_without_a_value_is_tried_again() {
+fn only_an_item_without_a_value_is_retried() {
     let again = |deed, what, said: Option<Said>| {
         let mut round = Round::array([deed, Deed::Return, Deed::Return], 1);
         round.note("client-0", 40, Note::Again { unit: "u0".to_owned() });
@@ -505,7 +511,7 @@ fn only_an_item_without_a_value_is_tried_again() {
 }
 
 #[test]
-fn no_client_ends_in_an_odd_way() {
+fn a_client_must_succeed_or_be_killed() {
     let ended = |killed, status| {
         let mut round = Round::job(Deed::Return);
         let status = Some(ExitStatus::from_raw(status));
@@ -519,7 +525,7 @@ fn no_client_ends_in_an_odd_way() {
 }
 
 #[test]
-fn what_is_left_is_seen() {
+fn files_that_are_left_are_violations() {
     let dir = std::env::temp_dir().join(format!("slurm-faults-judge-{}", std::process::id()));
     std::fs::create_dir_all(dir.join("base/environments")).unwrap();
     let judged = |name: &str, text: &str, hits: &[Target]| {
@@ -541,7 +547,7 @@ fn what_is_left_is_seen() {
     assert_eq!(judged(temporary, "", &[client(77)]), "");
     assert!(judged("environments/1", "", &[SUPERVISOR]).contains("though its job has ended"));
     let panic = "thread 'main' panicked at src/lib.rs:1:1:\n";
-    assert!(judged("slurm-1.err", panic, &[SUPERVISOR]).contains("tells of a panic"));
+    assert!(judged("slurm-1.err", panic, &[SUPERVISOR]).contains("reports a panic"));
     let planned = format!("{panic}u0.job panics as planned\n");
     assert_eq!(judged("slurm-1.err", &planned, &[]), "");
     std::fs::remove_dir_all(&dir).unwrap();

@@ -1,5 +1,5 @@
-//! No panic of a client or a runner, no client that ends in another way than it should, and no file that is left
-//! behind.
+//! Checks that no client and no runner panicked, that every client succeeded or was killed, and that no
+//! temporary file is left.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +24,7 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     let killed = killed(evidence);
     let ended = ended_by_others(plan, evidence);
     for path in &files {
-        // A killed process cannot clean up. Temporary files have the number of their process in their names.
+        // A killed process cannot remove its temporary files, whose names have its process id.
         let writer = writer(path);
         if path.extension().is_some_and(|end| end == "tmp")
             && !writer.is_some_and(|pid| killed.contains(&pid))
@@ -40,8 +40,8 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     violations
 }
 
-/// Returns the processes that ended in the midst of something: those that were killed, and those of calls that noted no
-/// end.
+/// Returns the processes that may have ended at any point: the killed ones, and the processes of calls that
+/// noted no end.
 fn killed(evidence: &Evidence) -> BTreeSet<u32> {
     let hit = evidence.hits.iter().filter_map(|hit| match &hit.what {
         Target::Client { pid, .. }
@@ -57,8 +57,8 @@ fn killed(evidence: &Evidence) -> BTreeSet<u32> {
     hit.chain(open).collect()
 }
 
-/// Returns the jobs whose processes may be ended in the midst of something: by a cancellation, or because another process
-/// of the job has failed.
+/// Returns the jobs whose processes may have ended at any point: by a cancellation, or because another process
+/// of the job failed.
 fn ended_by_others(plan: &Plan, evidence: &Evidence) -> BTreeSet<String> {
     let jobs = plan.units.iter().flat_map(|unit| {
         let cancelled = evidence.cancelled_at(unit).is_some();
@@ -68,7 +68,7 @@ fn ended_by_others(plan: &Plan, evidence: &Evidence) -> BTreeSet<String> {
     jobs.collect()
 }
 
-/// Returns the process that wrote `.NAME.PID.RANDOM.tmp`.
+/// Returns the id of the process that wrote the file `.NAME.PID.RANDOM.tmp`.
 fn writer(path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.rsplit('.').nth(2)?.parse().ok()
 }
@@ -89,7 +89,7 @@ fn panics(path: &Path) -> Vec<String> {
         })
         .map(|(place, line)| {
             let next = lines.get(place + 1).unwrap_or(&"");
-            format!("{} tells of a panic: {line} {next}", path.display())
+            format!("{} reports a panic: {line} {next}", path.display())
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! Every call ends in its value or in an error that is true.
+//! Checks that every call ends in its value, or in an error that has an explanation.
 
 use super::Evidence;
 use super::evidence::Told;
@@ -21,7 +21,7 @@ pub(super) fn wrong(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     violations
 }
 
-/// Checks the verdicts on a submission itself.
+/// Checks the errors of the submission of this part.
 fn submission(
     plan: &Plan,
     evidence: &Evidence,
@@ -39,12 +39,13 @@ fn submission(
         let case = |call| Case { plan, evidence, unit, call, at: noted.at };
         if !calls.iter().any(|call| is_true(case(call), &answer)) {
             let Answer { kind, text, .. } = &answer;
-            violations.push(format!("{of}, part {part}, is not submitted: {kind:?}: {text}"));
+            violations.push(format!("{of}, part {part}, was not submitted: {kind:?}: {text}"));
         }
         let ran = calls.iter().find(|call| evidence.began(&call.name));
         let denies = matches!(answer.kind, Kind::Refused | Kind::NoJob | Kind::DependencyFailed);
         if let Some(call) = ran.filter(|_| denies) {
-            violations.push(format!("{of} has no job, its client was told, but {} ran", call.name));
+            violations
+                .push(format!("the error of {of} says that it has no job, but {} ran", call.name));
         }
     }
     violations
@@ -57,20 +58,20 @@ fn of_call(case: Case<'_>, part: usize) -> Vec<String> {
     told.sort_by_key(|told| told.at);
     for one in &told {
         if let Some(problem) = problem(Case { at: one.at, ..case }, part, one.verdict) {
-            violations.push(format!("{} was told of {}: {problem}", one.client, call.name));
+            violations.push(format!("{} got for {}: {problem}", one.client, call.name));
         }
     }
     let was_submitted = evidence.all_notes().any(|noted| {
         matches!(&noted.note, Note::Submitted { unit: of, part: which, .. } if *of == unit.name && *which == part)
     });
     if was_submitted && !told.iter().any(|told| told.client == "last") {
-        violations.push(format!("nobody could tell of {} in the end", call.name));
+        violations.push(format!("the last client has no verdict on {}", call.name));
     }
     for (place, first) in told.iter().enumerate() {
         for later in &told[place + 1..] {
             if !may_follow(case, first, later) {
                 violations.push(format!(
-                    "of {}, {} was told {:?} and then {} {:?}",
+                    "for {}, {} got {:?} and then {} got {:?}",
                     call.name,
                     first.client,
                     first.kind(),
@@ -83,7 +84,7 @@ fn of_call(case: Case<'_>, part: usize) -> Vec<String> {
     violations
 }
 
-/// Whether two verdicts on a call can both be true. Nothing changes once it is known.
+/// Whether a client may get the later verdict after the first. Verdicts that are final do not change.
 fn may_follow(case: Case<'_>, first: &Told<'_>, later: &Told<'_>) -> bool {
     let (one, other) = (first.kind(), later.kind());
     let open = |kind: Option<Kind>| {
@@ -95,7 +96,7 @@ fn may_follow(case: Case<'_>, first: &Told<'_>, later: &Told<'_>) -> bool {
     if one == other || open(one) || open(other) || first.resumed != later.resumed {
         return true;
     }
-    // The items of an array that have no value get another run.
+    // The items of an array that have no value run again.
     let again = matches!(case.unit.work, Work::Array { .. })
         && case.evidence.tried_again_at(case.unit).is_some_and(|again| again <= later.at);
     // A client keeps the values of an array that it has read, and tells of all items together.
@@ -108,7 +109,7 @@ fn may_follow(case: Case<'_>, first: &Told<'_>, later: &Told<'_>) -> bool {
             .flat_map(|kind| case.damages(kind))
             .any(|(hit, _)| hit.until + SLACK >= first.at || (one.is_none() && was_read(hit.at)))
     };
-    // The end of a job that left no files stood in the journal alone.
+    // The end of a job without files was only in the journal.
     let forgotten = || {
         let case = Case { at: later.at, ..case };
         other == Some(Kind::Lost) && case.lost_lines() == Some(true)
@@ -122,9 +123,9 @@ fn problem(case: Case<'_>, part: usize, verdict: &Verdict) -> Option<String> {
         let Verdict::Value(value) = verdict else { return None };
         let expected = unit.work.value(call);
         return if *value != expected {
-            Some(format!("the value {value} for {expected}"))
+            Some(format!("the value {value} instead of {expected}"))
         } else if !can_succeed(unit, call) {
-            Some("a value, though it was to fail".to_owned())
+            Some("a value, though the call must fail".to_owned())
         } else if evidence.returned_at(call).is_none_or(|at| at > case.at) {
             Some("a value, though not all of its processes have returned".to_owned())
         } else {
@@ -135,5 +136,6 @@ fn problem(case: Case<'_>, part: usize, verdict: &Verdict) -> Option<String> {
         && evidence.is_open(&unit.name, part)
         && !evidence.began(&call.name);
     let Answer { kind, text, .. } = &answer;
-    (!never_was && !is_true(case, &answer)).then(|| format!("{kind:?}, which is not so: {text}"))
+    (!never_was && !is_true(case, &answer))
+        .then(|| format!("{kind:?}, which has no explanation: {text}"))
 }

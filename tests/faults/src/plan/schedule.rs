@@ -7,18 +7,18 @@ use super::Suite;
 use super::workload::Unit;
 use crate::shared_fs::{Locks, Policy};
 
-/// A fault, and when it comes.
+/// A fault, and the time at which it is injected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Timed {
-    /// After this many steps of the round: submissions, begins and ends of calls. A machine that is slow
-    /// meets the fault at the same place as one that is fast.
+    /// The fault comes after this many steps of the round: submissions, and begins and ends of calls. Steps
+    /// make it independent of the speed of the machine.
     pub(crate) step: u64,
-    /// And this much later.
+    /// The delay after that step.
     pub(crate) ms: u64,
     pub(crate) fault: Fault,
 }
 
-/// What goes wrong. `pick` chooses among the processes or files that are there when it happens.
+/// The faults. `pick` chooses among the processes or files that exist when the fault is injected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Fault {
     /// `kill -9` of a program that waits for its jobs.
@@ -27,34 +27,34 @@ pub(crate) enum Fault {
     KillRunner { pick: usize },
     /// `kill -9` of the supervisor; the next client starts another one.
     KillSupervisor,
-    /// Both at once: the runner dies while no supervisor watches it.
+    /// `kill -9` of the supervisor and of a runner, so that no supervisor sees the end of the runner.
     KillBoth { pick: usize },
-    /// The same, but the end of the supervisor's journal never reached the disk.
+    /// `kill -9` of the supervisor, whose journal loses its end or gets a wrong bit.
     CutJournal(Cut),
     /// Bytes of a file change.
     Damage { what: Damage, pick: usize, cut: Cut },
-    /// The disk with the job base directory is full for this long.
+    /// The disk of the job base directory is full for this time.
     FillDisk { ms: u64 },
-    /// Another process looks for everything that was submitted so far, and waits for it.
+    /// Another process waits for all submissions so far.
     Attach,
-    /// The same, which reads the logs.
+    /// Another process reads the logs of all submissions so far.
     Follow,
-    /// Connections over SSH are cut once this many more bytes have passed.
+    /// The connections over SSH are cut after this many more bytes.
     CutConnection { bytes: u64, to_host: bool },
-    /// Nothing passes for this long, once this many more bytes have gone to the host.
+    /// The connections over SSH freeze for this time, after this many more bytes to the host.
     FreezeConnection { bytes: u64, ms: u64 },
     /// `kill -9` of a shell that serves a connection, or of its sshd.
     KillShell { pick: usize, sshd: bool },
-    /// The file server does not answer for this long. It may forget a request that it carried out before.
+    /// The file server does not answer for this time. It may carry out a request without an answer before.
     FileServerAway { ms: u64, forgetful: bool },
-    /// Each request to the file server takes longer, for some time.
+    /// Each request to the file server is delayed for some time.
     FileServerSlow { ms: u64, delay_ms: u64 },
-    /// A daemon is stopped, and started again after this long.
+    /// A daemon is stopped, and started again after this time.
     StopDaemon { name: String, how: Stop, ms: u64 },
 }
 
 impl Fault {
-    /// Returns what tables call it.
+    /// Returns the name of the fault in tables.
     pub(crate) fn name(&self) -> String {
         let name = match self {
             Self::KillClient { .. } => "client killed",
@@ -91,11 +91,11 @@ impl Fault {
 /// How a daemon stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stop {
-    /// `kill`: it ends as it wants to.
+    /// `kill`: the daemon ends by itself.
     Term,
     /// `kill -9`.
     Kill,
-    /// `kill -STOP`: it is there and does not answer.
+    /// `kill -STOP`: the daemon exists, but does not answer.
     Freeze,
 }
 
@@ -110,37 +110,37 @@ pub(crate) enum Damage {
 /// How a file changes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Cut {
-    /// This many thousandths are left.
+    /// The file is truncated to this many thousandths.
     Truncate(u16),
-    /// A bit of the byte at this thousandth is another one.
+    /// A bit of the byte at this thousandth is flipped.
     Flip(u16),
 }
 
-/// What holds for a whole round.
+/// The conditions of a whole round.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Fixed {
     /// The job base directory is on a file system of this many MiB.
     pub(crate) small_disk: Option<u32>,
-    /// What the n-th call of a command meets.
+    /// The answers to the n-th call of a command.
     pub(crate) answers: Vec<(String, usize, Answer)>,
     /// The caches of the hosts that share a file system.
     pub(crate) shared_fs: Option<Policy>,
 }
 
-/// What stands in the place of one call of a command of Slurm's.
+/// The planned answer to one call of a Slurm command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    /// Fails with these words, and the command does not run.
+    /// Fails with this message, and the command does not run.
     Fails(String),
-    /// The command runs, its output is lost, and these words come instead.
+    /// The command runs, but this message and a failure replace its output.
     FailsAfter(String),
-    /// The command runs and is heard, but then the wrapper fails with these words.
+    /// The command runs and prints its output, but then the wrapper fails with this message.
     FailsWith(String),
-    /// Nothing happens for these seconds, then the command runs.
+    /// The command runs after a delay of this many seconds.
     Slow(u32),
-    /// Nothing ever happens.
+    /// The command does not run, and the wrapper hangs.
     Hangs,
-    /// The command runs, and then nothing comes.
+    /// The command runs without output, and then the wrapper hangs.
     HangsAfter,
     /// The wrapper is killed before the command runs.
     Dies,
@@ -149,7 +149,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// Returns what tables call it, for this command.
+    /// Returns the name of this answer to `command` in tables.
     pub(crate) fn name(&self, command: &str) -> String {
         let what = match self {
             Self::Fails(_) => "fails",
@@ -178,10 +178,10 @@ impl Fixed {
     }
 }
 
-/// How many calls of each command can meet an answer of the plan.
+/// The number of calls of each command that can get a planned answer.
 pub(crate) const CALLS: usize = 12;
 
-/// What Slurm's commands say when they fail, in their own words.
+/// The messages with which Slurm's commands fail.
 const WORDS: &[(&str, &[&str])] = &[
     (
         "sbatch",
@@ -224,7 +224,7 @@ const WORDS: &[(&str, &[&str])] = &[
 fn answers(rng: &mut Rng) -> Vec<(String, usize, Answer)> {
     (0..rng.usize(1..=5))
         .map(|_| {
-            // Half of them for sbatch, where most depends on it.
+            // Half of the answers are for sbatch, whose failures matter most.
             let (command, words) = if rng.bool() { WORDS[0] } else { WORDS[rng.usize(1..5)] };
             let text = words[rng.usize(0..words.len())].to_owned();
             let answer = match rng.u8(0..11) {
@@ -237,7 +237,7 @@ fn answers(rng: &mut Rng) -> Vec<(String, usize, Answer)> {
                 _ if rng.bool() => Answer::Hangs,
                 _ => Answer::HangsAfter,
             };
-            // As often as a round calls it.
+            // The numbers of calls that a round usually makes.
             let first = match command {
                 "squeue" | "sacct" => CALLS,
                 "sbatch" => 5,
@@ -272,7 +272,7 @@ pub(super) fn faults(suite: Suite, units: &[Unit], fixed: &Fixed, rng: &mut Rng)
 
 fn local(small_disk: bool, rng: &mut Rng) -> Fault {
     match rng.u8(0..16) {
-        // On a disk of its own, that is the fault to come.
+        // A small disk is there to be filled.
         _ if small_disk && rng.bool() => Fault::FillDisk { ms: rng.u64(100..1500) },
         0..=4 => Fault::KillSupervisor,
         5..=6 => Fault::KillBoth { pick: rng.usize(0..100) },
@@ -282,7 +282,7 @@ fn local(small_disk: bool, rng: &mut Rng) -> Fault {
 }
 
 fn ssh(rng: &mut Rng) -> Fault {
-    // A submission is some ten kilobytes, a staged program some megabytes.
+    // A submission has about ten kilobytes, a staged program a few megabytes.
     let bytes = |rng: &mut Rng| if rng.bool() { rng.u64(0..40_000) } else { rng.u64(0..4_000_000) };
     match rng.u8(0..10) {
         0..=3 => Fault::CutConnection { bytes: bytes(rng), to_host: rng.bool() },
@@ -305,7 +305,8 @@ fn daemons(rng: &mut Rng) -> Fault {
     Fault::StopDaemon { name: name.to_owned(), how, ms: rng.u64(200..6000) }
 }
 
-/// Caches that are mostly shorter than those of NFS (up to 60 s), so that a round stays short, and longer than a job.
+/// Returns cache times that are longer than a job. Most are shorter than those of NFS (up to 60 s) to keep the
+/// round short.
 fn policy(rng: &mut Rng) -> Policy {
     let locks = [Locks::NotGranted, Locks::Unknown, Locks::Refused];
     let is_usual = rng.u8(0..8) == 0;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Suite;
 
-/// What a call does.
+/// The behaviour of a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Deed {
     /// Returns its value.
@@ -18,9 +18,9 @@ pub(crate) enum Deed {
     Exit(u8),
     /// Aborts its process.
     Abort,
-    /// Asks to be run again this many times, then returns.
+    /// Asks for another run this many times, then returns.
     Requeue(u32),
-    /// Works on for this many steps of 100 ms, over as many runs as its time limit makes of that.
+    /// Works for this many steps of 100 ms, in as many runs as its time limit requires.
     Checkpoint(u32),
     /// Works for this many steps of 100 ms, and asks for another run after half of them.
     HalfWay(u32),
@@ -28,7 +28,7 @@ pub(crate) enum Deed {
     Overrun,
     /// The first process returns at once; the second one exits with this code.
     LateRank(u8),
-    /// Starts a process that outlives it, unless somebody ends that, and returns.
+    /// Starts a process that outlives the call unless the backend ends it, and returns.
     Background,
 }
 
@@ -38,12 +38,12 @@ pub(crate) struct Call {
     /// Unique in the round; also the name of its ledger.
     pub(crate) name: String,
     pub(crate) deed: Deed,
-    /// How long it works before that.
+    /// The time that the call works before its deed.
     pub(crate) ms: u64,
-    /// What it adds to its input.
+    /// The number that the call adds to its input.
     pub(crate) value: i64,
     pub(crate) ranks: u32,
-    /// On how many nodes its processes are, at least.
+    /// The minimum number of nodes for its processes.
     pub(crate) nodes: u32,
 }
 
@@ -51,16 +51,16 @@ pub(crate) struct Call {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Work {
     Job(Call),
-    /// Each takes the value of the one before.
+    /// Each call takes the value of the call before it.
     Chain(Vec<Call>),
-    /// An array, and a job that takes all of its values.
+    /// An array, and maybe a job that takes all of its values.
     Array {
         calls: Vec<Call>,
         chunk: u64,
         threads: u32,
         total: Option<Call>,
     },
-    /// A workflow that adds up its children: single jobs, and the rest as an array.
+    /// A workflow that adds up the values of its children: single jobs and an array.
     Flow {
         call: Call,
         jobs: Vec<Call>,
@@ -68,7 +68,7 @@ pub(crate) enum Work {
     },
 }
 
-/// Some work, and how it is submitted.
+/// Some work, with the conditions of its submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Unit {
     pub(crate) name: String,
@@ -77,14 +77,14 @@ pub(crate) struct Unit {
     pub(crate) work: Work,
     /// Whether failed calls are retried once: `retry_failed` for an array, `resume` for a workflow.
     pub(crate) again: bool,
-    /// Whether the standard error of its jobs is on a disk that is full.
+    /// Whether the standard error of its jobs goes to a full disk.
     pub(crate) full_log: bool,
-    /// When its client cancels it, after the submission.
+    /// The time between its submission and its cancellation by the client.
     pub(crate) cancel_ms: Option<u64>,
 }
 
 impl Work {
-    /// Returns all calls, those of workflows and their children too.
+    /// Returns all calls, including workflows and their children.
     pub(crate) fn calls(&self) -> Vec<&Call> {
         match self {
             Self::Job(call) => vec![call],
@@ -96,7 +96,7 @@ impl Work {
         }
     }
 
-    /// Returns the calls whose results clients ask for, by the part of the submission that makes them.
+    /// Returns the calls whose results clients wait for, grouped by the parts of the submission.
     pub(crate) fn parts(&self) -> Vec<Vec<&Call>> {
         match self {
             Self::Job(call) | Self::Flow { call, .. } => vec![vec![call]],
@@ -108,7 +108,7 @@ impl Work {
         }
     }
 
-    /// Returns the calls that `name` takes values of.
+    /// Returns the calls whose values `name` takes.
     pub(crate) fn inputs(&self, name: &str) -> Vec<&Call> {
         match self {
             Self::Job(_) => Vec::new(),
@@ -127,7 +127,7 @@ impl Work {
         }
     }
 
-    /// Returns the value that a call has if it has one.
+    /// Returns the value that the call returns if it succeeds.
     pub(crate) fn value(&self, call: &Call) -> i64 {
         let inputs = self.inputs(&call.name);
         call.value + inputs.into_iter().map(|input| self.value(input)).sum::<i64>()
@@ -144,7 +144,7 @@ fn unit(suite: Suite, index: usize, clients: usize, rng: &mut Rng) -> Unit {
     let work = match rng.u8(0..10) {
         0..=2 => {
             let call = single(suite, format!("{name}.job"), rng);
-            // So that its processes see each other's files as other hosts do.
+            // On several nodes, the processes see each other's files as other hosts do.
             let nodes = if suite == Suite::SharedFs { call.ranks } else { 1 };
             Work::Job(Call { nodes, ..call })
         }
@@ -192,7 +192,7 @@ fn plain(name: String, rng: &mut Rng) -> Call {
     }
 }
 
-/// A call that does what calls of any kind of submission can, and fails once in `often` times.
+/// Returns a call with a deed that all kinds of submissions allow. The call fails once in `often` times.
 fn simple(name: String, often: u8, rng: &mut Rng) -> Call {
     let deed = match rng.u8(0..often * 3) {
         0 => Deed::Fail,
@@ -206,7 +206,7 @@ fn simple(name: String, often: u8, rng: &mut Rng) -> Call {
     Call { deed, ..plain(name, rng) }
 }
 
-/// A call that does what only single jobs can.
+/// Returns a call with a deed that only single jobs allow.
 fn single(suite: Suite, name: String, rng: &mut Rng) -> Call {
     let call = simple(name, 8, rng);
     match rng.u8(0..10) {
@@ -214,9 +214,9 @@ fn single(suite: Suite, name: String, rng: &mut Rng) -> Call {
         2 => Call { ranks: 2, deed: Deed::LateRank(rng.u8(1..100)), ..call },
         3 if rng.bool() => Call { ranks: rng.u32(1..=2), deed: Deed::Requeue(1), ..call },
         3 => Call { deed: Deed::HalfWay(rng.u32(4..16)), ..call },
-        // Slurm's process tracking in the tests does not find processes that leave their session.
+        // The process tracking of Slurm in the tests does not find processes that leave their session.
         4 if !suite.is_slurm() => Call { deed: Deed::Background, ..call },
-        // Limits of Slurm are minutes.
+        // Time limits of Slurm are whole minutes.
         5..=6 if !suite.is_slurm() => Call { deed: Deed::Checkpoint(rng.u32(10..50)), ..call },
         7 if !suite.is_slurm() => Call { deed: Deed::Overrun, ..call },
         _ => call,

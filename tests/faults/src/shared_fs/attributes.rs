@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fuser::{FileAttr, FileType, INodeNo};
 use rustix::fs::{FileType as Kind, Stat};
 
-/// What the server says of a file.
+/// The attributes of a file from the server.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Attributes {
     pub(super) id: u64,
@@ -13,13 +13,13 @@ pub(super) struct Attributes {
     pub(super) change: Change,
 }
 
-/// Another one after each change of a file.
+/// A value that differs after each change of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Change {
     modified: (i64, i64),
     changed: (i64, i64),
     size: i64,
-    /// The server's own count: the clock of a file system may be too coarse.
+    /// A count of the server, because the clock of a file system may be too coarse.
     pub(super) count: u64,
 }
 

@@ -1,11 +1,11 @@
-//! A client of the server, with the caches that an NFS client has by default:
+//! A client of the server, with the default caches of an NFS client:
 //!
-//! - attributes are trusted for a time, those of directories longer than those of files;
-//! - names, also missing ones, are trusted as long as their directory seems unchanged;
-//! - opening a file or a directory asks the server, and drops what is known of it if it has changed;
+//! - attributes are trusted for a time, which is longer for directories than for files;
+//! - names, including missing ones, are trusted as long as their directory seems unchanged;
+//! - opening a file or a directory asks the server for attributes, and empties its cache if it has changed;
 //! - an open file is read from the cache as long as its attributes are trusted;
-//! - what is written goes to the server when the file is closed or synced, or after a time;
-//! - a file that is removed while this client has it open is renamed (`.nfs…`) until it is closed.
+//! - written bytes go to the server when the file is closed or synced, or after a time;
+//! - a file that this client removes while it is open is renamed (`.nfs…`) until it is closed.
 
 mod content;
 mod names;
@@ -24,7 +24,7 @@ use super::attributes::{Attributes, Change};
 use super::policy::Policy;
 use super::server::{Answer, Changed, ROOT, Server, Wanted};
 
-/// The time; in tests one that stands still until it is put forward.
+/// A clock. In tests it stands still until it is put forward.
 #[derive(Debug)]
 pub(crate) struct Clock {
     start: Option<Instant>,
@@ -57,14 +57,14 @@ pub(crate) struct Client {
     server: Arc<Server>,
     clock: Arc<Clock>,
     nodes: Mutex<HashMap<u64, Arc<Node>>>,
-    /// Lists of directories that are being read.
+    /// The lists of directories that are being read.
     lists: Mutex<HashMap<u64, Arc<List>>>,
     next: AtomicU64,
 }
 
 type List = Vec<(OsString, Kind)>;
 
-/// What the client knows of a file.
+/// The client's knowledge of a file.
 #[derive(Debug)]
 struct Node {
     id: u64,
@@ -75,22 +75,22 @@ struct Node {
 struct Known {
     attributes: Option<Attributes>,
     asked: Duration,
-    /// The server does not know the file any more.
+    /// Whether the server no longer knows the file.
     stale: bool,
-    /// Of a directory: the names that were looked up, and whether there is a file.
+    /// For a directory: the names that were looked up, each with the id of its file, if there is one.
     names: HashMap<OsString, Option<u64>>,
     list: Option<Arc<List>>,
-    /// Of a file: pages that were read.
+    /// For a file: the pages that were read.
     pages: HashMap<u64, Vec<u8>>,
     unsent: Option<Unsent>,
-    /// What became of bytes that were sent late.
+    /// The error of bytes that were sent late.
     failed: Option<Errno>,
     open: usize,
-    /// The name that it has instead of the one that was removed.
+    /// The name under which a removed file still exists.
     hidden: Option<(u64, OsString)>,
 }
 
-/// Bytes that were written and have not been sent.
+/// Written bytes that were not sent yet.
 #[derive(Debug)]
 struct Unsent {
     offset: u64,
@@ -105,7 +105,7 @@ impl Unsent {
 }
 
 impl Known {
-    /// Takes in what the server has just said.
+    /// Stores new attributes from the server.
     fn learn(&mut self, new: Attributes, now: Duration) {
         if self.attributes.as_ref().is_none_or(|old| old.change != new.change) {
             self.forget_content();
@@ -114,7 +114,8 @@ impl Known {
         self.asked = now;
     }
 
-    /// Takes in what a change by this client came to. The rest of what it knows stays, if nobody else came between.
+    /// Stores the attributes after a change by this client. Other cached content stays if no other client
+    /// changed the file in between.
     fn learn_own(&mut self, changed: Changed, now: Duration) {
         if self.change() != Some(changed.before) {
             self.forget_content();
@@ -139,7 +140,7 @@ impl Known {
         self.unsent.as_ref().map_or(sent, |unsent| sent.max(unsent.end()))
     }
 
-    /// What this client takes the attributes for.
+    /// Returns the attributes as this client sees them.
     fn stat(&self) -> Answer<FileAttr> {
         let mut stat = self.attributes.as_ref().ok_or(Errno::STALE)?.stat;
         stat.size = self.size();
@@ -163,7 +164,7 @@ impl Client {
         Ok(self.server.realm(id)?.policy())
     }
 
-    /// Makes sure that the attributes are such as this client trusts; always asks the server if it `must`.
+    /// Makes sure that this client trusts the cached attributes. Always asks the server if it `must`.
     fn refresh(&self, node: &Node, known: &mut Known, must: bool) -> Answer<()> {
         if known.stale {
             return Err(Errno::STALE);
@@ -181,7 +182,7 @@ impl Client {
                 Ok(())
             }
             Err(error) => {
-                // The directory at the top is there again when it is.
+                // The top directory exists again as soon as the server answers.
                 known.stale = error == Errno::STALE && node.id != ROOT;
                 known.attributes = None;
                 known.forget_content();
@@ -194,7 +195,7 @@ impl Client {
     pub(super) fn stat(&self, id: u64) -> Answer<FileAttr> {
         let node = self.node(id);
         let mut known = node.known.lock().unwrap();
-        // A client sends what it has before it tells its own processes of a file.
+        // A client sends unsent bytes before it returns attributes to its own processes.
         let _ = self.send(&node, &mut known);
         self.refresh(&node, &mut known, false)?;
         known.stat()
@@ -212,7 +213,7 @@ impl Client {
         known.stat()
     }
 
-    /// Takes in the attributes of a file that came with another answer.
+    /// Stores the attributes of a file that came with another answer.
     fn meet(&self, attributes: Attributes) -> Answer<FileAttr> {
         let node = self.node(attributes.id);
         let mut known = node.known.lock().unwrap();
@@ -224,10 +225,10 @@ impl Client {
         self.nodes.lock().unwrap().values().cloned().collect()
     }
 
-    /// Sends what has waited for long, and forgets files that are gone.
+    /// Sends bytes that have waited for long.
     pub(super) fn tidy(&self) {
         for node in self.all() {
-            // One that is busy has its turn later.
+            // The next call sends the bytes of a busy file.
             let Ok(mut known) = node.known.try_lock() else { continue };
             let Some(since) = known.unsent.as_ref().map(|unsent| unsent.since) else { continue };
             let Ok(policy) = self.policy(node.id) else { continue };

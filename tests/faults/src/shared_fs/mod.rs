@@ -1,8 +1,9 @@
-//! A file system for tests that several hosts share: one server, and clients of it that cache as NFS clients do. Each
-//! mount is a client, so two mounts on one machine see what two hosts would see.
+//! A shared file system for tests: a server, and clients with the caches of NFS clients. Each mount is a
+//! client, so two mounts on one machine behave like two hosts.
 //!
-//! What it does not have: a lookup by `open` with `O_EXCL`, by `mkdir` or by `link` may be answered from the cache (the
-//! kernel does not tell), so an exclusive creation can meet a name that another client has removed.
+//! One behaviour differs from NFS. The kernel may answer the lookup before `open` with `O_EXCL`, `mkdir` or
+//! `link` from the cache of the client, which does not know the purpose of a lookup. So an exclusive creation
+//! can find a name that another client has removed.
 
 mod attributes;
 mod client;
@@ -27,7 +28,7 @@ pub(crate) use policy::{Locks, Policy};
 pub(crate) use round::{Directory, job_base_dir, on_server, traces};
 use server::Server;
 
-/// A server, and the clients that are mounted.
+/// A server with its mounted clients.
 #[derive(Debug)]
 pub(crate) struct SharedFs {
     server: Arc<Server>,
@@ -36,14 +37,14 @@ pub(crate) struct SharedFs {
 }
 
 impl SharedFs {
-    /// Serves a directory. `control` may have settings for the directories in it: `{name}.json`.
+    /// Serves a directory. `control` may have the settings of each directory in it, as `{name}.json`.
     pub(crate) fn new(dir: &Path, control: PathBuf, clock: Clock) -> io::Result<Self> {
         let server = Arc::new(Server::new(dir, Realms::new(control))?);
         Ok(Self { server, clock: Arc::new(clock), clients: Vec::new() })
     }
 
-    /// Mounts it once more, as another host would. This needs root. Requests
-    /// that wait for the server hold a thread each.
+    /// Mounts the file system for another host. This needs root. Each request that waits for the server takes a
+    /// thread.
     pub(crate) fn mount(&mut self, place: &Path, threads: usize) -> io::Result<()> {
         let client = Arc::new(Client::new(Arc::clone(&self.server), Arc::clone(&self.clock)));
         let mut config = Config::default();
@@ -60,7 +61,7 @@ impl SharedFs {
         Ok(())
     }
 
-    /// What the clients do by themselves; to be called again and again.
+    /// Does the regular work of the clients and the server. Must be called again and again.
     pub(crate) fn tidy(&self) {
         for (client, _) in &self.clients {
             client.tidy();
@@ -77,8 +78,8 @@ impl SharedFs {
 
 const THREADS: usize = 64;
 
-/// Serves `{dir}/server` at `{dir}/login` and at `{dir}/{node}` for each node of the test cluster until the input ends,
-/// with settings in `{dir}/control`.
+/// Serves `{dir}/server` at `{dir}/login` and at `{dir}/{node}` for each node of the test cluster, with the
+/// settings in `{dir}/control`. Ends with the standard input.
 pub(crate) fn serve(dir: &Path) -> anyhow::Result<()> {
     let mut shared = SharedFs::new(&dir.join("server"), dir.join("control"), Clock::real())?;
     for client in ["login", "n1", "n2", "n3", "n4"] {

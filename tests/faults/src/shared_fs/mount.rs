@@ -1,5 +1,5 @@
-//! A client as a file system of the kernel. The kernel trusts nothing: all caching is the client's, so that it is the
-//! same with every kernel.
+//! A client as a file system of the kernel. The kernel caches nothing, so all caches are the client's, and
+//! every kernel gives the same behaviour.
 
 use std::ffi::OsStr;
 use std::io;
@@ -68,7 +68,7 @@ impl Filesystem for Mount {
             | InitFlags::FUSE_PARALLEL_DIROPS;
         config
             .add_capabilities(wanted)
-            .map_err(|left| io::Error::other(format!("the kernel cannot do {left:?}")))
+            .map_err(|left| io::Error::other(format!("the kernel does not support {left:?}")))
     }
 
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
@@ -151,7 +151,7 @@ impl Filesystem for Mount {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        // NFS knows none of the flags.
+        // NFS supports none of the flags.
         let answer = if flags.is_empty() {
             self.0.rename((parent.0, name), (newparent.0, newname))
         } else {
@@ -277,7 +277,7 @@ impl Filesystem for Mount {
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        // The server's changes of names are safe when they are answered.
+        // The changes of names are on the server's disk when it has answered.
         reply.ok();
     }
 
@@ -307,7 +307,7 @@ impl Filesystem for Mount {
         let entries = list.iter().map(|(name, is)| (name.as_os_str(), kind(*is)));
         let all = dots.into_iter().chain(entries).zip(1..);
         for ((name, kind), next) in all.skip(usize::try_from(offset).unwrap_or(usize::MAX)) {
-            // The numbers of entries are nobody's business here, but have to be there.
+            // These inode numbers are not used, but FUSE requires them.
             if reply.add(INodeNo(next), next, kind, name) {
                 break;
             }
@@ -382,7 +382,7 @@ impl Filesystem for Mount {
         _sleep: bool,
         reply: ReplyEmpty,
     ) {
-        // The kernel also unlocks what was never locked.
+        // The kernel also unlocks files that were never locked.
         if typ == UNLOCK {
             reply.ok();
         } else {

@@ -1,5 +1,5 @@
-//! How a server and its clients behave, for each directory at the top of the file system: a round of its own there
-//! does not notice the outages of others.
+//! The behaviour of a server and its clients, for each directory at the top of the file system. A round has its
+//! own directory there, so outages of other rounds do not affect it.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -17,29 +17,30 @@ use crate::ledger;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Policy {
-    /// How long a client trusts what it knows of a file (`acregmin`, `acregmax`).
+    /// The time for which a client trusts cached attributes of a file (`acregmin`, `acregmax`).
     pub(crate) files_ms: u64,
-    /// How long it trusts what it knows of a directory, and with it the names in it (`acdirmin`, `acdirmax`).
+    /// The time for which a client trusts the cached attributes and names of a directory (`acdirmin`,
+    /// `acdirmax`).
     pub(crate) names_ms: u64,
-    /// How long written bytes may stay with a client if the file is not closed or synced.
+    /// The time after which a client sends written bytes of a file that is neither closed nor synced.
     pub(crate) flush_ms: u64,
     pub(crate) locks: Locks,
-    /// How long each request to the server takes.
+    /// The delay of each request to the server.
     pub(crate) delay_ms: u64,
     /// The server does not answer before this time, in milliseconds since the epoch.
     pub(crate) away_until: u64,
-    /// The first change of names since then is carried out, but its answer is lost, and so is the server's memory of it:
-    /// it is carried out once more.
+    /// The server carries out the first change of names in an outage twice: the first answer is lost, and the
+    /// server does not remember it.
     pub(crate) forgetful: bool,
 }
 
-/// What a file lock ends in.
+/// The errors of file locks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Locks {
     /// `ENOLCK`: NFS without its lock daemon.
     #[default]
     NotGranted,
-    /// `ENOSYS`: Lustre that was mounted without `flock`.
+    /// `ENOSYS`: Lustre, mounted without `flock`.
     Unknown,
     /// `EOPNOTSUPP`
     Refused,
@@ -63,14 +64,14 @@ impl Default for Policy {
 #[derive(Debug)]
 pub(crate) struct Realm {
     file: PathBuf,
-    /// The text of the settings, and what it says.
+    /// The text of the settings, and the parsed settings.
     read: Mutex<(Vec<u8>, Arc<Policy>)>,
     /// The outage in which a request was carried out twice.
     repeated: AtomicU64,
 }
 
 impl Realm {
-    /// Returns the settings as they are now: the file with them may be written anew at any time.
+    /// Returns the present settings. Their file may be rewritten at any time.
     pub(crate) fn policy(&self) -> Arc<Policy> {
         let text = fs::read(&self.file).unwrap_or_default();
         let mut read = self.read.lock().unwrap();
@@ -83,7 +84,7 @@ impl Realm {
         Arc::clone(&read.1)
     }
 
-    /// The time that a request takes on its way, which is long while the server is away.
+    /// Waits for the delay of a request, and until the server is no longer away.
     pub(crate) fn travel(&self) {
         std::thread::sleep(Duration::from_millis(self.policy().delay_ms));
         while self.policy().away_until > ledger::now() {
@@ -91,7 +92,7 @@ impl Realm {
         }
     }
 
-    /// Whether the request that now comes is the one whose answer is lost. Each outage has one.
+    /// Whether the answer to this request is lost. Each outage loses one answer.
     pub(crate) fn loses_answer(&self) -> bool {
         let policy = self.policy();
         policy.forgetful
@@ -99,10 +100,10 @@ impl Realm {
     }
 }
 
-/// All settings.
+/// The settings of all directories at the top.
 #[derive(Debug)]
 pub(crate) struct Realms {
-    /// The directory with a file of settings for each name at the top.
+    /// The directory that has a settings file for each name at the top.
     control: PathBuf,
     known: Mutex<HashMap<OsString, Arc<Realm>>>,
 }
@@ -112,7 +113,7 @@ impl Realms {
         Self { control, known: Mutex::default() }
     }
 
-    /// Returns the one of a name at the top.
+    /// Returns the settings of a name at the top.
     pub(crate) fn of(&self, name: &OsStr) -> Arc<Realm> {
         let mut known = self.known.lock().unwrap();
         let realm = known.entry(name.to_owned()).or_insert_with(|| {

@@ -8,11 +8,11 @@ use anyhow::Context;
 
 use super::Policy;
 
-/// The variable with the directory of the server, its settings, and its mounts.
+/// The variable that has the directory of the server, the settings and the mounts.
 const PLACE: &str = "SLURM_SDK_TEST_SHARED_FS";
 
-/// The directory of a round on the server, to which `base` of the round leads. The faults and the judge go this way;
-/// the clients use the mount of the login node.
+/// The directory of a round on the server. The link `base` of the round leads to it. The faults and the judge
+/// use this path, and the clients use the mount of the login node.
 #[derive(Debug)]
 pub(crate) struct Directory {
     server: PathBuf,
@@ -26,7 +26,7 @@ impl Directory {
         let name = round.file_name().context("a round has a name")?;
         let server = place.join("server").join(name);
         let settings = place.join("control").join(name).with_extension("json");
-        // What an earlier round with the same seed has left.
+        // The directory of an earlier round with the same seed may still exist.
         let _ = fs::remove_dir_all(&server);
         let directory = Self { server, settings, policy: policy.clone() };
         directory.set(policy)?;
@@ -35,14 +35,14 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Sets how the server and the hosts behave from now on.
+    /// Sets the behaviour of the server and the hosts from now on.
     pub(crate) fn set(&self, policy: &Policy) -> anyhow::Result<()> {
         let new = self.settings.with_extension("new");
         fs::write(&new, serde_json::to_vec(policy)?)?;
         Ok(fs::rename(&new, &self.settings)?)
     }
 
-    /// What holds for the round when there is no fault.
+    /// Returns the settings of the round without faults.
     pub(crate) fn policy(&self) -> Policy {
         self.policy.clone()
     }
@@ -58,7 +58,7 @@ fn place() -> anyhow::Result<PathBuf> {
     place.map(PathBuf::from).with_context(|| format!("{PLACE} is not set: run tests/faults/run"))
 }
 
-/// Returns the job base directory of a round, as clients name it.
+/// Returns the path of a round's job base directory that clients use.
 pub(crate) fn job_base_dir(round: &Path) -> PathBuf {
     let base = round.join("base");
     match (base.is_symlink(), place(), round.file_name()) {
@@ -76,7 +76,7 @@ pub(crate) fn on_server(path: &Path) -> PathBuf {
     }
 }
 
-/// Returns what the words or the environment of a process of a round hold.
+/// Returns the paths of which each process of a round has one in its arguments or environment.
 pub(crate) fn traces(round: &Path) -> [OsString; 2] {
     [round.as_os_str().to_owned(), job_base_dir(round).into_os_string()]
 }

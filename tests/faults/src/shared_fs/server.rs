@@ -1,5 +1,5 @@
-//! The server: a directory of this machine behind handles, as an NFS server gives them out. A handle names a file and
-//! not a path; it is stale once the file has no name any more, whoever has it open.
+//! The server: a directory of this machine. Its clients name files by handles, as with NFS. A handle stands for
+//! a file, not for a path. The handle is stale once the file has no name, even if a process has the file open.
 
 mod content;
 mod names;
@@ -19,17 +19,18 @@ use super::policy::{Realm, Realms};
 pub(super) use content::Wanted;
 pub(super) use names::{New, Owner};
 
-/// An answer of the server, and of a client after it.
+/// An answer of the server, which its clients return too.
 pub(super) type Answer<T> = Result<T, Errno>;
 
-/// The handle of the directory at the top.
+/// The handle of the top directory.
 pub(super) const ROOT: u64 = 1;
 
 #[derive(Debug)]
 pub(crate) struct Server {
     files: Mutex<Files>,
     realms: Realms,
-    /// Changes of names come one after the other, so that a client can be told what a directory was like before.
+    /// Serialises changes of names, so that a client gets the attributes of a directory directly before its
+    /// change.
     changes: Mutex<()>,
 }
 
@@ -39,11 +40,11 @@ struct Files {
     by_number: HashMap<(u64, u64), u64>,
 }
 
-/// A file that a client has heard of.
+/// A file for which a client has a handle.
 #[derive(Debug)]
 pub(super) struct Inode {
     id: u64,
-    /// Holds the file, so that its number is not given to another one. `None` once it is stale.
+    /// Keeps the file open, so that no other file gets its inode number. `None` if the handle is stale.
     place: Mutex<Option<Arc<OwnedFd>>>,
     count: AtomicU64,
     realm: Arc<Realm>,
@@ -54,7 +55,7 @@ impl Inode {
         self.place.lock().unwrap().clone().ok_or(Errno::STALE)
     }
 
-    /// A path that leads to the file whatever it is called now.
+    /// Returns a path that leads to the file, whatever its name is.
     fn path(&self) -> Answer<PathBuf> {
         Ok(PathBuf::from(format!("/proc/self/fd/{}", self.place()?.as_raw_fd())))
     }
@@ -72,7 +73,8 @@ impl Inode {
     }
 }
 
-/// A directory before and after a change of the one who is told, or a file before and after a write.
+/// The attributes of a directory before and after a change by the client that gets this, or of a file before
+/// and after a write.
 #[derive(Clone, Debug)]
 pub(super) struct Changed {
     pub(super) before: Change,
@@ -104,7 +106,7 @@ impl Server {
         Ok(Arc::clone(&self.inode(id)?.realm))
     }
 
-    /// Returns the file of a request that has arrived.
+    /// Returns the file of a request, after the delay of the request.
     fn reach(&self, id: u64) -> Answer<Arc<Inode>> {
         let inode = self.inode(id)?;
         inode.realm.travel();
@@ -115,7 +117,7 @@ impl Server {
         self.reach(id)?.attributes()
     }
 
-    /// Gives a file a handle, or finds the one that it has.
+    /// Returns the attributes of a file, which gets a handle if it has none.
     fn introduce(&self, place: OwnedFd, dir: &Inode, name: &OsStr) -> Answer<Attributes> {
         let stat = fstat(&place)?;
         let mut files = self.files();
@@ -132,7 +134,7 @@ impl Server {
         inode.attributes()
     }
 
-    /// Lets go of files that have no name any more.
+    /// Closes files that have no name.
     pub(super) fn sweep(&self) {
         let mut files = self.files();
         let Files { by_handle, by_number } = &mut *files;

@@ -1,4 +1,4 @@
-//! What one host does, and what another one sees of it and when.
+//! The actions of one host, and the time at which another host sees them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ use super::policy::Locks;
 use super::{Policy, SharedFs};
 use crate::ledger;
 
-/// Two hosts with a directory of their own.
+/// Two hosts that share a directory.
 struct Hosts {
     fs: Option<SharedFs>,
     dir: PathBuf,
@@ -39,7 +39,7 @@ impl Hosts {
         Self { fs: Some(fs), a: dir.join("a/dir"), b: dir.join("b/dir"), dir }
     }
 
-    /// Lets both hosts lose their trust in what they know of files.
+    /// Lets both hosts distrust their cached attributes of files.
     fn files_expire(&self) {
         self.fs.as_ref().unwrap().put_clock_forward(Duration::from_millis(3001));
     }
@@ -54,7 +54,7 @@ impl Hosts {
         fs::rename(file.with_extension("new"), file).unwrap();
     }
 
-    /// The server is away for a moment, and has forgotten what it did when it is back.
+    /// Makes the server unreachable for a moment. It carries out the next request twice.
     fn outage(&self) {
         let away_until = ledger::now() + 100;
         self.set(&Policy { away_until, forgetful: true, ..Policy::default() });
@@ -84,18 +84,18 @@ fn assert_fails<T: std::fmt::Debug>(result: io::Result<T>, errno: Errno) {
     assert_eq!(Errno::from_io_error(&result.unwrap_err()), Some(errno));
 }
 
-/// `RELEASE`, unlike `close`, comes when it comes.
+/// `RELEASE` may come later than `close` returns.
 fn eventually(what: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !what() {
-        assert!(Instant::now() < deadline, "it never comes");
+        assert!(Instant::now() < deadline, "timed out");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 #[test]
 #[ignore = "needs root"]
-fn a_missing_name_is_remembered_until_the_directory_is_asked_about() {
+fn a_missing_name_stays_missing_until_the_directory_expires() {
     let hosts = Hosts::new();
     let seen = || fs::read_to_string(hosts.b.join("file"));
     assert_fails(seen(), Errno::NOENT);
@@ -109,7 +109,7 @@ fn a_missing_name_is_remembered_until_the_directory_is_asked_about() {
 
 #[test]
 #[ignore = "needs root"]
-fn who_opens_the_directory_sees_its_names_at_once() {
+fn opening_the_directory_shows_new_names_at_once() {
     let hosts = Hosts::new();
     assert!(!hosts.b.join("file").exists());
     fs::write(hosts.a.join("file"), "one").unwrap();
@@ -150,7 +150,7 @@ fn attributes_are_remembered_until_the_file_is_opened() {
 
 #[test]
 #[ignore = "needs root"]
-fn what_is_written_is_seen_after_closing_and_by_who_opens_then() {
+fn written_bytes_are_seen_after_a_close_and_a_later_open() {
     let hosts = Hosts::new();
     let mut writer = append(&hosts.a.join("log"));
     writer.write_all(b"one ").unwrap();
@@ -168,7 +168,7 @@ fn what_is_written_is_seen_after_closing_and_by_who_opens_then() {
 
 #[test]
 #[ignore = "needs root"]
-fn what_waits_for_long_is_sent() {
+fn bytes_that_wait_for_long_are_sent() {
     let hosts = Hosts::new();
     let mut writer = append(&hosts.a.join("log"));
     writer.write_all(b"one").unwrap();
@@ -196,7 +196,7 @@ fn a_file_that_another_host_removes_is_stale() {
 
 #[test]
 #[ignore = "needs root"]
-fn what_is_written_to_a_stale_file_fails_when_it_is_synced() {
+fn writing_to_a_stale_file_fails_when_it_is_synced() {
     let hosts = Hosts::new();
     let mut writer = append(&hosts.b.join("file"));
     fs::remove_file(hosts.a.join("file")).unwrap();
@@ -206,7 +206,7 @@ fn what_is_written_to_a_stale_file_fails_when_it_is_synced() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_replaced_file_is_the_new_one_for_who_opens_it() {
+fn opening_a_replaced_file_opens_the_new_one() {
     let hosts = Hosts::new();
     fs::write(hosts.a.join("file"), "one").unwrap();
     let reader = File::open(hosts.b.join("file")).unwrap();
@@ -239,7 +239,7 @@ fn a_file_that_is_open_is_hidden_instead_of_removed() {
 
 #[test]
 #[ignore = "needs root"]
-fn who_appends_on_two_hosts_loses_lines() {
+fn appending_on_two_hosts_loses_lines() {
     let hosts = Hosts::new();
     let (mut one, mut other) = (append(&hosts.a.join("log")), append(&hosts.b.join("log")));
     one.write_all(b"one\n").unwrap();
@@ -251,7 +251,7 @@ fn who_appends_on_two_hosts_loses_lines() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_new_file_is_new_for_one_host_alone() {
+fn only_one_host_creates_a_new_file() {
     let hosts = Hosts::new();
     assert!(!hosts.b.join("claim").exists());
     File::create_new(hosts.a.join("claim")).unwrap();
@@ -290,7 +290,7 @@ fn requests_wait_for_a_server_that_is_away() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_server_that_forgets_carries_out_a_request_twice() {
+fn a_server_that_forgets_a_request_carries_it_out_twice() {
     let hosts = Hosts::new();
     let path = |name: &str| hosts.a.join(name);
     for name in ["one", "two", "three"] {
@@ -311,7 +311,7 @@ fn a_server_that_forgets_carries_out_a_request_twice() {
 
 #[test]
 #[ignore = "needs root"]
-fn what_the_library_writes_is_there_also_if_an_answer_of_the_server_is_lost() {
+fn files_of_the_library_exist_even_if_an_answer_of_the_server_is_lost() {
     let hosts = Hosts::new();
     let path = |name: &str| hosts.a.join(name);
     let during_outages = |write: fn(&Path, &[u8]) -> io::Result<()>, name: &str| {
@@ -330,7 +330,7 @@ fn what_the_library_writes_is_there_also_if_an_answer_of_the_server_is_lost() {
 
 #[test]
 #[ignore = "needs root"]
-fn the_first_of_several_hosts_comes_through() {
+fn the_first_of_several_hosts_writes_the_file() {
     for write in [durable::write_first, durable::claim] {
         let hosts = Hosts::new();
         let (a, b) = (hosts.a.join("result"), hosts.b.join("result"));
@@ -344,7 +344,7 @@ fn the_first_of_several_hosts_comes_through() {
 
 #[test]
 #[ignore = "needs root"]
-fn programs_run_from_it() {
+fn programs_run_from_the_shared_file_system() {
     let hosts = Hosts::new();
     fs::copy("/bin/echo", hosts.a.join("echo")).unwrap();
     let output = std::process::Command::new(hosts.b.join("echo")).arg("hello").output().unwrap();

@@ -1,4 +1,4 @@
-//! Errors that commands of Slurm's explain that failed, daemons that were away, and connections that were cut.
+//! Errors that failed commands of Slurm, stopped daemons and cut connections explain.
 
 use super::Answer;
 use crate::client::Kind;
@@ -10,11 +10,11 @@ pub(super) fn explain(case: Case<'_>, answer: &Answer) -> bool {
     let never_ran = |met: &Met| matches!(met, Met::Fails(_) | Met::Dies | Met::Hangs);
     let asked = |command| case.answers(command, None).next().is_some();
     let sources = asked("squeue") || asked("sacct");
-    // The controller, and what authenticates its clients.
+    // munged authenticates the clients of the controller.
     let controller = case.daemon_was_away(|name| matches!(name, "slurmctld" | "munged"));
     let node = case.daemon_was_away(|name| name.starts_with("slurmd-"));
     match answer.kind {
-        // A job that sbatch has made is there, whatever came after its answer.
+        // If sbatch has made a job, its client must know it, even if the answer came with an error.
         Kind::Refused => {
             let has_said =
                 |met: &Met| matches!(met, Met::Fails(words) if answer.text.contains(words));
@@ -25,7 +25,7 @@ pub(super) fn explain(case: Case<'_>, answer: &Answer) -> bool {
             controller || case.answers("sbatch", Some(&job)).any(|met| !found(met))
         }
         Kind::NoJob | Kind::Ssh => case.connection_was_hit(),
-        // `scontrol requeue` is called by the job itself.
+        // The job itself calls `scontrol requeue`.
         Kind::NotRequeued => controller || case.answers("scontrol", Some(&job)).any(never_ran),
         Kind::Unclear => controller || sources || case.connection_was_hit(),
         Kind::NodeFailed => node,

@@ -1,5 +1,5 @@
-//! Errors that an injected fault explains on every backend: killed processes, damaged files, a full disk, a supervisor's
-//! journal without its end.
+//! Errors that an injected fault explains on every backend: killed processes, damaged files, a full disk, and a
+//! supervisor's journal with lost lines.
 
 use rustix::process::Signal;
 use slurm_runner::exit;
@@ -16,7 +16,7 @@ pub(super) fn explain(case: Case<'_>, answer: &Answer) -> bool {
         || lost_lines(case, answer)
 }
 
-/// The process was killed. A shell that waits for it ends with 128 and the signal's number.
+/// The process was killed. A shell that waits for such a process ends with 128 plus the number of the signal.
 fn killed(case: Case<'_>, answer: &Answer) -> bool {
     let signal = Signal::KILL.as_raw();
     let says_so = answer.signal == Some(signal) || answer.says(128 + signal);
@@ -38,9 +38,9 @@ fn damaged(case: Case<'_>, answer: &Answer) -> bool {
             let says_so = says_so || answer.text.contains("/spec: ");
             match answer.kind {
                 Kind::NotStarted => says_so,
-                // A bit of the version.
+                // A bit of the version was flipped.
                 Kind::Mismatch => answer.text.contains("/spec: "),
-                // It had begun before, or another item of its element, and was requeued.
+                // The call, or another item of its element, had begun before the damage and was requeued.
                 Kind::Crashed => {
                     let lines = case.evidence.lines(&case.call.name).iter();
                     let others = case.neighbours().into_iter();
@@ -52,13 +52,13 @@ fn damaged(case: Case<'_>, answer: &Answer) -> bool {
             }
         })
     };
-    // A workflow that is resumed reads the specs of its children.
+    // A resumed workflow reads the specs of its children.
     let resumed = || {
         answer.kind == Kind::NoJob
             && answer.text.contains("spec cannot be used")
             && case.damages(Damage::Spec).next().is_some()
     };
-    // A bit of the version or of the types makes it one of another program.
+    // With a flipped bit of the version or the types, the file seems to be of another program.
     let is_bad = |cut| match answer.kind {
         Kind::Corrupt => true,
         Kind::Mismatch => matches!(cut, Cut::Flip(_)),
@@ -66,8 +66,8 @@ fn damaged(case: Case<'_>, answer: &Answer) -> bool {
     };
     let result = || case.damages(Damage::Result).any(|(_, cut)| is_bad(cut));
     let segment = || {
-        // What ends between two items looks as if the process had ended there, with the code that tells how the items
-        // were that it had finished. So does a record with a changed length, if nobody knows how the process ended.
+        // A segment that ends between two items looks as if the process had ended there with the exit code for
+        // its finished items. A record with a changed length looks the same if no exit code is known.
         let ended = answer.kind == Kind::Crashed;
         let by_itself = ended && (answer.says(0) || answer.says(i32::from(exit::FAILED)));
         let unseen = ended && answer.says_no_exit() && case.exit_is_lost(None);
@@ -92,8 +92,8 @@ fn full_disk(case: Case<'_>, answer: &Answer) -> bool {
     full && may_name_it
 }
 
-/// Lines of the job are lost. A job is found by its files, but an exit code, or the end of a job that left no files, was
-/// nowhere else.
+/// The journal has lost lines of the job. Files of jobs are found anyway, but only the journal has exit codes,
+/// and the ends of jobs that left no files.
 fn lost_lines(case: Case<'_>, answer: &Answer) -> bool {
     let Some(had_ended) = case.lost_lines() else { return false };
     match answer.kind {

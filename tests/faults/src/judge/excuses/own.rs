@@ -1,5 +1,5 @@
-//! Errors that the plan explains: a call's own deed, that of another call which it needs or shares a process with, and
-//! a cancellation.
+//! Errors that the plan explains: the deed of the call itself, the deed of another call that it needs or shares
+//! a process with, and a cancellation.
 
 use rustix::process::Signal;
 use slurm_runner::exit;
@@ -18,7 +18,7 @@ pub(super) fn explains(case: Case<'_>, answer: &Answer) -> bool {
         || cancellation(case, answer)
 }
 
-/// Returns when a process of a call has noted an end of this kind.
+/// Returns the time at which a process of the call noted an end of this kind.
 fn noted(case: Case<'_>, what: What) -> Option<u64> {
     let lines = case.evidence.lines(&case.call.name);
     lines.iter().filter(|line| line.what == what && line.at <= case.at).map(|line| line.at).max()
@@ -40,16 +40,16 @@ fn deed(case: Case<'_>, answer: &Answer) -> bool {
     }
 }
 
-/// Whether a deed ends its process.
+/// Whether the deed ends the process of its call.
 fn ends_its_process(deed: &Deed) -> bool {
     matches!(deed, Deed::Exit(_) | Deed::Abort | Deed::LateRank(_))
 }
 
-/// Whether an error tells of the end of a process by its deed at this time, or nobody can know it.
+/// Whether an error reports the end of a process by its deed at this time, or this end is lost.
 fn has_exit(case: Case<'_>, answer: &Answer, deed: &Deed, at: u64) -> bool {
     let abort = Signal::ABORT.as_raw();
     let says_so = match deed {
-        // The batch script, or the supervisor, says that this was not the end of the task.
+        // The batch script or the supervisor reports that the task itself has not ended.
         Deed::Exit(0) => answer.says(0) || answer.says(i32::from(exit::EXITED)),
         Deed::Exit(code) | Deed::LateRank(code) => answer.says(i32::from(*code)),
         Deed::Abort => answer.signal == Some(abort) || answer.says(128 + abort),
@@ -58,7 +58,7 @@ fn has_exit(case: Case<'_>, answer: &Answer, deed: &Deed, at: u64) -> bool {
     says_so || (answer.says_no_exit() && case.exit_is_lost(Some(at)))
 }
 
-/// Another call of its process has ended that.
+/// Another call has ended the common process.
 fn neighbour(case: Case<'_>, answer: &Answer) -> bool {
     let ended_it = |other: &&Call| {
         if !ends_its_process(&other.deed) {
@@ -75,7 +75,7 @@ fn neighbour(case: Case<'_>, answer: &Answer) -> bool {
     answer.kind == Kind::Crashed && case.neighbours().iter().any(ended_it)
 }
 
-/// A call whose value it takes has none, or its file cannot be read.
+/// An input of the call has no value, or its file cannot be read.
 fn input(case: Case<'_>, answer: &Answer) -> bool {
     if matches!(case.unit.work, Work::Flow { .. }) {
         return false;
@@ -92,7 +92,7 @@ fn input(case: Case<'_>, answer: &Answer) -> bool {
     })
 }
 
-/// A child of the workflow has no value, and its error is the one of the workflow.
+/// A child of the workflow has no value, and the workflow failed with the error of the child.
 fn child(case: Case<'_>, answer: &Answer) -> bool {
     let Work::Flow { jobs, array, .. } = &case.unit.work else { return false };
     let children = case.unit.work.inputs(&case.call.name);
@@ -104,13 +104,13 @@ fn child(case: Case<'_>, answer: &Answer) -> bool {
             said.job.is_some_and(|job| lines.iter().any(|line| line.job == job))
         };
         let known: Vec<&Call> = jobs.iter().filter(ran).collect();
-        // One that never began is not in the ledger.
+        // A call that never began is not in the ledger.
         if known.is_empty() { children } else { known }
     });
     candidates.into_iter().any(|child| is_true(case.of(child), &said))
 }
 
-/// Reads the error of a child from that of its workflow.
+/// Parses the error of a child from the error of its workflow.
 fn said_of_child(answer: &Answer) -> Option<Answer> {
     let text = answer.text.split_once(" failed: ").filter(|_| answer.kind == Kind::Failed)?.1;
     const WORDS: &[(&str, Kind)] = &[
@@ -144,13 +144,13 @@ fn number_after(text: &str, words: &str) -> Option<i32> {
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Returns the item whose error a workflow tells.
+/// Returns the item that the error of a workflow names.
 fn item_in(text: &str) -> Option<usize> {
     let text = text.split_once(" failed: item ")?.1;
     text.split(' ').next()?.parse().ok()
 }
 
-/// The unit was cancelled before it had its value.
+/// The unit was cancelled before the call had a value.
 fn cancellation(case: Case<'_>, answer: &Answer) -> bool {
     let Some(cancelled) = case.evidence.cancelled_at(case.unit) else { return false };
     let had_value = case.evidence.returned_at(case.call).is_some_and(|at| at + SLACK < cancelled);

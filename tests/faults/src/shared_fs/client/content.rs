@@ -12,14 +12,14 @@ use crate::shared_fs::server::Answer;
 
 const PAGE: u64 = 4096;
 
-/// Files up to this size are cached.
+/// Larger files are not cached.
 const CACHED: u64 = 4 << 20;
 
-/// Written bytes beyond this many do not wait.
+/// More unsent bytes than this are sent at once.
 const SENT_AT_ONCE: usize = 1 << 20;
 
 impl Client {
-    /// Opens a file: whatever this client thinks of it, the server is asked.
+    /// Opens a file. This always asks the server.
     pub(in crate::shared_fs) fn open(&self, id: u64) -> Answer<()> {
         let node = self.node(id);
         let mut known = node.known.lock().unwrap();
@@ -28,7 +28,7 @@ impl Client {
         Ok(())
     }
 
-    /// Opens a file that was made just now.
+    /// Opens a file that this client has just created.
     pub(in crate::shared_fs) fn open_new(&self, id: u64) {
         self.node(id).known.lock().unwrap().open += 1;
     }
@@ -70,7 +70,7 @@ impl Client {
         })
     }
 
-    /// Takes bytes to be written; `append` puts them behind those that the server has.
+    /// Stores bytes that are to be written. `append` writes them after the end of the file on the server.
     pub(in crate::shared_fs) fn write(
         &self,
         id: u64,
@@ -95,7 +95,7 @@ impl Client {
         u32::try_from(bytes.len()).map_err(|_| Errno::FBIG)
     }
 
-    /// Sends what was written to the server.
+    /// Sends the unsent bytes to the server.
     pub(super) fn send(&self, node: &Node, known: &mut Known) -> Answer<()> {
         let Some(unsent) = known.unsent.take() else { return Ok(()) };
         match self.server.write(node.id, unsent.offset, &unsent.bytes) {
@@ -113,7 +113,8 @@ impl Client {
         }
     }
 
-    /// Sends what was written, when a file is closed or synced; tells also of bytes that were sent earlier in vain.
+    /// Sends the unsent bytes of a file that is closed or synced. Also returns the error of bytes that were
+    /// sent earlier.
     pub(in crate::shared_fs) fn sync(&self, id: u64) -> Answer<()> {
         let node = self.node(id);
         let mut known = node.known.lock().unwrap();
@@ -145,7 +146,7 @@ impl Client {
         Ok(self.number())
     }
 
-    /// Returns the entries of an open directory; reads them anew at the first.
+    /// Returns the entries of an open directory. The `first` call of a handle reads them again.
     pub(in crate::shared_fs) fn list(
         &self,
         id: u64,
@@ -170,7 +171,7 @@ impl Client {
         self.lists().remove(&handle);
     }
 
-    /// What a lock on the file ends in.
+    /// Returns the error of a lock on the file.
     pub(in crate::shared_fs) fn lock_error(&self, id: u64) -> Errno {
         match self.policy(id).map(|policy| policy.locks) {
             Ok(Locks::NotGranted) => Errno::NOLCK,

@@ -34,7 +34,7 @@ impl Client {
         self.meet(found?)
     }
 
-    /// Returns the file of a name that is trusted; `ENOENT` if it is remembered as missing.
+    /// Returns the file of a cached name that is trusted, or `ENOENT` if the name is cached as missing.
     fn remembered(&self, dir: u64, name: &OsStr) -> Answer<Option<u64>> {
         let node = self.node(dir);
         let mut known = node.known.lock().unwrap();
@@ -46,7 +46,7 @@ impl Client {
         }
     }
 
-    /// Waits for a change of directories. One that fails comes with their attributes, too.
+    /// Returns the answer to a change of directories. A failure drops their cached attributes.
     fn changing<T>(&self, dirs: &[u64], answer: Answer<T>) -> Answer<T> {
         if answer.is_err() {
             for dir in dirs {
@@ -56,7 +56,7 @@ impl Client {
         answer
     }
 
-    /// Takes in a change of a directory by this client: a name now stands for a file, or for nothing.
+    /// Records a change of a directory by this client: the name now belongs to the file `id`, or to no file.
     fn note(&self, dir: u64, changed: Changed, name: &OsStr, id: Option<u64>) {
         let node = self.node(dir);
         let mut known = node.known.lock().unwrap();
@@ -128,7 +128,7 @@ impl Client {
             None => known.names.remove(to.1),
         };
         drop(known);
-        // Whatever it is, it has other attributes now.
+        // A renamed file has other attributes.
         if let Some(node) = moved {
             node.known.lock().unwrap().attributes = None;
         }
@@ -146,7 +146,7 @@ impl Client {
         Some(self.node(id?))
     }
 
-    /// Returns the file of a name if a process of this client has it open.
+    /// Returns the file of a name, if a process of this client has it open and it has no other name.
     fn open_file(&self, dir: u64, name: &OsStr) -> Option<Arc<Node>> {
         let node = self.known_file(dir, name)?;
         let known = node.known.lock().unwrap();
@@ -157,7 +157,7 @@ impl Client {
         (is_open && !is_hidden).then_some(node)
     }
 
-    /// Gives an open file another name instead of removing it.
+    /// Renames an open file instead of removing it.
     fn hide(&self, node: &Node, dir: u64, name: &OsStr) -> Answer<()> {
         let hidden = OsString::from(format!(".nfs{:016x}{:08x}", node.id, self.number()));
         let (_, changed) = self.server.rename((dir, name), (dir, &hidden))?;

@@ -1,4 +1,4 @@
-//! Requests about what is in files.
+//! Requests about the content and the attributes of files.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::{Answer, Changed, Server};
 use crate::shared_fs::attributes::Attributes;
 
-/// What a client wants to have changed.
+/// The changes that a client requests.
 #[derive(Clone, Debug, Default)]
 pub(in crate::shared_fs) struct Wanted {
     pub(in crate::shared_fs) mode: Option<u32>,
@@ -38,7 +38,7 @@ impl Server {
         Ok(bytes)
     }
 
-    /// Returns the file as it was before and as it is now.
+    /// Returns the attributes of the file before and after the write.
     pub(in crate::shared_fs) fn write(
         &self,
         id: u64,
@@ -85,7 +85,7 @@ impl Server {
     }
 }
 
-/// Gives a file to a user: the server itself runs as root.
+/// Sets the owner of a file, because the server itself runs as root.
 pub(super) fn own(place: &OwnedFd, user: Option<u32>, group: Option<u32>) -> Answer<()> {
     let user = user.map(Uid::from_raw);
     let group = group.map(Gid::from_raw);

@@ -14,10 +14,10 @@ use crate::shared_fs::attributes::Attributes;
 /// A user and a group.
 pub(in crate::shared_fs) type Owner = (u32, u32);
 
-/// What a name is to stand for.
+/// The kinds of new names.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::shared_fs) enum New<'a> {
-    /// A file; one that is there already is fine unless it has to be new.
+    /// A file. It may exist already, unless `only_new` is set.
     File {
         mode: u32,
         only_new: bool,
@@ -69,7 +69,7 @@ impl Server {
         Ok(OsString::from_vec(target.into_bytes()))
     }
 
-    /// Makes a name in a directory.
+    /// Creates a name in a directory.
     pub(in crate::shared_fs) fn make(
         &self,
         dir: u64,
@@ -77,7 +77,7 @@ impl Server {
         new: New<'_>,
         owner: Owner,
     ) -> Answer<(Attributes, Changed)> {
-        // Exclusive creation carries a token by which the server knows it again.
+        // An exclusive creation has a token by which the server recognises a repeated request.
         let twice = !matches!(new, New::File { .. });
         self.once_or_twice(dir, twice, |dir| {
             let changed = self.changing(dir, || self.make_here(dir, name, new, owner))?;
@@ -151,7 +151,7 @@ impl Server {
         })
     }
 
-    /// Carries a change out, and tells what the directory was like before and is like after it.
+    /// Carries out a change. Returns the attributes of the directory before and after it.
     fn changing(&self, dir: &Inode, change: impl FnOnce() -> Answer<()>) -> Answer<Changed> {
         let _one_at_a_time = self.changes.lock().unwrap();
         let before = dir.attributes()?.change;
@@ -160,7 +160,7 @@ impl Server {
         Ok(Changed { before, after: dir.attributes()? })
     }
 
-    /// Carries a request out; twice if its answer is lost in an outage in which the server forgets what it did.
+    /// Carries out a request, and before it once more if the first answer is lost in an outage.
     fn once_or_twice<T>(
         &self,
         dir: u64,
