@@ -1,6 +1,6 @@
-//! A program whose `main` is an asynchronous runtime, and whose tasks make runtimes of their own.
+//! A program whose `main` is an asynchronous runtime, and whose tasks create runtimes of their own.
 //!
-//! It has its own `main`, as a binary that runs its own tasks needs.
+//! It has its own `main`, like every program that runs its own tasks.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn sum(numbers: &[u64]) -> std::io::Result<u64> {
     }))
 }
 
-/// Takes a kibibyte or a few of stack for each level.
+/// Uses a few KiB of stack for each level.
 fn deep(levels: usize) -> usize {
     let block = std::hint::black_box([1_u8; 1024]);
     if levels == 0 { 0 } else { usize::from(block[levels % 1024]) + deep(levels - 1) }
@@ -34,7 +34,7 @@ fn descend(levels: usize) -> usize {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     slurm::init().unwrap();
-    // In the place of the usual harness, which would list nothing.
+    // The usual harness would list nothing in this program.
     if std::env::args().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
     let array = sum::map([vec![1, 2], vec![3]]).chunk(2).threads(2).submit(&cluster).unwrap();
     assert_eq!(array.results().unwrap(), [3, 3], "calls on threads of an element");
 
-    // A few MiB fit on the default stack, a hundred on the requested one.
+    // A few MiB fit on the default stack, a hundred MiB on the requested one.
     let job = descend::job(2 << 10_usize).submit(&cluster).unwrap();
     assert_eq!(job.result_timeout(limit).unwrap(), 2 << 10);
     let large = builder().env("RUST_MIN_STACK", "268435456").progress(ProgressMode::Off).build();

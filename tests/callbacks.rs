@@ -37,7 +37,7 @@ fn problem_of_entry(entry: &str) -> String {
 }
 
 #[test]
-fn a_callback_is_one_that_the_program_has() {
+fn a_callback_must_be_registered_in_the_program() {
     let of = problem_of_entry;
     assert_eq!(of("name = 'tell-of-it'"), "fine");
     assert_eq!(
@@ -48,7 +48,7 @@ fn a_callback_is_one_that_the_program_has() {
 }
 
 #[test]
-fn the_arguments_of_a_callback_are_what_it_takes() {
+fn the_arguments_of_a_callback_must_fit_its_type() {
     let of = problem_of_entry;
     assert_eq!(of("name = 'tell-of-it'\nargs = { to = 'me', times = 2 }"), "fine");
     let wrong = of("name = 'tell-of-it'\nargs = { to = 'me', times = 300 }");
@@ -60,7 +60,7 @@ fn the_arguments_of_a_callback_are_what_it_takes() {
 }
 
 #[test]
-fn what_is_no_callback_is_told_with_its_place() {
+fn mistakes_in_callbacks_are_reported_with_their_places() {
     let both = problem_of_entry("nmae = 'x'");
     assert!(both.contains("Slurmfile:3:1: unknown setting `nmae`; did you mean `name`?"), "{both}");
     assert!(both.contains("Slurmfile:2:1: a callback needs a name"), "{both}");

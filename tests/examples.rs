@@ -1,9 +1,9 @@
-//! What the examples print, with panics that unwind and with panics that abort.
+//! The output of the examples, with panics that unwind and with panics that abort.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder that cargo has put the examples into.
+/// Returns the folder into which cargo has put the examples.
 fn built() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().join("examples")
@@ -37,7 +37,7 @@ fn a_sweep_finds_the_least_point() {
 }
 
 #[test]
-fn as_many_calls_are_made_as_are_asked_for() {
+fn million_makes_the_requested_number_of_calls() {
     let text = output_of(&built().join("million"), &["--calls", "10000"]);
     let expected = "of 10000 numbers, 6171 takes the most steps: 261\n";
     assert!(text.starts_with(expected), "{text}");
@@ -51,7 +51,7 @@ fn monte_carlo_comes_close_to_pi() {
 }
 
 #[test]
-fn a_pipeline_passes_results_on_and_failures_too() {
+fn a_pipeline_passes_results_and_failures() {
     let text = output_of(&built().join("pipeline"), &[]);
     let mut lines = text.lines();
     assert!(lines.next().unwrap().starts_with("y = 2.000 x + "), "{text}");
@@ -98,7 +98,7 @@ fn a_custom_command_line_reaches_the_task() {
 }
 
 #[test]
-fn the_slurmfile_of_the_repository_is_one() {
+fn the_slurmfile_of_the_repository_is_valid() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Slurmfile.example.toml");
     let file = slurm::Slurmfile::open(&path).unwrap();
     assert_eq!(file.environments().collect::<Vec<_>>(), ["default", "gpu", "laptop", "remote"]);
@@ -123,7 +123,7 @@ fn a_slurmfile_reaches_the_job() {
             + &String::from_utf8_lossy(&output.stderr)
     };
     let plain = run(&[]);
-    // The attribute of the task says five minutes.
+    // The attribute of the task sets five minutes.
     assert!(plain.contains("time      = 00:05:00  (attribute)"), "{plain}");
     assert!(plain.contains("comment   = of the file  (Slurmfile)"), "{plain}");
     let other = run(&["--env", "other"]);
@@ -145,7 +145,7 @@ fn a_slurmfile_reaches_the_job() {
     );
 }
 
-/// The comment with which a program would submit, in this folder, with these flags and variables.
+/// Returns the comment that a program would submit in this folder, with these flags and variables.
 fn comment_of(folder: &Path, flags: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(built().join("custom_cli"));
     command.args(["--words", "1", "--dry-run"]).args(flags).current_dir(folder);
@@ -160,7 +160,7 @@ fn comment_of(folder: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Stri
 }
 
 #[test]
-fn what_is_named_nearest_to_a_call_counts() {
+fn flags_take_precedence_over_variables_and_variables_over_files() {
     let project = tempfile::tempdir().unwrap();
     let file = |name: &str| {
         let dir = project.path().join(name);
@@ -183,22 +183,22 @@ fn what_is_named_nearest_to_a_call_counts() {
     let variable = ("SLURMFILE", named.as_str());
     let one = ("SLURM_ENV", "one");
 
-    // The file: that of the flag, of the variable, the nearest one.
+    // The file comes from the flag, then from the variable, then it is the nearest one.
     assert_eq!(comment_of(&below, &[], &[]), "above-default");
     assert_eq!(comment_of(&near, &[], &[]), "above/near-default");
     assert_eq!(comment_of(&near, &[], &[variable]), "named-default");
     assert_eq!(comment_of(&near, &["--slurmfile", &flagged], &[variable]), "flagged-default");
     assert_eq!(comment_of(&near, &["--slurmfile", &flagged], &[]), "flagged-default");
-    // The environment in it: that of the flag, of the variable, the default one.
+    // The environment comes from the flag, then from the variable, then it is the default.
     assert_eq!(comment_of(&below, &[], &[one]), "above-one");
     assert_eq!(comment_of(&below, &["--env", "two"], &[one]), "above-two");
     assert_eq!(comment_of(&below, &["--env", "two"], &[]), "above-two");
     assert_eq!(comment_of(&below, &["--env", "default"], &[one]), "above-default");
     let both = ["--slurmfile", &flagged, "--env", "two"];
     assert_eq!(comment_of(&near, &both, &[variable, one]), "flagged-two");
-    // An empty variable is none.
+    // An empty variable counts as unset.
     assert_eq!(comment_of(&below, &[], &[("SLURMFILE", ""), ("SLURM_ENV", "")]), "above-default");
-    // What is named and not there is an error, and nothing else is looked for.
+    // A missing file or environment that is named is an error, and no other is used.
     let missing = project.path().join("missing");
     let missing = missing.to_str().unwrap();
     for problem in [
@@ -219,7 +219,7 @@ fn no_escape_sequence_passes_through_main() {
     assert!(stderr.contains("`\\u{1b}]0;owned\\u{7}`") && !stderr.contains('\u{1b}'), "{stderr:?}");
 }
 
-/// Each failure by its heading, with what must be in the text below it.
+/// Each failure with its heading and the expected texts below it.
 const FAILURES: &[(&str, &[&str])] = &[
     ("an argument that cannot travel", &["argument `value` does not survive", "slurm::Json<T>"]),
     ("two wrong options", &["`4 h`", "`1.5G`", "1536M"]),
@@ -247,12 +247,12 @@ fn check_failures(text: &str) {
 }
 
 #[test]
-fn every_failure_is_told_apart() {
+fn every_failure_has_its_own_text() {
     check_failures(&output_of(&built().join("errors"), &[]));
 }
 
 #[test]
-fn every_failure_is_told_apart_where_panics_abort() {
+fn every_failure_has_its_own_text_where_panics_abort() {
     let build = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--profile", "panic-abort", "--example", "errors"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -1,4 +1,4 @@
-//! Imports point one way: the order of the modules is in the tables below "Layers" in docs/architecture.md.
+//! Imports point one way, in the order of the tables below "Layers" in docs/architecture.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,14 +9,14 @@ use proc_macro2::{TokenStream, TokenTree};
 
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
-/// The crates of which no two modules may import each other, whatever is between them.
+/// The crates in which no two modules may import each other, even through other modules.
 const CRATES: [&str; 5] = [".", "slurm-core", "slurm-host", "slurm-macros", "slurm-runner"];
 
 /// The crates whose modules have an order, with the heading above its table.
 const ORDERED: [(&str, &str); 2] = [(".", "## Layers"), ("slurm-host", "### Inside slurm-host")];
 
 #[test]
-fn modules_import_only_what_stands_above_them_in_the_table() {
+fn modules_import_only_modules_above_them_in_the_table() {
     let mut wrong = Vec::new();
     for (name, heading) in ORDERED {
         let order = order(heading);
@@ -31,17 +31,17 @@ fn modules_import_only_what_stands_above_them_in_the_table() {
             wrong.extend(above.map(|other| format!("{name}: `{module}` imports `{other}`")));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}: move what is shared to the layer that owns it");
+    assert!(wrong.is_empty(), "{wrong:#?}: move the shared code to the layer that owns it");
 }
 
 #[test]
 fn no_modules_import_each_other_in_a_circle() {
     for name in CRATES {
         let mut imports = imports_of(name);
-        // Items of the crate's root, as macros are, are in no module.
+        // Items of the crate's root, such as macros, are in no module.
         let modules: BTreeSet<String> = imports.keys().cloned().collect();
         imports.values_mut().for_each(|of| of.retain(|other| modules.contains(other)));
-        // What imports nothing that is left is in no circle.
+        // A module without remaining imports is in no circle.
         while let Some(free) = imports.iter().find(|(_, of)| of.is_empty()).map(|(m, _)| m.clone())
         {
             imports.remove(&free);
@@ -64,7 +64,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Returns which of the top modules of a crate import which others.
+/// Returns the imports between the top modules of a crate.
 fn imports_of(name: &str) -> Imports {
     let dir = root().join(name).join("src");
     let mut imports = Imports::new();
@@ -84,14 +84,14 @@ fn imports_of(name: &str) -> Imports {
             let text = fs::read_to_string(&path).unwrap();
             let tokens = TokenStream::from_str(&text).expect("it is Rust");
             imports.entry(module[0].clone()).or_default();
-            take_in(&module, &tokens.into_iter().collect::<Vec<_>>(), &mut imports);
+            record(&module, &tokens.into_iter().collect::<Vec<_>>(), &mut imports);
         }
     }
     imports
 }
 
-/// Takes in the paths that begin with `crate` or `super`, in code and in macros.
-fn take_in(module: &[String], tokens: &[TokenTree], imports: &mut Imports) {
+/// Records the paths that begin with `crate` or `super`, in code and in macros.
+fn record(module: &[String], tokens: &[TokenTree], imports: &mut Imports) {
     let word = |at: usize| tokens.get(at).map(ToString::to_string).unwrap_or_default();
     let is_path = |at: usize| word(at) == ":" && word(at + 1) == ":";
     for (at, token) in tokens.iter().enumerate() {
@@ -100,7 +100,7 @@ fn take_in(module: &[String], tokens: &[TokenTree], imports: &mut Imports) {
             let named = at >= 2 && word(at - 2) == "mod";
             let below = named.then(|| word(at - 1));
             let module: Vec<_> = module.iter().cloned().chain(below).collect();
-            take_in(&module, &inner, imports);
+            record(&module, &inner, imports);
             continue;
         }
         let is_first = at < 2 || !is_path(at - 2);

@@ -1,7 +1,7 @@
-//! What the attributes accept, and what they say about the rest.
+//! The code that the attributes accept, and their errors for other code.
 
 #[test]
-fn what_the_attributes_accept_compiles_and_what_they_refuse_is_explained() {
+fn attributes_compile_valid_code_and_explain_invalid_code() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/macros/pass/*.rs");
     cases.compile_fail("tests/macros/fail/*.rs");

@@ -14,10 +14,10 @@ use libtest_mimic::{Arguments, Trial};
 use slurm::{Cluster, ProgressMode};
 use tempfile::TempDir;
 
-/// Names the main that a process is started for.
+/// The variable with the name of the main for a process.
 const ROLE: &str = "SLURM_SDK_TEST_MAIN";
 
-/// An error of the library that has a hint.
+/// Returns an error of the library that has a hint.
 fn fails() -> slurm::Result<()> {
     "none".parse::<ProgressMode>().map(drop).map_err(slurm::Error::from)
 }
@@ -68,7 +68,7 @@ mod without_ours {
     }
 }
 
-/// Names the file that the job waits for.
+/// The variable with the file that the job waits for.
 const GO: &str = "SLURM_SDK_TEST_GO";
 
 #[slurm::task(time = "5:00")]
@@ -114,7 +114,7 @@ mod that_submits {
     }
 }
 
-/// Returns one that the attribute did not write.
+/// Returns an error from a `main` without the attribute.
 fn by_hand() -> slurm::Result<()> {
     slurm::init()?;
     fails()
@@ -162,7 +162,7 @@ fn every_kind_of_error_keeps_the_hint() {
     assert_eq!(stderr_of("without_ours"), "error: the disk is full\n");
 }
 
-fn a_dry_run_shows_all_that_can_be_known() {
+fn a_dry_run_shows_all_submissions_before_the_first_result() {
     let base = tempfile::tempdir().unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env(ROLE, "submits").args(["--dry-run", "--job-base-dir"]).arg(base.path());
@@ -183,11 +183,11 @@ fn a_dry_run_shows_all_that_can_be_known() {
     assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
 }
 
-fn a_main_without_the_attribute_prints_words_and_hint() {
+fn a_main_without_the_attribute_prints_error_and_hint() {
     assert_eq!(stderr_of("by_hand"), format!("Error: {WORDS}{HINT}"));
 }
 
-/// No step takes longer than this on a machine that works.
+/// On a working machine, no step takes longer.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A program that waits for a job, and its output so far.
@@ -199,7 +199,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Starts the program with SIGINT as `env` is told to set it.
+    /// Starts the program with the disposition of SIGINT that this option of `env` sets.
     fn begin(signal: &str, arguments: &[&str]) -> Self {
         let base = tempfile::tempdir().unwrap();
         let (mut reader, writer) = std::io::pipe().unwrap();
@@ -210,7 +210,7 @@ impl Waiting {
         let path = format!("{}:{}", base.path().display(), std::env::var("PATH").unwrap());
         command.env("PATH", path).env_remove("SLURM_SDK_BACKEND").stdin(Stdio::null());
         command.stdout(writer.try_clone().unwrap()).stderr(writer);
-        // Stands in for an sbatch that is slow, and for no other command of Slurm.
+        // A slow sbatch, and no other command of Slurm.
         let sbatch = base.path().join("sbatch");
         let script = format!(
             "#!/bin/sh\n[ \"$1\" = --version ] && exec echo slurm 22.05.8\necho sbatch began >&2; echo > {0}/began\n\
@@ -234,7 +234,7 @@ impl Waiting {
     fn until(&mut self, word: &str) {
         while !self.text.contains(word) {
             let Ok(bytes) = self.written.recv_timeout(PATIENCE) else {
-                panic!("waited in vain for {word:?} in {:?}", self.text)
+                panic!("{word:?} did not appear in {:?}", self.text)
             };
             self.text.push_str(&String::from_utf8_lossy(&bytes));
         }
@@ -249,7 +249,7 @@ impl Waiting {
         std::fs::write(self.base.path().join("go"), "").unwrap();
     }
 
-    /// The directory of the one submission.
+    /// Returns the directory of the only submission.
     fn submission(&self) -> PathBuf {
         let only = |dir: &Path| {
             let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
@@ -261,7 +261,7 @@ impl Waiting {
     }
 }
 
-fn ctrl_c_says_what_goes_on_and_how_to_find_it() {
+fn ctrl_c_prints_which_jobs_keep_running_and_how_to_find_them() {
     let mut waiting = Waiting::begin("--default-signal=INT", &[]);
     waiting.until("wait_for: running on ");
     waiting.interrupt();
@@ -278,7 +278,7 @@ fn ctrl_c_says_what_goes_on_and_how_to_find_it() {
     assert!(job.result().unwrap());
 }
 
-fn a_program_that_ignores_ctrl_c_goes_on() {
+fn a_program_that_ignores_ctrl_c_continues() {
     let mut waiting = Waiting::begin("--ignore-signal=INT", &[]);
     waiting.until("wait_for: running on ");
     waiting.interrupt();
@@ -288,7 +288,7 @@ fn a_program_that_ignores_ctrl_c_goes_on() {
     assert!(!waiting.text.contains("cancel"), "{:?}", waiting.text);
 }
 
-fn a_submission_that_is_interrupted_is_brought_to_its_end() {
+fn an_interrupted_submission_is_completed() {
     let mut waiting = Waiting::begin("--default-signal=INT", &["--backend", "slurm"]);
     let began = Instant::now();
     while !waiting.base.path().join("began").exists() {
@@ -319,19 +319,19 @@ fn main() -> ExitCode {
     slurm::init().unwrap();
     let trials = vec![
         trial(
-            "ctrl_c_says_what_goes_on_and_how_to_find_it",
-            ctrl_c_says_what_goes_on_and_how_to_find_it,
+            "ctrl_c_prints_which_jobs_keep_running_and_how_to_find_them",
+            ctrl_c_prints_which_jobs_keep_running_and_how_to_find_them,
         ),
-        trial("a_program_that_ignores_ctrl_c_goes_on", a_program_that_ignores_ctrl_c_goes_on),
+        trial("a_program_that_ignores_ctrl_c_continues", a_program_that_ignores_ctrl_c_continues),
+        trial("an_interrupted_submission_is_completed", an_interrupted_submission_is_completed),
         trial(
-            "a_submission_that_is_interrupted_is_brought_to_its_end",
-            a_submission_that_is_interrupted_is_brought_to_its_end,
+            "a_dry_run_shows_all_submissions_before_the_first_result",
+            a_dry_run_shows_all_submissions_before_the_first_result,
         ),
-        trial("a_dry_run_shows_all_that_can_be_known", a_dry_run_shows_all_that_can_be_known),
         trial("every_kind_of_error_keeps_the_hint", every_kind_of_error_keeps_the_hint),
         trial(
-            "a_main_without_the_attribute_prints_words_and_hint",
-            a_main_without_the_attribute_prints_words_and_hint,
+            "a_main_without_the_attribute_prints_error_and_hint",
+            a_main_without_the_attribute_prints_error_and_hint,
         ),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

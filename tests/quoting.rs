@@ -1,4 +1,4 @@
-//! What becomes part of shell text, against real shells; see docs/security.md.
+//! Text that becomes part of shell commands, tried with real shells; see docs/security.md.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,13 +7,13 @@ use slurm::__private::fuzz::word;
 
 const SHELLS: &[&str] = &["sh", "bash", "dash"];
 
-/// Lets a shell print the words of a line, each ended by a NUL.
+/// Lets a shell print the words of a line, each followed by a NUL.
 fn words_of(shell: &str, line: &str) -> Vec<Vec<u8>> {
     let output =
         Command::new(shell).args(["-c", &format!("printf '%s\\0' {line}")]).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {output:?}");
     let mut words: Vec<_> = output.stdout.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
-    assert_eq!(words.pop(), Some(Vec::new()), "the last one is ended too");
+    assert_eq!(words.pop(), Some(Vec::new()), "the last word has its NUL too");
     words
 }
 
@@ -29,8 +29,8 @@ fn assert_each_comes_back(texts: &[String]) {
 }
 
 #[test]
-fn every_character_but_nul_comes_back_from_every_shell() {
-    // With those of two to four bytes, every byte that UTF-8 can have is among them.
+fn every_character_but_nul_passes_through_every_shell() {
+    // Together with the characters of two to four bytes, these contain every byte of UTF-8.
     let letters =
         (1..=0x7ff).chain((0x800..0xffff).step_by(61)).chain((0x10000..0x10ffff).step_by(4099));
     let letters: Vec<char> = letters.filter_map(char::from_u32).collect();
@@ -45,7 +45,7 @@ fn every_character_but_nul_comes_back_from_every_shell() {
 }
 
 #[test]
-fn any_text_comes_back_from_every_shell() {
+fn any_text_passes_through_every_shell() {
     let mut random = fastrand::Rng::with_seed(4);
     let hostile: Vec<char> =
         " \t\n\r'\"\\$`;|&<>(){}[]*?!~#=%^-+,.:/@ab0ü\u{1b}\u{7f}\u{202e}\u{1F980}"
@@ -71,7 +71,7 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
     all.filter(|path| path.extension().is_some_and(|ending| ending == "rs")).collect()
 }
 
-/// The files of the library whose code, without its tests, holds the text.
+/// Returns the files of the library whose code, without tests, contains the text.
 fn holding(text: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
@@ -89,19 +89,19 @@ fn holding(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn one_function_quotes_and_one_place_asks_for_a_shell() {
+fn one_function_quotes_and_few_places_use_a_shell() {
     assert_eq!(holding("fn shell_word("), ["slurm-host/src/word.rs"]);
-    assert_eq!(holding(r#"r"'\''""#), ["slurm-host/src/word.rs"], "nothing else escapes a quote");
+    assert_eq!(holding(r#"r"'\''""#), ["slurm-host/src/word.rs"], "no other code escapes a quote");
     only(
         "\"-c\"",
         &[
             "src/cluster/command.rs",
-            // A fixed line that waits until it may begin; the script and its mark are arguments of it.
+            // A fixed line that waits for the start; the script and its mark are arguments.
             "src/backend/local/supervisor/identity.rs",
             "src/backend/local/supervisor/process.rs",
-            // The ProxyCommand of the user's own configuration, which OpenSSH gives to a shell as well.
+            // The ProxyCommand of the user's own configuration, which OpenSSH gives to a shell too.
             "slurm-host/src/ssh/stream/proxy.rs",
-            // The option of a program that compresses.
+            // An option of the program that compresses.
             "slurm-host/src/remote/stage.rs",
         ],
     );
@@ -113,16 +113,16 @@ fn one_function_quotes_and_one_place_asks_for_a_shell() {
             "src/backend/local/supervisor/process.rs",
             "slurm-host/src/command.rs",
             "slurm-host/src/remote/stage.rs",
-            // The `ssh` whose connection is shared.
+            // The `ssh` of the shared connection.
             "slurm-host/src/ssh/master.rs",
             "slurm-host/src/ssh/stream/proxy.rs",
-            // `scontrol requeue` and squeue, from within a job.
+            // `scontrol requeue` and squeue, inside a job.
             "slurm-runner/src/scontrol.rs",
         ],
     );
 }
 
-/// Whether no other file than these holds the text.
+/// Asserts that no other file contains the text.
 fn only(text: &str, known: &[&str]) {
     let others: Vec<_> =
         holding(text).into_iter().filter(|file| !known.contains(&file.as_str())).collect();

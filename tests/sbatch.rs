@@ -1,9 +1,10 @@
-//! The option grammar beside the real sbatch of this machine.
+//! The option grammar compared with the real sbatch of this machine.
 //!
-//! sbatch's own parser is asked with a configuration whose controller is a closed port: what it takes, it
-//! tries to send, and what it refuses, it refuses before. The controller's grammars are asked on the test cluster.
+//! sbatch's own parser is called with a configuration whose controller is a closed port. sbatch tries to send
+//! the options that it accepts, and refuses the others before. The grammars of the controller are compared on
+//! the test cluster.
 
-// The counts are part of what these tests are for.
+// The tests print how many values they have compared.
 #![allow(clippy::print_stdout)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +30,7 @@ struct Client {
 impl Client {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // The client knows the names of generic resources from its configuration.
+        // The client reads the names of generic resources from its configuration.
         let gres: BTreeSet<&str> = pairs()
             .filter(|(option, _)| *option == "gres")
             .flat_map(|(_, value)| value.split(','))
@@ -58,7 +59,7 @@ impl Client {
             .expect("sbatch is installed")
     }
 
-    /// Whether sbatch takes the argument; `None` if it does not know the option.
+    /// Returns whether sbatch accepts the argument, or `None` if it does not know the option.
     fn takes(&self, argument: &str) -> Option<bool> {
         let companion = COMPANIONS.iter().find(|(option, _)| argument.starts_with(option));
         let mut fixed =
@@ -73,17 +74,17 @@ impl Client {
     }
 }
 
-/// Options that sbatch takes only beside another one.
+/// Options that sbatch accepts only beside another one.
 const COMPANIONS: &[(&str, &str)] = &[
     ("--gpus-per-task=", "--ntasks=1"),
     ("--mem-per-gpu=", "--gpus=4"),
     ("--ntasks-per-gpu=", "--gpus=4"),
 ];
 
-/// Options that sbatch takes only from root.
+/// Options that sbatch accepts only from root.
 const OF_ROOT: &[&str] = &["uid", "gid"];
 
-/// Names of generic resources that the tables' verdicts take as configured.
+/// Returns whether the verdicts of the tables assume that the generic resource is configured.
 fn known_gres(name: &str) -> bool {
     let taken = |text: &'static str, verdict: usize| {
         rows(text).any(|row| {
@@ -114,7 +115,7 @@ fn argument(option: &str, value: &str) -> String {
     if value.is_empty() && bare { format!("--{option}") } else { format!("--{option}={value}") }
 }
 
-/// Does something with each item, on two threads.
+/// Calls a function for each item, on two threads.
 fn for_each<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -138,7 +139,7 @@ fn the_grammar_agrees_with_this_sbatch() {
         .filter(|(option, _)| !OF_ROOT.contains(option))
         .map(|(option, value)| (option, unescaped(value)))
         .collect();
-    // What only the controller refuses, the client takes.
+    // The client accepts values that only the controller refuses.
     let refused_later: BTreeSet<(&str, String)> = rows(ADVERSARIAL)
         .filter(|row| row[2] == "server" && row[3] == "reject")
         .map(|row| (row[0], unescaped(row[1])))
@@ -191,7 +192,7 @@ fn the_grammars_of_the_controller_agree_with_it() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         let taken = !stderr.contains(words) && !stderr.contains("parameter too long");
         let ours = options::lookup(option).unwrap().parse(&value).is_ok();
-        // The grammar does not know how large arrays may be here.
+        // The grammar does not know the size limit of arrays on this cluster.
         let too_large = option == "array" && ours && !taken;
         assert!(taken == ours || too_large, "--{option}={value:?}: {stderr} we {ours}");
         compared += 1;
@@ -212,7 +213,7 @@ fn every_value_survives_the_lines_of_a_script() {
             let length = random.usize(1..20);
             std::iter::repeat_with(|| letters[random.usize(..letters.len())]).take(length).collect()
         };
-        // No control character may stand in the name of a job.
+        // The name of a job must not contain control characters.
         let name = text(&mut random).replace('\t', "_");
         let given = [("comment", text(&mut random)), ("job-name", name)];
         let mut set = OptionSet::new();
@@ -237,7 +238,7 @@ fn every_value_survives_the_lines_of_a_script() {
     }
 }
 
-/// What a held job was recorded as, without what differs between any two jobs.
+/// Returns the record of a held job, without the fields that differ between any two jobs.
 fn recorded(argument: &str) -> Option<BTreeMap<String, String>> {
     const OWN: &[&str] = &[
         "JobId",
@@ -284,7 +285,7 @@ fn recorded(argument: &str) -> Option<BTreeMap<String, String>> {
 #[test]
 #[ignore = "needs a cluster: tests/run starts one"]
 fn the_canonical_form_means_the_same() {
-    // Those whose values this cluster can take, and that show in a job's record.
+    // Options whose values this cluster accepts, and that a job's record shows.
     const OPTIONS: &[&str] = &[
         "time",
         "time-min",
@@ -328,7 +329,7 @@ fn the_canonical_form_means_the_same() {
         .filter_map(|(option, value)| {
             let spec: &OptionSpec = options::lookup(option).ok()?;
             match spec.parse(&value).ok()? {
-                // `gpu=2` is a syntax of 23.11; older releases take it for a type.
+                // `gpu=2` is a syntax of 23.11; older releases read it as a type.
                 OptionValue::Value(_) if value.contains('=') => None,
                 OptionValue::Value(canonical) if canonical != value => {
                     Some((option, value, canonical))
@@ -357,7 +358,7 @@ fn the_canonical_form_means_the_same() {
 }
 
 #[test]
-fn check_options_speaks_line_by_line() {
+fn check_options_answers_line_by_line() {
     let test: PathBuf = std::env::current_exe().unwrap();
     let program = test.ancestors().nth(2).unwrap().join("examples/check_options");
     let mut child = Command::new(program)

@@ -1,4 +1,4 @@
-//! Every claim of docs/security.md names the tests that keep it, and they exist.
+//! Each claim of docs/security.md names the tests that verify it, and these tests exist.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ fn page() -> String {
     std::fs::read_to_string(root().join("docs/security.md")).unwrap()
 }
 
-/// The claims with their numbers.
+/// Returns the claims with their numbers.
 fn claims(page: &str) -> Vec<(usize, &str)> {
     let numbered = |line: &'_ str| -> Option<(usize, usize)> {
         let (number, _) = line.split_once(". ")?;
@@ -21,7 +21,7 @@ fn claims(page: &str) -> Vec<(usize, &str)> {
         .collect()
 }
 
-/// The tests that a claim names: the file, and the name in it.
+/// Returns the tests that a claim names: the file and the name.
 fn tests_of(claim: &str) -> Vec<(PathBuf, &str)> {
     let Some((_, tests)) = claim.rsplit_once(" [test: ") else { return Vec::new() };
     let Some(tests) = tests.strip_suffix(']') else { return Vec::new() };
@@ -29,14 +29,14 @@ fn tests_of(claim: &str) -> Vec<(PathBuf, &str)> {
     parts.map(|(file, name)| (root().join(file), name)).collect()
 }
 
-/// The functions that a file lists as its tests with `trials!`.
+/// Returns the functions that a file lists as tests with `trials!`.
 fn trials_of(source: &str) -> impl Iterator<Item = &str> {
     let list = source.split_once("trials![").and_then(|(_, rest)| rest.split_once("];"));
     let lines = list.map_or("", |(list, _)| list).split(',');
     lines.filter_map(|line| line.trim().split_once(' ')).map(|(_, name)| name)
 }
 
-/// Whether the file has a test of this name: a function under `#[test]`, or a trial.
+/// Returns whether the file has a test with this name: a function under `#[test]`, or a trial.
 fn has_test(source: &str, name: &str) -> bool {
     let function = format!("fn {name}() {{");
     let is_test = |at: usize| {
@@ -71,7 +71,7 @@ fn every_claim_has_tests_and_they_exist() {
 }
 
 #[test]
-fn claims_are_single_sentences_and_numbered_through() {
+fn claims_are_single_sentences_with_consecutive_numbers() {
     let page = page();
     let claims = claims(&page);
     assert!(claims.len() > 50, "{} claims", claims.len());
@@ -84,7 +84,7 @@ fn claims_are_single_sentences_and_numbered_through() {
 }
 
 #[test]
-fn a_test_that_does_not_exist_is_noticed() {
+fn a_missing_test_is_noticed() {
     let source = "#[test]\nfn it_holds() {\n}\nfn helper() {\n}\ntrials![\n    all a_trial,\n];\n";
     assert!(has_test(source, "it_holds") && has_test(source, "a_trial"));
     assert!(

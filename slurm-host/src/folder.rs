@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_that_everybody_may_write_to_is_refused() {
+    fn a_base_that_all_users_can_write_to_is_refused() {
         let base = tempfile::tempdir().unwrap();
         for open in [0o777, 0o1777, 0o702] {
             fs::set_permissions(base.path(), Permissions::from_mode(open)).unwrap();

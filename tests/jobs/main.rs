@@ -1,8 +1,8 @@
-//! Jobs from submission to result, on the embedded backend and on a real Slurm.
+//! Tests of jobs from submission to result, on the embedded backend and on a real Slurm.
 //!
-//! This is a program and not a set of `#[test]` functions because it runs its own tasks: the binary
-//! that submits is the one that the job runs. Tests named `slurm::…` and `ssh::…` need the cluster that
-//! `tests/cluster/up` starts; without it they are ignored, and say so. tests/README.md says which file holds what.
+//! This is a program and not a set of `#[test]` functions because it runs its own tasks: a job runs the program
+//! that submits it. Tests named `slurm::…` and `ssh::…` need the cluster that `tests/cluster/up` starts;
+//! without it they are ignored, with a message. tests/README.md lists the files.
 
 #[macro_use]
 #[path = "../support/program.rs"]
@@ -22,7 +22,7 @@ mod workflows;
 use support::{common, logger, places, proxy, roles, sshd, tasks};
 
 fn main() {
-    // Jobs and programs as users have them have no logger.
+    // Jobs, and programs in the role of a user's program, have no logger.
     let is_job = std::env::args().nth(1).is_some_and(|first| first == "__slurm");
     if !is_job && !roles::is_user() {
         logger::install();

@@ -1,13 +1,13 @@
-//! Test programs of our own: how their tests are listed, timed and run.
+//! Test programs with their own `main`: how their tests are listed, timed and run.
 
 use std::io::Write;
 use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// Lists the tests of a file: where each runs, and the function, which is also the name of the test.
+/// Lists the tests of a file: the place of each, and its function, whose name is the test's name.
 ///
-/// A word for a place is a function of the program's `crate::places`.
+/// The word for a place is a function of the program's `crate::places`.
 macro_rules! trials {
     ($($place:ident $name:ident),+ $(,)?) => {
         $(::inventory::submit! {
@@ -16,10 +16,11 @@ macro_rules! trials {
     };
 }
 
-/// A file to which each test appends its seconds and its name: `tests/run` sets it and shows the slowest.
+/// The variable with a file to which each test appends its duration and its name. `tests/run` sets it and shows
+/// the slowest tests.
 const TIMES: &str = "SLURM_SDK_TEST_TIMES";
 
-/// A test whose time can be noted.
+/// Returns a test whose duration is recorded.
 pub(crate) fn trial(name: String, body: impl FnOnce() + Send + 'static) -> Trial {
     Trial::test(name.clone(), move || {
         let began = Instant::now();
@@ -31,17 +32,17 @@ pub(crate) fn trial(name: String, body: impl FnOnce() + Send + 'static) -> Trial
 
 fn note(name: &str, seconds: f64) {
     let Some(path) = std::env::var_os(TIMES) else { return };
-    // The file exists: who runs the tests may not be allowed to create one there.
+    // The file exists, because the user of the tests may not be allowed to create it.
     let file = std::fs::OpenOptions::new().append(true).open(path);
     let line = format!("{seconds:.1} {name}\n");
     file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the file of times");
 }
 
-/// Runs the tests that the command line asks for, in the order of their names.
+/// Runs the tests that the command line selects, in the order of their names.
 pub(crate) fn run(mut trials: Vec<Trial>) -> ! {
     trials.sort_by(|a, b| a.name().cmp(b.name()));
     let mut arguments = Arguments::from_args();
-    // Tests wait for jobs and connections most of the time, so more of them run than there are processors.
+    // Tests mostly wait for jobs and connections, so there are more threads than processors.
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads.get_or_insert(processors.max(6));
     libtest_mimic::run(&arguments, trials).exit()

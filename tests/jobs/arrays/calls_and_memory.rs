@@ -1,4 +1,4 @@
-//! What arrays cost: calls of Slurm's commands, and memory.
+//! The cost of arrays: calls of Slurm's commands, and memory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ trials![
     local many_items_take_no_more_memory_than_few,
 ];
 
-/// How often each of Slurm's commands was called by this role, outside and inside of jobs.
+/// Returns how often each of Slurm's commands was called by this role, outside and inside jobs.
 fn calls_of(site: &Site, role: &str) -> BTreeMap<String, usize> {
     let script = "echo \"${0##*/}${SLURM_JOB_ID:+ inside}\" >> \"$log\"\nexec \"$real\" \"$@\"";
     let all = ["sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo", "srun", "sstat"];
@@ -42,10 +42,10 @@ fn an_array_is_one_sbatch_and_its_elements_call_nothing(site: &Site) {
     assert_eq!((count("sbatch"), count("scontrol")), (1, 1), "{counts:?}");
     let inside: Vec<_> = counts.keys().filter(|what| what.ends_with(" inside")).collect();
     assert!(inside.is_empty(), "{counts:?}");
-    // For all elements together.
+    // The polls of all elements together.
     let most = most_polls(began);
     assert!(count("squeue") + count("sacct") <= most, "at most {most}: {counts:?}");
-    // What is called inside would be seen: an element of several processes needs srun, once.
+    // Calls inside jobs would be counted: each element of several processes calls srun once.
     let counts = calls_of(site, "array-of-processes");
     let expected =
         [("sbatch", 1), ("srun inside", 3)].map(|(what, count)| (what.to_owned(), count));
@@ -59,7 +59,7 @@ fn states_asked_for_in_a_loop_cost_no_more_than_a_wait(site: &Site) {
     let began = Instant::now();
     let counts = calls_of(site, "states-in-a-loop");
     let asked: usize = ["squeue", "sacct"].iter().filter_map(|what| counts.get(*what)).sum();
-    // Of the job and of the array.
+    // Polls for the job and for the array.
     let most = 2 * most_polls(began);
     assert!((2..=most).contains(&asked), "at most {most}: {counts:?}");
 }
@@ -106,7 +106,7 @@ pub(crate) fn play(role: &str, argument: &str, cluster: &Cluster) {
     println!("done");
 }
 
-/// The most memory that this process has had.
+/// Returns the peak memory of this process.
 fn peak_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -117,6 +117,6 @@ fn many_items_take_no_more_memory_than_few(site: &Site) {
     let peak =
         |count: &str| -> u64 { roles::run(site, "many-items", count, |_| {}).parse().unwrap() };
     let (few, many) = (peak("10"), peak("200000"));
-    // They are 200 MiB.
+    // All items together have 200 MiB.
     assert!(many < few + (40 << 10), "{many} KiB for many, {few} KiB for few");
 }

@@ -11,15 +11,15 @@ use crate::tasks::*;
 trials![
     both an_item_depends_on_its_own_element_alone,
     both an_item_of_a_crashed_element_is_reported,
-    both one_that_was_cancelled_before_it_ran_fails,
-    both one_is_waited_for_in_its_latest_attempt,
-    all one_has_its_value_although_others_of_its_element_failed,
-    all in_another_order_each_fails_by_itself,
-    local of_many_elements_wait_for_the_array,
-    local one_is_found_in_the_slurm_array_that_has_it,
+    both an_item_that_was_cancelled_before_it_ran_fails_its_dependents,
+    both a_dependency_on_an_item_is_on_its_latest_attempt,
+    all an_item_has_its_value_although_others_of_its_element_failed,
+    all items_taken_in_another_order_fail_one_by_one,
+    local items_of_many_elements_wait_for_the_whole_array,
+    local an_item_is_found_in_its_slurm_array,
 ];
 
-/// The end of the jobs that a job could not run without.
+/// Returns the failed dependencies of a job.
 fn upstream(error: &JobError) -> &[UpstreamFailure] {
     match &error.kind {
         JobErrorKind::DependencyFailed { upstream } => upstream,
@@ -46,19 +46,19 @@ fn an_item_depends_on_its_own_element_alone(site: &Site) {
     let [failure] = upstream(&error) else { panic!("{error:?}") };
     assert_eq!(failure.job, array.job_ids().next().unwrap());
     assert_eq!(failure.message, "failed: item 1: -1 is no good");
-    assert!(!late.state().unwrap().is_terminal(), "the last item was not needed so far");
+    assert!(!late.state().unwrap().is_terminal(), "the last item has not ended yet");
     fs::write(&gate, "").unwrap();
     assert_eq!(result_of(&late), 11);
 }
 
-fn one_has_its_value_although_others_of_its_element_failed(site: &Site) {
+fn an_item_has_its_value_although_others_of_its_element_failed(site: &Site) {
     let single = root::map([4, -1]).submit(&site.cluster).unwrap();
     let array = root::map([4, -1, 9]).chunk(3).submit(&site.cluster).unwrap();
     let well = root_of::job(array.item(2)).submit(&site.cluster).unwrap();
     let badly = root_of::job(array.item(1)).submit(&site.cluster).unwrap();
     let never = root_of::job(single.item(1)).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&well), 3_f64.sqrt());
-    // It ran and found no value; the other one was never started. Both are told alike.
+    // One job ran and found no value, the other was never started. Both report the same.
     let (badly, never) = (error_of(&badly), error_of(&never));
     let message = |error: &JobError| upstream(error)[0].message.clone();
     assert_eq!(message(&badly), "failed: item 1: -1 has no root");
@@ -80,7 +80,7 @@ fn an_item_of_a_crashed_element_is_reported(site: &Site) {
     }
 }
 
-fn one_that_was_cancelled_before_it_ran_fails(site: &Site) {
+fn an_item_that_was_cancelled_before_it_ran_fails_its_dependents(site: &Site) {
     let gate = site.path("gate");
     let items = [1, 2].map(|n| (n, gate.as_path()));
     let array = fail_or_wait::map(items).max_running(1).submit(&site.cluster).unwrap();
@@ -89,13 +89,13 @@ fn one_that_was_cancelled_before_it_ran_fails(site: &Site) {
         array.wait_timeout(std::time::Duration::from_millis(50)).unwrap().running == 1
     });
     array.cancel_items([1]).unwrap();
-    // Slurm takes a cancelled element that has never run for one that it does not know.
+    // Slurm treats a cancelled element that has never run as an unknown job.
     let error = error_of(&after);
     assert!(upstream(&error)[0].message.starts_with("left no value of item 1"), "{error}");
     array.cancel().unwrap();
 }
 
-fn one_is_waited_for_in_its_latest_attempt(site: &Site) {
+fn a_dependency_on_an_item_is_on_its_latest_attempt(site: &Site) {
     let items = [site.path("one"), site.path("two")];
     let array = second_time::map(items).submit(&site.cluster).unwrap();
     assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 2);
@@ -119,7 +119,7 @@ fn dependency<T>(array: &JobArray<T>) -> String {
     found.and_then(|option| option.value.clone()).unwrap_or_default()
 }
 
-fn in_another_order_each_fails_by_itself(site: &Site) {
+fn items_taken_in_another_order_fail_one_by_one(site: &Site) {
     let array = root::map([4, -1, 9]).submit(&site.cluster).unwrap();
     let id = array.job_ids().next().unwrap();
     let items = [2, 1, 0].map(|index| array.item(index));
@@ -133,7 +133,7 @@ fn in_another_order_each_fails_by_itself(site: &Site) {
     assert_eq!(upstream(&error)[0].message, "failed: item 1: -1 has no root");
 }
 
-fn of_many_elements_wait_for_the_array(site: &Site) {
+fn items_of_many_elements_wait_for_the_whole_array(site: &Site) {
     let array = root::map((0..60).map(|n| n - 1)).submit(&site.cluster).unwrap();
     let id = array.job_ids().next().unwrap();
     let items = (0..60).rev().map(|index| array.item(index));
@@ -144,13 +144,13 @@ fn of_many_elements_wait_for_the_array(site: &Site) {
     assert_eq!(upstream(&item_error(&each, 59))[0].message, "failed: item 0: -1 has no root");
 }
 
-fn one_is_found_in_the_slurm_array_that_has_it(site: &Site) {
+fn an_item_is_found_in_its_slurm_array(site: &Site) {
     let array = square::map(0..1100).chunk(1).submit(&site.cluster).unwrap();
     let [first, second] = array.job_ids().collect::<Vec<_>>()[..] else { panic!("{array:?}") };
     let size = array.handle().parts[0].elements as usize;
     for (item, job, index) in [(size - 1, first, size - 1), (1099, second, 1099 - size)] {
         let after = add::job(array.item(item), 1).submit(&site.cluster).unwrap();
-        // It may have ended by now, and then it need not be waited for.
+        // It may have ended already, and then it is not a dependency.
         let [edge] = &after.explain().unwrap().after[..] else { panic!("{:?}", after.explain()) };
         let element = edge.element.unwrap();
         assert_eq!((edge.kind.as_str(), edge.job), ("afterok", job));

@@ -1,4 +1,4 @@
-//! Many calls in one submission.
+//! Arrays: many calls in one submission.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,31 +11,31 @@ use crate::common::{PATIENCE, Site, error_of, result_of, until};
 use crate::tasks::*;
 
 trials![
-    all an_array_gives_a_value_for_each_item,
+    all an_array_returns_a_value_for_each_item,
     all an_item_may_be_a_tuple_of_arguments,
     all without_items_nothing_is_submitted,
     all a_bad_item_is_named_and_nothing_is_submitted,
     all items_fail_one_by_one,
     all an_element_makes_the_calls_of_its_chunk,
     all an_element_keeps_its_finished_items,
-    all items_come_as_they_end,
+    all items_are_streamed_as_they_end,
     all some_items_can_be_cancelled,
-    all no_more_elements_run_than_may,
+    all max_running_limits_the_running_elements,
     all all_values_can_be_an_argument,
     all arrays_follow_each_other_item_by_item,
     all a_failed_item_is_reported_to_its_dependents,
     all an_array_is_found_by_another_process,
-    all jobs_and_arrays_are_given_as_they_end,
+    all as_completed_returns_jobs_and_arrays_as_they_end,
     all an_element_may_be_several_processes,
     all the_output_of_an_element_can_be_read,
     all a_dry_run_of_an_array_writes_nothing,
     both the_first_failed_item_fails_dependents,
     local many_items_share_elements,
-    local many_elements_take_arrays,
+    local many_elements_take_several_slurm_arrays,
     slurm a_requeued_element_skips_its_finished_items,
 ];
 
-fn an_array_gives_a_value_for_each_item(site: &Site) {
+fn an_array_returns_a_value_for_each_item(site: &Site) {
     let array = square::map(0..10).submit(&site.cluster).unwrap();
     assert_eq!((array.len(), array.job_ids().count()), (10, 1));
     let expected: Vec<i64> = (0..10).map(|n| n * n).collect();
@@ -71,7 +71,7 @@ fn a_bad_item_is_named_and_nothing_is_submitted(site: &Site) {
     assert!(error.hint().unwrap().contains("slurm::Json"));
     assert!(site.submissions().is_empty());
     let spooled = fs::read_dir(site.path(".spool")).map_or(0, Iterator::count);
-    assert_eq!(spooled, 0, "nothing of the items is left");
+    assert_eq!(spooled, 0, "no spooled items are left");
 }
 
 fn job_error<T: std::fmt::Debug>(result: slurm::Result<T>) -> JobError {
@@ -125,7 +125,7 @@ fn an_element_keeps_its_finished_items(site: &Site) {
     }
 }
 
-fn items_come_as_they_end(site: &Site) {
+fn items_are_streamed_as_they_end(site: &Site) {
     let notes = site.path("notes");
     let gates: Vec<_> = (0..3).map(|n| site.path(&format!("gate{n}"))).collect();
     let items = gates.iter().map(|gate| (&notes, gate));
@@ -153,7 +153,7 @@ fn some_items_can_be_cancelled(site: &Site) {
     let array = waiting(site, 4);
     until("all run", || noted(site).len() == 4);
     array.cancel_items([1, 3]).unwrap();
-    // By looking alone, too.
+    // Refreshing shows their end too.
     until("their end is seen", || array.refresh().unwrap().failed == 2);
     for index in [1, 3] {
         assert_eq!(job_error(array.result(index)).kind, JobErrorKind::Cancelled);
@@ -164,11 +164,11 @@ fn some_items_can_be_cancelled(site: &Site) {
     array.cancel().unwrap();
 }
 
-fn no_more_elements_run_than_may(site: &Site) {
+fn max_running_limits_the_running_elements(site: &Site) {
     let items = (0..3).map(|_| (site.path("notes"), site.path("gate")));
     let array = note_and_wait::map(items).max_running(1).submit(&site.cluster).unwrap();
     until("one runs", || noted(site).len() == 1);
-    // The others would have been started in the same moment.
+    // Without the limit, the others would have started by now.
     let progress = array.wait_timeout(Duration::from_millis(1500)).unwrap();
     assert_eq!((progress.ended(), noted(site).len()), (0, 1));
     fs::write(site.path("gate"), "").unwrap();
@@ -219,7 +219,7 @@ fn the_first_failed_item_fails_dependents(site: &Site) {
     let array = root::map([4, -1, 9]).submit(&site.cluster).unwrap();
     let after = add::job(1, 2).after(&array).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().failed, 1);
-    // Whoever reads those of the others waits for ever.
+    // A reader of the other segments would block for ever.
     for element in ["0", "2"] {
         let segment = array.job_dir().join("results").join(element);
         fs::remove_file(&segment).unwrap();
@@ -242,7 +242,7 @@ fn an_array_is_found_by_another_process(site: &Site) {
     assert!(matches!(error, Error::OtherTask { .. }), "{error:?}");
 }
 
-fn jobs_and_arrays_are_given_as_they_end(site: &Site) {
+fn as_completed_returns_jobs_and_arrays_as_they_end(site: &Site) {
     let waiting = waiting(site, 2);
     let quick = add::job(1, 2).submit(&site.cluster).unwrap();
     let mut ended = slurm::as_completed(&[&waiting, &quick]).unwrap();
@@ -268,7 +268,7 @@ fn an_element_may_be_several_processes(site: &Site) {
 fn the_output_of_an_element_can_be_read(site: &Site) {
     let array = print::map([("one", "1"), ("two", "2")]).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().succeeded, 2);
-    until("the log is there", || array.stdout(1).unwrap() == "two\n");
+    until("the log has the line", || array.stdout(1).unwrap() == "two\n");
     assert_eq!(array.stderr(0).unwrap(), "1\n");
 }
 
@@ -288,12 +288,12 @@ fn many_items_share_elements(site: &Site) {
     assert!(explanation.warnings[0].contains("each element makes 5 calls"), "{explanation}");
     let array = square::map(0..5000).chunk_auto().submit(&site.cluster).unwrap();
     let shape = array.explain().unwrap().array.clone().unwrap();
-    assert_eq!(shape.elements, 16, "four for each of the four CPUs");
+    assert_eq!(shape.elements, 16, "four elements for each of the four CPUs");
     let values = array.results().unwrap();
     assert!(values.iter().zip(0..).all(|(value, n)| *value == n * n));
 }
 
-fn many_elements_take_arrays(site: &Site) {
+fn many_elements_take_several_slurm_arrays(site: &Site) {
     let array = square::map(0..1100).chunk(1).submit(&site.cluster).unwrap();
     assert_eq!(array.job_ids().count(), 2);
     let progress = array.wait_timeout(PATIENCE).unwrap();

@@ -1,4 +1,4 @@
-//! Many calls in one submission.
+//! Arrays: many calls in one submission.
 
 pub(crate) mod calls_and_memory;
 pub(crate) mod item_arguments;

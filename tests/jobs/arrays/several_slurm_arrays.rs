@@ -19,8 +19,8 @@ trials![
     slurm a_workflow_killed_after_the_last_part_makes_each_once,
 ];
 
-/// Programs that stand before Slurm's own: sbatch does `then` and notes what it was called with when it has
-/// submitted something, and Slurm arrays have at most two elements.
+/// Puts programs before Slurm's own. sbatch records its arguments after each submission and then runs `then`,
+/// and Slurm arrays have at most two elements.
 pub(crate) fn small_arrays(site: &Site, then: &str) -> PathBuf {
     let script = format!("\"$real\" \"$@\" || exit 1\necho \"$*\" >> \"$log\"\n{then}");
     wrapper(site, "sbatch", &script);
@@ -28,18 +28,18 @@ pub(crate) fn small_arrays(site: &Site, then: &str) -> PathBuf {
     wrapper(site, "scontrol", few)
 }
 
-/// A cluster with those.
+/// Returns a cluster with these programs.
 pub(crate) fn in_parts(site: &Site, ssh: Ssh, then: &str) -> Cluster {
     open(ssh.slurm_bin_dir(small_arrays(site, then).to_str().unwrap()), site)
 }
 
-/// What sbatch was called with each time that it has submitted something.
+/// Returns the arguments of each successful call of sbatch.
 fn calls(site: &Site) -> Vec<String> {
     let calls = fs::read_to_string(site.path("calls")).unwrap_or_default();
     calls.lines().map(str::to_owned).collect()
 }
 
-/// The scripts that sbatch has taken, in their order.
+/// Returns the submitted scripts, in the order of submission.
 pub(crate) fn submitted(site: &Site) -> Vec<PathBuf> {
     let script = |call: &String| call.rsplit(' ').next().map(PathBuf::from);
     calls(site).iter().filter_map(script).collect()
@@ -60,7 +60,7 @@ fn all_parts_share_one_throttle(site: &Site) {
     assert_eq!(throttles, ["0-1%2", "0-1%1", "0-1%1"]);
     let running = || fs::read_to_string(&notes).unwrap_or_default().split_whitespace().count();
     until("four run", || running() == 4);
-    // The others would have been started in the same moment.
+    // Without the limit, the others would have started by now.
     let progress = array.wait_timeout(std::time::Duration::from_millis(1500)).unwrap();
     assert_eq!((progress.ended(), running()), (0, 4));
     fs::write(&gate, "").unwrap();
@@ -80,10 +80,10 @@ fn a_retry_of_several_slurm_arrays_takes_several(site: &Site) {
         .filter_map(|call| call.split(' ').find_map(|word| word.strip_prefix("--array=")))
         .map(str::to_owned)
         .collect();
-    assert_eq!(arrays, ["0-1", "0-1", "0", "0-1", "0"], "an element has no more than before");
+    assert_eq!(arrays, ["0-1", "0-1", "0", "0-1", "0"], "an element has no more items than before");
     let found = cluster.attach_array::<parse>(array.handle()).unwrap();
     assert_eq!((found.wait().unwrap().failed, found.result(2).unwrap()), (3, 2));
-    // It has ended, and not well, so nothing is left to wait for.
+    // The array has ended without success, so the job starts at once.
     assert_eq!(result_of(&add::job(1, 2).after_not_ok(&array).submit(&cluster).unwrap()), 3);
     let waiting = parse::map(items).chunk(1).begin("now+1hour").submit(&cluster).unwrap();
     let error = add::job(1, 2).after_not_ok(&waiting).submit(&cluster).unwrap_err();
@@ -97,8 +97,8 @@ fn four_squares(flow: &Workflow, folder: &Path) -> slurm::Result<u32> {
     Ok(array.results()?.iter().sum())
 }
 
-/// Runs a workflow that meets `script` in place of sbatch when it submits the second part of its array, once,
-/// and then another run of it.
+/// Runs a workflow that calls `script` instead of sbatch, once, when it submits the second part of its array.
+/// Then runs the workflow again.
 fn killed(site: &Site, script: &str) {
     let once = site.path("once");
     let dir = small_arrays(site, "");
@@ -109,7 +109,7 @@ fn killed(site: &Site, script: &str) {
         once.display()
     );
     wrapper(site, "sbatch", &sbatch);
-    // They stand before Slurm's in the workflow alone.
+    // Only the workflow has these programs in its `PATH`.
     let text = format!("[default]\nsetup = ['PATH={}:$PATH']\n", dir.display());
     let cluster = with_slurmfile(site, &text);
     let folder = folder(site);
@@ -121,7 +121,7 @@ fn killed(site: &Site, script: &str) {
     assert_eq!(runs(&folder), [1; 4]);
     let array = subdir(&job.job_dir().join("tasks/square")).unwrap();
     let expected = ["script.sh", "script-1.sh"].map(|name| array.join(name));
-    assert_eq!(submitted(site), expected, "each part once, and nothing else");
+    assert_eq!(submitted(site), expected, "each part is submitted once");
 }
 
 fn a_workflow_killed_between_two_parts_makes_each_once(site: &Site) {

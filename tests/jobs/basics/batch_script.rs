@@ -21,14 +21,14 @@ trials![
     slurm variables_reach_all_processes_whatever_is_exported,
 ];
 
-/// Long enough for a loaded machine, and shorter than the time for which a file server may hide a result.
+/// Long enough for a loaded machine, but shorter than the time for which a file server may hide a result.
 pub(crate) const SOON: Duration = Duration::from_secs(55);
 
 pub(crate) fn with(site: &Site, change: impl FnOnce(ClusterBuilder) -> ClusterBuilder) -> Cluster {
     change(site.builder().job_base_dir(site.base.path()).local_cpus(4)).build().unwrap()
 }
 
-/// The errors of jobs, each of which has to appear soon.
+/// Returns the errors of jobs, each of which must appear soon.
 pub(crate) fn soon<T: std::fmt::Debug>(jobs: &[Job<T>]) -> Vec<JobError> {
     let mut errors = Vec::new();
     for job in jobs {
@@ -63,7 +63,7 @@ fn a_line_of_setup_that_fails_ends_the_job(site: &Site) {
     }
     assert!(error_of(&jobs[0]).hint().unwrap().contains("login = true"));
     assert!(error_of(&jobs[1]).hint().unwrap().contains("|| true"));
-    // Two processes, and the elements of an array.
+    // The same for a job of two processes and for array elements.
     let cluster = with(site, |builder| builder.setup("(exit 3)"));
     let job = add::job(1, 2).ntasks(2).submit(&cluster).unwrap();
     let error = soon(std::slice::from_ref(&job)).remove(0);
@@ -80,7 +80,7 @@ fn a_line_of_setup_that_fails_ends_the_job(site: &Site) {
 }
 
 fn lines_of_setup_are_for_bash(site: &Site) {
-    // As `conda activate` and `module load` are: functions that change the shell itself.
+    // `conda activate` and `module load` are such functions, which change the shell itself.
     let functions = site.path("functions");
     let text = "function tool() {\n  local -a words=(\"$@\")\n  [[ ${words[0]} == activate ]] || return 4\n  \
                 export TOOL=\"${words[1]}\"\n}\n";
@@ -101,7 +101,7 @@ fn lines_of_setup_are_for_bash(site: &Site) {
     ];
     for job in &jobs {
         assert_eq!(result_of(job), expected);
-        assert_eq!(job.stderr().unwrap(), "", "nothing is said about lines that end well");
+        assert_eq!(job.stderr().unwrap(), "", "successful lines print nothing");
     }
     let array = variable::map(["SECOND", "TOOL"]).submit(&cluster).unwrap();
     assert_eq!(array.results().unwrap(), [expected, Some("3.1".to_owned())]);
@@ -151,7 +151,7 @@ fn a_missing_working_directory_is_reported(site: &Site) {
     let array = variable::map(["PWD"]).set("chdir", missing).submit(&site.cluster).unwrap();
     let Err(Error::Job(error)) = array.try_results().unwrap().remove(0) else { panic!() };
     assert!(error.to_string().contains("not there"), "{error}");
-    // One that is there is the one that the task runs in.
+    // An existing directory is the task's working directory.
     fs::create_dir(missing).unwrap();
     let job = variable::job("PWD").set("chdir", missing).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job).as_deref(), Some(missing));
@@ -210,7 +210,7 @@ fn a_task_may_have_lines_and_variables(site: &Site) {
         error.to_string().contains("line 3 of `setup`, `(exit 9)`, ended with exit code 9"),
         "{error}"
     );
-    // An array keeps them when it is tried again.
+    // A retry of an array keeps them.
     let marker = site.path("marker");
     let calls = (0..2).map(|_| marker.clone());
     let array = once_marked::map(calls).env("OF_CALL", "kept").submit(&cluster).unwrap();
@@ -218,7 +218,7 @@ fn a_task_may_have_lines_and_variables(site: &Site) {
     fs::write(&marker, "").unwrap();
     array.retry_failed().unwrap();
     assert_eq!(array.results().unwrap(), ["kept cluster", "kept cluster"]);
-    // A workflow passes the settings for every job on.
+    // A workflow passes on the settings of all jobs.
     let flow = submits_prepared::job().submit(&cluster).unwrap();
     assert_eq!(result_of(&flow), "task|1|cluster it's the task's||");
 }
@@ -250,7 +250,7 @@ fn variables_reach_all_processes_whatever_is_exported(site: &Site) {
     assert_eq!(values, [Some("hi".to_owned()), Some("hi yes".to_owned())]);
 }
 
-/// Tells the variables that its lines and those of the cluster and the call have made.
+/// Returns the variables that the lines of the task, the cluster and the call have set.
 #[slurm::task(
     time = "5:00",
     setup = ["export LINES=\"${LINES-} $OF_TASK\""],
@@ -260,7 +260,7 @@ fn prepared() -> Vec<Option<String>> {
     ["SHARED", "OF_CLUSTER", "LINES", "OF_CALL", "MORE"].map(|name| std::env::var(name).ok()).into()
 }
 
-/// Fails until the file is there.
+/// Fails until the file exists.
 #[slurm::task(time = "5:00")]
 fn once_marked(marker: std::path::PathBuf) -> Result<String, String> {
     if !marker.exists() {

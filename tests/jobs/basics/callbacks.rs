@@ -1,4 +1,4 @@
-//! What a program is told of its jobs by the callbacks that its Slurmfile names.
+//! Callbacks that a Slurmfile names.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::common::{Site, error_of, result_of};
 use crate::tasks::{add, exit_with};
 
 trials![
-    all callbacks_are_called_and_can_do_no_harm,
+    all callbacks_are_called_and_their_failures_are_logged,
     local a_callback_needs_no_slurmfile,
 ];
 
@@ -70,7 +70,7 @@ fn a_callback_needs_no_slurmfile(site: &Site) {
     assert_eq!(told, format!("submitted {id} jobs::support::tasks::add\nended {id} COMPLETED\n"));
 }
 
-fn callbacks_are_called_and_can_do_no_harm(site: &Site) {
+fn callbacks_are_called_and_their_failures_are_logged(site: &Site) {
     let file = site.path("note");
     let text = format!(
         "[[default.callbacks]]\nname = 'fails'\n[[default.callbacks]]\nname = 'note'\nargs = {{ file = '{}' }}\n",
@@ -101,7 +101,7 @@ fn callbacks_are_called_and_can_do_no_harm(site: &Site) {
     let told = fs::read_to_string(&file).unwrap();
     let id = array.job_ids().next().unwrap();
     let ended = told.lines().filter(|line| *line == format!("ended {id} 0 2"));
-    assert_eq!(ended.count(), 2, "once, and once more after another try: {told}");
+    assert_eq!(ended.count(), 2, "once, and again after the retry: {told}");
     assert_eq!(told.matches("submitted").count(), 2, "{told}");
     let logged = crate::logger::logged();
     assert!(logged.contains("the callback `fails` failed in on_submitted: no network"), "{logged}");

@@ -1,4 +1,4 @@
-//! What damaged files, missing programs and full disks look like.
+//! Damaged files, missing programs and full disks.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,10 +16,10 @@ use crate::tasks::*;
 trials![
     all a_job_without_a_valid_program_never_starts,
     all an_unwritable_base_directory_is_named,
-    all a_result_that_was_damaged_is_corrupt,
-    local an_item_that_was_damaged_is_corrupt,
+    all a_damaged_result_is_corrupt,
+    local a_damaged_item_is_corrupt,
     local every_cut_of_a_spec_is_refused,
-    local a_damaged_spec_is_no_damaged_result,
+    local a_damaged_spec_is_not_reported_as_a_damaged_result,
     local a_spec_of_another_program_is_refused,
     local submitting_without_init_is_refused,
     local a_full_disk_leaves_nothing_half_written,
@@ -35,7 +35,7 @@ fn a_job_without_a_valid_program_never_starts(site: &Site) {
     let job = add::job(1, 2).submit(&cluster).unwrap();
     let error = crate::common::error_of(&job);
     assert_eq!(error.kind, JobErrorKind::NotStarted, "{error}");
-    assert!(error.job.stderr_tail.contains("program"), "the shell's words are there: {error}");
+    assert!(error.job.stderr_tail.contains("program"), "the log has the shell's message: {error}");
 }
 
 fn an_unwritable_base_directory_is_named(site: &Site) {
@@ -49,7 +49,7 @@ fn an_unwritable_base_directory_is_named(site: &Site) {
     );
 }
 
-fn a_result_that_was_damaged_is_corrupt(site: &Site) {
+fn a_damaged_result_is_corrupt(site: &Site) {
     let job = add::job(1, 2).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 3);
     let path = job.job_dir().join("result");
@@ -72,7 +72,7 @@ fn a_result_that_was_damaged_is_corrupt(site: &Site) {
     );
 }
 
-fn an_item_that_was_damaged_is_corrupt(site: &Site) {
+fn a_damaged_item_is_corrupt(site: &Site) {
     let array = square::map(0..4).chunk(4).submit(&site.cluster).unwrap();
     assert_eq!(array.results().unwrap(), [0, 1, 4, 9]);
     let path = array.job_dir().join("results/0");
@@ -99,7 +99,7 @@ fn an_item_that_was_damaged_is_corrupt(site: &Site) {
             assert!(matches!(item, Err(JobErrorKind::Corrupt { .. })), "{found:?}");
         }
     }
-    // Whole records are lost.
+    // The segment lacks whole records.
     let (mut records, mut end) = (Records::new(&good, HEADER), HEADER);
     while records.next().is_some_and(|record| !value(&record)) {
         end = records.position();
@@ -112,7 +112,7 @@ fn an_item_that_was_damaged_is_corrupt(site: &Site) {
     assert_eq!(again(&good), [Ok(0), Ok(1), Ok(4), Ok(9)]);
 }
 
-/// Runs the runner on a spec of our making; returns its exit code.
+/// Runs the runner on a given spec, and returns its exit code.
 fn run_on(dir: &Path, spec: &[u8]) -> Option<i32> {
     fs::create_dir_all(dir).unwrap();
     let path = dir.join("spec");
@@ -135,14 +135,14 @@ fn every_cut_of_a_spec_is_refused(site: &Site) {
     let mut newer = spec.clone();
     newer[8] = 99;
     assert_eq!(run_on(&dir, &newer), Some(112));
-    assert_eq!(run_on(&dir, &spec), Some(0), "the whole one runs");
+    assert_eq!(run_on(&dir, &spec), Some(0), "the whole spec runs");
 }
 
-fn a_damaged_spec_is_no_damaged_result(site: &Site) {
+fn a_damaged_spec_is_not_reported_as_a_damaged_result(site: &Site) {
     let job = add::job(1, 2).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 3);
     let spec = fs::read(job.job_dir().join("spec")).unwrap();
-    // In the job's own place, so that the client sees what the runner left there.
+    // The runner uses the job's own directory, so that the client sees its files.
     fs::remove_file(job.job_dir().join("result")).unwrap();
     assert_eq!(run_on(job.job_dir(), &spec[..spec.len() - 1]), Some(110));
     let error = crate::common::error_of(&site.cluster.attach::<add>(job.handle()).unwrap());
@@ -163,7 +163,7 @@ fn a_spec_of_another_program_is_refused(site: &Site) {
         (spec.to_bytes(frame.task, frame.signature ^ 1).unwrap(), 112),
     ];
     for (bytes, code) in foreign {
-        // In the job's own place, so that the client sees what the runner left there.
+        // The runner uses the job's own directory, so that the client sees its files.
         fs::remove_file(job.job_dir().join("result")).unwrap();
         assert_eq!(run_on(job.job_dir(), &bytes), Some(code));
         let kind = kind_of(&site.cluster.attach::<add>(job.handle()).unwrap());
@@ -199,7 +199,7 @@ fn a_full_disk_leaves_nothing_half_written(site: &Site) {
     };
     assert!(
         mount(&["-t", "tmpfs", "-o", "size=128k,mode=0755", "tmpfs"]),
-        "this test makes a small file system and has to run as root"
+        "this test makes a small file system and must run as root"
     );
     let cluster = site.builder().job_base_dir(&small).build().unwrap();
     let error = add::job(1, 2).submit(&cluster).unwrap_err();

@@ -16,7 +16,7 @@ trials![
     both a_second_run_that_cannot_read_its_spec_is_reported,
 ];
 
-/// With codes that otherwise tell of a result.
+/// The codes are the ones after an outcome.
 fn an_exit_that_no_handler_sees_is_reported_at_once(site: &Site) {
     let ends = [End::Exec(0), End::Exec(121)];
     let jobs = ends.map(|end| end_in::job(0, end).submit(&site.cluster).unwrap());
@@ -25,7 +25,7 @@ fn an_exit_that_no_handler_sees_is_reported_at_once(site: &Site) {
     }
 }
 
-/// What became of a call that ended its process, and in which way it did.
+/// Checks that a call ended its process with this exit code.
 fn assert_exited(error: &JobError, code: i32, case: &str) {
     let found = (&error.kind, error.job.exit_code);
     assert_eq!(found, (&JobErrorKind::Crashed, Some(code)), "{case}: {error}");
@@ -53,7 +53,7 @@ fn the_exit_code_of_the_process_that_failed_first_is_reported(site: &Site) {
         let Err(Error::Job(error)) = item else { panic!("{end:?}: {item:?}") };
         assert_exited(&error, end.code(), &format!("{end:?}"));
     }
-    // One that ends with 0 has failed as well, although another one would wait for it without end.
+    // A process that ends with 0 has failed too; otherwise the other one would wait for it without end.
     for end in [End::Exit(0), End::Exec(0)] {
         let job = end_in::job(1, end).ntasks(2).submit(cluster).unwrap();
         let error = soon(&[job]).remove(0);
@@ -66,7 +66,7 @@ fn a_task_may_exit_with_a_code_of_the_library(site: &Site) {
     let cluster = &site.cluster;
     let codes = [110, 113, 116, 117, 118, 119, 121];
     let exits = codes.map(|code| (End::Exit(code), 1));
-    // Without a handler of `exit`, only what was noted before tells that the task was reached.
+    // No handler of `exit` runs here, so only earlier notes show that the task was reached.
     let execs = [110, 117, 118].map(|code| (End::Exec(code), 1));
     let several = [117, 118].map(|code| (End::Exit(code), 2));
     let ends: Vec<(End, u32)> =
@@ -93,7 +93,7 @@ fn a_task_may_exit_with_a_code_of_the_library(site: &Site) {
 }
 
 fn a_second_run_that_is_not_started_is_reported(site: &Site) {
-    // The log is elsewhere, and the first run reached the task.
+    // The log is elsewhere, and the first run has reached the task.
     let line = "[ \"${SLURM_RESTART_COUNT:-0}\" = 0 ]";
     let cluster = with(site, |builder| builder.setup(line));
     let job = run_twice::job().set("error", "/dev/null").submit(&cluster).unwrap();
@@ -117,7 +117,7 @@ fn a_second_run_that_cannot_read_its_spec_is_reported(site: &Site) {
     assert_eq!(found, (&JobErrorKind::Crashed, Some(110)), "{error}");
 }
 
-/// Asks for another run, which finds its spec cut short.
+/// Truncates its spec and asks for another run.
 #[slurm::task(time = "5:00")]
 fn spoil_spec(ctx: &JobContext, left: u64) -> Result<u64, Requeue> {
     let spec = std::fs::File::options().write(true).open(ctx.job_dir().join("spec")).unwrap();
@@ -125,7 +125,7 @@ fn spoil_spec(ctx: &JobContext, left: u64) -> Result<u64, Requeue> {
     Err(Requeue::new())
 }
 
-/// Whoever reads `NotStarted` may submit again without a thought; the first run may have done something.
+/// A user may submit a `NotStarted` job again without thinking, but the first run may have had effects.
 #[track_caller]
 fn assert_began_before(error: &JobError) {
     assert_eq!(error.kind, JobErrorKind::Crashed, "{error}");
@@ -135,7 +135,7 @@ fn assert_began_before(error: &JobError) {
     assert!(error.hint().is_some_and(|hint| hint.contains("|| true")), "{:?}", error.hint());
 }
 
-/// Asks for another run once.
+/// Asks once for another run.
 #[slurm::task(time = "5:00")]
 fn run_twice(ctx: &JobContext) -> Result<u32, Requeue> {
     match ctx.restart_count() {
@@ -144,7 +144,7 @@ fn run_twice(ctx: &JobContext) -> Result<u32, Requeue> {
     }
 }
 
-/// Asks for another run once, in each of several processes.
+/// Asks once for another run, in each of several processes.
 #[slurm::task(time = "5:00")]
 fn run_twice_each(ctx: &JobContext, n: u32) -> Result<u32, Requeue> {
     match ctx.restart_count() {
@@ -156,9 +156,9 @@ fn run_twice_each(ctx: &JobContext, n: u32) -> Result<u32, Requeue> {
 /// A way in which a process ends by itself.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 enum End {
-    /// As programs do; handlers run.
+    /// The usual way; handlers run.
     Exit(i32),
-    /// Another program takes the place of the process; nothing of it runs any more.
+    /// Another program replaces the process, so no handler runs.
     Exec(i32),
 }
 
@@ -169,7 +169,7 @@ impl End {
     }
 }
 
-/// One process ends in its own way, and the others wait until they are ended.
+/// One process ends in the given way; the others wait until they are killed.
 #[slurm::task(time = "5:00")]
 fn end_in(ctx: &JobContext, rank: usize, end: End) {
     if ctx.rank() != rank {

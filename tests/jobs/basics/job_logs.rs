@@ -1,4 +1,4 @@
-//! Work whose log cannot be written, or cannot be read.
+//! Logs that cannot be written or read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ trials![
     both a_failing_item_whose_log_is_full_fails_alone,
     both a_refused_requeue_is_reported_without_a_log,
     all only_regular_files_are_read_as_logs,
-    all of_a_long_log_the_end_is_read,
-    local a_full_disk_is_named,
-    local a_job_on_a_full_disk_has_started,
-    local items_on_a_full_disk_have_started,
-    local a_log_that_is_a_pipe_blocks_nothing,
+    all the_end_of_a_long_log_is_returned,
+    local a_full_disk_is_reported,
+    local a_job_that_fills_its_disk_counts_as_started,
+    local items_after_a_full_disk_count_as_started,
+    local a_log_that_is_a_pipe_does_not_block_the_job,
 ];
 
 fn failed_with(kind: &JobErrorKind, words: &str) {
@@ -30,7 +30,7 @@ fn failed_with(kind: &JobErrorKind, words: &str) {
 
 fn an_error_is_reported_although_the_log_is_full(site: &Site) {
     let job = parse::job("x").set("error", "/dev/full").submit(&site.cluster).unwrap();
-    failed_with(&kind_of(&job), "the number is no number: invalid digit");
+    failed_with(&kind_of(&job), "the number is invalid: invalid digit");
     let job = panic_with::job("lost").set("error", "/dev/full").submit(&site.cluster).unwrap();
     failed_with(&kind_of(&job), "lost");
 }
@@ -47,7 +47,7 @@ fn a_failing_item_whose_log_is_full_fails_alone(site: &Site) {
     }
 }
 
-/// Is out of time without having looked at the clock.
+/// Reaches its time limit without checking for it.
 #[slurm::task(time = "1:00", signal = "B:USR1@55", on_timeout = "requeue", max_requeues = 0)]
 fn sleep_long(gate: PathBuf) {
     while !gate.exists() {
@@ -66,7 +66,7 @@ fn a_refused_requeue_is_reported_without_a_log(site: &Site) {
     assert!(reason.contains("`max_requeues` is 0"), "{reason}");
 }
 
-/// Ends the process without a word.
+/// Ends the process without a message.
 #[slurm::task(time = "5:00")]
 fn leave(code: i32) {
     std::process::exit(code);
@@ -88,7 +88,7 @@ fn only_regular_files_are_read_as_logs(site: &Site) {
     assert_eq!(job.stderr().unwrap(), "");
 }
 
-/// Makes its log long without writing as much.
+/// Makes its log long without writing that much.
 #[slurm::task(time = "5:00")]
 fn write_long_log(log: PathBuf) {
     let file = fs::OpenOptions::new().append(true).open(log).unwrap();
@@ -97,7 +97,7 @@ fn write_long_log(log: PathBuf) {
     std::process::exit(9);
 }
 
-fn of_a_long_log_the_end_is_read(site: &Site) {
+fn the_end_of_a_long_log_is_returned(site: &Site) {
     let log = site.path("log");
     fs::write(&log, "").unwrap();
     let job = write_long_log::job(&log).set("error", log.to_str().unwrap());
@@ -109,11 +109,11 @@ fn of_a_long_log_the_end_is_read(site: &Site) {
     assert!(text.ends_with("the end\n"));
 }
 
-/// A file system of 256 KiB; to make it needs root.
+/// A file system of 256 KiB. Only root can make it.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// In place of the directories of a task's jobs.
+    /// Mounts it in place of the directories of a task's jobs.
     fn below(site: &Site, task: &str) -> Self {
         Self::at(site.path(&slurm_core::layout::task_folder(task)))
     }
@@ -124,7 +124,7 @@ impl SmallDisk {
         let mounted = Command::new("mount").args(options).arg(&folder).status();
         assert!(
             mounted.is_ok_and(|status| status.success()),
-            "this test makes a small file system and has to run as root"
+            "this test makes a small file system and must run as root"
         );
         Self(folder)
     }
@@ -132,12 +132,12 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // A process of the job may hold it for another moment.
+        // A process of the job may still use it for a moment.
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 
-/// Leaves `room` bytes of the job's disk.
+/// Fills the job's disk except for `room` bytes.
 fn fill(dir: &Path, room: usize) {
     if room > 0 {
         fs::write(dir.join("room"), vec![1; room]).unwrap();
@@ -155,7 +155,7 @@ fn return_on_full_disk(ctx: &JobContext, room: usize, bytes: usize) -> Vec<u8> {
     vec![7; bytes]
 }
 
-fn a_full_disk_is_named(site: &Site) {
+fn a_full_disk_is_reported(site: &Site) {
     let _disk = SmallDisk::below(site, "jobs::basics::job_logs::return_on_full_disk");
     let job = return_on_full_disk::job(32_usize << 10, 64_usize << 10);
     let job = job.submit(&site.cluster).unwrap();
@@ -174,21 +174,21 @@ fn end_on_full_disk(ctx: &JobContext, how: String) -> Result<(), String> {
     Ok(())
 }
 
-fn a_job_on_a_full_disk_has_started(site: &Site) {
+fn a_job_that_fills_its_disk_counts_as_started(site: &Site) {
     for how in ["error", "panic", "value"] {
         let _disk = SmallDisk::below(site, "jobs::basics::job_logs::end_on_full_disk");
         let job = end_on_full_disk::job(how).submit(&site.cluster).unwrap();
         let error = error_of(&job);
         assert_eq!(error.job.exit_code, Some(116), "{how}: {error}");
         if how == "panic" {
-            // The note that is made before anything else is small enough for what is left.
+            // The note that is written first fits into the remaining space.
             failed_with(&error.kind, "this is lost");
             continue;
         }
         assert_eq!(error.kind, JobErrorKind::Crashed, "{how}");
         assert!(error.to_string().contains("disk is full"), "{error}");
     }
-    // The disk is full before the runner begins, so that not even a line of its diary is there.
+    // The disk is full before the runner starts, so the diary has not even one line.
     let disk = SmallDisk::below(site, "jobs::basics::job_logs::end_on_full_disk");
     let gate = site.path("gate");
     let before = wait_for::job(&gate).submit(&site.cluster).unwrap();
@@ -209,7 +209,7 @@ fn item_on_full_disk(ctx: &JobContext, n: usize) -> Vec<u8> {
     vec![n as u8]
 }
 
-fn items_on_a_full_disk_have_started(site: &Site) {
+fn items_after_a_full_disk_count_as_started(site: &Site) {
     let gate = site.path("gate");
     let before = wait_for::job(&gate).submit(&site.cluster).unwrap();
     let array = item_on_full_disk::map(0..4_usize).chunk(4).after(&before);
@@ -227,19 +227,19 @@ fn items_on_a_full_disk_have_started(site: &Site) {
     }
 }
 
-fn a_log_that_is_a_pipe_blocks_nothing(site: &Site) {
+fn a_log_that_is_a_pipe_does_not_block_the_job(site: &Site) {
     let pipe = site.path("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let submit = || {
         let job = parse::job("x").set("error", pipe.to_str().unwrap());
         job.submit(&site.cluster).unwrap()
     };
-    // The pipe has no reader: the job cannot start, and does not hold up other jobs.
+    // The pipe has no reader, so the job cannot start; it does not delay other jobs.
     assert_eq!(kind_of(&submit()), JobErrorKind::NotStarted);
-    // There is a reader that never reads, and no room in the pipe.
+    // The reader never reads, and the pipe is full.
     let _reader = fill_pipe(&pipe);
     let job = submit();
-    failed_with(&kind_of(&job), "the number is no number");
+    failed_with(&kind_of(&job), "the number is invalid");
     until("the process is gone", || job.state().unwrap() == JobState::Failed);
 }
 
@@ -247,7 +247,7 @@ fn a_log_that_is_a_pipe_blocks_nothing(site: &Site) {
 fn fill_pipe(pipe: &Path) -> fs::File {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    // Both ways, so that opening does not wait for another process.
+    // Opened for reading and writing, so that opening does not wait for another process.
     let reader = fs::OpenOptions::new().read(true).write(true).open(pipe).unwrap();
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     let mut writer =

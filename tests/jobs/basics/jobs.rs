@@ -1,4 +1,4 @@
-//! What holds on every backend.
+//! The behaviour of single jobs on every backend.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::roles;
 use crate::tasks::*;
 
 trials![
-    all a_value_comes_back,
-    all borrowed_parameters_are_lent,
+    all a_job_returns_a_value,
+    all borrowed_parameters_accept_references,
     all json_carries_values_that_the_encoding_cannot,
-    all an_error_comes_back_with_its_sources,
-    all a_panic_comes_back_with_its_place,
+    all an_error_is_reported_with_its_sources,
+    all a_panic_is_reported_with_its_place,
     all a_value_that_cannot_be_encoded_is_a_failure,
     all a_task_that_exits_the_process_crashes_the_job,
     all a_task_that_aborts_crashes_the_job,
@@ -23,34 +23,34 @@ trials![
     all a_task_knows_its_job,
     all several_processes_are_one_job,
     all a_running_job_can_be_cancelled,
-    all a_task_that_watches_may_end_by_itself,
-    all a_wait_that_runs_out_leaves_the_job_alone,
+    all a_task_that_watches_the_stop_flag_may_end_by_itself,
+    all a_wait_that_times_out_leaves_the_job_alone,
     all a_result_can_be_an_argument,
     all a_failed_dependency_is_reported_at_once,
-    all the_first_cause_of_a_failed_dependency_is_named,
+    all the_root_failure_of_a_failed_dependency_is_named,
     all a_job_outlives_the_client_that_submitted_it,
-    all another_process_can_cancel,
+    all another_process_can_cancel_a_job,
     all a_job_is_found_by_each_of_its_names,
     all a_job_may_not_submit_itself,
     all a_job_has_the_submitters_environment,
     all a_dry_run_writes_nothing,
     all a_program_may_be_replaced_while_it_runs,
-    all a_short_wait_beside_a_long_one_is_short,
-    all a_late_failure_of_one_process_is_the_jobs,
+    all a_short_wait_is_not_delayed_by_a_long_one,
+    all a_late_failure_of_one_process_fails_the_job,
     all files_that_cannot_be_opened_are_reported,
     all a_job_of_another_cluster_is_refused,
 ];
 
-fn a_value_comes_back(site: &Site) {
+fn a_job_returns_a_value(site: &Site) {
     let job = add::job(20, 22).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 42);
     assert_eq!(job.state().unwrap(), JobState::Completed);
     let report = job.report().unwrap();
     assert!(report.peak_memory_kib > 0 && report.entered_at <= report.finished_at, "{report:?}");
-    assert_eq!(add(20, 22), 42, "the function is still a function");
+    assert_eq!(add(20, 22), 42, "the function can still be called directly");
 }
 
-fn borrowed_parameters_are_lent(site: &Site) {
+fn borrowed_parameters_accept_references(site: &Site) {
     let config = Config { name: "c".to_owned(), rates: vec![0.5] };
     let job = describe::job(&config, "label", [1, 2, 3], Path::new("/data"))
         .submit(&site.cluster)
@@ -66,12 +66,12 @@ fn json_carries_values_that_the_encoding_cannot(site: &Site) {
     assert_eq!(result_of(&job)["a"], 7);
 }
 
-fn an_error_comes_back_with_its_sources(site: &Site) {
+fn an_error_is_reported_with_its_sources(site: &Site) {
     let (typed, any) =
         (parse::job("x").submit(&site.cluster), parse_anyhow::job("x").submit(&site.cluster));
     let JobErrorKind::Failed(failure) = kind_of(&typed.unwrap()) else { panic!("not a failure") };
     assert_eq!(failure.kind, FailureKind::Error);
-    assert_eq!(failure.to_string(), "the number is no number: invalid digit found in string");
+    assert_eq!(failure.to_string(), "the number is invalid: invalid digit found in string");
     assert!(failure.error_type.as_deref().unwrap().ends_with("Outer"), "{failure:?}");
     let error = error_of(&any.unwrap());
     assert!(
@@ -81,7 +81,7 @@ fn an_error_comes_back_with_its_sources(site: &Site) {
     assert_eq!(result_of(&parse::job("17").submit(&site.cluster).unwrap()), 17);
 }
 
-fn a_panic_comes_back_with_its_place(site: &Site) {
+fn a_panic_is_reported_with_its_place(site: &Site) {
     let job = panic_with::job("over".to_owned()).submit(&site.cluster).unwrap();
     let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
     assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Panic, "over"));
@@ -90,7 +90,7 @@ fn a_panic_comes_back_with_its_place(site: &Site) {
         "{failure:?}"
     );
     assert!(failure.backtrace.as_deref().unwrap().contains("panic_with"), "{failure:?}");
-    assert!(job.stderr().unwrap().contains("over"), "a person finds it in the log as well");
+    assert!(job.stderr().unwrap().contains("over"), "the log has the panic too");
 }
 
 fn a_value_that_cannot_be_encoded_is_a_failure(site: &Site) {
@@ -102,13 +102,13 @@ fn a_value_that_cannot_be_encoded_is_a_failure(site: &Site) {
     assert!(matches!(error, Error::Output { .. }), "{error}");
     assert!(site.submissions().is_empty());
 
-    // Only this one value shows it.
+    // This is known only from the value.
     let job = return_seven::job().submit(&site.cluster).unwrap();
     let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
     assert_eq!(failure.kind, FailureKind::Value);
     assert!(failure.to_string().contains("slurm::Json<T>"), "{failure}");
     let value = failure.debug.as_deref();
-    assert_eq!(value, Some(r#"{"precious":[1.5,2.5]}"#), "the work is not thrown away");
+    assert_eq!(value, Some(r#"{"precious":[1.5,2.5]}"#), "the failure keeps the value");
 }
 
 fn a_task_that_exits_the_process_crashes_the_job(site: &Site) {
@@ -156,7 +156,7 @@ fn several_processes_are_one_job(site: &Site) {
     std::fs::create_dir(&folder).unwrap();
     let job = ranks::job(folder.as_path()).ntasks(3).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), [0, 1, 2]);
-    // The others would wait for the one that failed; what is told is its failure, not their end.
+    // The others would wait for the failed process. Its failure is reported, not their end.
     let job = fail_in::job(1_usize).ntasks(3).submit(&site.cluster).unwrap();
     let JobErrorKind::Failed(failure) = kind_of(&job) else { panic!("not a failure") };
     assert_eq!(failure.message, "process 1 gives up");
@@ -173,7 +173,7 @@ fn a_running_job_can_be_cancelled(site: &Site) {
     job.cancel().unwrap();
 }
 
-fn a_task_that_watches_may_end_by_itself(site: &Site) {
+fn a_task_that_watches_the_stop_flag_may_end_by_itself(site: &Site) {
     let ready = site.path("ready");
     let job = wait_for_stop::job(ready.as_path()).submit(&site.cluster).unwrap();
     until("the task watches", || ready.exists());
@@ -181,7 +181,7 @@ fn a_task_that_watches_may_end_by_itself(site: &Site) {
     assert_eq!(result_of(&job), "asked to stop");
 }
 
-fn a_wait_that_runs_out_leaves_the_job_alone(site: &Site) {
+fn a_wait_that_times_out_leaves_the_job_alone(site: &Site) {
     let file = site.path("go");
     let job = wait_for::job(file.as_path()).submit(&site.cluster).unwrap();
     let error = job.result_timeout(Duration::from_millis(30)).unwrap_err();
@@ -196,12 +196,12 @@ fn a_result_can_be_an_argument(site: &Site) {
     assert_eq!(result_of(&second), [4, 8]);
 }
 
-fn the_first_cause_of_a_failed_dependency_is_named(site: &Site) {
+fn the_root_failure_of_a_failed_dependency_is_named(site: &Site) {
     let first = parse::job("x").submit(&site.cluster).unwrap();
-    // That this one fails, too, is no reason.
+    // The failure of this job is not the reason.
     let other = parse::job("y").submit(&site.cluster).unwrap();
     let second = add::job(&first, 1).after_any(&other).submit(&site.cluster).unwrap();
-    // Whoever waits for an array that cannot run waits in vain, too.
+    // A job that waits for an array that cannot run cannot run either.
     let array = square::map([1, 2]).after_any(&other).after(&second).submit(&site.cluster).unwrap();
     let last = add::job(1, 2).after_any(&other).after(&array).submit(&site.cluster).unwrap();
     let error = error_of(&last);
@@ -218,7 +218,7 @@ fn a_failed_dependency_is_reported_at_once(site: &Site) {
     let error = error_of(&second);
     assert!(matches!(error.kind, JobErrorKind::DependencyFailed { .. }), "{error}");
     let upstream =
-        format!("job {} (jobs::support::tasks::parse) failed: the number is no number", first.id());
+        format!("job {} (jobs::support::tasks::parse) failed: the number is invalid", first.id());
     assert!(error.to_string().contains(&upstream), "{error}");
 }
 
@@ -231,7 +231,7 @@ fn a_job_outlives_the_client_that_submitted_it(site: &Site) {
     assert!(result_of(&job));
 }
 
-fn another_process_can_cancel(site: &Site) {
+fn another_process_can_cancel_a_job(site: &Site) {
     let job = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
     let handle = serde_json::to_string(job.handle()).unwrap();
     assert_eq!(roles::run(site, "attach-and-cancel", &handle, |_| {}), "Ok(())");
@@ -243,7 +243,7 @@ fn a_job_is_found_by_each_of_its_names(site: &Site) {
     assert_eq!(result_of(&job), 3);
     assert_eq!(roles::run(site, "attach-by-id", job.submission_id().as_str(), |_| {}), "Ok(3)");
     assert_eq!(roles::run(site, "attach-by-id", &job.id().to_string(), |_| {}), "Ok(3)");
-    // Also when the client died before it could note the id.
+    // It is also found if the client died before it could note the id.
     std::fs::remove_file(job.job_dir().join("submitted.json")).unwrap();
     assert_eq!(roles::run(site, "attach-by-id", job.submission_id().as_str(), |_| {}), "Ok(3)");
     let error = site.cluster.attach::<parse>(job.handle()).unwrap_err();
@@ -305,7 +305,7 @@ fn a_program_may_be_replaced_while_it_runs(site: &Site) {
             roles::run_program(&program, site, "wait-then-add", go.to_str().unwrap(), |_| {})
         });
         until("it runs", || site.path("go.ready").exists());
-        // As cargo does: another file in its place.
+        // cargo does the same: another file takes its place.
         std::fs::remove_file(&program).unwrap();
         std::fs::write(&program, "#!/bin/sh\nexit 1\n").unwrap();
         std::fs::write(&go, "").unwrap();
@@ -314,7 +314,7 @@ fn a_program_may_be_replaced_while_it_runs(site: &Site) {
     assert_eq!(answer, "Ok(42)");
 }
 
-fn a_short_wait_beside_a_long_one_is_short(site: &Site) {
+fn a_short_wait_is_not_delayed_by_a_long_one(site: &Site) {
     let go = site.path("go");
     let job = wait_for::job(go.as_path()).submit(&site.cluster).unwrap();
     std::thread::scope(|scope| {
@@ -327,7 +327,7 @@ fn a_short_wait_beside_a_long_one_is_short(site: &Site) {
     });
 }
 
-fn a_late_failure_of_one_process_is_the_jobs(site: &Site) {
+fn a_late_failure_of_one_process_fails_the_job(site: &Site) {
     let go = site.path("go");
     let job = fail_late::job(go.as_path()).ntasks(2).submit(&site.cluster).unwrap();
     until("the first process has its value", || job.job_dir().join("value.0").exists());

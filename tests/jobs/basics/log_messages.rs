@@ -9,7 +9,7 @@ use crate::roles;
 
 trials![
     all log_messages_of_a_task_reach_its_standard_error,
-    local a_warning_is_shown_where_the_program_has_no_logger,
+    local a_warning_is_shown_if_the_program_has_no_logger,
     local a_logger_of_the_program_stays,
 ];
 
@@ -51,7 +51,7 @@ fn take_secret(token: slurm::Secret<String>) -> usize {
     token.expose().len()
 }
 
-/// A program of a user, which is warned of a secret in a file.
+/// A user's program, which gets a warning about a secret in a file.
 pub(crate) fn play(argument: &str) -> ExitCode {
     if argument == "own" {
         crate::logger::install();
@@ -76,7 +76,7 @@ fn warned(site: &Site, argument: &str, level: Option<&str>) -> String {
     text
 }
 
-fn a_warning_is_shown_where_the_program_has_no_logger(site: &Site) {
+fn a_warning_is_shown_if_the_program_has_no_logger(site: &Site) {
     let text = warned(site, "none", None);
     assert!(text.starts_with("warning: ") && text.contains("`token`"), "{text}");
     assert_eq!(warned(site, "none", Some("off")), "");
@@ -85,5 +85,5 @@ fn a_warning_is_shown_where_the_program_has_no_logger(site: &Site) {
 fn a_logger_of_the_program_stays(site: &Site) {
     // The tests' own logger prints nothing.
     assert_eq!(warned(site, "own", None), "");
-    assert_eq!(warned(site, "later", None), "", "main has installed it");
+    assert_eq!(warned(site, "later", None), "", "main has installed a logger");
 }

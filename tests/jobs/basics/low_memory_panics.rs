@@ -1,4 +1,4 @@
-//! Panics of jobs that have little memory left.
+//! Panics of jobs with little memory left.
 
 use std::fs;
 use std::io::Write;
@@ -12,9 +12,9 @@ use crate::common::{Site, error_of};
 use crate::tasks::panic_with;
 
 trials![
-    local a_panic_with_little_memory_is_a_panic,
-    local a_panic_is_known_before_its_stack,
-    slurm a_stack_does_not_take_the_jobs_memory,
+    local a_panic_with_little_memory_left_is_reported_as_a_panic,
+    local a_panic_is_noted_before_its_stack_is_resolved,
+    slurm resolving_a_stack_does_not_exceed_the_jobs_memory,
 ];
 
 fn panicked(error: JobError, message: &str) -> Failure {
@@ -24,7 +24,7 @@ fn panicked(error: JobError, message: &str) -> Failure {
     *failure
 }
 
-/// Takes all but some MiB of the address space that it may have, and panics.
+/// Takes all but `left_mib` MiB of its address space, and panics.
 #[slurm::task(time = "5:00")]
 fn panic_without_room(limit_kib: usize, left_mib: usize) {
     let mut block: Vec<u8> = Vec::new();
@@ -37,13 +37,13 @@ fn panic_without_room(limit_kib: usize, left_mib: usize) {
             break;
         }
     }
-    // Unwinding does not give it back.
+    // Unwinding does not free it.
     let block = std::mem::ManuallyDrop::new(block);
     std::hint::black_box(&block);
     panic!("no room");
 }
 
-fn a_panic_with_little_memory_is_a_panic(site: &Site) {
+fn a_panic_with_little_memory_left_is_reported_as_a_panic(site: &Site) {
     const LIMIT: usize = 2_000_000;
     let builder = site.builder().job_base_dir(site.base.path()).env("RUST_BACKTRACE", "1");
     let cluster = builder.setup(format!("ulimit -v {LIMIT}")).build().unwrap();
@@ -58,7 +58,7 @@ fn a_panic_with_little_memory_is_a_panic(site: &Site) {
     let array = panic_without_room::map([(LIMIT, 16)]).submit(&cluster).unwrap();
     let Err(Error::Job(error)) = array.result(0) else { panic!("{:?}", array.result(0)) };
     panicked(*error, "no room");
-    // Where there is room, the log has the stack as the standard library would print it.
+    // With enough memory, the log has the stack in the form of the standard library.
     let job = panic_with::job("with room").submit(&cluster).unwrap();
     let failure = panicked(error_of(&job), "with room");
     assert!(failure.backtrace.is_some(), "{:?}", job.stderr());
@@ -66,7 +66,7 @@ fn a_panic_with_little_memory_is_a_panic(site: &Site) {
     assert!(text.contains("stack backtrace:\n") && text.contains("panic_with"), "{text}");
 }
 
-/// Ends as a runner does that is killed while it looks at a stack.
+/// Ends like a runner that is killed while it resolves a stack.
 #[slurm::task(time = "5:00")]
 fn die_after_panic(ctx: &JobContext) {
     let place = "src/lib.rs:1:2".to_owned();
@@ -89,7 +89,7 @@ fn die_after_panic(ctx: &JobContext) {
     std::process::exit(137);
 }
 
-fn a_panic_is_known_before_its_stack(site: &Site) {
+fn a_panic_is_noted_before_its_stack_is_resolved(site: &Site) {
     let job = die_after_panic::job().submit(&site.cluster).unwrap();
     panicked(error_of(&job), "noted");
     let array = die_after_panic::map([(), ()]).chunk(2).submit(&site.cluster).unwrap();
@@ -97,10 +97,10 @@ fn a_panic_is_known_before_its_stack(site: &Site) {
     let Some(Err(Error::Job(error))) = results.next() else { panic!("no error") };
     panicked(*error, "noted");
     let Some(Err(Error::Job(error))) = results.next() else { panic!("no error") };
-    assert_eq!(error.kind, JobErrorKind::Crashed, "the panic is that of another item");
+    assert_eq!(error.kind, JobErrorKind::Crashed, "the panic belongs to another item");
 }
 
-fn a_stack_does_not_take_the_jobs_memory(site: &Site) {
+fn resolving_a_stack_does_not_exceed_the_jobs_memory(site: &Site) {
     let builder = site.builder().job_base_dir(site.base.path()).env("RUST_BACKTRACE", "1");
     let cluster = builder.build().unwrap();
     let job = panic_with::job("small").mem("40M").submit(&cluster).unwrap();

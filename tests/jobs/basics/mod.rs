@@ -1,4 +1,4 @@
-//! What holds of single jobs: values, errors, options, the batch script, logs and progress.
+//! Single jobs: values, errors, options, the batch script, logs and progress.
 
 pub(crate) mod batch_script;
 pub(crate) mod callbacks;

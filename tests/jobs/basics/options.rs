@@ -1,4 +1,4 @@
-//! Every option of the table, from where it is set to what the job is submitted with.
+//! All options of the table, from where they are set to the submission.
 
 use std::fs;
 
@@ -11,8 +11,8 @@ use crate::slurm::command_answers::wrapper;
 use crate::tasks::add;
 
 trials![
-    all options_say_where_they_come_from,
-    all wrong_options_are_all_named_and_nothing_is_submitted,
+    all options_are_explained_with_their_sources,
+    all all_wrong_options_are_reported_and_nothing_is_submitted,
     all hostile_text_in_options_changes_nothing,
     local every_option_of_a_slurmfile_reaches_the_script,
     local every_option_of_a_call_reaches_the_script,
@@ -27,7 +27,7 @@ fn settable() -> impl Iterator<Item = &'static OptionSpec> {
     OPTIONS.iter().filter(|spec| spec.key != "array")
 }
 
-/// What has to stand beside the option.
+/// Returns an option that must accompany this one.
 fn companion(spec: &OptionSpec) -> Option<(&'static str, &'static str)> {
     match spec.key {
         "batch" => Some(("constraint", "haswell")),
@@ -42,7 +42,7 @@ fn is_flag(spec: &OptionSpec) -> bool {
     spec.argument == Argument::None
 }
 
-/// What sbatch should be told of the option's example.
+/// Returns the options that sbatch should get for the example of an option.
 fn expected(spec: &'static OptionSpec) -> OptionSet {
     let mut set = OptionSet::new();
     let value =
@@ -67,7 +67,7 @@ fn assert_reaches(spec: &'static OptionSpec, explanation: &Explanation, source: 
     }
 }
 
-/// A line of a Slurmfile that gives the option its example.
+/// Returns a line of a Slurmfile that sets the option to its example.
 fn line(spec: &OptionSpec) -> String {
     if is_flag(spec) {
         format!("{} = true", spec.key)
@@ -78,13 +78,13 @@ fn line(spec: &OptionSpec) -> String {
 }
 
 fn every_option_of_a_slurmfile_reaches_the_script(site: &Site) {
-    // Those that exclude each other cannot stand in one file, so each has a file of its own.
+    // Some options exclude each other, so each has a file of its own.
     let mut count = 0;
     for spec in settable() {
         let beside = companion(spec).map(|(key, value)| format!("{key} = '{value}'\n"));
         let text = format!("[default.submit]\n{}{}\n", beside.unwrap_or_default(), line(spec));
         let environment = Slurmfile::parse(&text, "Slurmfile").unwrap().environment("default");
-        // A small program, as its hash is part of each script.
+        // The program is small, because its hash is part of each script.
         let builder = site.builder().job_base_dir(site.base.path()).runner_binary("/bin/true");
         let cluster = builder.environment(environment.unwrap()).build().unwrap();
         let explained = bare::job().explain(&cluster);
@@ -95,7 +95,7 @@ fn every_option_of_a_slurmfile_reaches_the_script(site: &Site) {
     assert!(count >= 100, "{count} options");
 }
 
-/// A call with the example of the option, which is called by `name`.
+/// Returns a call that sets the option `name` to its example.
 fn with_example(spec: &OptionSpec, name: &str) -> slurm::JobBuilder<bare> {
     let call =
         companion(spec).into_iter().fold(bare::job(), |call, (key, value)| call.set(key, value));
@@ -118,7 +118,7 @@ fn every_option_of_a_call_reaches_the_script(site: &Site) {
 pub(crate) fn submit_each(cluster: &Cluster) {
     for spec in settable() {
         match with_example(spec, spec.key).submit(cluster) {
-            // What this Slurm does not have.
+            // This Slurm does not have the option.
             Err(Error::Options { .. }) => println!("{}", spec.key),
             Err(Error::Submit(_)) => {}
             other => panic!("{}: {other:?}", spec.key),
@@ -128,7 +128,7 @@ pub(crate) fn submit_each(cluster: &Cluster) {
 }
 
 fn every_option_reaches_sbatch(site: &Site) {
-    // Notes what it is called with, and refuses the job.
+    // The script records its arguments and refuses the job.
     let script = "case $1 in --version) exec \"$real\" --version;; esac\n\
                   for word; do printf '%s\\n' \"$word\" >> \"$log\"; done\n\
                   echo 'sbatch: error: invalid partition specified: none' >&2; exit 1";
@@ -144,12 +144,12 @@ fn every_option_reaches_sbatch(site: &Site) {
     let words: std::collections::HashSet<&str> = words.lines().collect();
     for spec in settable().filter(|spec| !lacking.contains(&spec.key)) {
         for word in expected(spec).to_args() {
-            assert!(words.contains(word.as_str()), "{word} is not among sbatch's words");
+            assert!(words.contains(word.as_str()), "sbatch did not get {word}");
         }
     }
 }
 
-fn options_say_where_they_come_from(site: &Site) {
+fn options_are_explained_with_their_sources(site: &Site) {
     let explained = add::job(1, 2).time("7").explain(&site.cluster).unwrap();
     let option = |key: &str| {
         let found = explained.options.iter().find(|option| option.key == key);
@@ -166,7 +166,7 @@ fn options_say_where_they_come_from(site: &Site) {
     result_of(&job);
 }
 
-fn wrong_options_are_all_named_and_nothing_is_submitted(site: &Site) {
+fn all_wrong_options_are_reported_and_nothing_is_submitted(site: &Site) {
     let call = add::job(1, 2).time("4 h").set("tiem", "1").mem("1G").mem_per_cpu("1G");
     let Error::Options { problems } = call.submit(&site.cluster).unwrap_err() else {
         panic!("not refused")

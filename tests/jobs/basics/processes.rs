@@ -1,4 +1,4 @@
-//! The processes of a job: programs that cannot run, processes that exit, and how many there are.
+//! The processes of a job: programs that cannot run, processes that exit, and the number of processes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ use crate::tasks::*;
 trials![
     all a_program_that_cannot_run_is_reported_at_once,
     all a_process_that_exits_is_reported_at_once,
-    both as_many_processes_start_as_slurm_counts,
+    both the_number_of_processes_is_slurms_number_of_tasks,
     slurm an_unexpected_task_count_loses_no_result,
 ];
 
@@ -40,10 +40,10 @@ fn a_program_that_cannot_run_is_reported_at_once(site: &Site) {
         ),
         ("loader", b"#!/no/such/loader\n", "exit code 127"),
         ("other", b"#!/bin/sh\nexit 0\n", "exit code 0"),
-        // Most of a program that was built for debugging is never loaded.
+        // Most of a program with debug information is never loaded.
         ("truncated", &own[..own.len().min(1 << 20)], "exit code"),
     ];
-    // Over SSH the file is looked at before it goes up; only what looks sound gets there.
+    // Over SSH the file is checked before the upload, so only the other programs get there.
     let remote = site.kind == BackendKind::Ssh;
     let programs = programs.into_iter().filter(|(name, ..)| !remote || *name != "truncated");
     let submitted: Vec<_> = programs
@@ -62,8 +62,8 @@ fn a_program_that_cannot_run_is_reported_at_once(site: &Site) {
         assert!(error.hint().unwrap().contains("cargo zigbuild"), "{:?}", error.hint());
     }
     let (.., job) = &submitted[0];
-    assert!(error_of(job).to_string().contains("GLIBC_2.99"), "the loader's own words are there");
-    // Two processes, and an array.
+    assert!(error_of(job).to_string().contains("GLIBC_2.99"), "the error has the loader's message");
+    // The same for a job of two processes and for an array.
     let path = site.path("glibc");
     let cluster = with(site, |builder| builder.runner_binary(path));
     let several = add::job(1, 2).ntasks(2).submit(&cluster).unwrap();
@@ -87,12 +87,12 @@ fn a_process_that_exits_is_reported_at_once(site: &Site) {
             "{error}"
         );
     }
-    // One of several: the first, or another one after the first has returned.
+    // One of several processes exits: the first one, or another one after the first has returned.
     for rank in [0, 1] {
         let job = exit_in::job(rank).ntasks(2).submit(&site.cluster).unwrap();
         assert_eq!(soon(&[job])[0].kind, JobErrorKind::Crashed, "process {rank}");
     }
-    // In an array the items of the element that were not made have died, and the others have their values.
+    // In an array the unfinished items of the element have crashed, and the others have their values.
     let waits = Instant::now();
     let array = exit_zero_at::map((0..6).map(|n| (n, 4))).chunk(3).submit(&site.cluster).unwrap();
     let items = array.try_results().unwrap();
@@ -105,7 +105,7 @@ fn a_process_that_exits_is_reported_at_once(site: &Site) {
     assert!(waits.elapsed() < SOON, "{:?}", waits.elapsed());
 }
 
-fn as_many_processes_start_as_slurm_counts(site: &Site) {
+fn the_number_of_processes_is_slurms_number_of_tasks(site: &Site) {
     let count = |tasks: usize, name: &str, set: &dyn Fn(&Path) -> Job<Vec<usize>>| {
         let folder = site.path(name);
         fs::create_dir(&folder).unwrap();
@@ -134,11 +134,11 @@ fn as_many_processes_start_as_slurm_counts(site: &Site) {
         jobs.push(count(2, "layout", &|folder| {
             ranks::job(folder).set("extra_node_info", "2").submit(cluster).unwrap()
         }));
-        // Two nodes and one process, as the options ask.
+        // The options ask for two nodes and one process.
         jobs.push(count(1, "listed", &|folder| {
             ranks::job(folder).set("nodelist", "n1,n2").submit(cluster).unwrap()
         }));
-        // The number of nodes shows when it starts.
+        // The number of nodes is known only at the start.
         jobs.push(count(2, "range", &|folder| {
             ranks::job(folder).set("nodes", "2-3").submit(cluster).unwrap()
         }));
@@ -152,13 +152,13 @@ fn as_many_processes_start_as_slurm_counts(site: &Site) {
 }
 
 fn an_unexpected_task_count_loses_no_result(site: &Site) {
-    // As a plugin of the site does it.
+    // A plugin of the site may do this.
     let dir = wrapper(site, "sbatch", "exec \"$real\" --ntasks=2 \"$@\"");
     let seen = with_wrappers(site, "alone", &dir);
     assert_eq!(seen, "Ok(1) [0, 1, 4] Ok(2) warned");
 }
 
-/// Asks for another run once.
+/// Asks once for another run.
 #[slurm::task(time = "5:00")]
 fn run_twice(ctx: &JobContext) -> Result<u32, Requeue> {
     match ctx.restart_count() {
@@ -175,7 +175,7 @@ fn exit_in(ctx: &JobContext, rank: usize) {
     }
 }
 
-/// Ends the process with exit code 0 if `n` is the number to end at, else returns it.
+/// Ends the process with exit code 0 if `n` is `end`, otherwise returns `n`.
 #[slurm::task(time = "5:00")]
 fn exit_zero_at(n: i64, end: i64) -> i64 {
     if n == end {

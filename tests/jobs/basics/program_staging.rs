@@ -11,7 +11,7 @@ use crate::ssh::cut_connections::small_program;
 use crate::tasks::*;
 
 trials![
-    all a_staged_program_is_lean_and_its_backtraces_have_lines,
+    all a_staged_program_is_smaller_and_its_backtraces_have_lines,
     all staging_removes_programs_that_no_job_needs,
     all a_job_that_waits_for_weeks_finds_its_program,
     all a_job_of_a_workflow_elsewhere_finds_its_program,
@@ -30,7 +30,7 @@ fn staged(site: &Site) -> Vec<PathBuf> {
     names.filter(|path| path.file_name().unwrap().len() == 32).collect()
 }
 
-fn a_staged_program_is_lean_and_its_backtraces_have_lines(site: &Site) {
+fn a_staged_program_is_smaller_and_its_backtraces_have_lines(site: &Site) {
     let job = panic_with::job("over".to_owned()).submit(&site.cluster).unwrap();
     let folders = staged(site);
     let program = fs::read_dir(&folders[0]).unwrap().next().unwrap().unwrap();
@@ -44,7 +44,7 @@ fn a_staged_program_is_lean_and_its_backtraces_have_lines(site: &Site) {
     assert!(place.contains("tests/jobs/support/tasks.rs:"), "{backtrace}");
 }
 
-/// Another program of the same tasks, on another cluster in the same place.
+/// Returns a cluster in the same place that uses another program with the same tasks.
 fn other_cluster(site: &Site) -> Cluster {
     let builder = site.builder().job_base_dir(site.base.path());
     builder.runner_binary(small_program(site)).build().unwrap()
@@ -90,7 +90,7 @@ fn waits_for_weeks(site: &Site, cluster: &Cluster, jobs_dir: &Path) {
     let first = wait_for::job(go.as_path()).submit(cluster).unwrap();
     let job = add::job(20, 22).after(&first).submit(cluster).unwrap();
     let used = staged(site);
-    // As if it had been submitted weeks ago, with much work since then.
+    // All files look as if they were submitted weeks ago, with much other work since then.
     for task in ["wait_for", "add"] {
         for submission in fs::read_dir(jobs_dir.join(task)).unwrap() {
             let submission = submission.unwrap().path();
@@ -107,7 +107,7 @@ fn waits_for_weeks(site: &Site, cluster: &Cluster, jobs_dir: &Path) {
         age(&folder, 2 + n);
     }
     assert_eq!(result_of(&add::job(1, 2).submit(&other_cluster(site)).unwrap()), 3);
-    // Four that are older than a day are among the last five, and one is needed.
+    // Of the five latest programs, four are older than a day; one is needed.
     until("others are removed", || staged(site).len() == 6);
     fs::write(&go, "").unwrap();
     assert!(result_of(&first));

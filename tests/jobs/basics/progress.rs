@@ -1,4 +1,4 @@
-//! What a person who waits for arrays sees.
+//! Progress output of waits for arrays and jobs.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,20 +14,20 @@ use crate::tasks::{nap, square, wait_for};
 
 trials![
     local every_wait_for_an_array_shows_a_bar,
-    local without_a_terminal_progress_is_lines,
-    local progress_that_is_off_is_silent,
-    local a_wait_for_one_job_tells_where_it_is_and_runs,
+    local without_a_terminal_progress_is_written_as_lines,
+    local progress_that_is_off_prints_nothing,
+    local a_wait_for_one_job_shows_its_place_and_nodes,
     local progress_shows_that_a_job_waits_behind_others,
-    local a_bar_is_drawn_however_soon_items_end,
+    local a_bar_is_drawn_even_if_items_end_in_quick_succession,
 ];
 
 const WAYS: &[&str] = &["results", "wait_timeout", "stream", "as_completed"];
 
-/// Waits, in one of several ways, for an array whose last item ends once the file `go` is there.
+/// Waits, in one of several ways, for an array whose last item ends when the file `go` exists.
 pub(crate) fn play(argument: &str) {
     let (way, rest) = argument.split_once(' ').unwrap();
     let (mode, go) = rest.split_once(' ').unwrap();
-    // Several of these wait at the same time.
+    // Several of these processes wait at the same time.
     let builder = ClusterBuilder::from_env().unwrap().local_cpus(9);
     let cluster = builder.progress(mode.parse().unwrap()).build().unwrap();
     match way {
@@ -35,7 +35,7 @@ pub(crate) fn play(argument: &str) {
         "soon-results" | "soon-stream" => return play_soon(way, &cluster),
         _ => {}
     }
-    // This one is there already.
+    // The first item waits for a file that exists.
     let program = std::env::current_exe().unwrap();
     let array = wait_for::map([program.as_path(), Path::new(go)]).submit(&cluster).unwrap();
     let wait = |array: &JobArray<bool>| match way {
@@ -68,7 +68,7 @@ fn play_jobs(way: &str, go: &str, cluster: &Cluster) {
 }
 
 fn play_soon(way: &str, cluster: &Cluster) {
-    // Each of them ends less than a tick after the one before, for longer than a bar waits.
+    // Each item ends less than a tick after the one before, for longer than the delay of a bar.
     let array = nap::map(std::iter::repeat_n(20, 300)).chunk(300).submit(cluster).unwrap();
     let count = match way {
         "soon-results" => array.results().unwrap().len(),
@@ -77,7 +77,7 @@ fn play_soon(way: &str, cluster: &Cluster) {
     println!("{count} have ended");
 }
 
-/// A process that plays the role, and what it has written so far.
+/// A process with this role, and its output so far.
 struct Waiting {
     child: Child,
     written: Receiver<Vec<u8>>,
@@ -90,10 +90,10 @@ impl Waiting {
         let go = site.path(&format!("go-{way}-{mode}"));
         let program = std::env::current_exe().unwrap();
         let mut command = match on_terminal {
-            // Of util-linux: runs a command on a terminal of its own, and copies what it prints.
+            // A program of util-linux. It runs a command on a terminal of its own and copies its output.
             true => {
                 let mut script = Command::new("script");
-                // A bar needs room.
+                // A bar needs a wide terminal.
                 let line = format!("stty cols 120 rows 30; exec '{}'", program.display());
                 script.args(["-qefc", &line, "/dev/null"]);
                 script
@@ -110,17 +110,17 @@ impl Waiting {
         Self { child, written: receiver(reader), text: String::new(), go }
     }
 
-    /// Reads on until `word` is there.
+    /// Reads the output until it contains `word`.
     fn until(&mut self, word: &str) {
         while !self.text.contains(word) {
             let Ok(bytes) = self.written.recv_timeout(PATIENCE) else {
-                panic!("waited in vain for {word:?} in {:?}", self.text)
+                panic!("{word:?} did not appear in {:?}", self.text)
             };
             self.text.push_str(&String::from_utf8_lossy(&bytes));
         }
     }
 
-    /// Lets the last item end, and returns all that was written.
+    /// Lets the last item end, and returns the whole output.
     fn end(mut self) -> String {
         std::fs::write(&self.go, "").unwrap();
         self.until("have ended");
@@ -144,7 +144,7 @@ fn receiver(mut reader: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     written
 }
 
-/// What a bar shows while the last item is open, and at the end.
+/// Returns the counts in a bar while the last item is open, and at the end.
 fn counts(way: &str) -> (&'static str, &'static str) {
     if way == "as_completed" { ("2/3", "3/3") } else { ("1/2", "2/2") }
 }
@@ -160,7 +160,7 @@ fn every_wait_for_an_array_shows_a_bar(site: &Site) {
     }
 }
 
-fn without_a_terminal_progress_is_lines(site: &Site) {
+fn without_a_terminal_progress_is_written_as_lines(site: &Site) {
     let all: Vec<Waiting> =
         WAYS.iter().map(|way| Waiting::begin(site, way, "auto", false)).collect();
     for (way, mut waiting) in WAYS.iter().zip(all) {
@@ -174,7 +174,7 @@ fn without_a_terminal_progress_is_lines(site: &Site) {
     }
 }
 
-fn a_wait_for_one_job_tells_where_it_is_and_runs(site: &Site) {
+fn a_wait_for_one_job_shows_its_place_and_nodes(site: &Site) {
     for way in ["job", "portions"] {
         let mut waiting = Waiting::begin(site, way, "auto", false);
         waiting.until("wait_for: running on ");
@@ -200,7 +200,7 @@ fn a_wait_for_one_job_tells_where_it_is_and_runs(site: &Site) {
     }
 }
 
-/// The first number that a text names.
+/// Returns the first number in a text.
 fn first_id(text: &str) -> &str {
     let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
     &digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())]
@@ -212,7 +212,7 @@ fn progress_shows_that_a_job_waits_behind_others(site: &Site) {
     waiting.end();
 }
 
-fn a_bar_is_drawn_however_soon_items_end(site: &Site) {
+fn a_bar_is_drawn_even_if_items_end_in_quick_succession(site: &Site) {
     for way in ["soon-results", "soon-stream"] {
         let text = Waiting::begin(site, way, "bar", true).end();
         let is_half = |part: &str| (1..300).any(|n| part.ends_with(&format!(" {n}")));
@@ -221,10 +221,10 @@ fn a_bar_is_drawn_however_soon_items_end(site: &Site) {
     }
 }
 
-fn progress_that_is_off_is_silent(site: &Site) {
+fn progress_that_is_off_prints_nothing(site: &Site) {
     for way in WAYS {
         let silent = Waiting::begin(site, way, "off", true);
-        // One that began later shows its bar by now.
+        // A later wait shows its bar already.
         let mut other = Waiting::begin(site, way, "bar", true);
         other.until(counts(way).0);
         other.end();

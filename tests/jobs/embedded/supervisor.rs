@@ -1,4 +1,4 @@
-//! What only the embedded backend does, or what only it can be made to do.
+//! Behaviour of the embedded backend alone, and failures that only it can be made to show.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -17,26 +17,26 @@ use crate::tasks::*;
 trials![
     local jobs_wait_until_they_fit,
     local a_job_larger_than_the_machine_runs_alone,
-    local a_job_that_takes_more_memory_than_it_asked_for_ends,
+    local a_job_over_its_memory_is_killed,
     local a_time_limit_ends_a_job,
     local a_warning_signal_comes_before_the_end,
-    local a_dead_supervisor_loses_nothing,
-    local a_dead_supervisor_loses_no_element,
+    local no_job_is_lost_if_the_supervisor_dies,
+    local no_element_is_lost_if_the_supervisor_dies,
     local options_that_cannot_be_honoured_are_refused,
-    local a_supervisor_with_nothing_to_do_ends,
+    local a_supervisor_without_work_ends,
     local dependencies_order_jobs,
     local a_removed_base_directory_can_be_used_again,
     local a_damaged_journal_loses_only_the_damaged_lines,
-    local a_socket_that_vanished_is_bound_anew,
-    local a_socket_finds_a_place,
-    local a_supervisor_that_cannot_start_says_why_at_once,
-    local resources_of_a_job_survive_the_supervisor,
+    local a_removed_socket_is_bound_again,
+    local the_socket_is_in_tmp_if_other_paths_are_too_long,
+    local a_supervisor_that_cannot_start_reports_why_at_once,
+    local the_resources_of_a_job_outlive_the_supervisor,
     local a_reader_of_a_script_is_not_taken_for_its_job,
-    local a_cancel_survives_the_supervisor,
+    local a_cancellation_outlives_the_supervisor,
     local the_environment_is_kept_until_a_job_has_ended,
 ];
 
-/// The directory of the site's supervisor.
+/// Returns the directory of the site's supervisor.
 pub(crate) fn place(site: &Site) -> PathBuf {
     let hosts = fs::read_dir(site.path(".local")).unwrap();
     hosts.map(|entry| entry.unwrap().path()).next().unwrap()
@@ -57,13 +57,13 @@ pub(crate) fn kill_supervisor(site: &Site) {
 
 pub(crate) fn kill(pid: &str) {
     assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
-    until("it is gone", || {
+    until("the supervisor is gone", || {
         let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         line.is_empty() || line.contains(") Z ")
     });
 }
 
-/// A client whose connection is not that of the site's.
+/// Returns a cluster with a connection of its own.
 pub(crate) fn another_client(site: &Site) -> Cluster {
     let builder = Cluster::builder().backend(BackendKind::Local).job_base_dir(site.base.path());
     builder.local_cpus(4).local_gpus(2).build().unwrap()
@@ -76,7 +76,7 @@ fn jobs_wait_until_they_fit(site: &Site) {
     until("the first runs", || first.state().unwrap() == JobState::Running);
     let small = add::job(1, 2).submit(&site.cluster).unwrap();
     assert_eq!(second.state().unwrap(), JobState::Pending, "3 + 3 of 4 CPUs");
-    assert_eq!(small.state().unwrap(), JobState::Pending, "a small one does not overtake");
+    assert_eq!(small.state().unwrap(), JobState::Pending, "a small job does not overtake");
     fs::write(&first_go, "").unwrap();
     assert!(result_of(&first));
     assert_eq!(result_of(&small), 3);
@@ -90,7 +90,7 @@ fn a_job_larger_than_the_machine_runs_alone(site: &Site) {
     assert!(job.explain().unwrap().warnings[0].starts_with("asks for 60000 CPUs"));
 }
 
-fn a_job_that_takes_more_memory_than_it_asked_for_ends(site: &Site) {
+fn a_job_over_its_memory_is_killed(site: &Site) {
     let greedy = take_memory::job(400_usize, 300_u64).mem("200M").submit(&site.cluster).unwrap();
     let modest = take_memory::job(50_usize, 1_u64).mem("200M").submit(&site.cluster).unwrap();
     let unlimited = take_memory::job(400_usize, 1_u64).submit(&site.cluster).unwrap();
@@ -122,7 +122,7 @@ fn a_warning_signal_comes_before_the_end(site: &Site) {
     assert_eq!(result_of(&job), "asked to stop");
 }
 
-fn a_dead_supervisor_loses_nothing(site: &Site) {
+fn no_job_is_lost_if_the_supervisor_dies(site: &Site) {
     let (go, next_go) = (site.path("go"), site.path("next"));
     let running = wait_for::job(&go).cpus_per_task(4).submit(&site.cluster).unwrap();
     until("the task runs", || running.stderr().unwrap().contains("waiting"));
@@ -138,7 +138,7 @@ fn a_dead_supervisor_loses_nothing(site: &Site) {
     assert!(result_of(&waiting));
 }
 
-fn a_dead_supervisor_loses_no_element(site: &Site) {
+fn no_element_is_lost_if_the_supervisor_dies(site: &Site) {
     let (notes, gate) = (site.path("notes"), site.path("gate"));
     let noted = || {
         let text = fs::read_to_string(&notes).unwrap_or_default();
@@ -156,7 +156,7 @@ fn a_dead_supervisor_loses_no_element(site: &Site) {
     fs::write(&gate, "").unwrap();
     array.wait().unwrap();
     assert_eq!(noted(), [0, 1, 2, 3, 4, 5]);
-    // That those that were taken over have completed is known from what they left.
+    // The supervisor knows from their files that the elements it took over have completed.
     assert_eq!(next.results_of(0..6).unwrap(), [0, 1, 4, 9, 16, 25]);
     assert_eq!(next.wait().unwrap().failed, 2);
 }
@@ -170,13 +170,17 @@ fn options_that_cannot_be_honoured_are_refused(site: &Site) {
     assert!(site.submissions().is_empty());
 }
 
-fn a_supervisor_with_nothing_to_do_ends(site: &Site) {
+fn a_supervisor_without_work_ends(site: &Site) {
     let cluster = another_client(site);
     assert_eq!(result_of(&add::job(1, 2).submit(&cluster).unwrap()), 3);
     drop(cluster);
     let address = place(site).join("supervisor.json");
     until("the supervisor is gone", || !address.exists());
-    assert_eq!(result_of(&add::job(2, 2).submit(&site.cluster).unwrap()), 4, "another one starts");
+    assert_eq!(
+        result_of(&add::job(2, 2).submit(&site.cluster).unwrap()),
+        4,
+        "another supervisor starts"
+    );
 }
 
 fn dependencies_order_jobs(site: &Site) {
@@ -197,7 +201,7 @@ fn dependencies_order_jobs(site: &Site) {
 fn a_removed_base_directory_can_be_used_again(site: &Site) {
     assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
     let old = address(site)["pid"].to_string();
-    // The runner still writes its last line when the result is there.
+    // The runner may write its last line after the result.
     until("the directory is removed", || {
         fs::remove_dir_all(site.base.path()).is_ok() || !site.base.path().exists()
     });
@@ -238,19 +242,19 @@ fn a_damaged_journal_loses_only_the_damaged_lines(site: &Site) {
     assert!(result_of(&found));
 }
 
-fn a_socket_that_vanished_is_bound_anew(site: &Site) {
+fn a_removed_socket_is_bound_again(site: &Site) {
     let go = site.path("go");
     let job = wait_for::job(&go).submit(&site.cluster).unwrap();
     let before = address(site);
     fs::remove_file(before["socket"].as_str().unwrap()).unwrap();
     let found = another_client(site).attach::<wait_for>(job.handle()).unwrap();
     assert!(!found.state().unwrap().is_terminal());
-    assert_eq!(address(site)["pid"], before["pid"], "it is the same supervisor");
+    assert_eq!(address(site)["pid"], before["pid"], "the supervisor is the same");
     fs::write(&go, "").unwrap();
     assert!(result_of(&found));
 }
 
-fn a_socket_finds_a_place(site: &Site) {
+fn the_socket_is_in_tmp_if_other_paths_are_too_long(site: &Site) {
     let long = site.path(&"x".repeat(100));
     fs::create_dir(&long).unwrap();
     let sum = roles::run(site, "add", "", |command| {
@@ -260,7 +264,7 @@ fn a_socket_finds_a_place(site: &Site) {
     assert!(address(site)["socket"].as_str().unwrap().starts_with("/tmp/slurm-sdk-"));
 }
 
-fn a_supervisor_that_cannot_start_says_why_at_once(site: &Site) {
+fn a_supervisor_that_cannot_start_reports_why_at_once(site: &Site) {
     assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
     let place = place(site);
     kill_supervisor(site);
@@ -269,10 +273,10 @@ fn a_supervisor_that_cannot_start_says_why_at_once(site: &Site) {
     let error = add::job(1, 2).submit(&another_client(site)).unwrap_err();
     assert!(error.to_string().contains("Is a directory"), "{error}");
     let log = fs::read_to_string(place.join("supervisor.log")).unwrap();
-    assert_eq!(log.lines().count(), 1, "one was started: {log}");
+    assert_eq!(log.lines().count(), 1, "one supervisor was started: {log}");
 }
 
-fn resources_of_a_job_survive_the_supervisor(site: &Site) {
+fn the_resources_of_a_job_outlive_the_supervisor(site: &Site) {
     let cluster = another_client(site);
     let gpu = |cluster: &Cluster| {
         variable::job("CUDA_VISIBLE_DEVICES").gpus("1").submit(cluster).unwrap()
@@ -283,12 +287,12 @@ fn resources_of_a_job_survive_the_supervisor(site: &Site) {
     until("both run", || second.state().unwrap() == JobState::Running);
     fs::write(&first_go, "").unwrap();
     assert!(result_of(&first));
-    assert_eq!(result_of(&gpu(&cluster)).as_deref(), Some("0"), "the second has the other");
+    assert_eq!(result_of(&gpu(&cluster)).as_deref(), Some("0"), "the second job has the other GPU");
     kill_supervisor(site);
     let cluster = another_client(site);
-    assert_eq!(result_of(&gpu(&cluster)).as_deref(), Some("0"), "and keeps it");
+    assert_eq!(result_of(&gpu(&cluster)).as_deref(), Some("0"), "the second job keeps its GPU");
     let both = variable::job("CUDA_VISIBLE_DEVICES").gpus("2").submit(&cluster).unwrap();
-    assert_eq!(both.state().unwrap(), JobState::Pending, "one is still taken");
+    assert_eq!(both.state().unwrap(), JobState::Pending, "one GPU is still in use");
     fs::write(&second_go, "").unwrap();
     assert!(result_of(&cluster.attach::<wait_for>(second.handle()).unwrap()));
     assert_eq!(result_of(&both).as_deref(), Some("0,1"));
@@ -315,14 +319,14 @@ fn a_reader_of_a_script_is_not_taken_for_its_job(site: &Site) {
     assert_eq!(kind_of(&found), JobErrorKind::Crashed);
 }
 
-fn a_cancel_survives_the_supervisor(site: &Site) {
+fn a_cancellation_outlives_the_supervisor(site: &Site) {
     let job = ignore_stop::job(site.path("never")).submit(&site.cluster).unwrap();
     until("it watches", || job.stderr().unwrap().contains("watching"));
     job.cancel().unwrap();
     until("it was asked", || job.stderr().unwrap().contains("asked"));
     kill_supervisor(site);
     let found = another_client(site).attach::<ignore_stop>(job.handle()).unwrap();
-    assert!(!found.state().unwrap().is_terminal(), "it is still there");
+    assert!(!found.state().unwrap().is_terminal(), "the job has not ended");
     assert_eq!(kind_of(&found), JobErrorKind::Cancelled);
 }
 
@@ -336,7 +340,7 @@ fn the_environment_is_kept_until_a_job_has_ended(site: &Site) {
         fs::read_dir(&environments).unwrap().map(|entry| entry.unwrap().path()).collect()
     };
     let files = kept();
-    assert_eq!(files.len(), 2, "either may have to be started: {files:?}");
+    assert_eq!(files.len(), 2, "each job may be started later: {files:?}");
     assert_eq!(fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(fs::read_to_string(&files[0]).unwrap().contains("[\"PATH\","));
     let journal = fs::read_to_string(place(site).join("journal.jsonl")).unwrap();

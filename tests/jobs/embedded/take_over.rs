@@ -1,4 +1,4 @@
-//! Embedded supervisors that die, and what the next one finds.
+//! Supervisors that die, and what the next one does.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -18,25 +18,25 @@ use crate::embedded::supervisor::{another_client, is_alive, kill, kill_superviso
 use crate::tasks::*;
 
 trials![
-    local a_rank_that_fails_without_a_supervisor_is_no_success,
-    local ranks_that_end_well_without_a_supervisor_succeed,
+    local a_rank_that_fails_without_a_supervisor_fails_the_job,
+    local ranks_that_succeed_without_a_supervisor_complete_the_job,
     local an_element_whose_rank_fails_without_a_supervisor_fails,
     local an_adopted_rank_that_fails_ends_the_others,
-    local a_task_that_exits_without_a_supervisor_died,
-    local processes_left_by_a_job_end_at_take_over,
-    local a_start_that_was_only_noted_is_made_again,
-    local a_journal_that_lost_its_end_runs_nothing_twice,
-    local a_changed_bit_of_the_journal_is_not_believed,
-    local a_lost_folder_starts_no_id_over,
-    local a_dependency_on_a_job_that_is_not_known_is_decided_by_its_result,
-    local an_overdue_warning_gets_its_full_time,
+    local a_task_that_exits_without_a_supervisor_has_crashed,
+    local processes_left_by_a_job_are_killed_at_take_over,
+    local a_start_that_was_only_noted_is_repeated,
+    local no_job_runs_twice_after_the_end_of_the_journal_is_lost,
+    local a_changed_line_of_the_journal_is_ignored,
+    local ids_are_not_reused_after_the_folder_is_lost,
+    local a_dependency_on_an_unknown_job_is_decided_by_its_result,
+    local a_job_keeps_its_full_time_after_an_overdue_warning,
     local a_task_may_exit_with_the_codes_of_the_script,
-    local a_task_that_was_called_is_never_not_started,
+    local a_task_that_was_called_is_never_reported_as_not_started,
     local the_exit_code_of_the_runner_outlives_the_supervisor,
     local requeues_of_supervisors_killed_at_any_moment_run_once,
-    local a_limit_does_not_come_early_after_a_take_over,
+    local a_time_limit_is_not_early_after_a_take_over,
     local supervisors_killed_at_any_moment_run_each_job_once,
-    local a_warning_at_once_is_not_lost,
+    local a_warning_right_after_the_start_is_not_lost,
 ];
 
 /// Adds a line to a file; several processes may do so at the same time.
@@ -49,8 +49,8 @@ fn lines(file: &Path) -> Vec<String> {
     fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// The first process returns at once; the others note their number, and leave with `code` once there is
-/// `gate`, or return if that is 0.
+/// The first process returns at once. The others write their process ids and wait for `gate`; then they exit
+/// with `code`, or return if it is 0.
 #[slurm::task(time = "5:00", ntasks = 2)]
 fn leave_late(ctx: &JobContext, pids: &Path, gate: &Path, code: i32) -> u32 {
     if ctx.rank() != 0 {
@@ -65,7 +65,7 @@ fn leave_late(ctx: &JobContext, pids: &Path, gate: &Path, code: i32) -> u32 {
     42
 }
 
-/// Has the second process of a job end while there is no supervisor.
+/// Lets the second process of a job end while no supervisor runs.
 fn end_alone(site: &Site, pids: &Path, gate: &Path, value: impl Fn() -> bool) {
     until("the first process has ended and the other runs", || value() && !lines(pids).is_empty());
     kill_supervisor(site);
@@ -73,7 +73,7 @@ fn end_alone(site: &Site, pids: &Path, gate: &Path, value: impl Fn() -> bool) {
     until("the other has ended", || lines(pids).iter().all(|pid| !is_alive(pid)));
 }
 
-fn a_rank_that_fails_without_a_supervisor_is_no_success(site: &Site) {
+fn a_rank_that_fails_without_a_supervisor_fails_the_job(site: &Site) {
     for adopted in [false, true] {
         let (pids, gate) =
             (site.path(&format!("pids-{adopted}")), site.path(&format!("{adopted}")));
@@ -89,11 +89,11 @@ fn a_rank_that_fails_without_a_supervisor_is_no_success(site: &Site) {
         }
         assert_eq!(kind_of(&job), JobErrorKind::Crashed, "adopted: {adopted}");
         assert_eq!(job.state().unwrap(), JobState::Failed);
-        assert!(!job.job_dir().join(".run").exists(), "its marks are removed");
+        assert!(!job.job_dir().join(".run").exists(), "the marks of the job are removed");
     }
 }
 
-fn ranks_that_end_well_without_a_supervisor_succeed(site: &Site) {
+fn ranks_that_succeed_without_a_supervisor_complete_the_job(site: &Site) {
     let (pids, gate) = (site.path("pids"), site.path("gate"));
     let job = leave_late::job(pids.as_path(), gate.as_path(), 0).submit(&site.cluster).unwrap();
     end_alone(site, &pids, &gate, || job.job_dir().join("value.0").exists());
@@ -107,7 +107,7 @@ fn an_element_whose_rank_fails_without_a_supervisor_fails(site: &Site) {
         let items = (0..2).map(|_| (pids.clone(), gate.clone(), code));
         let array = leave_late::map(items).submit(&site.cluster).unwrap();
         let values = array.job_dir().join("values");
-        // Until the first process has returned, the file is empty.
+        // The file is empty until the first process has returned.
         let has_value = |entry: &fs::DirEntry| entry.metadata().is_ok_and(|file| file.len() > 0);
         let both = || {
             fs::read_dir(&values)
@@ -118,7 +118,7 @@ fn an_element_whose_rank_fails_without_a_supervisor_fails(site: &Site) {
     }
 }
 
-/// The first process never returns; the second leaves badly once there is `gate`.
+/// The first process never returns. The second exits with an error when `gate` exists.
 #[slurm::task(time = "5:00", ntasks = 2)]
 fn never_returns(ctx: &JobContext, ready: &Path, gate: &Path) {
     note(ready, "ready");
@@ -144,7 +144,7 @@ fn an_adopted_rank_that_fails_ends_the_others(site: &Site) {
     }
 }
 
-/// Notes its number, and leaves with `code` once there is `gate`, or returns if that is negative.
+/// Writes its process id and waits for `gate`. Then exits with `code`, or returns if it is negative.
 #[slurm::task(time = "5:00")]
 fn leave(pids: &Path, gate: &Path, code: i32) {
     note(pids, &std::process::id().to_string());
@@ -156,7 +156,7 @@ fn leave(pids: &Path, gate: &Path, code: i32) {
     }
 }
 
-fn a_task_that_exits_without_a_supervisor_died(site: &Site) {
+fn a_task_that_exits_without_a_supervisor_has_crashed(site: &Site) {
     for code in [0, 3] {
         let (pids, gate) = (site.path(&format!("pids-{code}")), site.path(&format!("{code}")));
         let job = leave::job(pids.as_path(), gate.as_path(), code).submit(&site.cluster).unwrap();
@@ -165,8 +165,8 @@ fn a_task_that_exits_without_a_supervisor_died(site: &Site) {
     }
 }
 
-#[allow(clippy::zombie_processes, reason = "whether anybody ends it is the question")]
-/// Leaves a process behind, and returns once there is `gate`.
+#[allow(clippy::zombie_processes, reason = "the test checks whether it is killed")]
+/// Leaves a process behind, and returns when `gate` exists.
 #[slurm::task(time = "5:00")]
 fn leave_behind(pids: &Path, gate: &Path, own_session: bool) -> u32 {
     let mut sleep = Command::new(if own_session { "setsid" } else { "sleep" });
@@ -181,7 +181,7 @@ fn leave_behind(pids: &Path, gate: &Path, own_session: bool) -> u32 {
     child.id()
 }
 
-fn processes_left_by_a_job_end_at_take_over(site: &Site) {
+fn processes_left_by_a_job_are_killed_at_take_over(site: &Site) {
     for own_session in [false, true] {
         let path = |name: &str| site.path(&format!("{name}-{own_session}"));
         let (pids, gate) = (path("pids"), path("gate"));
@@ -190,7 +190,7 @@ fn processes_left_by_a_job_end_at_take_over(site: &Site) {
         end_alone(site, &pids, &gate, || true);
         let child = result_of(&job).to_string();
         assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
-        until("what it left behind has ended", || has_ended(&child));
+        until("the process that it left has ended", || has_ended(&child));
     }
 }
 
@@ -199,7 +199,7 @@ fn has_ended(pid: &str) -> bool {
     stat.is_empty() || stat.contains(") Z ")
 }
 
-/// Notes its number, and waits until it is killed.
+/// Writes its process id, and waits until it is killed.
 #[slurm::task(time = "5:00")]
 fn wait_to_be_killed(pids: &Path) {
     note(pids, &std::process::id().to_string());
@@ -208,7 +208,7 @@ fn wait_to_be_killed(pids: &Path) {
     }
 }
 
-fn a_task_that_was_called_is_never_not_started(site: &Site) {
+fn a_task_that_was_called_is_never_reported_as_not_started(site: &Site) {
     for ntasks in [1, 2] {
         let (single, several) =
             (site.path(&format!("job-{ntasks}")), site.path(&format!("array-{ntasks}")));
@@ -247,7 +247,7 @@ fn a_task_may_exit_with_the_codes_of_the_script(site: &Site) {
     }
 }
 
-/// Runs until its second run. It is warned as soon as it starts.
+/// Runs until its second run. The warning comes as soon as it starts.
 #[slurm::task(time = "0:04", on_timeout = "requeue", signal = "USR1@4")]
 fn until_the_second_run(ctx: &JobContext) -> u32 {
     while ctx.restart_count() == 0 {
@@ -256,8 +256,8 @@ fn until_the_second_run(ctx: &JobContext) -> u32 {
     ctx.restart_count()
 }
 
-fn a_warning_at_once_is_not_lost(site: &Site) {
-    // The signal finds the shell that waits until the job may begin, the script or the runner.
+fn a_warning_right_after_the_start_is_not_lost(site: &Site) {
+    // The signal reaches the shell that waits for the start, or the script, or the runner.
     let jobs: Vec<_> =
         (0..4).map(|_| until_the_second_run::job().submit(&site.cluster).unwrap()).collect();
     for job in jobs {
@@ -269,7 +269,7 @@ fn the_exit_code_of_the_runner_outlives_the_supervisor(site: &Site) {
     let (pids, gate) = (site.path("pids"), site.path("gate"));
     let job = leave::job(pids.as_path(), gate.as_path(), -1).submit(&site.cluster).unwrap();
     until("it runs", || lines(&pids).len() == 1);
-    // No file can take the place of a directory.
+    // A file cannot replace a directory.
     let result = job.job_dir().join("result");
     fs::create_dir_all(result.join("inside")).unwrap();
     end_alone(site, &pids, &gate, || true);
@@ -280,7 +280,7 @@ fn the_exit_code_of_the_runner_outlives_the_supervisor(site: &Site) {
     assert!(told.contains("exit code 113: the runner could not write the outcome"), "{told}");
 }
 
-/// Notes each of its runs, and asks for another one twice.
+/// Records each of its runs, and asks twice for another run.
 #[slurm::task(time = "5:00")]
 fn run_three_times(ctx: &JobContext, runs: &Path) -> Result<u32, slurm::Requeue> {
     let job = ctx.job_id().map_or(0, slurm::JobId::get);
@@ -313,13 +313,14 @@ fn requeues_of_supervisors_killed_at_any_moment_run_once(site: &Site) {
     ran.sort();
     ran.dedup();
     assert_eq!(all, ran.len(), "a run was made twice: {ran:?}");
-    // A process that asks for another run ends the others of its job, which may not have noted themselves yet.
+    // A process that asks for another run ends the other processes of its job, perhaps before they have written
+    // a line.
     let run = |line: &String| line.split(' ').step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let runs: BTreeSet<_> = ran.iter().map(run).collect();
     assert_eq!(runs.len() as u32, 3 * 2 * JOBS, "{ran:?}");
 }
 
-/// Notes each of its runs.
+/// Records each of its runs.
 #[slurm::task(time = "5:00")]
 fn note_run(ctx: &JobContext, runs: &Path, gate: &Path) -> u32 {
     note(runs, &ctx.job_id().map_or(0, slurm::JobId::get).to_string());
@@ -329,7 +330,7 @@ fn note_run(ctx: &JobContext, runs: &Path, gate: &Path) -> u32 {
     ctx.restart_count()
 }
 
-/// A job that waits behind one that takes the whole machine, until there is a file `first`.
+/// Returns a job that takes the whole machine until the file `first` exists, and a job that waits behind it.
 fn behind_another<T>(site: &Site, submit: impl Fn(&Cluster) -> Job<T>) -> (Job<bool>, Job<T>) {
     let first = wait_for::job(site.path("first")).cpus_per_task(4).submit(&site.cluster).unwrap();
     let second = submit(&site.cluster);
@@ -338,19 +339,19 @@ fn behind_another<T>(site: &Site, submit: impl Fn(&Cluster) -> Job<T>) -> (Job<b
     (first, second)
 }
 
-/// Returns the line of the journal that tells `content`.
+/// Returns the line of the journal with `content`.
 fn line_of(content: &str) -> String {
     let checksum = blake3::hash(content.as_bytes()).to_hex();
     format!("[\"{}\",{content}]", &checksum[..8])
 }
 
-fn a_start_that_was_only_noted_is_made_again(site: &Site) {
+fn a_start_that_was_only_noted_is_repeated(site: &Site) {
     let (runs, gate) = (site.path("runs"), site.path("gate"));
     let submit =
         |cluster: &Cluster| note_run::job(runs.as_path(), gate.as_path()).submit(cluster).unwrap();
     let (first, job) = behind_another(site, submit);
     kill_supervisor(site);
-    // The files of a supervisor that was killed before it started a process.
+    // A supervisor that is killed before it starts a process leaves these files.
     let marks = job.job_dir().join(".run");
     fs::create_dir(&marks).unwrap();
     fs::write(marks.join(format!("{}.0.ready", job.id())), "").unwrap();
@@ -364,13 +365,13 @@ fn a_start_that_was_only_noted_is_made_again(site: &Site) {
     fs::write(site.path("first"), "").unwrap();
     fs::write(&gate, "").unwrap();
     assert!(result_of(&first));
-    assert_eq!(result_of(&found), 0, "it is the first run");
+    assert_eq!(result_of(&found), 0, "this is the first run");
     assert_eq!(lines(&runs).len(), 1);
 }
 
-fn a_journal_that_lost_its_end_runs_nothing_twice(site: &Site) {
+fn no_job_runs_twice_after_the_end_of_the_journal_is_lost(site: &Site) {
     let journal = || place(site).join("journal.jsonl");
-    // The two submissions and the start of the first are five lines; in the end all are lost.
+    // The two submissions and the start of the first job are five lines. The last case loses all lines.
     for lost in [0, 1, 2, 3, 4, 5, usize::MAX] {
         let (runs, gate) = (site.path(&format!("runs-{lost}")), site.path(&format!("gate-{lost}")));
         let submit = |cores| {
@@ -404,7 +405,7 @@ fn a_journal_that_lost_its_end_runs_nothing_twice(site: &Site) {
     }
 }
 
-fn a_changed_bit_of_the_journal_is_not_believed(site: &Site) {
+fn a_changed_line_of_the_journal_is_ignored(site: &Site) {
     let (runs, gate) = (site.path("runs"), site.path("gate"));
     let job = note_run::job(runs.as_path(), gate.as_path()).submit(&site.cluster).unwrap();
     until("it runs", || lines(&runs).len() == 1);
@@ -413,7 +414,7 @@ fn a_changed_bit_of_the_journal_is_not_believed(site: &Site) {
     let other = note_run::job(runs.as_path(), gate.as_path()).submit(&site.cluster).unwrap();
     until("the other runs", || lines(&runs).len() == 2);
     kill_supervisor(site);
-    // The end of the first becomes one of the other, which is as good a line.
+    // The end of the first job becomes an end of the other one, which is also a well-formed line.
     let journal = place(site).join("journal.jsonl");
     let text = fs::read_to_string(&journal).unwrap();
     let end = |id: slurm::JobId| format!("{{\"Ended\":{{\"id\":{id},");
@@ -436,7 +437,7 @@ fn submit_later(flow: &Workflow, ready: &Path, gate: &Path) -> slurm::Result<(u3
     Ok((child.id().get(), child.result()?))
 }
 
-fn a_lost_folder_starts_no_id_over(site: &Site) {
+fn ids_are_not_reused_after_the_folder_is_lost(site: &Site) {
     let (ready, gate) = (site.path("ready"), site.path("gate"));
     let job = submit_later::job(ready.as_path(), gate.as_path()).submit(&site.cluster).unwrap();
     until("it runs", || ready.exists());
@@ -448,7 +449,7 @@ fn a_lost_folder_starts_no_id_over(site: &Site) {
     assert_eq!(sum, 3);
 }
 
-fn a_dependency_on_a_job_that_is_not_known_is_decided_by_its_result(site: &Site) {
+fn a_dependency_on_an_unknown_job_is_decided_by_its_result(site: &Site) {
     let (pids, gate) = (site.path("pids"), site.path("gate"));
     fs::write(&gate, "").unwrap();
     let good = add::job(1, 2).submit(&site.cluster).unwrap();
@@ -463,7 +464,7 @@ fn a_dependency_on_a_job_that_is_not_known_is_decided_by_its_result(site: &Site)
     let error = add::job(3, 4).after(&bad).submit(&cluster).unwrap_err();
     let error = Error::to_string(&error);
     assert!(error.starts_with(&format!("the job cannot run, because job {}", bad.id())), "{error}");
-    // Of an option alone, only the number is known.
+    // If only an option names the job, only its number is known.
     for (kind, id) in [("afterok", good.id()), ("afterany", bad.id())] {
         let call = add::job(3, 4).dependency(format!("{kind}:{id}"));
         let error = call.submit(&cluster).unwrap_err().to_string();
@@ -471,7 +472,7 @@ fn a_dependency_on_a_job_that_is_not_known_is_decided_by_its_result(site: &Site)
         assert!(error.contains(&expected), "{error}");
     }
     let submissions = site.submissions().len();
-    assert_eq!(submissions, 3, "what was refused left no directory");
+    assert_eq!(submissions, 3, "refused submissions left no directory");
 }
 
 /// Runs until its second run.
@@ -484,7 +485,7 @@ fn until_it_runs_again(ctx: &JobContext, ready: &Path) -> u32 {
     ctx.restart_count()
 }
 
-fn an_overdue_warning_gets_its_full_time(site: &Site) {
+fn a_job_keeps_its_full_time_after_an_overdue_warning(site: &Site) {
     for away in [Duration::from_millis(6500), Duration::from_secs(9)] {
         let ready = site.path(&format!("ready-{}", away.as_millis()));
         let job = until_it_runs_again::job(ready.as_path()).submit(&site.cluster).unwrap();
@@ -496,9 +497,9 @@ fn an_overdue_warning_gets_its_full_time(site: &Site) {
     }
 }
 
-fn a_limit_does_not_come_early_after_a_take_over(site: &Site) {
+fn a_time_limit_is_not_early_after_a_take_over(site: &Site) {
     let ready = site.path("ready");
-    // A start that is noted in whole seconds would be far off.
+    // A start that is stored in whole seconds would be almost a second off.
     let fraction = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     until("a second is nearly over", || fraction().subsec_millis() / 100 == 7);
     let before = Instant::now();
@@ -508,12 +509,12 @@ fn a_limit_does_not_come_early_after_a_take_over(site: &Site) {
         .unwrap();
     until("it runs", || ready.exists());
     kill_supervisor(site);
-    // It is asked to stop at its limit.
+    // The task is asked to stop at its limit.
     let _ = job.wait();
     assert!(before.elapsed() >= Duration::from_secs(3), "it had only {:?}", before.elapsed());
 }
 
-/// Kills supervisors for as long as `work` takes.
+/// Kills supervisors while `work` runs.
 fn while_supervisors_are_killed(site: &Site, work: impl FnOnce(&Cluster)) {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

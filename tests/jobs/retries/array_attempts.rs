@@ -1,4 +1,4 @@
-//! Who tries again, and what becomes of earlier attempts.
+//! Retries by several processes, and earlier attempts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,22 +34,26 @@ fn failed_items_can_be_retried(site: &Site) {
     assert_eq!(array.retry_failed().unwrap(), 0);
     let attached = site.cluster.attach_array::<second_time>(array.submission_id()).unwrap();
     assert_eq!(attached.results().unwrap(), ["this time"; 3], "all attempts are found");
-    // As a client leaves it that dies after sbatch.
+    // A client that dies after sbatch leaves such a note.
     let note = array.job_dir().join("retry-1.json");
     let mut handle: serde_json::Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
     handle["parts"] = serde_json::json!([]);
     fs::write(&note, handle.to_string()).unwrap();
     let attached = site.cluster.attach_array::<second_time>(array.submission_id()).unwrap();
-    assert_eq!(attached.results().unwrap(), ["this time"; 3], "also one without ids");
+    assert_eq!(
+        attached.results().unwrap(),
+        ["this time"; 3],
+        "an attempt without ids is found too"
+    );
 
-    // Whoever is in the middle of a stream is given the new attempts, and only those.
+    // A stream that has begun returns the new attempts, and only those.
     let items = [site.path("three"), site.path("four")];
     let array = second_time::map(items).max_attempts(3).submit(&site.cluster).unwrap();
     let mut given = Vec::new();
     for (index, value) in array.stream().unwrap() {
         given.push((index, value.is_ok()));
         if given.len() == 2 {
-            // Another handle tries again; this one takes that in.
+            // Another handle retries the items; this handle finds the attempt.
             let other = site.cluster.attach_array::<second_time>(array.submission_id()).unwrap();
             other.wait().unwrap();
             assert_eq!(other.retry_failed().unwrap(), 2);
@@ -60,7 +64,7 @@ fn failed_items_can_be_retried(site: &Site) {
     given[..2].sort_unstable();
     given[2..].sort_unstable();
     assert_eq!(given, [(0, false), (1, false), (0, true), (1, true)]);
-    assert_eq!(array.stream().unwrap().count(), 2, "each item once");
+    assert_eq!(array.stream().unwrap().count(), 2, "each item appears once");
 
     let array = root::map([-1]).max_attempts(2).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().failed, 1);
@@ -70,14 +74,14 @@ fn failed_items_can_be_retried(site: &Site) {
     assert!(matches!(error, Error::Attempts { items: 1, attempts: 2 }), "{error:?}");
 }
 
-/// Notes that it was called, and fails.
+/// Records the call, and fails.
 #[slurm::task(time = "5:00", mem = "256M")]
 fn fail_and_note(notes: PathBuf) -> Result<(), String> {
     note(&notes, "x");
     Err("never".to_owned())
 }
 
-/// Another client of the same cluster.
+/// Returns another client of the same cluster.
 fn client(site: &Site) -> Cluster {
     site.builder().job_base_dir(site.base.path()).local_cpus(4).build().unwrap()
 }
@@ -95,7 +99,7 @@ fn two_simultaneous_retries_submit_once(site: &Site) {
             assert_eq!(array.wait().unwrap().failed, 2);
             ready.wait();
             let count = array.retry_failed().unwrap();
-            assert_eq!(array.wait().unwrap().failed, 2, "whoever lost waits for the same attempt");
+            assert_eq!(array.wait().unwrap().failed, 2, "both clients wait for the same attempt");
             count
         };
         let counts = std::thread::scope(|scope| {
@@ -108,7 +112,7 @@ fn two_simultaneous_retries_submit_once(site: &Site) {
     }
 }
 
-/// As a client leaves it that dies before it can submit what it claims.
+/// A client that dies before it submits the claimed attempt leaves such a claim.
 fn the_claim_of_a_dead_client_expires(site: &Site) {
     let array = second_time::map([site.path("one")]).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().failed, 1);
@@ -122,7 +126,7 @@ fn the_claim_of_a_dead_client_expires(site: &Site) {
     assert_eq!(attached.results().unwrap(), ["this time"]);
 }
 
-/// Fails if `marker` does not exist yet, and makes it; then waits for `gate`, if there is one.
+/// Fails and creates `marker` if it does not exist. Otherwise waits for `gate`, if there is one.
 #[slurm::task(time = "5:00", mem = "256M")]
 fn settle(marker: &Path, gate: Option<PathBuf>) -> Result<i64, String> {
     if !marker.exists() {
@@ -152,7 +156,7 @@ fn cancelled_by_another(
     let items = [(site.path(marker), Some(site.path("never")))];
     let array = settle::map(items).submit(&site.cluster).unwrap();
     one_failed(&array);
-    // By a handle that knows nothing of the new attempt.
+    // The other handle does not know the new attempt.
     let other = client(site).attach_array::<settle>(array.submission_id()).unwrap();
     assert_eq!(other.wait().unwrap().failed, 1);
     assert_eq!(array.retry_failed().unwrap(), 1);
@@ -169,7 +173,7 @@ fn is_cancelled(array: &JobArray<i64>, item: usize) {
     }
 }
 
-/// Fails at its first call with this marker; later runs until it is asked to stop, and notes that it was.
+/// Fails at its first call with this marker. Later runs until it is asked to stop, and records that.
 #[slurm::task(time = "5:00", mem = "256M")]
 fn until_stopped(ctx: &JobContext, marker: &Path, stopped: &Path) -> Result<i64, String> {
     if !marker.exists() {
@@ -191,7 +195,7 @@ fn a_retry_under_way_is_cancelled_with_the_array(site: &Site) {
     one_failed(&array);
     assert_eq!(array.retry_failed().unwrap(), 1);
     until("both run", || array.refresh().unwrap().running == 2);
-    // As it is while sbatch has not answered whoever tries again.
+    // The note is like this while sbatch has not answered.
     let note = array.job_dir().join("retry-1.json");
     let submitted = fs::read(&note).unwrap();
     let mut claim: serde_json::Value = serde_json::from_slice(&submitted).unwrap();
@@ -204,11 +208,11 @@ fn a_retry_under_way_is_cancelled_with_the_array(site: &Site) {
     let other = client(site).attach_array::<until_stopped>(array.submission_id()).unwrap();
     std::thread::scope(|scope| {
         let cancel = scope.spawn(|| other.cancel());
-        until("what was known is cancelled", || stopped[1].exists());
+        until("the known attempt is cancelled", || stopped[1].exists());
         fs::write(&note, &submitted).unwrap();
         cancel.join().unwrap().unwrap();
     });
-    until("what came later is, too", || stopped[0].exists());
+    until("the later attempt is cancelled too", || stopped[0].exists());
 }
 
 #[slurm::workflow(time = "10:00", mem = "256M")]
@@ -228,7 +232,7 @@ fn retries_of_a_workflow_are_cancelled_with_it(site: &Site) {
         let handle: ArrayHandle = serde_json::from_slice(&note).ok()?;
         (!handle.parts.is_empty()).then_some(handle)
     };
-    until("the item is tried again", || note().is_some());
+    until("the item is retried", || note().is_some());
     let again = site.cluster.attach_array::<settle>(note().unwrap()).unwrap();
     until("it runs", || again.refresh().unwrap().running == 1);
     job.cancel().unwrap();
@@ -245,7 +249,7 @@ fn a_job_waits_for_running_items_of_earlier_attempts(site: &Site) {
     assert_eq!(array.retry_failed().unwrap(), 1);
     let total = sum::job(&array).submit(&site.cluster).unwrap();
     assert_eq!(array.result(0).unwrap(), 1);
-    // Its second attempt has ended, and the other item is still made in the first.
+    // The second attempt has ended, and the first one still makes the other item.
     let option = |key: &str| {
         let options = &total.explain().unwrap().options;
         options.iter().find(|option| option.key == key).and_then(|option| option.value.clone())
@@ -267,7 +271,7 @@ fn a_retry_waits_for_the_values_that_it_takes(site: &Site) {
     assert_eq!(sums.wait_timeout(PATIENCE).unwrap().failed, 1);
     assert_eq!(values.wait_timeout(PATIENCE).unwrap().failed, 1);
     assert_eq!(values.retry_failed().unwrap(), 1);
-    // At once: what it takes is made again, but not yet there.
+    // The value is being made again but does not exist yet.
     assert_eq!(sums.retry_failed().unwrap(), 1);
     let note = fs::read(values.job_dir().join("retry-1.json")).unwrap();
     let again: ArrayHandle = serde_json::from_slice(&note).unwrap();

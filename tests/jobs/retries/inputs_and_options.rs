@@ -1,4 +1,4 @@
-//! With which options and inputs is tried again: by hand, and by a workflow that is resumed.
+//! The options and inputs of retries, by hand and by a resumed workflow.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use crate::tasks::*;
 use crate::workflows::jobs_of_workflows::{needs, with_slurmfile};
 
 trials![
-    both a_resumed_workflow_tries_again_items_without_a_record,
-    both a_resumed_workflow_tries_again_items_that_were_cancelled,
+    both a_resumed_workflow_retries_items_without_a_record,
+    both a_resumed_workflow_retries_cancelled_items,
     both a_resumed_workflow_takes_values_of_the_latest_attempt,
     both a_retry_has_the_options_of_the_first_attempt,
     both a_retry_keeps_singleton,
-    both resumed_items_stand_and_fall_with_their_own,
-    both a_dry_run_tries_nothing_again,
-    both the_start_of_all_attempts_can_be_waited_for,
+    both resumed_items_follow_the_items_of_the_same_index,
+    both a_dry_run_of_a_retry_submits_nothing,
+    both a_job_can_wait_for_the_start_of_all_attempts,
     local a_retry_keeps_the_throttle,
 ];
 
@@ -33,13 +33,13 @@ fn dies_once(marker: PathBuf) -> u32 {
     1
 }
 
-/// At its first call with this file goes on for as long as it is let, whoever asks it to stop.
+/// At its first call with this file, keeps running until the deadline, even when it is asked to stop.
 #[slurm::task(time = "5:00")]
 fn holds_out_once(ctx: &JobContext, marker: PathBuf) -> u32 {
     if marker.exists() {
         return 1;
     }
-    // From now on SIGTERM does not end the process.
+    // After this call SIGTERM does not end the process.
     ctx.stop_requested();
     fs::write(&marker, "").unwrap();
     let deadline = Instant::now() + 2 * PATIENCE;
@@ -76,7 +76,7 @@ fn markers(site: &Site, count: usize) -> Vec<PathBuf> {
     (0..count).map(|n| site.path(&format!("marker-{n}"))).collect()
 }
 
-fn a_resumed_workflow_tries_again_items_without_a_record(site: &Site) {
+fn a_resumed_workflow_retries_items_without_a_record(site: &Site) {
     let markers = markers(site, 3);
     fs::write(&markers[0], "").unwrap();
     let call = || sum_of_those_that_die::job(markers.clone());
@@ -88,11 +88,11 @@ fn a_resumed_workflow_tries_again_items_without_a_record(site: &Site) {
     assert_eq!(result_of(&resumed), 3);
 }
 
-fn a_resumed_workflow_tries_again_items_that_were_cancelled(site: &Site) {
+fn a_resumed_workflow_retries_cancelled_items(site: &Site) {
     let markers = markers(site, 3);
     let call = || sum_of_those_that_hold_out::job(markers.clone());
     let job = call().submit(&site.cluster).unwrap();
-    // The last one is cancelled before it has run.
+    // The last one is cancelled before it runs.
     until("two run", || markers[..2].iter().all(|marker| marker.exists()));
     job.cancel().unwrap();
     assert_eq!(kind_of(&job), JobErrorKind::Cancelled);
@@ -113,13 +113,13 @@ fn a_resumed_workflow_takes_values_of_the_latest_attempt(site: &Site) {
     assert_eq!(result_of(&resumed), [101, 101]);
 }
 
-/// Its options are there to be taken back.
+/// The call unsets some of these options.
 #[slurm::task(time = "5:00", overcommit, nice = 3, extra = ["--switches=1"])]
 fn fails(n: u32) -> Result<u32, String> {
     Err(format!("{n} is no good"))
 }
 
-/// What the latest attempt consists of.
+/// Returns the description of an attempt.
 pub(super) fn latest<T>(array: &JobArray<T>, attempt: usize) -> Explanation {
     latest_in(array.job_dir(), attempt)
 }
@@ -143,7 +143,7 @@ fn a_retry_has_the_options_of_the_first_attempt(site: &Site) {
         .submit(&with_slurmfile(site, before))
         .unwrap();
     assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 2);
-    // Somebody with another Slurmfile.
+    // Another process has another Slurmfile.
     let now = "[default.submit]\ncomment = 'of now'\nmail_user = 'nobody'\npartition = 'low'\n\
                extra = ['--mail-type=END']\n";
     let other = with_slurmfile(site, now).attach_array::<fails>(array.submission_id()).unwrap();
@@ -153,7 +153,7 @@ fn a_retry_has_the_options_of_the_first_attempt(site: &Site) {
         assert_eq!(other.wait_timeout(PATIENCE).unwrap().failed, 2);
         assert_eq!(other.retry_failed().unwrap(), 2);
         let again = latest(&array, attempt);
-        // Where the logs are is each attempt's own.
+        // The paths of the logs differ in each attempt.
         let given = |explanation: &Explanation| {
             let of_attempt = ["output", "error"];
             let mut options = explanation.options.clone();
@@ -173,7 +173,7 @@ fn a_retry_has_the_options_of_the_first_attempt(site: &Site) {
 }
 
 fn a_retry_keeps_the_throttle(site: &Site) {
-    // Five that fail, in two Slurm arrays.
+    // Five items in two Slurm arrays fail.
     let items = (0..1100).map(|n| if n % 220 == 7 { -1 } else { n });
     let array = root::map(items).chunk(1).max_running(3).submit(&site.cluster).unwrap();
     assert_eq!(array.job_ids().count(), 2);
@@ -183,7 +183,7 @@ fn a_retry_keeps_the_throttle(site: &Site) {
     assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 5);
 }
 
-fn a_dry_run_tries_nothing_again(site: &Site) {
+fn a_dry_run_of_a_retry_submits_nothing(site: &Site) {
     let array = root::map([4, -1]).submit(&site.cluster).unwrap();
     assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 1);
     let dry = site.builder().job_base_dir(site.base.path()).dry_run(true).build().unwrap();
@@ -196,7 +196,7 @@ fn a_dry_run_tries_nothing_again(site: &Site) {
     assert!(!array.job_dir().join("retry-1.json").exists());
 }
 
-fn the_start_of_all_attempts_can_be_waited_for(site: &Site) {
+fn a_job_can_wait_for_the_start_of_all_attempts(site: &Site) {
     let gate = site.path("gate");
     let items = [(-1, gate.as_path()), (1, gate.as_path())];
     let array = fail_or_wait::map(items).submit(&site.cluster).unwrap();
@@ -209,7 +209,7 @@ fn the_start_of_all_attempts_can_be_waited_for(site: &Site) {
     let explained = later.explain(&site.cluster).unwrap().script;
     assert_eq!(explained.matches("+5").count(), 2, "{explained}");
     let job = add::job(1, 2).after_start(&array, Duration::ZERO).submit(&site.cluster).unwrap();
-    // The first attempt has not ended by then.
+    // The first attempt has not ended at this time.
     assert_eq!(result_of(&job), 3);
     assert_eq!(array.progress().succeeded, 0);
     fs::write(&gate, "").unwrap();
@@ -222,7 +222,7 @@ fn one_at_a_time(flow: &Workflow, name: String, files: Vec<PathBuf>) -> slurm::R
     Ok(needed.submit(flow)?.results()?.iter().sum())
 }
 
-/// Asserts that an attempt says what is said of waiting.
+/// Asserts that an attempt has the dependency options of the array.
 fn is_single(dir: &Path, attempt: usize) {
     let script = latest_in(dir, attempt).script;
     let has = |option: &str| script.lines().any(|line| line == format!("#SBATCH --{option}"));
@@ -251,7 +251,7 @@ fn a_retry_keeps_singleton(site: &Site) {
     assert_eq!(array.wait_timeout(PATIENCE).unwrap().failed, 1);
 }
 
-/// Succeeds if at least two of the `last` items have a value, and says which.
+/// Succeeds if at least two of the `last` items have a value, and returns which ones.
 #[slurm::workflow(time = "10:00", mem = "256M")]
 fn pairs(flow: &Workflow, first: Vec<PathBuf>, last: Vec<PathBuf>) -> anyhow::Result<Vec<bool>> {
     let first = needs::map(first).mem("256M").submit(flow)?;
@@ -261,7 +261,7 @@ fn pairs(flow: &Workflow, first: Vec<PathBuf>, last: Vec<PathBuf>) -> anyhow::Re
     Ok(made)
 }
 
-fn resumed_items_stand_and_fall_with_their_own(site: &Site) {
+fn resumed_items_follow_the_items_of_the_same_index(site: &Site) {
     let there = site.path("there");
     fs::write(&there, "").unwrap();
     let [later, never, first, last] =
@@ -276,10 +276,10 @@ fn resumed_items_stand_and_fall_with_their_own(site: &Site) {
         made.iter().for_each(|file| fs::write(file, "").unwrap());
         result_of(&call().resume(&job).unwrap().submit(&site.cluster).unwrap())
     };
-    // What fails once more takes nothing with it.
+    // A second failure of an item affects no other item.
     let made = resumed([&later, &never, &there], [&there; 3], [&later; 2]);
     assert_eq!(made, [true, false, true]);
-    // One is tried again because of its own, one because of the other.
+    // One item is retried because of its own failure, another because of its predecessor's.
     let made = resumed([&first, &there, &there], [&there, &there, &last], [&first, &last]);
     assert_eq!(made, [true; 3]);
 }

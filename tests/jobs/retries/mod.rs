@@ -1,4 +1,4 @@
-//! What runs again: items of arrays, and jobs under the same id.
+//! Retries of items, and jobs that run again under the same id.
 
 pub(crate) mod array_attempts;
 pub(crate) mod inputs_and_options;

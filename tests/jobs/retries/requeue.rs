@@ -13,26 +13,26 @@ use crate::tasks::add;
 use crate::workflows::jobs_of_workflows::with_slurmfile;
 
 trials![
-    both a_task_that_asks_is_run_again,
-    both a_task_that_asks_too_often_fails,
-    both a_cancelled_task_that_asks_stays_cancelled,
-    both one_process_can_ask_for_all,
-    both a_warned_task_goes_on_in_its_next_run,
-    both a_job_that_may_not_be_requeued_says_so,
-    both an_element_that_asks_is_run_again,
-    both an_element_that_asks_is_run_again_alone,
-    both an_element_that_may_not_be_requeued_has_timed_out,
-    both one_process_of_an_element_can_ask_for_all,
-    both an_element_has_failed_if_any_of_its_runs_did,
-    both a_slurmfile_says_how_often_a_job_is_run_again,
-    local the_request_travels_in_any_error,
+    both a_task_that_asks_for_a_requeue_is_run_again,
+    both a_task_that_asks_too_often_is_not_requeued,
+    both a_cancelled_task_that_asks_for_a_requeue_stays_cancelled,
+    both one_process_can_ask_for_a_requeue_of_the_job,
+    both a_warned_task_continues_in_its_next_run,
+    both no_requeue_refuses_a_request_for_a_requeue,
+    both an_element_that_asks_for_a_requeue_is_run_again,
+    both only_the_element_that_asks_is_run_again,
+    both an_element_without_requeues_left_has_timed_out,
+    both one_process_of_an_element_can_ask_for_a_requeue,
+    both an_element_has_failed_if_an_item_failed_in_an_earlier_run,
+    both a_slurmfile_limits_requeues,
+    local a_request_for_a_requeue_can_be_inside_any_error,
     local a_task_that_ignores_warnings_is_requeued_in_time,
-    local a_requeue_survives_the_supervisor,
+    local a_requeue_outlives_the_supervisor,
     local on_timeout_reports_options_that_contradict_it,
-    local on_timeout_of_a_slurmfile_is_beaten_by_attribute_and_call,
+    local attribute_and_call_take_precedence_over_on_timeout_of_a_slurmfile,
 ];
 
-/// Notes each run in its checkpoint, and asks for another one until `wanted` have been.
+/// Records each run in its checkpoint, and asks for another run until there were `wanted`.
 #[slurm::task(time = "5:00")]
 pub(crate) fn count_runs(
     ctx: &JobContext,
@@ -50,19 +50,23 @@ pub(crate) fn count_runs(
     Ok((runs, std::env::var("HOME").ok()))
 }
 
-fn a_task_that_asks_is_run_again(site: &Site) {
+fn a_task_that_asks_for_a_requeue_is_run_again(site: &Site) {
     let job = count_runs::job(3_usize).submit(&site.cluster).unwrap();
     let (runs, home) = result_of(&job);
-    assert_eq!(runs, [0, 1, 2], "each run knows its number and finds what the one before left");
+    assert_eq!(
+        runs,
+        [0, 1, 2],
+        "each run knows its number and finds the checkpoint of the run before"
+    );
     assert_eq!(home, std::env::var("HOME").ok(), "the last run has the submitter's environment");
-    assert_eq!(job.stdout().unwrap(), "run 0\nrun 1\nrun 2\n", "no run wipes out the log");
+    assert_eq!(job.stdout().unwrap(), "run 0\nrun 1\nrun 2\n", "each run appends to the log");
     let diary = serde_json::to_string(&job.events()).unwrap();
     assert!(diary.contains("1 of 3 runs") && diary.contains("2 of 3 runs"), "{diary}");
     assert_eq!(job.report().unwrap().restart_count, 2);
     assert_eq!(job.state().unwrap(), JobState::Completed);
 }
 
-fn a_task_that_asks_too_often_fails(site: &Site) {
+fn a_task_that_asks_too_often_is_not_requeued(site: &Site) {
     let job = count_runs::job(9_usize).max_requeues(1).submit(&site.cluster).unwrap();
     let error = crate::common::error_of(&job);
     let JobErrorKind::NotRequeued { reason } = &error.kind else { panic!("{error}") };
@@ -73,7 +77,7 @@ fn a_task_that_asks_too_often_fails(site: &Site) {
     assert!(error.hint().unwrap().contains("max_requeues"));
 }
 
-/// Asks for another run when it is told to stop.
+/// Asks for another run when it is asked to stop.
 #[slurm::task(time = "5:00")]
 fn ask_when_told(ctx: &JobContext, ready: &Path) -> anyhow::Result<u32> {
     use anyhow::Context;
@@ -92,7 +96,7 @@ fn ask_when_told(ctx: &JobContext, ready: &Path) -> anyhow::Result<u32> {
     Ok(ctx.restart_count())
 }
 
-fn a_cancelled_task_that_asks_stays_cancelled(site: &Site) {
+fn a_cancelled_task_that_asks_for_a_requeue_stays_cancelled(site: &Site) {
     let ready = site.path("ready");
     let job = ask_when_told::job(ready.as_path()).submit(&site.cluster).unwrap();
     until("it watches", || ready.exists());
@@ -101,7 +105,7 @@ fn a_cancelled_task_that_asks_stays_cancelled(site: &Site) {
     assert_eq!(job.state().unwrap(), JobState::Cancelled);
 }
 
-/// The last process asks in the first run; the first one gives the value in the second.
+/// The last process asks for another run in the first run; the first process returns the value in the second.
 #[slurm::task(time = "5:00", ntasks = 2)]
 fn last_one_asks(ctx: &JobContext) -> Result<u32, Box<dyn std::error::Error>> {
     if ctx.restart_count() == 0 && ctx.rank() == 1 {
@@ -110,7 +114,7 @@ fn last_one_asks(ctx: &JobContext) -> Result<u32, Box<dyn std::error::Error>> {
     Ok(ctx.restart_count())
 }
 
-fn one_process_can_ask_for_all(site: &Site) {
+fn one_process_can_ask_for_a_requeue_of_the_job(site: &Site) {
     let job = last_one_asks::job().submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 1);
 }
@@ -118,14 +122,14 @@ fn one_process_can_ask_for_all(site: &Site) {
 fn patient<T: std::fmt::Debug>(job: &Job<T>) -> slurm::Result<T> {
     loop {
         match job.result_timeout(PATIENCE) {
-            // Slurm looks at time limits every half minute or so.
+            // Slurm checks time limits about every half minute.
             Err(Error::StillRunning { .. }) => {}
             other => return other,
         }
     }
 }
 
-fn a_warned_task_goes_on_in_its_next_run(site: &Site) {
+fn a_warned_task_continues_in_its_next_run(site: &Site) {
     let limit = match site.kind {
         BackendKind::Local => Duration::from_secs(4),
         _ => Duration::from_secs(60),
@@ -142,16 +146,16 @@ fn a_warned_task_goes_on_in_its_next_run(site: &Site) {
     assert!(options.iter().any(|option| option.key == "requeue"), "{options:?}");
 }
 
-fn a_job_that_may_not_be_requeued_says_so(site: &Site) {
+fn no_requeue_refuses_a_request_for_a_requeue(site: &Site) {
     let job = count_runs::job(2_usize).no_requeue(true).submit(&site.cluster).unwrap();
     let JobErrorKind::NotRequeued { reason } = kind_of(&job) else { panic!("requeued") };
     assert!(reason.contains("no_requeue"), "{reason}");
 }
 
-fn an_element_that_asks_is_run_again(site: &Site) {
+fn an_element_that_asks_for_a_requeue_is_run_again(site: &Site) {
     let array = count_runs::map([1_usize, 2]).submit(&site.cluster).unwrap();
     let runs: Vec<Vec<u32>> = array.results().unwrap().into_iter().map(|(runs, _)| runs).collect();
-    assert_eq!(runs, [vec![0], vec![0, 1]], "each has its own runs and its own checkpoint");
+    assert_eq!(runs, [vec![0], vec![0, 1]], "each element has its own runs and checkpoint");
     let array = count_runs::map([1_usize, 9]).max_requeues(1).submit(&site.cluster).unwrap();
     let results = array.try_results().unwrap();
     assert!(results[0].is_ok());
@@ -160,10 +164,15 @@ fn an_element_that_asks_is_run_again(site: &Site) {
     let builder = count_runs::map([9_usize, 1, 1]).chunk(3).max_requeues(1);
     let results = builder.submit(&site.cluster).unwrap().try_results().unwrap();
     let well: Vec<bool> = results.iter().map(Result::is_ok).collect();
-    assert_eq!(well, [false, true, true], "the other calls of the element are made: {results:?}");
+    assert_eq!(
+        well,
+        [false, true, true],
+        "the other calls of the element have values: {results:?}"
+    );
 }
 
-/// Notes each of its runs. The last one asks for a second one once the others run, which wait for that.
+/// Records each of its runs. The last element asks for a second run when the others run; they wait for that
+/// run.
 #[slurm::task(time = "5:00")]
 fn note_runs(ctx: &JobContext, folder: &Path, n: u32, last: u32) -> Result<u32, Requeue> {
     crate::tasks::note(&folder.join(n.to_string()), "x");
@@ -180,7 +189,7 @@ fn note_runs(ctx: &JobContext, folder: &Path, n: u32, last: u32) -> Result<u32, 
     }
 }
 
-fn an_element_that_asks_is_run_again_alone(site: &Site) {
+fn only_the_element_that_asks_is_run_again(site: &Site) {
     let folder = site.path("runs");
     fs::create_dir(&folder).unwrap();
     // On Slurm the last element has the id of the array.
@@ -191,7 +200,7 @@ fn an_element_that_asks_is_run_again_alone(site: &Site) {
     assert_eq!([runs(0), runs(1), runs(2)], ["x", "x", "xx"]);
 }
 
-/// Works without looking at anything, in its first run for longer than it may.
+/// Ignores the stop flag, and works in its first run for longer than its limit.
 #[slurm::task(time = "5:00", on_timeout = "requeue")]
 fn work_blindly_at(ctx: &JobContext, n: u32) -> u32 {
     if ctx.restart_count() == 0 && n > 0 {
@@ -200,7 +209,7 @@ fn work_blindly_at(ctx: &JobContext, n: u32) -> u32 {
     ctx.restart_count()
 }
 
-fn an_element_that_may_not_be_requeued_has_timed_out(site: &Site) {
+fn an_element_without_requeues_left_has_timed_out(site: &Site) {
     let limit = match site.kind {
         BackendKind::Local => Duration::from_secs(4),
         _ => Duration::from_secs(60),
@@ -215,7 +224,7 @@ fn an_element_that_may_not_be_requeued_has_timed_out(site: &Site) {
     assert_eq!(array.result(0).unwrap(), 0);
 }
 
-/// The last process asks in the first run, in the second one if `again`.
+/// The last process asks for another run in the first run, and also in the second if `again`.
 #[slurm::task(time = "5:00", ntasks = 2)]
 pub(crate) fn last_one_asks_at(ctx: &JobContext, again: bool) -> Result<u32, Requeue> {
     if ctx.rank() == 1 && (again || ctx.restart_count() == 0) {
@@ -234,7 +243,7 @@ pub(crate) fn not_requeued<T: std::fmt::Debug>(result: &slurm::Result<T>) -> &st
     }
 }
 
-fn one_process_of_an_element_can_ask_for_all(site: &Site) {
+fn one_process_of_an_element_can_ask_for_a_requeue(site: &Site) {
     let builder = last_one_asks_at::map([false, true]).max_requeues(1);
     let results = builder.submit(&site.cluster).unwrap().try_results().unwrap();
     assert_eq!(results[0].as_ref().unwrap(), &1);
@@ -251,7 +260,7 @@ fn fail_or_ask(ctx: &JobContext, asks: bool) -> anyhow::Result<u32> {
     Ok(1)
 }
 
-fn an_element_has_failed_if_any_of_its_runs_did(site: &Site) {
+fn an_element_has_failed_if_an_item_failed_in_an_earlier_run(site: &Site) {
     let array = fail_or_ask::map([false, true]).chunk(2).submit(&site.cluster).unwrap();
     let after = add::job(1, 2).after(&array).submit(&site.cluster).unwrap();
     let JobErrorKind::DependencyFailed { upstream } = kind_of(&after) else { panic!("it ran") };
@@ -283,7 +292,7 @@ fn by_library(ctx: &JobContext) -> slurm::Result<u32> {
     if ctx.restart_count() == 0 { Err(Requeue::new())? } else { Ok(ctx.restart_count()) }
 }
 
-fn the_request_travels_in_any_error(site: &Site) {
+fn a_request_for_a_requeue_can_be_inside_any_error(site: &Site) {
     let jobs = [
         by_enum::job().submit(&site.cluster),
         by_anyhow::job().submit(&site.cluster),
@@ -292,7 +301,7 @@ fn the_request_travels_in_any_error(site: &Site) {
     assert_eq!(jobs.map(|job| result_of(&job.unwrap())), [1, 1, 1]);
 }
 
-/// Works without looking at anything, for a minute in its first run.
+/// Ignores the stop flag, and works for a minute in its first run.
 #[slurm::task(time = "5:00", on_timeout = "requeue")]
 fn work_blindly(ctx: &JobContext) -> u32 {
     if ctx.restart_count() == 0 {
@@ -309,7 +318,7 @@ fn a_task_that_ignores_warnings_is_requeued_in_time(site: &Site) {
     assert!(matches!(kind_of(&stubborn), JobErrorKind::NotRequeued { .. }));
 }
 
-/// Waits for the file of its run and then asks for another one, or ends at the third.
+/// Waits for the file of its run and then asks for another run; the third run returns.
 #[slurm::task]
 fn step_by_step(ctx: &JobContext, folder: PathBuf) -> Result<u32, Requeue> {
     fs::write(folder.join(format!("started-{}", ctx.restart_count())), "").unwrap();
@@ -319,14 +328,14 @@ fn step_by_step(ctx: &JobContext, folder: PathBuf) -> Result<u32, Requeue> {
     if ctx.restart_count() < 2 { Err(Requeue::new()) } else { Ok(ctx.restart_count()) }
 }
 
-fn a_requeue_survives_the_supervisor(site: &Site) {
+fn a_requeue_outlives_the_supervisor(site: &Site) {
     let folder = site.path("steps");
     fs::create_dir(&folder).unwrap();
     let job = step_by_step::job(folder.as_path()).submit(&site.cluster).unwrap();
     fs::write(folder.join("0"), "").unwrap();
     until("the second run has begun", || folder.join("started-1").exists());
     kill_supervisor(site);
-    // Asks while nobody is there to hear it.
+    // The job asks for a requeue while no supervisor runs.
     fs::write(folder.join("1"), "").unwrap();
     let found = another_client(site).attach::<step_by_step>(job.handle()).unwrap();
     until("the third run has begun", || {
@@ -350,22 +359,22 @@ fn runs_of_a_child(flow: &Workflow) -> slurm::Result<usize> {
     Ok(count_runs::job(3_usize).submit(flow)?.result()?.0.len())
 }
 
-fn a_slurmfile_says_how_often_a_job_is_run_again(site: &Site) {
+fn a_slurmfile_limits_requeues(site: &Site) {
     let cluster = with_slurmfile(site, "[default.submit]\nmax_requeues = 1\n");
     let bounded = count_runs::job(3_usize).submit(&cluster).unwrap();
     let more = count_runs::job(3_usize).max_requeues(2).submit(&cluster).unwrap();
     let inside = runs_of_a_child::job().submit(&cluster).unwrap();
     let JobErrorKind::NotRequeued { reason } = kind_of(&bounded) else { panic!("requeued") };
     assert!(reason.contains('1'), "{reason}");
-    assert_eq!(result_of(&more).0.len(), 3, "the call beats the Slurmfile");
+    assert_eq!(result_of(&more).0.len(), 3, "the call takes precedence over the Slurmfile");
     let JobErrorKind::Failed(failure) = kind_of(&inside) else { panic!("requeued") };
     assert!(
         failure.to_string().contains("count_runs"),
-        "jobs of a workflow are bounded: {failure}"
+        "the limit holds for jobs of a workflow: {failure}"
     );
 }
 
-fn on_timeout_of_a_slurmfile_is_beaten_by_attribute_and_call(site: &Site) {
+fn attribute_and_call_take_precedence_over_on_timeout_of_a_slurmfile(site: &Site) {
     let cluster = with_slurmfile(site, "[default.submit]\non_timeout = 'requeue'\ntime = '10'\n");
     let warned = |explanation: slurm::Result<slurm::Explanation>| {
         explanation.unwrap().options.iter().any(|option| option.key == "signal")
@@ -373,16 +382,19 @@ fn on_timeout_of_a_slurmfile_is_beaten_by_attribute_and_call(site: &Site) {
     assert!(warned(by_anyhow::job().explain(&cluster)));
     assert!(
         !warned(by_anyhow::job().on_timeout(slurm::OnTimeout::Fail).explain(&cluster)),
-        "the call beats it"
+        "the call takes precedence"
     );
-    assert!(!warned(by_enum::job().explain(&cluster)), "the attribute beats it");
+    assert!(!warned(by_enum::job().explain(&cluster)), "the attribute takes precedence");
     assert!(
         !warned(by_anyhow::job().no_requeue(true).explain(&cluster)),
-        "so does what excludes it"
+        "an option that excludes it takes precedence"
     );
     let text = "[default.submit]\non_timeout = 'requeue'\n[slow.submit]\non_timeout = 'fail'\n";
     let file = slurm::Slurmfile::parse(text, "Slurmfile").unwrap();
     let builder = site.builder().job_base_dir(site.base.path());
     let cluster = builder.environment(file.environment("slow").unwrap()).build().unwrap();
-    assert!(!warned(by_anyhow::job().explain(&cluster)), "an environment lies over the default");
+    assert!(
+        !warned(by_anyhow::job().explain(&cluster)),
+        "the environment takes precedence over the default"
+    );
 }

@@ -11,7 +11,7 @@ trials![
     slurm a_warning_that_no_shell_can_note_reaches_the_task,
 ];
 
-/// Waits in its first run until it is told to stop, and asks for another run.
+/// Waits in its first run until it is asked to stop, and asks for another run.
 #[slurm::task]
 fn stop_when_told(ctx: &JobContext) -> Result<u32, Requeue> {
     while ctx.restart_count() == 0 {
@@ -23,7 +23,7 @@ fn stop_when_told(ctx: &JobContext) -> Result<u32, Requeue> {
     Ok(ctx.restart_count())
 }
 
-/// Works in its first run for longer than it may, without looking at anything.
+/// Ignores the stop flag, and works in its first run for longer than its limit.
 #[slurm::task]
 fn work_blindly(ctx: &JobContext) -> u32 {
     if ctx.restart_count() == 0 {
@@ -32,7 +32,7 @@ fn work_blindly(ctx: &JobContext) -> u32 {
     ctx.restart_count()
 }
 
-/// A cluster whose jobs run a line of `setup` in their first run.
+/// Returns a cluster whose jobs run `line` before the task in their first run.
 fn in_first_run(
     site: &Site,
     line: &str,
@@ -46,7 +46,7 @@ fn in_first_run(
 fn assert_ran_twice(job: &Job<u32>) {
     let ran = loop {
         match job.result_timeout(PATIENCE) {
-            // Slurm looks at time limits every half minute.
+            // Slurm checks time limits every half minute.
             Err(Error::StillRunning { .. }) => {}
             other => break other,
         }
@@ -55,7 +55,7 @@ fn assert_ran_twice(job: &Job<u32>) {
 }
 
 fn a_warning_during_setup_reaches_the_task(site: &Site) {
-    // On Slurm the warning comes at any moment from the start on.
+    // On Slurm the warning may come at any moment from the start on.
     let (limit, command) = match site.kind {
         BackendKind::Local => (20, "sleep 11"),
         _ => (60, "sleep 1"),
@@ -70,7 +70,7 @@ fn a_warning_during_setup_reaches_the_task(site: &Site) {
     assert_ran_twice(&blind.unwrap());
 }
 
-/// A login shell ignores the signal while it reads its files, and so does what it runs. Steps of srun, to which Slurm
+/// A login shell and its children ignore the signal while it reads its files. The steps of srun, to which Slurm
 /// sends the signal, do not exist yet.
 fn a_warning_that_no_shell_can_note_reaches_the_task(site: &Site) {
     let limit = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! What arrays, retries and workflows show of values, which is nothing; see docs/security.md.
+//! Values of arrays, retries and workflows appear nowhere; see docs/security.md.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use crate::security::single_jobs::{
 };
 
 trials![
-    all no_value_of_an_array_shows_anywhere,
-    all no_value_of_a_workflow_shows_anywhere,
-    all a_workflow_keeps_secrets_for_its_owner_alone,
+    all no_value_of_an_array_appears_outside_its_files,
+    all no_value_of_a_workflow_appears_outside_its_files,
+    all only_the_owner_can_read_secrets_of_a_workflow,
     all jobs_of_a_workflow_have_its_permissions,
 ];
 
@@ -27,14 +27,14 @@ fn contains(bytes: &[u8], word: &str) -> bool {
     bytes.windows(word.len()).any(|part| part == word.as_bytes())
 }
 
-/// Whether a file is one that values travel in.
+/// Returns whether a file may hold values.
 fn holds_values(path: &Path) -> bool {
     let name = path.file_name().unwrap().to_str().unwrap();
     let is_segment = path.parent().is_some_and(|dir| dir.ends_with("results"));
     ["spec", "items", "result"].contains(&name) || is_segment
 }
 
-/// What all files hold that values do not travel in, and how many of those are there in which they do.
+/// Returns the contents of all files that must not hold values, and the number of files with values.
 fn files_of(site: &Site) -> (Vec<u8>, usize) {
     let (mut shown, mut with_values) = (Vec::new(), 0);
     for (path, content) in contents_below(site.base.path()) {
@@ -52,11 +52,11 @@ fn files_of(site: &Site) -> (Vec<u8>, usize) {
 }
 
 fn assert_nothing_shows(shown: &[u8], of: &str) {
-    assert!(contains(shown, of), "what was looked at is of this submission");
+    assert!(contains(shown, of), "the data includes this submission");
     assert!(!contains(shown, VALUE) && !contains(shown, &result()));
 }
 
-/// As `keep`, but fails if the marker is not there yet, and makes it.
+/// Does what `keep` does, but fails and creates the marker if it does not exist yet.
 #[slurm::task(time = "5:00", mem = "256M")]
 fn keep_later(value: &str, go: PathBuf, marker: PathBuf) -> Result<String, String> {
     let kept = keep(value, go);
@@ -82,7 +82,7 @@ fn running(site: &Site, array: &JobArray<String>) -> Vec<u8> {
     shown
 }
 
-fn no_value_of_an_array_shows_anywhere(site: &Site) {
+fn no_value_of_an_array_appears_outside_its_files(site: &Site) {
     let go = site.path("go");
     let markers = [site.path("first"), site.path("second")];
     fs::write(&markers[0], "").unwrap();
@@ -108,7 +108,7 @@ fn no_value_of_an_array_shows_anywhere(site: &Site) {
     shown.extend(crate::logger::logged().bytes());
     let (files, with_values) = files_of(site);
     shown.extend(files);
-    assert!(with_values >= 3, "{with_values}: items and segments hold them");
+    assert!(with_values >= 3, "{with_values}: items and segments hold values");
     assert_nothing_shows(&shown, array.submission_id().as_str());
 }
 
@@ -121,7 +121,7 @@ fn keep_in_jobs(flow: &Workflow, value: &str, go: &Path) -> slurm::Result<String
     job.result()
 }
 
-fn no_value_of_a_workflow_shows_anywhere(site: &Site) {
+fn no_value_of_a_workflow_appears_outside_its_files(site: &Site) {
     let go = site.path("go");
     let call = keep_in_jobs::job(VALUE, go.as_path());
     let mut shown = format!("{call:?}").into_bytes();
@@ -136,8 +136,8 @@ fn no_value_of_a_workflow_shows_anywhere(site: &Site) {
     shown.extend(crate::logger::logged().bytes());
     let (files, with_values) = files_of(site);
     shown.extend(files);
-    assert!(with_values >= 5, "{with_values}: specs, items, results and segments hold them");
-    assert!(contains(&shown, "\"intent\""), "the journal was looked at");
+    assert!(with_values >= 5, "{with_values}: specs, items, results and segments hold values");
+    assert!(contains(&shown, "\"intent\""), "the data includes the journal");
     assert_nothing_shows(&shown, job.submission_id().as_str());
 }
 
@@ -149,7 +149,7 @@ fn lengths(flow: &Workflow, token: &Secret<String>) -> slurm::Result<usize> {
     Ok(job.result()? + array.results()?.iter().sum::<usize>())
 }
 
-fn a_workflow_keeps_secrets_for_its_owner_alone(site: &Site) {
+fn only_the_owner_can_read_secrets_of_a_workflow(site: &Site) {
     const TOKEN: &str = "hunter2-90d3";
     let job = lengths::job(Secret::new(TOKEN.to_owned())).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 3 * TOKEN.len());

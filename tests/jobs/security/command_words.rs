@@ -1,4 +1,4 @@
-//! Words that travel to a command, whatever they hold and whichever shell is on the way.
+//! Arguments of commands arrive unchanged, whatever characters they hold and whichever shells are on the way.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +16,7 @@ trials![
     ssh words_pass_through_any_login_shell,
 ];
 
-/// So many words go with one command; a system takes a few megabytes.
+/// The number of words in one command; a system accepts a few megabytes.
 const TOGETHER: usize = 2500;
 
 fn assert_each_arrives(cluster: &Cluster, texts: &[String]) {
@@ -27,7 +27,7 @@ fn assert_each_arrives(cluster: &Cluster, texts: &[String]) {
         let output = cluster.command(words.chain(texts.iter().map(String::as_str))).unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{}", output.stderr);
         let mut back: Vec<&str> = output.stdout.split(&end).collect();
-        assert_eq!(back.pop(), Some(""), "the last one is ended too");
+        assert_eq!(back.pop(), Some(""), "the last word has its end mark too");
         assert_eq!(back.len(), texts.len());
         for (text, back) in texts.iter().zip(back) {
             assert_eq!(text, back);
@@ -35,7 +35,8 @@ fn assert_each_arrives(cluster: &Cluster, texts: &[String]) {
     }
 }
 
-/// Every character of one byte and of two, and some of the longer ones: with them, every byte that text can have.
+/// Returns every character of one and of two bytes, and some longer ones, which together contain every byte of
+/// UTF-8.
 fn characters() -> Vec<String> {
     let codes =
         (1..=0x7ff).chain((0x800..0xffff).step_by(997)).chain((0x10000..0x10ffff).step_by(40_009));
@@ -120,6 +121,6 @@ fn a_base_directory_that_is_not_utf8_is_refused(site: &Site) {
     assert_eq!(
         site.base.path().read_dir().unwrap().count(),
         0,
-        "nothing was made under another name"
+        "no directory was created under another name"
     );
 }

@@ -1,4 +1,4 @@
-//! What docs/security.md claims of jobs.
+//! The claims of docs/security.md about jobs.
 
 pub(crate) mod arrays_and_workflows;
 pub(crate) mod command_words;

@@ -1,4 +1,4 @@
-//! Directories that others may write to, or have written to: see docs/security.md.
+//! Directories to which other users can write, or have written; see docs/security.md.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -12,10 +12,10 @@ use crate::common::{Site, result_of};
 use crate::tasks::add;
 
 trials![
-    all a_base_that_everybody_may_write_to_is_refused,
+    all a_base_that_all_users_can_write_to_is_refused,
     local a_base_of_another_user_is_refused,
-    local links_of_another_user_lead_nowhere,
-    local a_supervisor_of_another_user_is_not_asked,
+    local links_of_another_user_are_not_followed,
+    local a_supervisor_of_another_user_is_not_used,
 ];
 
 fn refusal_of(cluster: &Cluster) -> HostError {
@@ -25,7 +25,7 @@ fn refusal_of(cluster: &Cluster) -> HostError {
     }
 }
 
-fn a_base_that_everybody_may_write_to_is_refused(site: &Site) {
+fn a_base_that_all_users_can_write_to_is_refused(site: &Site) {
     for open in [0o777, 0o1777] {
         fs::set_permissions(site.base.path(), Permissions::from_mode(open)).unwrap();
         let error = refusal_of(&site.cluster);
@@ -37,15 +37,16 @@ fn a_base_that_everybody_may_write_to_is_refused(site: &Site) {
     assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
 }
 
-/// Runs a command as another user; the tests that need one have to run as root.
+/// Runs a command as another user, which needs root.
 fn as_nobody(words: &[&str]) {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).args(words);
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{output:?}: this test has to run as root");
+    assert!(output.status.success(), "{output:?}: this test must run as root");
 }
 
-/// A base directory of this user in which `nobody` may create things, and a place that is not to be written to.
+/// Returns a base directory of this user in which `nobody` can create files, and a directory that must stay
+/// empty.
 fn shared_base() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let (base, elsewhere) = (dir.path().join("base"), dir.path().join("elsewhere"));
@@ -54,7 +55,7 @@ fn shared_base() -> (tempfile::TempDir, PathBuf, PathBuf) {
     }
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
     let group = fs::metadata("/").unwrap().gid() + 65534;
-    std::os::unix::fs::chown(&base, None, Some(group)).expect("this test has to run as root");
+    std::os::unix::fs::chown(&base, None, Some(group)).expect("this test must run as root");
     fs::set_permissions(&base, Permissions::from_mode(0o2775)).unwrap();
     (dir, base, elsewhere)
 }
@@ -72,8 +73,8 @@ fn a_base_of_another_user_is_refused(_site: &Site) {
     assert_eq!(fs::read_dir(&theirs).unwrap().count(), 0, "nothing was written");
 }
 
-fn links_of_another_user_lead_nowhere(_site: &Site) {
-    // The folder of the task, of the binaries, and of the supervisor.
+fn links_of_another_user_are_not_followed(_site: &Site) {
+    // The folders of the task, of the programs, and of the supervisor.
     for name in ["add", ".bin", ".local"] {
         let (_dir, base, elsewhere) = shared_base();
         let link = base.join(name);
@@ -95,8 +96,8 @@ fn links_of_another_user_lead_nowhere(_site: &Site) {
     }
 }
 
-fn a_supervisor_of_another_user_is_not_asked(site: &Site) {
-    // Whoever could name a socket there would be told the environment of the submitter.
+fn a_supervisor_of_another_user_is_not_used(site: &Site) {
+    // A process that could name a socket there would get the environment of the submitter.
     assert_eq!(result_of(&add::job(1, 2).submit(&site.cluster).unwrap()), 3);
     let host = fs::read_dir(site.path(".local")).unwrap().next().unwrap().unwrap().path();
     let address = host.join("supervisor.json");
@@ -106,9 +107,9 @@ fn a_supervisor_of_another_user_is_not_asked(site: &Site) {
     let mut told: serde_json::Value = serde_json::from_slice(&fs::read(&address).unwrap()).unwrap();
     told["socket"] = socket.to_str().unwrap().into();
     fs::write(&address, told.to_string()).unwrap();
-    std::os::unix::fs::chown(&address, Some(65534), None).expect("this test has to run as root");
+    std::os::unix::fs::chown(&address, Some(65534), None).expect("this test must run as root");
     let other = Cluster::builder().backend(BackendKind::Local).job_base_dir(site.base.path());
     let error = add::job(1, 2).submit(&other.build().unwrap()).unwrap_err().to_string();
     assert!(error.contains("belongs to another user"), "{error}");
-    assert!(listener.accept().is_err(), "nobody has connected");
+    assert!(listener.accept().is_err(), "no client has connected");
 }

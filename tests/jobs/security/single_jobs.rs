@@ -1,4 +1,4 @@
-//! What the security model says of jobs: see docs/security.md.
+//! The claims of the security model about jobs; see docs/security.md.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,16 +17,16 @@ use crate::tasks::add;
 
 trials![
     all scripts_and_directories_have_their_permissions,
-    all specs_and_results_are_no_wider_than_their_directory,
-    all no_value_shows_anywhere,
-    all a_spec_with_a_secret_is_for_its_owner_alone,
+    all specs_and_results_have_at_most_the_permissions_of_their_directory,
+    all no_value_of_a_job_appears_outside_its_files,
+    all only_the_owner_can_read_a_spec_with_a_secret,
     all hostile_names_change_neither_state_nor_terminal,
     all a_hostile_base_directory_is_only_a_path,
     all output_of_a_task_is_escaped_in_errors,
     all a_nul_is_an_error_everywhere,
-    all commands_are_words_unless_they_are_asked_to_be_shell,
-    all a_variable_reaches_the_job_letter_by_letter,
-    both variables_need_not_be_text,
+    all only_the_method_shell_runs_text_as_shell,
+    all a_variable_reaches_the_job_unchanged,
+    both variables_need_not_be_utf8,
 ];
 
 pub(crate) fn mode(path: impl AsRef<Path>) -> u32 {
@@ -56,7 +56,7 @@ fn scripts_and_directories_have_their_permissions(site: &Site) {
     assert!(open.unwrap_err().to_string().contains("0777 would let all users write"));
 }
 
-fn specs_and_results_are_no_wider_than_their_directory(site: &Site) {
+fn specs_and_results_have_at_most_the_permissions_of_their_directory(site: &Site) {
     let job = add::job(1, 2).submit(&tight(site)).unwrap();
     assert_eq!(result_of(&job), 3);
     assert_private(site, job.job_dir(), &["spec", "job.json", "result", "submitted.json"]);
@@ -74,13 +74,13 @@ fn specs_and_results_are_no_wider_than_their_directory(site: &Site) {
     assert_private(site, flow.job_dir(), &journal);
 }
 
-/// Leaves files where a task may.
+/// Leaves files in the directories for tasks.
 #[slurm::task(time = "5:00", mem = "512M")]
 fn leave_files(ctx: &JobContext, number: i64) -> std::io::Result<()> {
     for dir in [ctx.output_dir()?, ctx.checkpoint_dir()?] {
         let path = dir.join("state");
         fs::write(&path, "x")?;
-        // What the task's own files are like is the task's business.
+        // The modes of its own files are up to the task.
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     }
     if number < 0 { Err(std::io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
@@ -93,18 +93,18 @@ fn small_workflow(flow: &Workflow) -> slurm::Result<i64> {
     add::job(1, 2).submit(flow)?.result()
 }
 
-/// Asserts that nobody but the owner may read or list anything below `dir`, and that these names are there.
+/// Asserts that only the owner may read or list anything below `dir`, and that these names exist.
 fn assert_private(site: &Site, dir: &Path, names: &[&str]) {
     for name in names {
-        assert!(dir.join(name).exists(), "{name} is not there");
+        assert!(dir.join(name).exists(), "{name} does not exist");
     }
     let open: Vec<PathBuf> = entries_below(dir)
         .into_iter()
         .filter(|path| mode(path) & 0o077 != 0 && !path.ends_with("shared/below"))
-        // Slurm makes the logs, as the umask says.
+        // Slurm creates the logs according to the umask.
         .filter(|path| site.kind == BackendKind::Local || !is_log(path))
         .collect();
-    assert_eq!(open, [""; 0].map(PathBuf::from), "others may look into these");
+    assert_eq!(open, [""; 0].map(PathBuf::from), "other users can read these");
 }
 
 fn is_log(path: &Path) -> bool {
@@ -114,7 +114,7 @@ fn is_log(path: &Path) -> bool {
     path.is_file() && (of_element || of_job)
 }
 
-/// Everything below a directory, and the directory.
+/// Returns a directory and everything below it.
 fn entries_below(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let below =
@@ -122,7 +122,7 @@ fn entries_below(dir: &Path) -> Vec<PathBuf> {
     std::iter::once(dir.to_owned()).chain(below).collect()
 }
 
-/// Waits for a file, and returns what is not among its arguments.
+/// Waits for a file, and returns a text that is not among its arguments.
 #[slurm::task(time = "5:00")]
 pub(crate) fn keep(value: &str, go: PathBuf) -> String {
     let deadline = Instant::now() + 2 * PATIENCE;
@@ -132,7 +132,7 @@ pub(crate) fn keep(value: &str, go: PathBuf) -> String {
     value.chars().rev().collect()
 }
 
-/// The command lines and environments of all processes, as far as this user may see them.
+/// Returns the command lines and environments of all processes, as far as this user can read them.
 pub(crate) fn process_table() -> Vec<u8> {
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -143,7 +143,7 @@ pub(crate) fn process_table() -> Vec<u8> {
     all
 }
 
-fn no_value_shows_anywhere(site: &Site) {
+fn no_value_of_a_job_appears_outside_its_files(site: &Site) {
     const VALUE: &str = "argument-2f6f1c7e";
     let result: String = VALUE.chars().rev().collect();
     let go = site.path("go");
@@ -172,11 +172,11 @@ fn no_value_shows_anywhere(site: &Site) {
             files += 1;
         }
     }
-    assert!(files >= 5, "{files} files were looked at");
+    assert!(files >= 5, "{files} files were read");
     let shows = |word: &str| shown.windows(word.len()).any(|part| part == word.as_bytes());
-    assert!(shows(job.submission_id().as_str()), "what was looked at is of this job");
+    assert!(shows(job.submission_id().as_str()), "the data includes this job");
     assert!(!shows(VALUE) && !shows(&result));
-    // The check would find it: it does travel in the spec.
+    // The check can find the value, because the spec holds it.
     let spec = fs::read(job.job_dir().join("spec")).unwrap();
     assert!(spec.windows(VALUE.len()).any(|part| part == VALUE.as_bytes()));
 }
@@ -202,7 +202,7 @@ pub(crate) fn length_of(token: &Secret<String>) -> usize {
     token.expose().len()
 }
 
-fn a_spec_with_a_secret_is_for_its_owner_alone(site: &Site) {
+fn only_the_owner_can_read_a_spec_with_a_secret(site: &Site) {
     let job = length_of::job(Secret::new("hunter2-51c9".to_owned())).submit(&site.cluster).unwrap();
     assert_eq!(mode(job.job_dir().join("spec")), 0o600);
     let warnings = &job.explain().unwrap().warnings;
@@ -234,7 +234,7 @@ fn hostile_names_change_neither_state_nor_terminal(site: &Site) {
     assert_eq!(
         same.submission_id(),
         job.submission_id(),
-        "it is found among lines that hold its name"
+        "the job is found among lines that hold its name"
     );
     let shown = job.explain().unwrap().to_string();
     assert!(shown.contains("\\u{1b}]0;x\\u{7}") && !shown.contains('\u{1b}'), "{shown}");
@@ -286,7 +286,7 @@ fn output_of_a_task_is_escaped_in_errors(site: &Site) {
     assert_eq!(job.state().unwrap(), JobState::Failed);
     let job = scream::job().submit(&site.cluster).unwrap();
     let error = error_of(&job);
-    assert!(error.job.stderr_tail.contains("\u{1b}]0;"), "the data is as it was");
+    assert!(error.job.stderr_tail.contains("\u{1b}]0;"), "the field has the text unchanged");
     let text = error.to_string();
     assert!(text.contains("\\u{1b}]0;owned\\u{7}") && !text.contains('\u{1b}'), "{text:?}");
 }
@@ -331,7 +331,7 @@ fn a_nul_is_an_error_everywhere(site: &Site) {
     assert!(site.submissions().is_empty());
 }
 
-fn commands_are_words_unless_they_are_asked_to_be_shell(site: &Site) {
+fn only_the_method_shell_runs_text_as_shell(site: &Site) {
     let hostile = "$(id) `id` ; | & > < * ~ ' \" \\ \n #";
     let echoed = site.cluster.command(["printf", "%s", hostile]).unwrap();
     assert_eq!((echoed.stdout.as_str(), echoed.status.code()), (hostile, Some(0)));
@@ -350,7 +350,7 @@ fn bytes_of(name: &str) -> Option<Vec<u8>> {
     std::env::var_os(name).map(OsStringExt::into_vec)
 }
 
-fn variables_need_not_be_text(site: &Site) {
+fn variables_need_not_be_utf8(site: &Site) {
     let answer = roles::run(site, "bytes-of", "SLURM_SDK_TEST_BYTES", |command| {
         command.env("SLURM_SDK_TEST_BYTES", OsStr::from_bytes(NOT_TEXT));
     });
@@ -366,7 +366,7 @@ pub(crate) fn play(role: &str, argument: &str, cluster: &Cluster) {
     }
 }
 
-fn a_variable_reaches_the_job_letter_by_letter(site: &Site) {
+fn a_variable_reaches_the_job_unchanged(site: &Site) {
     let marker = site.path("marker");
     let every: String = (1..=255).filter_map(char::from_u32).collect();
     let text = format!("$(touch {0})`touch {0}`'\"\\\n;touch {0}\n{every}", marker.display());

@@ -1,4 +1,4 @@
-//! What only a real Slurm does, and what happens when its commands fail.
+//! Behaviour of a real Slurm alone, and failures of its commands.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,21 +13,21 @@ use crate::roles;
 use crate::tasks::*;
 
 trials![
-    slurm a_refusal_keeps_sbatchs_words,
+    slurm a_refusal_has_sbatchs_message,
     slurm a_job_over_its_memory_is_out_of_memory,
     slurm a_time_limit_ends_a_job,
-    slurm a_lost_answer_of_sbatch_makes_one_job,
-    slurm a_wrapper_that_fails_after_sbatch_makes_one_job,
-    slurm a_queue_that_hangs_hides_no_result,
-    slurm an_outage_of_squeue_decides_nothing,
+    slurm a_lost_answer_of_sbatch_leads_to_one_job,
+    slurm a_wrapper_that_fails_after_sbatch_leads_to_one_job,
+    slurm a_result_is_found_while_squeue_hangs,
+    slurm an_outage_of_squeue_does_not_end_a_wait,
     slurm a_banner_does_not_hide_the_id,
-    slurm a_hundred_jobs_are_polled_like_one,
-    slurm a_gpu_is_given,
+    slurm a_hundred_jobs_cost_as_many_polls_as_one,
+    slurm a_job_gets_its_gpu,
     slurm an_option_that_this_slurm_lacks_is_refused,
-    slurm a_limit_is_named,
+    slurm a_reached_limit_is_named,
 ];
 
-fn a_refusal_keeps_sbatchs_words(site: &Site) {
+fn a_refusal_has_sbatchs_message(site: &Site) {
     let refusal = |error: Error| match error {
         Error::Submit(SubmitError::Refused { refusal, message, .. }) => (refusal, message),
         other => panic!("{other:?}"),
@@ -58,7 +58,7 @@ fn a_time_limit_ends_a_job(site: &Site) {
     let error = loop {
         match job.result_timeout(crate::common::PATIENCE) {
             Err(Error::Job(error)) => break error,
-            // Slurm looks at time limits every half minute or so.
+            // Slurm checks time limits about every half minute.
             Err(Error::StillRunning { .. }) => {}
             other => panic!("{other:?}"),
         }
@@ -66,7 +66,7 @@ fn a_time_limit_ends_a_job(site: &Site) {
     assert_eq!(error.kind, JobErrorKind::TimedOut, "{error}");
 }
 
-/// A directory with programs that stand before Slurm's own and call them.
+/// Returns a directory with programs that take the place of Slurm's own and call them.
 pub(crate) fn wrapper(site: &Site, program: &str, script: &str) -> PathBuf {
     let dir = site.path("wrappers");
     fs::create_dir_all(&dir).unwrap();
@@ -94,7 +94,7 @@ pub(crate) fn with_wrappers(site: &Site, role: &str, dir: &std::path::Path) -> S
     })
 }
 
-fn a_lost_answer_of_sbatch_makes_one_job(site: &Site) {
+fn a_lost_answer_of_sbatch_leads_to_one_job(site: &Site) {
     let script = "\"$real\" \"$@\" > /dev/null\n\
                   echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\n\
                   exit 1";
@@ -103,7 +103,7 @@ fn a_lost_answer_of_sbatch_makes_one_job(site: &Site) {
     assert_eq!(site.submissions().len(), 1);
 }
 
-fn a_wrapper_that_fails_after_sbatch_makes_one_job(site: &Site) {
+fn a_wrapper_that_fails_after_sbatch_leads_to_one_job(site: &Site) {
     let dir =
         wrapper(site, "sbatch", "\"$real\" \"$@\"; echo 'warning: logging failed' >&2; exit 1");
     assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
@@ -112,17 +112,17 @@ fn a_wrapper_that_fails_after_sbatch_makes_one_job(site: &Site) {
     assert_eq!(site.submissions().len(), 2);
 }
 
-fn a_queue_that_hangs_hides_no_result(site: &Site) {
+fn a_result_is_found_while_squeue_hangs(site: &Site) {
     let (dir, over) = hanging_queue(site);
     assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
     assert_still_hangs(site);
     fs::write(over, "").unwrap();
 }
 
-/// A directory with a squeue that hangs until a file appears, and the file.
+/// Returns a directory with a squeue that hangs until a file exists, and the path of the file.
 pub(crate) fn hanging_queue(site: &Site) -> (PathBuf, PathBuf) {
     let over = site.path("over");
-    // Not for ever, should the test fail.
+    // The loop is bounded, in case the test fails.
     let script = format!(
         "echo began >> \"$log\"\nn=0\n\
          while [ ! -e {} ] && [ $n -lt 600 ]; do sleep 0.5; n=$((n + 1)); done\n\
@@ -132,13 +132,14 @@ pub(crate) fn hanging_queue(site: &Site) -> (PathBuf, PathBuf) {
     (wrapper(site, "squeue", &script), over)
 }
 
-/// Asserts that squeue has given no answer yet.
+/// Asserts that squeue has not answered yet.
 pub(crate) fn assert_still_hangs(site: &Site) {
     let calls = fs::read_to_string(site.path("calls")).unwrap_or_default();
-    assert!(!calls.contains("ended"), "squeue has answered meanwhile: {calls}");
+    assert!(!calls.contains("ended"), "squeue has answered: {calls}");
 }
 
-/// How many calls of squeue and sacct one poller may have made since `began`: both each half second, and some more.
+/// Returns how many calls of squeue and sacct one poller may have made since `began`: two each half second, and
+/// some more.
 pub(crate) fn most_polls(began: Instant) -> usize {
     4 * began.elapsed().as_secs() as usize + 10
 }
@@ -146,20 +147,23 @@ pub(crate) fn most_polls(began: Instant) -> usize {
 fn a_banner_does_not_hide_the_id(site: &Site) {
     let dir = wrapper(site, "sbatch", "echo 'Welcome! 12 days to go'; \"$real\" \"$@\"; echo bye");
     assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
-    // What is a number and nothing else, before and after the line of sbatch.
+    // Lines that are only a number, before and after the line of sbatch.
     let dir =
         wrapper(site, "sbatch", "echo 7; \"$real\" \"$@\" || exit; echo 'days left:'; echo 12");
     assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
     for dir in site.submissions() {
         let note = fs::read_to_string(dir.join("submitted.json")).unwrap();
         let id: String = note.chars().filter(char::is_ascii_digit).collect();
-        assert!(dir.join(format!("slurm-{id}.out")).exists(), "it is the id of another: {note}");
+        assert!(
+            dir.join(format!("slurm-{id}.out")).exists(),
+            "the note has the id of another job: {note}"
+        );
     }
     assert_eq!(site.submissions().len(), 2);
 }
 
-fn an_outage_of_squeue_decides_nothing(site: &Site) {
-    // squeue and sacct fail ten times, and the job ends without a result meanwhile.
+fn an_outage_of_squeue_does_not_end_a_wait(site: &Site) {
+    // squeue and sacct fail a few times, while the job ends without a result.
     let script = "echo x >> \"$log\"\n\
                   if [ $(wc -l < \"$log\") -le 4 ]; then\n\
                   echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1; fi\n\
@@ -170,7 +174,7 @@ fn an_outage_of_squeue_decides_nothing(site: &Site) {
     assert!(answer.contains("ended without a result, with exit code 9"), "{answer}");
 }
 
-fn a_hundred_jobs_are_polled_like_one(site: &Site) {
+fn a_hundred_jobs_cost_as_many_polls_as_one(site: &Site) {
     let script = "echo x >> \"$log\"\nexec \"$real\" \"$@\"";
     let dir = wrapper(site, "squeue", script);
     wrapper(site, "sacct", script);
@@ -182,7 +186,7 @@ fn a_hundred_jobs_are_polled_like_one(site: &Site) {
     assert!(calls <= most, "{calls} calls of squeue and sacct, at most {most} for a single job");
 }
 
-fn a_gpu_is_given(site: &Site) {
+fn a_job_gets_its_gpu(site: &Site) {
     let job: Job<Option<String>> =
         variable::job("CUDA_VISIBLE_DEVICES").gpus("a100:1").submit(&site.cluster).unwrap();
     assert!(matches!(result_of(&job).as_deref(), Some("0" | "1")));
@@ -197,7 +201,7 @@ fn a_gpu_is_given(site: &Site) {
 }
 
 fn an_option_that_this_slurm_lacks_is_refused(site: &Site) {
-    // Of 24.05; whichever Slurm is installed here, one of the two is not its.
+    // One option came with 24.05 and one was removed with it, so every Slurm lacks one of the two.
     let newer = add::job(1, 2).segment(1).submit(&site.cluster);
     let removed = add::job(1, 2).power("level").submit(&site.cluster);
     let refused = |result: &slurm::Result<Job<i64>>| match result {
@@ -207,7 +211,7 @@ fn an_option_that_this_slurm_lacks_is_refused(site: &Site) {
     assert!(refused(&newer) != refused(&removed), "{newer:?} {removed:?}");
 }
 
-fn a_limit_is_named(site: &Site) {
+fn a_reached_limit_is_named(site: &Site) {
     let submit = || wait_for::job(site.path("never")).qos("limited").submit(&site.cluster);
     let jobs: Vec<_> = std::iter::repeat_with(submit).take(3).collect();
     let Some(Err(Error::Submit(SubmitError::Refused { refusal, limit, .. }))) = jobs.last() else {

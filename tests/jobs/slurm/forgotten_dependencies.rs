@@ -1,6 +1,6 @@
 //! Dependencies on jobs that the queue has forgotten.
 //!
-//! Scripts that stand before squeue and sbatch make the queue forget single jobs, which takes the real one minutes.
+//! Scripts before squeue and sbatch make the queue forget single jobs, because the real one takes minutes.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use crate::tasks::*;
 
 trials![
     ssh dependencies_on_ended_jobs_are_not_left_to_the_queue,
-    ssh arrays_and_their_items_are_known_too,
-    ssh an_end_that_nothing_tells_of_is_an_error,
+    ssh dependencies_on_ended_arrays_and_items_are_not_left_to_the_queue,
+    ssh a_dependency_whose_end_no_source_knows_is_an_error,
     ssh a_job_forgotten_just_before_sbatch_is_checked_again,
-    ssh a_cluster_that_forgets_within_seconds_is_asked,
-    ssh a_source_that_does_not_answer_is_asked_until_it_does,
-    both a_process_that_exits_with_0_is_no_value_but_a_success_for_who_waits,
+    ssh a_short_min_job_age_is_taken_into_account,
+    ssh a_source_that_does_not_answer_is_asked_again,
+    both a_process_that_exits_with_0_fails_but_meets_dependencies,
 ];
 
-/// How a release treats a dependency on a job that it has forgotten.
+/// The way in which a release treats a dependency on a forgotten job.
 #[derive(Clone, Copy)]
 enum Release {
     /// Up to 22.05: it is dropped.
@@ -31,7 +31,7 @@ enum Release {
     Refuses,
 }
 
-/// A cluster whose queue does not know the jobs whose ids are in the file `forgotten`.
+/// Returns a cluster whose queue does not know the jobs whose ids are in the file `forgotten`.
 fn forgetful(site: &Site, release: Release) -> Cluster {
     let list = site.path("forgotten");
     fs::write(&list, "").unwrap();
@@ -65,7 +65,7 @@ fn forget(site: &Site, id: JobId) {
     crate::tasks::note(&site.path("forgotten"), &format!("{id}\n"));
 }
 
-/// Forgets a job once the accounting knows that it has ended.
+/// Forgets a job when the accounting knows that it has ended.
 fn forget_ended(site: &Site, cluster: &Cluster, id: JobId) {
     let id_text = id.to_string();
     let words = ["sacct", "-X", "-n", "-P", "-o", "State", "-j", &id_text];
@@ -76,7 +76,7 @@ fn forget_ended(site: &Site, cluster: &Cluster, id: JobId) {
     forget(site, id);
 }
 
-/// The jobs behind a submission that was refused because it can never run.
+/// Returns the failed dependencies of a submission that was refused because it can never run.
 fn in_vain<T: std::fmt::Debug>(submitted: slurm::Result<T>) -> Vec<UpstreamFailure> {
     match submitted {
         Err(Error::Submit(SubmitError::DependencyFailed { upstream })) => upstream,
@@ -108,7 +108,7 @@ fn dependencies_on_ended_jobs_are_not_left_to_the_queue(site: &Site) {
         assert!(upstream[0].message.contains("CANCELLED"), "{upstream:?}");
         let both = call().after(&good).after(&bad).submit(cluster);
         assert_eq!(in_vain(both).len(), 1);
-        assert_eq!(site.submissions().len(), before, "nothing is left of those");
+        assert_eq!(site.submissions().len(), before, "no directory of those is left");
 
         let ran = [
             call().after(&good).submit(cluster),
@@ -126,14 +126,14 @@ fn dependencies_on_ended_jobs_are_not_left_to_the_queue(site: &Site) {
         let options = &next.explain().unwrap().options;
         let dependency = options.iter().find(|option| option.key == "dependency").unwrap();
         assert_eq!(dependency.value.as_deref(), Some(&*format!("afterok:{}", gate.id())));
-        assert_eq!(next.explain().unwrap().after.len(), 2, "both are told");
+        assert_eq!(next.explain().unwrap().after.len(), 2, "both are in the description");
         fs::write(&go, "").unwrap();
         assert_eq!(result_of(&next), 42);
         fs::remove_file(go).unwrap();
     }
 }
 
-fn arrays_and_their_items_are_known_too(site: &Site) {
+fn dependencies_on_ended_arrays_and_items_are_not_left_to_the_queue(site: &Site) {
     let cluster = &forgetful(site, Release::Refuses);
     let mixed = root::map([4, -1, 9]).submit(cluster).unwrap();
     let well = root::map([4, 9]).chunk(2).submit(cluster).unwrap();
@@ -142,7 +142,7 @@ fn arrays_and_their_items_are_known_too(site: &Site) {
     bad.job_ids().for_each(|id| forget_ended(site, cluster, id));
     assert_eq!((mixed.wait().unwrap().failed, well.wait().unwrap().failed), (1, 0));
     mixed.job_ids().chain(well.job_ids()).for_each(|id| forget_ended(site, cluster, id));
-    // As another process knows them.
+    // The second handle is that of another process.
     let again = cluster.attach_array::<root>(mixed.submission_id()).unwrap();
     for mixed in [&mixed, &again] {
         let upstream = in_vain(add::job(1, 2).after(mixed).submit(cluster));
@@ -174,7 +174,7 @@ fn arrays_and_their_items_are_known_too(site: &Site) {
     assert_eq!((result_of(&after), corr.results().unwrap()), (42, vec![0, 1]));
 }
 
-fn an_end_that_nothing_tells_of_is_an_error(site: &Site) {
+fn a_dependency_whose_end_no_source_knows_is_an_error(site: &Site) {
     let cluster = &forgetful(site, Release::Drops);
     let bad = abort::job().submit(cluster).unwrap();
     let good = add::job(1, 2).submit(cluster).unwrap();
@@ -197,7 +197,7 @@ fn an_end_that_nothing_tells_of_is_an_error(site: &Site) {
     assert_eq!(result_of(&add::job(20, 22).after(&attached).submit(cluster).unwrap()), 42);
     // The end that this process has seen counts.
     in_vain(add::job(1, 2).after(&bad).submit(cluster));
-    // An element without a value, and no source knows its end.
+    // The element has no value, and no source knows its end.
     let attached = cluster.attach_array::<exit_at>(array.handle()).unwrap();
     in_vain(add::job(1, 2).after(&attached).submit(cluster));
     let item = add::job(attached.item(1), 40).submit(cluster).unwrap();
@@ -209,7 +209,7 @@ fn a_job_forgotten_just_before_sbatch_is_checked_again(site: &Site) {
     let good = add::job(1, 2).submit(cluster).unwrap();
     let bad = exit_with::job(3).submit(cluster).unwrap();
     let array = root::map([4, -1]).submit(cluster).unwrap();
-    // They have just been submitted, so sbatch is called without a check.
+    // The jobs have just been submitted, so sbatch is called without a look at them.
     [good.id(), bad.id()].into_iter().chain(array.job_ids()).for_each(|id| {
         forget_ended(site, cluster, id);
     });
@@ -222,7 +222,7 @@ fn a_job_forgotten_just_before_sbatch_is_checked_again(site: &Site) {
     assert_eq!(good.state().unwrap(), JobState::Completed);
 }
 
-fn a_cluster_that_forgets_within_seconds_is_asked(site: &Site) {
+fn a_short_min_job_age_is_taken_into_account(site: &Site) {
     let cluster = &forgetful(site, Release::Drops);
     let config = "\"$real\" \"$@\" | sed 's/^\\(MinJobAge *= \\).*/\\12 sec/'";
     wrapper(site, "scontrol", config);
@@ -236,7 +236,7 @@ fn a_cluster_that_forgets_within_seconds_is_asked(site: &Site) {
     in_vain(square::map(0..3).after(&array).submit(cluster));
 }
 
-/// Lets a program fail a few times from now on.
+/// Lets a program fail a few times.
 fn fails_at_first(site: &Site, program: &str, times: usize, otherwise: &str) {
     let tries = site.path(&format!("{program}-tries"));
     fs::write(&tries, "x".repeat(times)).unwrap();
@@ -248,7 +248,7 @@ fn fails_at_first(site: &Site, program: &str, times: usize, otherwise: &str) {
     wrapper(site, program, &script);
 }
 
-fn a_source_that_does_not_answer_is_asked_until_it_does(site: &Site) {
+fn a_source_that_does_not_answer_is_asked_again(site: &Site) {
     let good = add::job(1, 2).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&good), 3);
     let cluster = &forgetful(site, Release::Drops);
@@ -256,7 +256,7 @@ fn a_source_that_does_not_answer_is_asked_until_it_does(site: &Site) {
     fails_at_first(site, "squeue", 4, "exec \"$real\" \"$@\"");
     let next = add::job(20, 22).after(&attached()).submit(cluster).unwrap();
     assert_eq!(result_of(&next), 42);
-    // Nothing but the accounting knows how it ended.
+    // Only the accounting knows how it ended.
     let bad = abort::job().submit(&site.cluster).unwrap();
     error_of(&bad);
     forget_ended(site, &site.cluster, bad.id());
@@ -268,7 +268,7 @@ fn a_source_that_does_not_answer_is_asked_until_it_does(site: &Site) {
     assert_eq!(upstream[0].job, bad.id());
 }
 
-fn a_process_that_exits_with_0_is_no_value_but_a_success_for_who_waits(site: &Site) {
+fn a_process_that_exits_with_0_fails_but_meets_dependencies(site: &Site) {
     let cluster = &site.cluster;
     // None of the jobs has ended when the ones that depend on it are submitted.
     let go = site.path("go");

@@ -1,4 +1,4 @@
-//! The state of a job if a source does not list it, cannot answer, or gives half an answer.
+//! The state of a job if a source does not list it, cannot answer, or answers only in part.
 
 use std::fs;
 use std::path::Path;
@@ -14,21 +14,21 @@ use crate::tasks::*;
 use crate::workflows::jobs_of_workflows::hold;
 
 trials![
-    slurm a_pending_array_that_was_cancelled_is_cancelled,
+    slurm a_cancelled_pending_array_is_cancelled,
     slurm forgotten_elements_are_cancelled_for_every_handle,
-    slurm a_running_job_says_where_and_a_held_one_why,
-    ssh an_array_that_only_the_accounting_knows_is_cancelled,
+    slurm still_running_names_the_node_or_the_reason,
+    ssh a_cancelled_array_that_only_the_accounting_lists_is_cancelled,
     ssh a_forgotten_cancelled_job_is_cancelled_for_every_handle,
-    ssh accounting_alone_tells_of_a_failed_dependency,
+    ssh a_failed_dependency_is_known_from_the_accounting_alone,
     ssh jobs_in_hidden_partitions_are_found,
-    ssh a_sacct_that_fails_for_lists_is_asked_one_by_one,
+    ssh a_sacct_that_fails_for_lists_is_called_for_each_id,
     ssh cancelling_an_unknown_job_fails,
-    ssh a_source_that_fails_decides_nothing,
-    ssh a_job_that_slurm_forgot_is_found_by_its_id,
-    ssh jobs_of_another_cluster_are_asked_for_there,
+    ssh a_failed_source_does_not_decide_the_state,
+    ssh a_job_that_slurm_has_forgotten_is_found_by_its_id,
+    ssh questions_about_jobs_go_to_their_cluster,
     ssh the_arrays_of_a_submission_are_on_one_cluster,
-    slurm a_cluster_that_the_environment_names_is_honoured,
-    both whatever_squeue_shows_can_be_attached_to,
+    slurm variables_can_choose_the_cluster,
+    both every_id_that_squeue_shows_can_be_attached_to,
 ];
 
 fn array_of(site: &Site, items: i64) -> JobArray<i64> {
@@ -53,7 +53,7 @@ fn scancel(arguments: &[&str]) {
     assert!(Command::new("scancel").args(arguments).status().unwrap().success());
 }
 
-fn a_pending_array_that_was_cancelled_is_cancelled(site: &Site) {
+fn a_cancelled_pending_array_is_cancelled(site: &Site) {
     let by_items = array_of(site, 6);
     let by_element = array_of(site, 6);
     let by_state = array_of(site, 6);
@@ -83,11 +83,14 @@ fn forgotten_elements_are_cancelled_for_every_handle(site: &Site) {
             assert!(item < 2 && error.kind == JobErrorKind::Cancelled, "item {item}: {error}");
         }
     }
-    assert!(began.elapsed() < Duration::from_secs(55), "they were waited for as if lost");
+    assert!(
+        began.elapsed() < Duration::from_secs(55),
+        "the wait took as long as for lost elements"
+    );
     array.cancel().unwrap();
 }
 
-fn a_running_job_says_where_and_a_held_one_why(site: &Site) {
+fn still_running_names_the_node_or_the_reason(site: &Site) {
     let running = wait_for::job(site.path("never")).submit(&site.cluster).unwrap();
     until("the job runs", || running.stderr().unwrap().contains("waiting"));
     let known = |job: &slurm::Job<bool>| {
@@ -111,13 +114,13 @@ fn a_running_job_says_where_and_a_held_one_why(site: &Site) {
     held.cancel().unwrap();
 }
 
-/// A cluster that prefers the commands in `dir`.
+/// Returns a cluster that prefers the commands in `dir`.
 fn behind(site: &Site, dir: &Path) -> Cluster {
     let login = login_node().slurm_bin_dir(dir.to_str().unwrap());
     Cluster::builder().ssh(login).job_base_dir(site.base.path()).build().unwrap()
 }
 
-/// Lets squeue list nothing once the file `forgotten` is there.
+/// Makes squeue list nothing when the file `forgotten` exists.
 fn forgetful(site: &Site) -> std::path::PathBuf {
     let script =
         format!("[ -e {} ] && exit 0\nexec \"$real\" \"$@\"", site.path("forgotten").display());
@@ -128,7 +131,7 @@ fn forget(site: &Site) {
     fs::write(site.path("forgotten"), "").unwrap();
 }
 
-fn an_array_that_only_the_accounting_knows_is_cancelled(site: &Site) {
+fn a_cancelled_array_that_only_the_accounting_lists_is_cancelled(site: &Site) {
     let array = array_of(site, 6);
     scancel(&["-t", "PENDING", &id_of(&array).to_string()]);
     forget(site);
@@ -150,7 +153,7 @@ fn a_forgotten_cancelled_job_is_cancelled_for_every_handle(site: &Site) {
         [&lost, &dependent].iter().all(|job| job.state().unwrap().is_terminal())
     });
     forget(site);
-    // A cancellation of what has ended already tells nothing about its end.
+    // scancel of a job that has ended already says nothing about its end.
     let script = "echo \"scancel: error: Kill job error on job id $2: Job/step already completing or completed\" >&2";
     wrapper(site, "scancel", script);
     cluster.attach::<add>(lost.handle()).unwrap().cancel().unwrap();
@@ -164,7 +167,7 @@ fn a_forgotten_cancelled_job_is_cancelled_for_every_handle(site: &Site) {
     assert!(matches!(said, Error::NoSuchJob { .. }), "{said:?}");
 }
 
-fn accounting_alone_tells_of_a_failed_dependency(site: &Site) {
+fn a_failed_dependency_is_known_from_the_accounting_alone(site: &Site) {
     let first = exit_with::job(3).submit(&site.cluster).unwrap();
     let second = add::job(1, 2).after(&first).submit(&site.cluster).unwrap();
     let many = square::map(0..3).after(&first).submit(&site.cluster).unwrap();
@@ -192,7 +195,7 @@ fn no_accounting(site: &Site) {
 }
 
 fn jobs_in_hidden_partitions_are_found(site: &Site) {
-    // A squeue that lists jobs in hidden partitions only if it is asked to, as the real one does.
+    // Like the real one, this squeue lists jobs in hidden partitions only if asked to.
     let script = "case \" $* \" in *' -a '*) exec \"$real\" \"$@\";; esac";
     let dir = wrapper(site, "squeue", script);
     no_accounting(site);
@@ -200,7 +203,7 @@ fn jobs_in_hidden_partitions_are_found(site: &Site) {
     let job = wait_for::job(site.path("go")).submit(&cluster).unwrap();
     job.state().unwrap();
     assert_eq!(cluster.attach::<wait_for>(job.id()).unwrap().id(), job.id());
-    // A workflow that runs there is not resumed beside itself.
+    // A running workflow in a hidden partition must not be resumed.
     let flow = hold::job(site.path("go"), 0).submit(&cluster).unwrap();
     until("the workflow runs", || flow.state().is_ok_and(|state| state == JobState::Running));
     let again = hold::job(site.path("go"), 0).resume(&flow).unwrap().submit(&cluster);
@@ -213,7 +216,7 @@ fn jobs_in_hidden_partitions_are_found(site: &Site) {
     assert!(crate::common::result_of(&flow));
 }
 
-fn a_sacct_that_fails_for_lists_is_asked_one_by_one(site: &Site) {
+fn a_sacct_that_fails_for_lists_is_called_for_each_id(site: &Site) {
     let jobs = [7, 8].map(|code| exit_with::job(code).submit(&site.cluster).unwrap());
     jobs.iter().for_each(|job| assert_eq!(kind_of(job), JobErrorKind::Crashed));
     forget(site);
@@ -265,7 +268,7 @@ fn cancelling_an_unknown_job_fails(site: &Site) {
     cluster.attach::<add>(ended.handle()).unwrap().cancel().unwrap();
 }
 
-fn a_source_that_fails_decides_nothing(site: &Site) {
+fn a_failed_source_does_not_decide_the_state(site: &Site) {
     let job = add::job(1, 2).begin("now+1hour").submit(&site.cluster).unwrap();
     let dir = forgetful(site);
     wrapper(site, "sacct", "echo 'Connection refused' >&2; exit 1");
@@ -286,11 +289,11 @@ fn a_source_that_fails_decides_nothing(site: &Site) {
     let flow = hold::job(site.path("go"), 0).begin("now+1hour").submit(&site.cluster).unwrap();
     let attached = attached_to(&flow);
     let error = hold::job(site.path("go"), 0).resume(&attached).unwrap_err();
-    assert!(matches!(error, Error::Unclear { .. }), "whether it has ended is not known: {error:?}");
+    assert!(matches!(error, Error::Unclear { .. }), "it may not have ended: {error:?}");
     flow.cancel().unwrap();
 }
 
-fn a_job_that_slurm_forgot_is_found_by_its_id(site: &Site) {
+fn a_job_that_slurm_has_forgotten_is_found_by_its_id(site: &Site) {
     let job = add::job(1, 2).submit(&site.cluster).unwrap();
     assert_eq!(crate::common::result_of(&job), 3);
     forget(site);
@@ -303,7 +306,7 @@ fn a_job_that_slurm_forgot_is_found_by_its_id(site: &Site) {
     assert_eq!(crate::common::result_of(&attached), 3);
 }
 
-fn whatever_squeue_shows_can_be_attached_to(site: &Site) {
+fn every_id_that_squeue_shows_can_be_attached_to(site: &Site) {
     let gate = site.path("gate");
     let array = fail_or_wait::map((0..2).map(|n| (n, gate.clone()))).submit(&site.cluster).unwrap();
     let id = array.job_ids().next().unwrap();
@@ -329,7 +332,7 @@ fn whatever_squeue_shows_can_be_attached_to(site: &Site) {
     array.cancel().unwrap();
 }
 
-/// Commands for which the test cluster is `c2`, and which know nothing of any job on their own cluster.
+/// Returns commands for which the test cluster is `c2`, and which know no job on their own cluster.
 fn federation(site: &Site) -> std::path::PathBuf {
     let translate = "found=; n=$#\n\
         while [ $n -gt 0 ]; do word=$1; shift; n=$((n - 1)); case $word in\n\
@@ -349,7 +352,7 @@ fn federation(site: &Site) -> std::path::PathBuf {
     wrapper(site, "scontrol", "exec \"$real\" \"$@\"")
 }
 
-fn jobs_of_another_cluster_are_asked_for_there(site: &Site) {
+fn questions_about_jobs_go_to_their_cluster(site: &Site) {
     let cluster = behind(site, &federation(site));
     let job = wait_for::job(site.path("go")).set("clusters", "c2").submit(&cluster).unwrap();
     assert_eq!(job.handle().cluster.as_deref(), Some("c2"));
@@ -404,7 +407,7 @@ fn the_arrays_of_a_submission_are_on_one_cluster(site: &Site) {
     assert!(!calls.contains("scancel on own"), "{calls}");
 }
 
-fn a_cluster_that_the_environment_names_is_honoured(site: &Site) {
+fn variables_can_choose_the_cluster(site: &Site) {
     let dir = federation(site);
     for variable in ["SBATCH_CLUSTERS", "SLURM_CLUSTERS"] {
         let answer = roles::run(site, "add", "", |command| {

@@ -1,4 +1,4 @@
-//! What only a real Slurm does, and what its commands may answer.
+//! Behaviour of a real Slurm alone, and unusual answers of its commands.
 
 pub(crate) mod command_answers;
 pub(crate) mod forgotten_dependencies;

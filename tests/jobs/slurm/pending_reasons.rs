@@ -1,4 +1,4 @@
-//! The reasons of waiting jobs, on a real Slurm.
+//! The reasons of pending jobs.
 
 use std::fs;
 use std::process::Command;
@@ -13,17 +13,17 @@ use crate::{logger, roles};
 
 trials![
     slurm a_held_job_is_blocked_until_it_is_released,
-    slurm a_job_beyond_its_partition_is_blocked,
+    slurm a_job_over_a_limit_of_its_partition_is_blocked,
     slurm a_held_array_is_blocked,
-    slurm a_warning_of_sbatch_is_one_of_the_job,
-    ssh a_warning_of_sbatch_is_one_of_the_job,
-    slurm a_running_job_tells_where_since_when_and_for_how_long,
-    slurm a_wait_quotes_a_squeue_that_fails,
-    slurm a_wait_quotes_a_sacct_that_fails,
-    local a_job_behind_others_knows_how_many,
+    slurm a_warning_of_sbatch_is_a_warning_of_the_job,
+    ssh a_warning_of_sbatch_is_a_warning_of_the_job,
+    slurm the_status_of_a_running_job_has_node_start_and_limit,
+    slurm a_wait_shows_the_error_of_squeue,
+    slurm a_wait_shows_the_error_of_sacct,
+    local the_status_of_a_pending_job_has_the_jobs_ahead,
 ];
 
-/// Waits until a job has the status that is wanted.
+/// Waits until a job has the wanted status.
 fn status_of<T>(job: &Job<T>, wanted: impl Fn(&Status) -> bool) -> Status {
     let mut last = None;
     until("the job has the status", || {
@@ -41,7 +41,7 @@ fn a_held_job_is_blocked_until_it_is_released(site: &Site) {
     assert_eq!(reason.as_str(), "JobHeldUser");
     assert!(reason.advice().unwrap().contains("scontrol release"), "{reason:?}");
     let error = loop {
-        // The first look at the queue may still be under way.
+        // The first look at the queue may not have finished.
         match job.result_timeout(Duration::from_secs(2)) {
             Err(Error::StillRunning { known, .. }) if known.status.is_none() => {}
             other => break other.unwrap_err(),
@@ -57,7 +57,7 @@ fn a_held_job_is_blocked_until_it_is_released(site: &Site) {
     assert!(status.node.is_some() && status.started.is_some(), "{status:?}");
 }
 
-fn a_job_beyond_its_partition_is_blocked(site: &Site) {
+fn a_job_over_a_limit_of_its_partition_is_blocked(site: &Site) {
     let job = add::job(1, 2).partition("short").time("10").submit(&site.cluster).unwrap();
     let status = status_of(&job, |status| status.blocked().is_some());
     let reason = status.blocked().map(Reason::as_str);
@@ -71,7 +71,7 @@ fn a_job_beyond_its_partition_is_blocked(site: &Site) {
         let lines = log.lines().filter(|line| line.starts_with("WARN") && line.contains(&about));
         lines.filter(|line| line.contains("it can never start")).count()
     };
-    until("the wait has told", || {
+    until("the wait has logged it", || {
         assert!(job.result_timeout(Duration::from_secs(1)).is_err());
         told() > 0
     });
@@ -96,7 +96,7 @@ fn a_held_array_is_blocked(site: &Site) {
     array.cancel().unwrap();
 }
 
-fn a_warning_of_sbatch_is_one_of_the_job(site: &Site) {
+fn a_warning_of_sbatch_is_a_warning_of_the_job(site: &Site) {
     let call = add::job(20, 22).nodes("3").ntasks(2).ntasks_per_node(1);
     let job = call.submit(&site.cluster).unwrap();
     let [Warning::Sbatch(said)] = &job.warnings()[..] else { panic!("{:?}", job.warnings()) };
@@ -115,7 +115,7 @@ fn a_warning_of_sbatch_is_one_of_the_job(site: &Site) {
     plain.cancel().unwrap();
 }
 
-fn a_running_job_tells_where_since_when_and_for_how_long(site: &Site) {
+fn the_status_of_a_running_job_has_node_start_and_limit(site: &Site) {
     let go = site.path("go");
     let job = wait_for::job(go.as_path()).submit(&site.cluster).unwrap();
     let status = status_of(&job, |status| status.state == JobState::Running);
@@ -126,7 +126,7 @@ fn a_running_job_tells_where_since_when_and_for_how_long(site: &Site) {
     assert!(result_of(&job));
 }
 
-/// Waits in another process, with commands that stand before Slurm's, for as long as it takes to be told.
+/// Waits in another process, with other commands before Slurm's, until the output is complete.
 fn told_by(site: &Site, role: &str) -> String {
     let path = format!("{}:{}", site.path("wrappers").display(), std::env::var("PATH").unwrap());
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -135,7 +135,7 @@ fn told_by(site: &Site, role: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-fn a_wait_quotes_a_squeue_that_fails(site: &Site) {
+fn a_wait_shows_the_error_of_squeue(site: &Site) {
     let script = "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1";
     wrapper(site, "squeue", script);
     let text = told_by(site, "wait-a-while");
@@ -146,10 +146,10 @@ fn a_wait_quotes_a_squeue_that_fails(site: &Site) {
         "{text}"
     );
     let told = text.matches(": squeue: slurm_load_jobs error: ").count();
-    assert_eq!(told, 1, "its words are told once: {text}");
+    assert_eq!(told, 1, "the error is shown once: {text}");
 }
 
-fn a_wait_quotes_a_sacct_that_fails(site: &Site) {
+fn a_wait_shows_the_error_of_sacct(site: &Site) {
     wrapper(site, "squeue", "exit 0");
     wrapper(
         site,
@@ -161,7 +161,7 @@ fn a_wait_quotes_a_sacct_that_fails(site: &Site) {
     assert!(text.contains("Connection refused"), "{text}");
 }
 
-fn a_job_behind_others_knows_how_many(site: &Site) {
+fn the_status_of_a_pending_job_has_the_jobs_ahead(site: &Site) {
     let go = site.path("go");
     let submit = || wait_for::job(go.as_path()).cpus_per_task(4).submit(&site.cluster).unwrap();
     let jobs: Vec<Job<bool>> = std::iter::repeat_with(submit).take(3).collect();

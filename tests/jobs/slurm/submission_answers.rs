@@ -1,4 +1,4 @@
-//! Submissions under unusual answers of sbatch and of the other commands.
+//! Submissions with unusual answers of sbatch and of the other commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,23 +12,23 @@ use crate::slurm::command_answers::{with_wrappers, wrapper};
 use crate::tasks::*;
 
 trials![
-    ssh a_failed_sbatch_that_printed_a_number_is_unclear_while_the_host_is_silent,
-    slurm a_number_with_a_failure_is_no_refusal_while_the_queue_is_silent,
-    slurm words_of_a_wrapper_are_believed_once_the_queue_has_answered,
+    ssh a_failed_sbatch_with_a_number_is_unclear_while_the_remote_queue_is_silent,
+    slurm a_failed_sbatch_with_a_number_is_unclear_while_the_queue_is_silent,
+    slurm an_error_of_a_wrapper_counts_after_the_queue_has_answered,
     slurm a_short_job_is_found_by_its_files,
-    slurm a_configuration_that_cannot_be_read_fails_no_array,
-    slurm an_array_keeps_within_max_array_tasks,
+    slurm an_array_is_submitted_although_the_configuration_cannot_be_read,
+    slurm an_array_has_at_most_max_array_tasks_elements,
     slurm common_refusals_have_a_hint,
-    local flags_for_sbatch_are_warned_about,
+    local extra_flags_are_warned_about_on_the_embedded_backend,
     both variables_and_directory_of_the_submitter_reach_the_job,
     ssh variables_and_directory_of_the_submitter_stay_behind_over_ssh,
-    ssh a_program_for_nodes_of_another_kind_is_let_through,
+    ssh check_off_accepts_a_program_for_other_nodes,
     slurm a_program_for_another_processor_is_refused,
-    slurm variables_of_sbatch_are_defaults_of_the_lowest_rank,
-    ssh variables_of_sbatch_do_not_travel,
+    slurm options_take_precedence_over_variables_of_sbatch,
+    ssh variables_of_sbatch_do_not_reach_a_remote_cluster,
 ];
 
-/// Lines of a script that fails for this many seconds from its first call on.
+/// Returns lines of a script that fails for this many seconds, from its first call on.
 fn silent_for(seconds: u32) -> String {
     format!(
         "[ -e \"$log.since\" ] || date +%s > \"$log.since\"\n\
@@ -38,8 +38,8 @@ fn silent_for(seconds: u32) -> String {
     )
 }
 
-fn a_number_with_a_failure_is_no_refusal_while_the_queue_is_silent(site: &Site) {
-    // The job starts later, so that nothing but the queue knows of it.
+fn a_failed_sbatch_with_a_number_is_unclear_while_the_queue_is_silent(site: &Site) {
+    // The job starts later, so that only the queue knows it.
     let script = "\"$real\" --begin=now+20 \"$@\"; echo 'audit: log full' >&2; exit 1";
     let dir = wrapper(site, "sbatch", script);
     wrapper(site, "squeue", &silent_for(15));
@@ -48,7 +48,7 @@ fn a_number_with_a_failure_is_no_refusal_while_the_queue_is_silent(site: &Site) 
     assert_eq!(site.submissions().len(), 1);
 }
 
-fn a_failed_sbatch_that_printed_a_number_is_unclear_while_the_host_is_silent(site: &Site) {
+fn a_failed_sbatch_with_a_number_is_unclear_while_the_remote_queue_is_silent(site: &Site) {
     let script = "\"$real\" --begin=now+15 \"$@\"; echo 'audit: log full' >&2; exit 1";
     let dir = wrapper(site, "sbatch", script);
     wrapper(site, "squeue", &silent_for(10));
@@ -60,12 +60,12 @@ fn a_failed_sbatch_that_printed_a_number_is_unclear_while_the_host_is_silent(sit
     assert_eq!(site.submissions().len(), 1);
 }
 
-fn words_of_a_wrapper_are_believed_once_the_queue_has_answered(site: &Site) {
+fn an_error_of_a_wrapper_counts_after_the_queue_has_answered(site: &Site) {
     let dir = wrapper(site, "sbatch", "echo 'no jobs on Sundays' >&2; exit 1");
     let answer = with_wrappers(site, "add", &dir);
     assert!(answer.contains("refused") && answer.contains("no jobs on Sundays"), "{answer}");
     assert!(site.submissions().is_empty(), "no directory of a refused job is left");
-    // The job is there, and its number went elsewhere.
+    // The job exists, and its number was printed elsewhere.
     let script = "\"$real\" \"$@\" >/dev/null; echo 'audit: log full' >&2; exit 1";
     let dir = wrapper(site, "sbatch", script);
     assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
@@ -76,7 +76,7 @@ fn a_short_job_is_found_by_its_files(site: &Site) {
                   echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\n\
                   exit 1";
     let dir = wrapper(site, "sbatch", script);
-    // The queue has forgotten it, and the accounting is one that cannot tell.
+    // The queue has forgotten the job, and the accounting fails.
     wrapper(site, "squeue", "exit 0");
     wrapper(
         site,
@@ -85,32 +85,32 @@ fn a_short_job_is_found_by_its_files(site: &Site) {
     );
     assert_eq!(with_wrappers(site, "add", &dir), "Ok(42)");
     assert_eq!(noted_ids(site).len(), 1);
-    // An array as well: its logs have the array's id.
+    // The logs of an array have the array's id.
     assert_eq!(with_wrappers(site, "array-of-three", &dir), "done");
     assert_eq!(noted_ids(site).len(), 2);
 }
 
-/// The ids that submissions have noted.
+/// Returns the notes with the ids of submissions.
 fn noted_ids(site: &Site) -> Vec<String> {
     let note = |dir: &Path| fs::read_to_string(dir.join("submitted.json")).ok();
     site.submissions().iter().filter_map(|dir| note(dir)).collect()
 }
 
-fn a_configuration_that_cannot_be_read_fails_no_array(site: &Site) {
+fn an_array_is_submitted_although_the_configuration_cannot_be_read(site: &Site) {
     let once = "if [ ! -e \"$log.config\" ]; then touch \"$log.config\"\n\
                 echo 'slurm_load_ctl_conf error: Socket timed out on send/recv operation' >&2; exit 1; fi\n\
                 exec \"$real\" \"$@\"";
     let dir = wrapper(site, "scontrol", once);
     assert_eq!(with_wrappers(site, "array-of-three", &dir), "done");
-    assert!(fs::exists(site.path("calls.config")).unwrap(), "it was asked");
+    assert!(fs::exists(site.path("calls.config")).unwrap(), "the configuration was asked for");
     let never = "case $* in *config*) echo x >> \"$log\"; echo 'not today' >&2; exit 1;; esac\nexec \"$real\" \"$@\"";
     let dir = wrapper(site, "scontrol", never);
     assert_eq!(with_wrappers(site, "array-of-three", &dir), "done");
     assert_eq!(fs::read_to_string(site.path("calls")).unwrap().lines().count(), 2);
 }
 
-fn an_array_keeps_within_max_array_tasks(site: &Site) {
-    // The configuration and the refusals of a cluster with this limit.
+fn an_array_has_at_most_max_array_tasks_elements(site: &Site) {
+    // A cluster with this limit has this configuration and refuses larger arrays.
     let config =
         "\"$real\" \"$@\" | sed 's/^\\(SchedulerParameters *= .*\\)$/\\1,max_array_tasks=2/'";
     let dir = wrapper(site, "scontrol", config);
@@ -141,7 +141,7 @@ fn common_refusals_have_a_hint(site: &Site) {
     assert_eq!(refusal, Refusal::Nodes);
     assert!(hint.contains("sinfo"), "{hint}");
     let unknown = job().set("dependency", "afterok:67000000").submit(&site.cluster);
-    // Releases before 23.02 take it, and drop it.
+    // Releases before 23.02 accept and drop it.
     if let Err(error) = unknown {
         let (refusal, hint) = refused(error);
         assert_eq!(refusal, Refusal::Dependency);
@@ -149,17 +149,17 @@ fn common_refusals_have_a_hint(site: &Site) {
     }
 }
 
-/// The result of a program with this environment.
+/// Returns the answer of a program with this environment variable.
 fn with_variable(site: &Site, name: &str, value: &str) -> String {
     roles::run(site, "add", "", |command| {
         command.env(name, value);
     })
 }
 
-fn variables_of_sbatch_are_defaults_of_the_lowest_rank(site: &Site) {
+fn options_take_precedence_over_variables_of_sbatch(site: &Site) {
     let answer = with_variable(site, "SBATCH_PARTITION", "nosuch");
     assert!(answer.contains("refused") && answer.contains("specified: nosuch"), "{answer}");
-    // The options of the task override it.
+    // The options of the task take precedence.
     assert_eq!(with_variable(site, "SBATCH_TIMELIMIT", "1-00:00:00"), "Ok(42)");
     let [dir] = &site.submissions()[..] else { panic!("one was submitted") };
     let script = fs::read_to_string(dir.join("script.sh")).unwrap();
@@ -173,12 +173,12 @@ fn variables_of_sbatch_are_defaults_of_the_lowest_rank(site: &Site) {
     assert_eq!(name.source, "variable");
 }
 
-fn variables_of_sbatch_do_not_travel(site: &Site) {
+fn variables_of_sbatch_do_not_reach_a_remote_cluster(site: &Site) {
     assert_eq!(with_variable(site, "SBATCH_PARTITION", "nosuch"), "Ok(42)");
 }
 
-/// A login node with another processor than the nodes have.
-fn a_program_for_nodes_of_another_kind_is_let_through(site: &Site) {
+/// The login node has another processor than the nodes.
+fn check_off_accepts_a_program_for_other_nodes(site: &Site) {
     let script = "case \"$*\" in *m*) echo sparc128; exit;; esac\nexec \"$real\" \"$@\"";
     let dir = wrapper(site, "uname", script);
     for program in ["sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo"] {
@@ -197,7 +197,7 @@ fn a_program_for_nodes_of_another_kind_is_let_through(site: &Site) {
     refused();
     let job = add::job(20, 22).submit(&open(ProgramCheck::Off)).unwrap();
     assert_eq!(result_of(&job), 42);
-    // It is there by now, and does not fit any better.
+    // The program is staged already, but it still does not fit.
     refused();
 }
 
@@ -216,7 +216,7 @@ fn a_program_for_another_processor_is_refused(site: &Site) {
     job.cancel().unwrap();
 }
 
-fn flags_for_sbatch_are_warned_about(site: &Site) {
+fn extra_flags_are_warned_about_on_the_embedded_backend(site: &Site) {
     let job = add::job(20, 22).extra_flag("--my-plugin=x").submit(&site.cluster).unwrap();
     let warnings = &job.explain().unwrap().warnings;
     assert!(warnings.iter().any(|warning| warning.contains("--my-plugin=x")), "{warnings:?}");
@@ -242,7 +242,7 @@ fn variables_and_directory_of_the_submitter_reach_the_job(site: &Site) {
 }
 
 fn variables_and_directory_of_the_submitter_stay_behind_over_ssh(site: &Site) {
-    assert!(std::env::var(OF_CARGO).is_ok(), "it is there on this side");
+    assert!(std::env::var(OF_CARGO).is_ok(), "the variable exists on this side");
     let seen = variable::job(OF_CARGO).submit(&site.cluster).unwrap();
     let builder = site.builder().job_base_dir(site.base.path()).env(OF_CARGO, "named");
     let named = variable::job(OF_CARGO).submit(&builder.build().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Arrays over a connection that is cut while they are on their way.
+//! Arrays whose submission or results are interrupted by a cut connection.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,22 @@ use crate::ssh::remote_host::{at_port, near, open};
 use crate::workflows::jobs_of_workflows::{folder, runs, square};
 
 trials![
-    ssh items_arrive_whole_though_their_upload_is_cut,
-    ssh an_array_that_is_cut_anywhere_is_one_array,
+    ssh items_arrive_complete_although_their_upload_is_cut,
+    ssh a_cut_at_any_point_submits_an_array_once,
     ssh a_lost_answer_to_the_first_part_is_found,
-    ssh a_cut_between_two_parts_makes_each_once,
+    ssh a_cut_between_two_parts_submits_each_once,
     ssh a_lost_answer_to_the_last_part_is_found,
-    ssh a_cut_before_the_note_of_the_ids_makes_each_once,
-    ssh results_arrive_though_their_transfer_is_cut,
+    ssh a_cut_before_the_note_of_the_ids_submits_each_once,
+    ssh results_arrive_although_their_transfer_is_cut,
 ];
 
-/// Notes that it was run for `n`, and returns what it was given.
+/// Records the run for `n`, and returns its argument.
 #[slurm::task(time = "5:00", mem = "256M")]
 fn carry(folder: &Path, n: u32, load: &str) -> (u32, String) {
     (square(folder, n), load.to_owned())
 }
 
-/// Texts that cannot be compressed to much less than they are.
+/// Returns texts that cannot be compressed much.
 fn loads(count: usize, length: usize) -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(7);
     (0..count)
@@ -46,20 +46,20 @@ fn assert_carried(array: &JobArray<(u32, String)>, loads: &[String]) {
     assert_eq!(results.len(), loads.len());
     for ((n, load), (square, back)) in (0_u32..).zip(loads).zip(&results) {
         assert_eq!((n * n, load.len()), (*square, back.len()));
-        assert!(load == back, "item {n} is another one");
+        assert!(load == back, "item {n} has another text");
     }
 }
 
-/// Four calls, in elements and arrays of their own.
+/// Submits four calls in four elements and two Slurm arrays.
 fn four(cluster: &Cluster, folder: &Path) -> JobArray<u32> {
     let array = square::map((0..4).map(|n| (folder, n))).chunk(1).submit(cluster);
     array.unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn items_arrive_whole_though_their_upload_is_cut(site: &Site) {
+fn items_arrive_complete_although_their_upload_is_cut(site: &Site) {
     let proxy = near();
     let cluster = open(at_port(proxy.port, site), site);
-    // More than one piece.
+    // Each upload takes more than one piece.
     let loads = loads(6, 1 << 20);
     let all = folder(site);
     let subfolder = |n: u64| {
@@ -67,7 +67,7 @@ fn items_arrive_whole_though_their_upload_is_cut(site: &Site) {
         fs::create_dir(&path).unwrap();
         path
     };
-    // The program is staged, and shows how much is sent.
+    // The first array stages the program, the second one shows how many bytes an array takes.
     let first = subfolder(0);
     carried(&cluster, &first, &loads[..1]);
     let before = proxy.sent();
@@ -78,7 +78,7 @@ fn items_arrive_whole_though_their_upload_is_cut(site: &Site) {
         let connections = proxy.connections();
         proxy.cut_after(size * (n - 1) / 5);
         arrays.push((subfolder(n), carried(&cluster, &all.join(n.to_string()), &loads)));
-        assert!(proxy.connections() > connections, "cut {n} came");
+        assert!(proxy.connections() > connections, "cut {n} happened");
     }
     for (folder, array) in &arrays {
         assert_carried(array, &loads);
@@ -88,7 +88,7 @@ fn items_arrive_whole_though_their_upload_is_cut(site: &Site) {
     assert!(left.is_empty(), "{left:?}");
 }
 
-fn an_array_that_is_cut_anywhere_is_one_array(site: &Site) {
+fn a_cut_at_any_point_submits_an_array_once(site: &Site) {
     const CUTS: u64 = 12;
     let proxy = near();
     let cluster = in_parts(site, at_port(proxy.port, site), "");
@@ -120,13 +120,12 @@ fn an_array_that_is_cut_anywhere_is_one_array(site: &Site) {
             submitted.iter().filter(|script| script.starts_with(array.job_dir())).collect();
         scripts.sort();
         let expected = ["script-1.sh", "script.sh"].map(|name| array.job_dir().join(name));
-        assert_eq!(scripts, expected.iter().collect::<Vec<_>>(), "each part once");
+        assert_eq!(scripts, expected.iter().collect::<Vec<_>>(), "each part is submitted once");
     }
-    assert_eq!(submitted.len(), 2 * arrays.len() + 4, "and nothing else");
+    assert_eq!(submitted.len(), 2 * arrays.len() + 4, "no other script was submitted");
 }
 
-/// Submits an array in two parts. When sbatch has taken the part, `then` is done to the connection before
-/// sbatch says so.
+/// Submits an array in two parts. When sbatch has accepted the part, calls `then` before sbatch prints the id.
 fn when_taken(site: &Site, part: usize, then: fn(&Proxy)) {
     let proxy = near();
     let go = site.path("go");
@@ -137,29 +136,33 @@ fn when_taken(site: &Site, part: usize, then: fn(&Proxy)) {
     (1..part).for_each(go);
     let array = thread::scope(|scope| {
         let submission = scope.spawn(|| four(&cluster, &folder));
-        until("sbatch has taken the part", || submitted(site).len() == part);
+        until("sbatch has accepted the part", || submitted(site).len() == part);
         then(&proxy);
         (part..=2).for_each(go);
         submission.join().unwrap()
     });
     assert_eq!(array.results().unwrap(), [0, 1, 4, 9]);
     assert_eq!(runs(&folder), [1; 4]);
-    assert!(proxy.connections() >= 2, "it was cut");
+    assert!(proxy.connections() >= 2, "the connection was cut");
     let expected = ["script.sh", "script-1.sh"].map(|name| array.job_dir().join(name));
-    assert_eq!(submitted(site), expected, "each part once");
+    assert_eq!(submitted(site), expected, "each part is submitted once");
     assert_eq!(site.submissions(), [array.job_dir()]);
-    // The same as ever, though this one is told of a larger MaxArraySize.
+    // The handle is the same, although this connection sees a larger MaxArraySize.
     let again = open(at_port(proxy.port, site), site);
     let attached = again.attach_array::<square>(array.submission_id()).unwrap();
-    assert_eq!(attached.handle().parts, array.handle().parts, "the shape is noted");
+    assert_eq!(
+        attached.handle().parts,
+        array.handle().parts,
+        "the shape comes from the description"
+    );
 }
 
 fn a_lost_answer_to_the_first_part_is_found(site: &Site) {
     when_taken(site, 1, Proxy::cut);
 }
 
-fn a_cut_between_two_parts_makes_each_once(site: &Site) {
-    // In the midst of what is sent next.
+fn a_cut_between_two_parts_submits_each_once(site: &Site) {
+    // The cut is within the next request.
     when_taken(site, 1, |proxy| proxy.cut_after(100));
 }
 
@@ -167,11 +170,11 @@ fn a_lost_answer_to_the_last_part_is_found(site: &Site) {
     when_taken(site, 2, Proxy::cut);
 }
 
-fn a_cut_before_the_note_of_the_ids_makes_each_once(site: &Site) {
+fn a_cut_before_the_note_of_the_ids_submits_each_once(site: &Site) {
     when_taken(site, 2, |proxy| proxy.cut_after(100));
 }
 
-fn results_arrive_though_their_transfer_is_cut(site: &Site) {
+fn results_arrive_although_their_transfer_is_cut(site: &Site) {
     let proxy = near();
     let cluster = open(at_port(proxy.port, site), site);
     let (folder, loads) = (folder(site), loads(4, 1 << 20));
@@ -182,7 +185,7 @@ fn results_arrive_though_their_transfer_is_cut(site: &Site) {
         let connections = proxy.connections();
         proxy.cut_after_received(received);
         assert_carried(&again, &loads);
-        assert!(proxy.connections() > connections, "it was cut after {received} bytes");
+        assert!(proxy.connections() > connections, "the connection was cut after {received} bytes");
     }
     assert_eq!(runs(&folder), [1; 4]);
 }

@@ -1,4 +1,4 @@
-//! Connections that are cut, or fall silent, while something is under way.
+//! Connections that are cut, or stop transferring, during requests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,19 +15,19 @@ use crate::ssh::repeated_requests::assert_whole;
 use crate::tasks::*;
 
 trials![
-    ssh a_connection_that_is_cut_while_a_program_is_staged,
-    ssh a_program_runs_though_its_first_upload_never_ends,
-    ssh whenever_staging_is_cut_the_program_is_whole,
-    ssh a_program_comes_up_though_it_is_cut_again_and_again,
-    ssh a_cut_of_all_lanes_costs_no_question_its_answer,
-    ssh a_submission_that_is_cut_anywhere_makes_one_job,
+    ssh a_program_is_staged_although_the_connection_is_cut,
+    ssh a_program_runs_although_its_first_upload_never_ends,
+    ssh a_program_is_complete_wherever_its_staging_is_cut,
+    ssh a_program_is_staged_although_every_connection_is_cut,
+    ssh a_cut_of_all_lanes_loses_no_answer,
+    ssh a_cut_at_any_point_submits_a_job_once,
     ssh a_lost_answer_of_sbatch_is_found,
-    ssh a_connection_that_is_cut_while_waiting_is_made_again,
-    ssh a_result_arrives_though_its_transfer_is_cut,
-    ssh a_network_that_falls_silent_is_noticed,
+    ssh a_wait_reconnects_after_a_cut,
+    ssh a_result_arrives_although_its_transfer_is_cut,
+    ssh a_network_that_transfers_nothing_is_noticed,
 ];
 
-/// The user's jobs with this name, whatever became of them.
+/// Returns the ids of the user's jobs with this name, in any state.
 pub(crate) fn jobs_named(name: &str) -> Vec<String> {
     let listed = std::process::Command::new("sacct")
         .args(["-X", "-P", "-n", "-S", "now-1hours", "-o", "JobIDRaw", "--name", name])
@@ -36,10 +36,10 @@ pub(crate) fn jobs_named(name: &str) -> Vec<String> {
     String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-fn a_connection_that_is_cut_while_a_program_is_staged(site: &Site) {
+fn a_program_is_staged_although_the_connection_is_cut(site: &Site) {
     let proxy = near();
     let cluster = through(&proxy, site);
-    // Somewhere in the midst of the upload, which is much longer.
+    // Within the upload, which is much longer.
     proxy.cut_after(3_000_000);
     let job = add::job(20, 22).submit(&cluster).unwrap();
     assert_eq!(result_of(&job), 42);
@@ -48,17 +48,17 @@ fn a_connection_that_is_cut_while_a_program_is_staged(site: &Site) {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(names.len(), 1, "the binary, and nothing half-finished: {names:?}");
+    assert_eq!(names.len(), 1, "only the finished program is left: {names:?}");
 }
 
-fn a_program_runs_though_its_first_upload_never_ends(site: &Site) {
+fn a_program_runs_although_its_first_upload_never_ends(site: &Site) {
     let proxy = near();
     let cluster = open(at_port(proxy.port, site).keepalive(Duration::from_secs(1)), site);
-    // The shell there goes on waiting for the rest of a piece, with the file open for writing.
+    // The remote shell still waits for the rest of a piece, with the file open for writing.
     proxy.freeze_after(3_000_000);
     let job = thread::scope(|scope| {
         let submission = scope.spawn(|| add::job(20, 22).submit(&cluster).unwrap());
-        until("a part of it is there", || proxy.is_frozen());
+        until("a part has arrived", || proxy.is_frozen());
         proxy.freeze(false);
         submission.join().unwrap()
     });
@@ -66,7 +66,7 @@ fn a_program_runs_though_its_first_upload_never_ends(site: &Site) {
     assert!(proxy.connections() >= 2);
 }
 
-/// This program without what only debuggers read: a few pieces instead of dozens.
+/// Returns a copy of this program without debug information, which takes a few pieces instead of dozens.
 pub(crate) fn small_program(site: &Site) -> PathBuf {
     let path = site.path("small");
     let stripped =
@@ -75,8 +75,8 @@ pub(crate) fn small_program(site: &Site) -> PathBuf {
     path
 }
 
-/// Submits a job that has to stage its program first, with a cut once so many bytes have been sent; returns how many
-/// the staging has sent, and whether it was cut.
+/// Submits a job that has to stage its program first, with a cut after `cut` bytes. Returns the number of bytes
+/// that the staging has sent, and whether it was cut.
 fn stage_with_cut(site: &Site, proxy: &Proxy, program: &Path, cut: Option<u64>) -> (u64, bool) {
     let base = tempfile::tempdir_in(site.base.path()).unwrap();
     let builder = Cluster::builder().ssh(at_port(proxy.port, site));
@@ -96,53 +96,55 @@ fn stage_with_cut(site: &Site, proxy: &Proxy, program: &Path, cut: Option<u64>) 
     let alone = proxy.sent() - before;
     assert_eq!(result_of(&second), 3);
     let folders: Vec<_> = std::fs::read_dir(base.path().join(".bin")).unwrap().flatten().collect();
-    assert_eq!(folders.len(), 1, "{cut:?}: the binary, and nothing half-finished: {folders:?}");
+    assert_eq!(folders.len(), 1, "{cut:?}: only the finished program is left: {folders:?}");
     let there = std::fs::read(folders[0].path().join("small")).unwrap();
-    assert!(there == std::fs::read(program).unwrap(), "{cut:?}: it is whole");
+    assert!(there == std::fs::read(program).unwrap(), "{cut:?}: the program is incomplete");
     (staged.saturating_sub(alone), was_cut)
 }
 
-fn whenever_staging_is_cut_the_program_is_whole(site: &Site) {
+fn a_program_is_complete_wherever_its_staging_is_cut(site: &Site) {
     let proxy = near();
     let program = small_program(site);
-    // One upload may open a lane more than another, which takes some kilobytes.
+    // One upload may open one lane more than another, which takes some kilobytes.
     let measured = [(); 2].map(|()| stage_with_cut(site, &proxy, &program, None));
     assert!(measured.iter().all(|(_, was_cut)| !was_cut), "{measured:?}");
     let upload = measured[0].0.min(measured[1].0);
     assert!(upload > 1 << 20, "{upload} bytes");
-    // While it is looked whether the program is there, when the upload begins, and in several pieces.
+    // The cuts are in the check whether the program exists, at the beginning of the upload, and within several
+    // pieces.
     for cut in [1, 600, 1500, 3000, upload / 4, upload / 2, upload / 4 * 3] {
         assert!(
             stage_with_cut(site, &proxy, &program, Some(cut)).1,
-            "it was cut after {cut} bytes"
+            "the connection was cut after {cut} bytes"
         );
     }
-    // When the host is told to check what has come. An upload that is shorter than the measured ones is over by then.
+    // The late cuts are in the final check on the host. An upload that is shorter than the measured ones has
+    // ended before.
     let late = [3000, 1500, 900, 500].map(|before| upload - before);
     let cuts = late.map(|cut| stage_with_cut(site, &proxy, &program, Some(cut)).1);
     assert!(cuts.contains(&true), "none of {late:?} was reached");
 }
 
-fn a_program_comes_up_though_it_is_cut_again_and_again(site: &Site) {
+fn a_program_is_staged_although_every_connection_is_cut(site: &Site) {
     let proxy = near();
     let program = small_program(site);
     let builder = Cluster::builder().ssh(at_port(proxy.port, site));
     let builder = builder.job_base_dir(site.base.path()).runner_binary(&program);
     let cluster = builder.build().unwrap();
-    // Of the later ones, most is what a login sends; several pieces are on their way then.
+    // The later connections carry mostly a login; several pieces have been sent by then.
     proxy.cut_again_after(500_000, 6, 50_000);
     let job = add::job(20, 22).submit(&cluster).unwrap_or_else(|error| panic!("{error}"));
     assert!(proxy.connections() > 7, "{} connections", proxy.connections());
     assert_eq!(result_of(&job), 42);
 }
 
-fn a_cut_of_all_lanes_costs_no_question_its_answer(site: &Site) {
+fn a_cut_of_all_lanes_loses_no_answer(site: &Site) {
     let proxy = near();
     let cluster = through(&proxy, site);
     let job = print::job("out", "err").submit(&cluster).unwrap();
     result_of(&job);
     for _ in 0..10 {
-        // At the same time, so that each needs a lane of its own.
+        // At the same time, so that each needs its own lane.
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| job.stdout().unwrap());
@@ -153,10 +155,11 @@ fn a_cut_of_all_lanes_costs_no_question_its_answer(site: &Site) {
     }
 }
 
-fn a_submission_that_is_cut_anywhere_makes_one_job(site: &Site) {
+fn a_cut_at_any_point_submits_a_job_once(site: &Site) {
     let proxy = near();
     let cluster = through(&proxy, site);
-    // How much a submission sends, so that cuts can be spread over all of it and a little beyond.
+    // A submission shows how many bytes it takes, so that the cuts are spread over all of it and a little
+    // beyond.
     result_of(&add::job(0, 0).submit(&cluster).unwrap());
     let before = proxy.sent();
     let name = |n: u64| format!("cut-{}-{n}", std::process::id());
@@ -186,8 +189,8 @@ fn a_lost_answer_of_sbatch_is_found(site: &Site) {
     assert_whole(job.job_dir());
 }
 
-/// Submits a job while the connection is cut between the end of `program` on the host and its answer, and asserts that
-/// the program ran once.
+/// Submits a job while the connection is cut after `program` has ended on the host and before its answer
+/// arrives. Asserts that the program ran once.
 pub(crate) fn submitted_across_a_cut(site: &Site, program: &str) -> Job<i64> {
     let (done, go) = (site.path("program-has-run"), site.path("program-may-answer"));
     let script = format!(
@@ -212,7 +215,7 @@ pub(crate) fn submitted_across_a_cut(site: &Site, program: &str) -> Job<i64> {
     job
 }
 
-fn a_connection_that_is_cut_while_waiting_is_made_again(site: &Site) {
+fn a_wait_reconnects_after_a_cut(site: &Site) {
     let proxy = near();
     let cluster = through(&proxy, site);
     let go = site.path("go");
@@ -230,20 +233,20 @@ fn a_connection_that_is_cut_while_waiting_is_made_again(site: &Site) {
     });
 }
 
-fn a_result_arrives_though_its_transfer_is_cut(site: &Site) {
+fn a_result_arrives_although_its_transfer_is_cut(site: &Site) {
     let proxy = near();
     let cluster = through(&proxy, site);
     let job = double::job(vec![7; 1_000_000]).mem("400M").submit(&cluster).unwrap();
     assert_eq!(job.wait().map(|state| state.to_string()).unwrap(), "COMPLETED");
     let again = cluster.attach::<double>(job.handle()).unwrap();
     let before = proxy.connections();
-    // In the midst of eight million.
+    // Within eight million bytes.
     proxy.cut_after_received(4_000_000);
     assert_eq!(result_of(&again), vec![14; 1_000_000]);
-    assert!(proxy.connections() > before, "it was cut");
+    assert!(proxy.connections() > before, "the connection was cut");
 }
 
-fn a_network_that_falls_silent_is_noticed(site: &Site) {
+fn a_network_that_transfers_nothing_is_noticed(site: &Site) {
     let proxy = near();
     let cluster = open(at_port(proxy.port, site).keepalive(Duration::from_secs(1)), site);
     let job = add::job(1, 2).submit(&cluster).unwrap();

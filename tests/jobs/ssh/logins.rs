@@ -1,4 +1,4 @@
-//! Whole jobs over every way to log in: through a jump host, with a password, with answers to questions.
+//! Jobs over every kind of login: through a jump host, with a password, with answers to questions.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -21,15 +21,15 @@ trials![
     ssh_servers jobs_run_through_a_jump_host,
     ssh_servers jobs_run_with_a_password_alone,
     ssh_servers jobs_run_with_answers_to_questions,
-    ssh_servers a_lost_connection_is_made_again_by_asking_again,
-    ssh_servers a_login_that_is_refused_ends_the_wait,
-    ssh_servers a_question_without_an_answer_keeps_no_call_for_long,
-    ssh_servers jobs_run_over_the_connection_that_openssh_keeps,
+    ssh_servers a_lost_connection_is_replaced_after_new_questions,
+    ssh_servers a_refused_login_ends_the_wait,
+    ssh_servers a_question_without_an_answer_fails_after_its_timeout,
+    ssh_servers jobs_run_over_the_connection_of_an_openssh_master,
     ssh_servers a_dead_master_is_replaced_or_reported,
     ssh_servers a_master_with_few_sessions_is_enough,
 ];
 
-/// The port of a server of `tests/sshd`, by its place in `lib.sh`.
+/// Returns the port of a server of `tests/sshd`, by its number in `lib.sh`.
 fn port(place: u16) -> u16 {
     variable("SLURM_SDK_TEST_SSHD_PORT_BASE").parse::<u16>().unwrap() + place
 }
@@ -40,14 +40,14 @@ const ONE_SESSION: u16 = 3;
 const JUMP: u16 = 4;
 const TWO_FACTORS: u16 = 9;
 
-/// Slurm's commands as these servers, which know nothing of Slurm, need them.
+/// Returns Slurm's commands for these servers, which have no Slurm configuration.
 fn commands(site: &Site) -> PathBuf {
     let script = format!("export SLURM_CONF={}\nexec \"$real\" \"$@\"", variable("SLURM_CONF"));
     let all = ["sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo"];
     all.map(|program| wrapper(site, program, &script))[0].clone()
 }
 
-/// Settings in which nothing of this machine's own configuration counts.
+/// Returns settings that ignore this machine's SSH configuration.
 fn to(site: &Site, host: &str, configuration: &str) -> Ssh {
     let config = site.path("config");
     let nothing_else = "Host *\n IdentityAgent none\n GlobalKnownHostsFile none\n";
@@ -73,7 +73,7 @@ fn whole_jobs(cluster: &Cluster) {
         ("out\n", "err\n")
     );
     let failed = parse::job("x").submit(cluster).unwrap();
-    assert!(error_of(&failed).to_string().contains("the number is no number"));
+    assert!(error_of(&failed).to_string().contains("the number is invalid"));
     let array = square::map(0..4).submit(cluster).unwrap();
     let sum = sum::job(&array).submit(cluster).unwrap();
     assert_eq!(array.results().unwrap(), [0, 1, 4, 9]);
@@ -85,7 +85,7 @@ fn whole_jobs(cluster: &Cluster) {
 
 fn jobs_run_through_a_jump_host(site: &Site) {
     let gate = variable("SLURM_SDK_TEST_SSHD_JUMP_HOST");
-    // What the jump host sees of this machine.
+    // Returns the address of this machine for the jump host.
     let here = if gate == "127.0.0.1" { "127.0.0.1" } else { "10.199.27.1" };
     let line = if gate == here { String::new() } else { format!("ListenAddress {here}") };
     let server = Sshd::start(site.base.path(), &[&line]);
@@ -112,7 +112,7 @@ fn jobs_run_with_a_password_alone(site: &Site) {
     whole_jobs(&cluster);
 }
 
-/// A person who answers what `keyboard` asks, and how often that was.
+/// Returns settings with answers to the questions of `keyboard`, and the number of questions so far.
 fn answering(ssh: Ssh) -> (Ssh, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -132,10 +132,14 @@ fn jobs_run_with_answers_to_questions(site: &Site) {
     let (ssh, asked) = answering(to(site, "127.0.0.1", "").port(port(KEYBOARD)));
     let cluster = open(site, ssh);
     whole_jobs(&cluster);
-    assert_eq!(asked.load(Ordering::SeqCst), 2, "one login serves all, and asks two questions");
+    assert_eq!(
+        asked.load(Ordering::SeqCst),
+        2,
+        "one login serves all requests, and asks two questions"
+    );
 }
 
-fn a_lost_connection_is_made_again_by_asking_again(site: &Site) {
+fn a_lost_connection_is_replaced_after_new_questions(site: &Site) {
     let proxy = Proxy::new(([127, 0, 0, 1], port(KEYBOARD)).into(), std::time::Duration::ZERO);
     let (ssh, asked) = answering(to(site, "127.0.0.1", "").port(proxy.port));
     let cluster = open(site, ssh);
@@ -145,11 +149,11 @@ fn a_lost_connection_is_made_again_by_asking_again(site: &Site) {
     assert_eq!(asked.load(Ordering::SeqCst), 4);
 }
 
-fn a_login_that_is_refused_ends_the_wait(site: &Site) {
+fn a_refused_login_ends_the_wait(site: &Site) {
     let go = site.path("go");
     let proxy = Proxy::new(([127, 0, 0, 1], port(PASSWORD)).into(), std::time::Duration::ZERO);
     let ssh = to(site, "127.0.0.1", "").port(proxy.port).no_prompts();
-    // It is forgotten after the first login.
+    // The password is deleted after the first login.
     let cluster = open(site, ssh.password(variable("SLURM_SDK_TEST_SSHD_PASSWORD")));
     let job = wait_for::job(go.as_path()).submit(&cluster).unwrap();
     let array = wait_for::map([go.as_path()]).submit(&cluster).unwrap();
@@ -168,14 +172,17 @@ fn a_login_that_is_refused_ends_the_wait(site: &Site) {
             .no_prompts()
             .password(variable("SLURM_SDK_TEST_SSHD_PASSWORD")),
     );
-    assert!(result_of(&other.attach::<wait_for>(job.handle()).unwrap()), "the job has gone on");
+    assert!(
+        result_of(&other.attach::<wait_for>(job.handle()).unwrap()),
+        "the job has kept running"
+    );
 }
 
-fn a_question_without_an_answer_keeps_no_call_for_long(site: &Site) {
+fn a_question_without_an_answer_fails_after_its_timeout(site: &Site) {
     let proxy = Proxy::new(([127, 0, 0, 1], port(KEYBOARD)).into(), Duration::ZERO);
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    // Somebody who is there for the first login alone.
+    // Answers only for the first login.
     let answer = move |prompt: &Prompt<'_>| {
         if count.fetch_add(1, Ordering::SeqCst) >= 2 {
             std::thread::sleep(Duration::from_secs(600));
@@ -194,14 +201,14 @@ fn a_question_without_an_answer_keeps_no_call_for_long(site: &Site) {
         assert!(error.to_string().contains("the question was not answered within 2 s"), "{error}");
     }
     assert!(before.elapsed() < Duration::from_secs(60), "{:?}", before.elapsed());
-    assert_eq!(asked.load(Ordering::SeqCst), 3, "nobody is asked again and again");
-    // The job knows nothing of all that.
+    assert_eq!(asked.load(Ordering::SeqCst), 3, "no further question is asked");
+    // The job itself is not affected.
     let (ssh, _) = answering(to(site, "127.0.0.1", "").port(port(KEYBOARD)));
     let other = open(site, ssh);
     assert_eq!(result_of(&other.attach::<add>(job.handle()).unwrap()), 42);
 }
 
-/// A connection that `ssh` keeps open, after it was given both factors.
+/// A connection that `ssh` keeps open, after a login with both factors.
 struct Master {
     socket: PathBuf,
 }
@@ -251,11 +258,11 @@ impl Drop for Master {
     }
 }
 
-fn jobs_run_over_the_connection_that_openssh_keeps(site: &Site) {
+fn jobs_run_over_the_connection_of_an_openssh_master(site: &Site) {
     let master = Master::start(site, port(TWO_FACTORS));
     let cluster = open(site, master.settings(site, port(TWO_FACTORS)).no_prompts());
     whole_jobs(&cluster);
-    // Much in both directions, and many requests at once.
+    // Much data in both directions, and many requests at once.
     let values: Vec<i64> = (0..1_000_000).map(|n| n * 0x0101_0101_0101).collect();
     let doubled = result_of(&double::job(values.clone()).submit(&cluster).unwrap());
     assert_eq!(doubled.len(), values.len());
@@ -280,7 +287,7 @@ fn a_dead_master_is_replaced_or_reported(site: &Site) {
     assert_eq!(asked.load(Ordering::SeqCst), 0);
     master.end();
     assert_eq!(result_of(&job), 42);
-    assert_eq!(asked.load(Ordering::SeqCst), 2, "the connection of our own needed both factors");
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "the library's own connection needed both factors");
     let error = silent.attach::<add>(job.handle()).unwrap().result().unwrap_err();
     assert!(error.to_string().contains("the login as "), "{error}");
     assert!(error.hint().unwrap().contains("ControlMaster"), "{:?}", error.hint());

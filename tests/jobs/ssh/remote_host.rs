@@ -1,4 +1,4 @@
-//! What only a cluster behind an SSH connection does.
+//! Behaviour of clusters behind an SSH connection alone.
 
 use std::thread;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use crate::sshd::Sshd;
 use crate::tasks::*;
 
 trials![
-    ssh home_is_the_one_over_there,
+    ssh a_tilde_is_the_home_directory_on_the_host,
     ssh many_calls_are_submitted_at_once,
-    ssh a_refused_call_keeps_no_other_from_its_job,
+    ssh a_refused_call_does_not_prevent_others,
     ssh a_large_argument_and_a_large_result_arrive,
     ssh a_small_result_does_not_wait_for_a_large_one,
     ssh a_job_of_another_host_is_refused,
-    ssh any_login_shell_will_do,
-    ssh the_words_of_rc_files_do_no_harm,
+    ssh any_login_shell_is_supported,
+    ssh output_of_rc_files_does_no_harm,
     ssh one_session_at_a_time_is_enough,
-    ssh a_command_that_hangs_holds_nothing_up_where_sessions_are_few,
-    ssh commands_that_are_not_in_the_path_can_be_found,
-    ssh a_queue_that_hangs_hides_no_result,
-    ssh a_number_in_a_banner_is_no_id,
+    ssh a_command_that_hangs_does_not_delay_others_on_a_single_session,
+    ssh commands_outside_of_path_can_be_configured,
+    ssh a_result_is_found_while_squeue_hangs,
+    ssh a_number_in_a_banner_is_not_taken_for_the_id,
     ssh an_error_names_the_host_with_the_log_and_the_directory,
     ssh a_program_for_another_machine_is_refused,
 ];
@@ -35,12 +35,12 @@ pub(crate) fn server() -> std::net::SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
 
-/// The cluster of a site, through a proxy.
+/// Returns the cluster of a site through a proxy.
 pub(crate) fn through(proxy: &Proxy, site: &Site) -> Cluster {
     open(at_port(proxy.port, site), site)
 }
 
-/// The settings for another way to the same cluster.
+/// Returns settings for the same cluster at another port.
 pub(crate) fn at_port(port: u16, site: &Site) -> Ssh {
     login_node().port(port).known_hosts_file(site.path("known_hosts"))
 }
@@ -53,7 +53,7 @@ pub(crate) fn near() -> Proxy {
     Proxy::new(server(), Duration::ZERO)
 }
 
-fn home_is_the_one_over_there(_: &Site) {
+fn a_tilde_is_the_home_directory_on_the_host(_: &Site) {
     let cluster = Cluster::builder().ssh(login_node()).job_base_dir("~/x y").build().unwrap();
     assert!(cluster.job_base_dir().is_absolute());
     assert!(cluster.job_base_dir().ends_with("x y"));
@@ -68,7 +68,7 @@ fn many_calls_are_submitted_at_once(site: &Site) {
     }
 }
 
-fn a_refused_call_keeps_no_other_from_its_job(site: &Site) {
+fn a_refused_call_does_not_prevent_others(site: &Site) {
     let calls = [
         add::job(1, 1),
         add::job(1, 2).partition("nosuch"),
@@ -87,7 +87,7 @@ fn a_refused_call_keeps_no_other_from_its_job(site: &Site) {
 }
 
 fn a_large_argument_and_a_large_result_arrive(site: &Site) {
-    // Far above every window and pipe, both ways; the bytes are none that a shell could read.
+    // Far above every window and pipe, in both directions, with bytes that are not text.
     let values: Vec<i64> = (0..1_000_000).map(|n| n * 0x0101_0101_0101).collect();
     let job = double::job(values.clone()).submit(&site.cluster).unwrap();
     let doubled = result_of(&job);
@@ -105,11 +105,11 @@ fn a_small_result_does_not_wait_for_a_large_one(site: &Site) {
     }
     let again = |job: &Job<Vec<i64>>| cluster.attach::<double>(job.handle()).unwrap();
     let (small, large) = (again(&small), again(&large));
-    // In the midst of eight million.
+    // Within eight million bytes.
     proxy.hold_after_received(4_000_000);
     let mut ends = slurm::as_completed(&[&small, &large]).unwrap();
-    assert!(matches!(ends.next(), Some(Ok(0))), "the small one comes first");
-    assert_eq!(proxy.connections(), 1, "and not after the connection was given up");
+    assert!(matches!(ends.next(), Some(Ok(0))), "the small result comes first");
+    assert_eq!(proxy.connections(), 1, "the connection was not replaced");
     assert_eq!(result_of(&small), [2]);
     proxy.release();
     assert!(matches!(ends.next(), Some(Ok(1))));
@@ -117,7 +117,7 @@ fn a_small_result_does_not_wait_for_a_large_one(site: &Site) {
 }
 
 fn a_program_for_another_machine_is_refused(site: &Site) {
-    // This program, but as if it were for another processor.
+    // This program with the header of another processor.
     let mut program = std::fs::read("/proc/self/exe").unwrap();
     program[18] = 183;
     let path = site.path("for-arm");
@@ -132,7 +132,7 @@ fn a_program_for_another_machine_is_refused(site: &Site) {
     assert!(site.submissions().is_empty());
 }
 
-/// A whole job on a server with these peculiarities.
+/// Runs a job on a server with this line in its configuration.
 fn on_server(site: &Site, line: &str) {
     let server = Sshd::start(site.base.path(), &[line]);
     let cluster = open(at_port(server.address.port(), site), site);
@@ -155,7 +155,7 @@ fn a_job_of_another_host_is_refused(site: &Site) {
     assert_eq!(result_of(&job), [2]);
 }
 
-fn any_login_shell_will_do(site: &Site) {
+fn any_login_shell_is_supported(site: &Site) {
     for shell in ["dash", "tcsh", "fish", "bash --posix"] {
         let base = tempfile::tempdir_in(site.base.path()).unwrap();
         let site = Site { base, cluster: site.cluster.clone(), kind: site.kind };
@@ -164,7 +164,7 @@ fn any_login_shell_will_do(site: &Site) {
     }
 }
 
-fn the_words_of_rc_files_do_no_harm(site: &Site) {
+fn output_of_rc_files_does_no_harm(site: &Site) {
     let chatter = site.path("chatter");
     // More than fits into a window, before the first answer and on both streams.
     std::fs::write(&chatter, "yes Welcome | head -c 3000000\nyes Beware | head -c 3000000 >&2\n")
@@ -177,7 +177,7 @@ fn the_words_of_rc_files_do_no_harm(site: &Site) {
 fn one_session_at_a_time_is_enough(site: &Site) {
     let server = Sshd::start(site.base.path(), &["MaxSessions 1"]);
     let cluster = open(at_port(server.address.port(), site), site);
-    // More at once than there are sessions.
+    // More requests at once than sessions.
     let sums: Vec<i64> = thread::scope(|scope| {
         let sums: Vec<_> = (0..6)
             .map(|n| {
@@ -192,13 +192,13 @@ fn one_session_at_a_time_is_enough(site: &Site) {
     assert_eq!(sums, [1, 2, 3, 4, 5, 6]);
 }
 
-fn a_command_that_hangs_holds_nothing_up_where_sessions_are_few(site: &Site) {
+fn a_command_that_hangs_does_not_delay_others_on_a_single_session(site: &Site) {
     let server = Sshd::start(site.base.path(), &["MaxSessions 1"]);
     let proxy = Proxy::new(server.address, Duration::ZERO);
     let ssh = at_port(proxy.port, site).command_timeout(PATIENCE * 3);
     let cluster = open(ssh, site);
     let job = add::job(1, 2).submit(&cluster).unwrap();
-    assert_eq!(proxy.connections(), 1, "one is enough until something hangs");
+    assert_eq!(proxy.connections(), 1, "one connection suffices until a command hangs");
     let (began, over) = (site.path("began"), site.path("over"));
     let script = ": > \"$0\"; while [ ! -e \"$1\" ]; do sleep 0.05; done";
     let words = ["sh", "-c", script, began.to_str().unwrap(), over.to_str().unwrap()];
@@ -207,15 +207,15 @@ fn a_command_that_hangs_holds_nothing_up_where_sessions_are_few(site: &Site) {
         until("the command runs", || began.exists());
         let other = add::job(20, 22).submit(&cluster).unwrap();
         assert_eq!((result_of(&job), result_of(&other)), (3, 42));
-        assert!(!hanging.is_finished(), "nothing had to wait for its end");
-        assert_eq!(proxy.connections(), 2, "and two are enough then");
+        assert!(!hanging.is_finished(), "no other request waited for its end");
+        assert_eq!(proxy.connections(), 2, "two connections suffice then");
         std::fs::write(&over, "").unwrap();
         hanging.join().unwrap().unwrap();
     });
 }
 
-fn commands_that_are_not_in_the_path_can_be_found(site: &Site) {
-    // Everything but Slurm, as at sites where only the profile says where that is.
+fn commands_outside_of_path_can_be_configured(site: &Site) {
+    // Everything except Slurm, as at sites where only the profile adds Slurm to `PATH`.
     let few = site.path(".few");
     std::fs::create_dir(&few).unwrap();
     let slurm = ["sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo", "srun"];
@@ -237,7 +237,7 @@ fn commands_that_are_not_in_the_path_can_be_found(site: &Site) {
     }
 }
 
-fn a_queue_that_hangs_hides_no_result(site: &Site) {
+fn a_result_is_found_while_squeue_hangs(site: &Site) {
     let (dir, over) = hanging_queue(site);
     let ssh = login_node().slurm_bin_dir(dir.to_str().unwrap());
     let cluster = open(ssh, site);
@@ -246,8 +246,8 @@ fn a_queue_that_hangs_hides_no_result(site: &Site) {
     std::fs::write(over, "").unwrap();
 }
 
-fn a_number_in_a_banner_is_no_id(site: &Site) {
-    // Before sbatch's own line and after it, and with it as a sentence.
+fn a_number_in_a_banner_is_not_taken_for_the_id(site: &Site) {
+    // Numbers before and after sbatch's own line, and beside sbatch's usual sentence.
     let scripts = [
         "echo 7; \"$real\" \"$@\" || exit; echo 'days left:'; echo 12",
         "id=$(\"$real\" \"$@\") || exit; echo \"Submitted batch job ${id%;*}\"; echo 12",
@@ -258,7 +258,7 @@ fn a_number_in_a_banner_is_no_id(site: &Site) {
         let job = add::job(20, 22).submit(&cluster).unwrap();
         assert_eq!(result_of(&job), 42);
         let log = job.job_dir().join(format!("slurm-{}.out", job.id()));
-        assert!(log.exists(), "{} is the id of another", job.id());
+        assert!(log.exists(), "{} is the id of another job", job.id());
         let note = std::fs::read_to_string(job.job_dir().join("submitted.json")).unwrap();
         assert!(note.contains(&format!("\"job_id\":{}", job.id())), "{note}");
     }
@@ -278,7 +278,7 @@ fn an_error_names_the_host_with_the_log_and_the_directory(site: &Site) {
     assert!(error.to_string().contains(" 127.0.0.1:/proc/none"), "{error}");
     let error = add::job(1, 2).submit(&on("/tmp")).unwrap_err();
     assert!(error.to_string().contains(" 127.0.0.1:/tmp"), "{error}");
-    // A file that no log is.
+    // A directory is not a log file.
     std::fs::remove_file(&log).unwrap();
     std::fs::create_dir(&log).unwrap();
     let error = job.stderr().unwrap_err();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use slurm::{BackendKind, Cluster, ClusterBuilder, Error, Job, JobError, JobErrorKind, Ssh};
 use tempfile::TempDir;
 
-/// No step of a test takes longer than this on a machine that works.
+/// On a working machine, no step of a test takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) fn cluster_is_missing() -> bool {
@@ -18,7 +18,7 @@ pub(crate) fn variable(name: &str) -> String {
         .unwrap_or_else(|_| panic!("{name} is not set: eval \"$(tests/cluster/up)\""))
 }
 
-/// The SSH server of the test cluster.
+/// Returns the settings for the SSH server of the test cluster.
 pub(crate) fn login_node() -> Ssh {
     Ssh::to("127.0.0.1")
         .port(variable("SLURM_SDK_TEST_SSH_PORT").parse().unwrap())
@@ -28,7 +28,7 @@ pub(crate) fn login_node() -> Ssh {
         .no_prompts()
 }
 
-/// The same in a Slurmfile, for another process.
+/// Returns a Slurmfile with the same settings, for another process.
 pub(crate) fn slurmfile(dir: &Path) -> PathBuf {
     let path = dir.join("Slurmfile");
     let text = format!(
@@ -43,7 +43,7 @@ pub(crate) fn slurmfile(dir: &Path) -> PathBuf {
     path
 }
 
-/// A cluster with a job base directory of its own.
+/// A cluster with its own job base directory.
 pub(crate) struct Site {
     pub(crate) cluster: Cluster,
     pub(crate) base: TempDir,
@@ -52,24 +52,24 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(kind: BackendKind) -> Self {
-        // Below home: every node of a cluster sees it, and so do the users that jobs run as.
+        // Below the home directory, which all nodes of a cluster and the users of jobs see.
         let parent = std::env::home_dir().expect("a home directory");
         let base = tempfile::Builder::new().prefix("slurm-sdk-test-").tempdir_in(parent).unwrap();
         let cluster = builder_of(kind).job_base_dir(base.path()).local_cpus(4).build().unwrap();
         Self { cluster, base, kind }
     }
 
-    /// A builder of other clusters of the same kind.
+    /// Returns a builder for other clusters of the same kind.
     pub(crate) fn builder(&self) -> ClusterBuilder {
         builder_of(self.kind)
     }
 
-    /// A path that jobs and the test both see.
+    /// Returns a path that jobs and the test see.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.base.path().join(name)
     }
 
-    /// The directories of submissions that exist.
+    /// Returns the existing directories of submissions.
     pub(crate) fn submissions(&self) -> Vec<PathBuf> {
         let list = |dir: &Path| -> Vec<PathBuf> {
             let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
@@ -113,7 +113,7 @@ pub(crate) fn kind_of<T: std::fmt::Debug>(job: &Job<T>) -> JobErrorKind {
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        assert!(Instant::now() < deadline, "timed out waiting until {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -1,4 +1,4 @@
-//! What the library logs, for tests that count, and for people: `SLURM_SDK_TEST_LOG=1`.
+//! A logger for tests that count requests, and for people: `SLURM_SDK_TEST_LOG=1`.
 
 use std::sync::Mutex;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What tests share: clusters, tasks, programs, and the list of tests.
+//! Code that tests share: clusters, tasks, programs, and the list of tests.
 
 pub(crate) mod common;
 pub(crate) mod logger;

@@ -1,7 +1,7 @@
-//! Where tests run. Each file lists its own with `trials![…]`, and nothing else names them.
+//! The places where tests run. Each file lists its tests with `trials![…]`.
 //!
-//! `local`, `slurm` and `ssh` are one backend each, `both` the two whose files lie on this machine, `all` the three.
-//! `ssh_servers` also needs the servers of `tests/sshd/up`; `ssh_alone` runs in a process of its own.
+//! `local`, `slurm` and `ssh` are one backend each, `both` the two whose files are on this machine, `all` the
+//! three. `ssh_servers` also needs the servers of `tests/sshd/up`; `ssh_alone` runs in a separate process.
 
 use libtest_mimic::Trial;
 use slurm::BackendKind;
@@ -11,15 +11,15 @@ use super::roles;
 
 pub(crate) type Body = fn(&Site);
 
-/// One function that is a test on each of some backends.
+/// A function that is a test on each of some backends.
 pub(crate) struct Test {
     module: &'static str,
     name: &'static str,
     body: Body,
     kinds: &'static [BackendKind],
-    /// Why it cannot run.
+    /// Returns why it cannot run, if it cannot.
     missing: fn() -> Option<&'static str>,
-    /// Whether it runs in a process of its own.
+    /// Whether it runs in a separate process.
     alone: bool,
 }
 
@@ -72,7 +72,8 @@ fn no_servers() -> Option<&'static str> {
 }
 
 impl Test {
-    /// The backend, the folder and the file, and the function. A folder for one backend does not repeat its name.
+    /// Returns the name: the backend, the folder and the file, and the function. A folder for one backend does
+    /// not repeat its name.
     fn name_on(&self, kind: BackendKind) -> String {
         let (_, path) = self.module.split_once("::").expect("a module of this program");
         let backend = ["slurm::", "ssh::", "embedded::"];
@@ -98,7 +99,7 @@ impl Test {
     }
 }
 
-/// Each test on each of its backends.
+/// Returns each test on each of its backends.
 pub(crate) fn list() -> Vec<Trial> {
     let tests = inventory::iter::<Test>.into_iter();
     tests.flat_map(|test| test.kinds.iter().map(|kind| test.trial_on(*kind))).collect()

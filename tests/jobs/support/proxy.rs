@@ -14,19 +14,19 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct Shared {
-    /// Bytes to and from the server that may still pass, and what comes in the midst of the next.
+    /// For each direction, the number of bytes that may still pass, and the fault within the next ones.
     left: Mutex<[Option<(u64, Fault)>; 2]>,
-    /// Nothing passes in either direction, and nobody is told.
+    /// Whether nothing passes in either direction, without a notice to either side.
     frozen: AtomicBool,
-    /// Whether what is held stays so.
+    /// Whether held bytes are still held.
     held: AtomicBool,
     sent: AtomicU64,
-    /// Bytes that fell victim to the frost.
+    /// The number of bytes that were dropped while frozen.
     swallowed: AtomicU64,
     connections: AtomicUsize,
-    /// The ports from which the server was reached.
+    /// The ports from which the proxy has connected to the server.
     ports: Mutex<Vec<u16>>,
-    /// How often connections are cut again, and after how many bytes.
+    /// How often connections will be cut again, and after how many bytes.
     again: Mutex<(usize, u64)>,
     open: Mutex<Vec<TcpStream>>,
 }
@@ -62,28 +62,29 @@ impl Proxy {
         Self { port, shared }
     }
 
-    /// Cuts all connections once this many more bytes have gone to the server.
+    /// Cuts all connections after this many more bytes to the server.
     pub(crate) fn cut_after(&self, bytes: u64) {
         self.shared.left.lock().unwrap()[0] = Some((bytes, Fault::Cut));
     }
 
-    /// The same, and then `times` more, each once `again` more bytes have gone to the server.
+    /// Does what [`cut_after`](Self::cut_after) does, and then cuts `times` more, each after `again` more bytes
+    /// to the server.
     pub(crate) fn cut_again_after(&self, bytes: u64, times: usize, again: u64) {
         *self.shared.again.lock().unwrap() = (times, again);
         self.cut_after(bytes);
     }
 
-    /// Cuts all connections once this many more bytes have come from the server.
+    /// Cuts all connections after this many more bytes from the server.
     pub(crate) fn cut_after_received(&self, bytes: u64) {
         self.shared.left.lock().unwrap()[1] = Some((bytes, Fault::Cut));
     }
 
-    /// Freezes once this many more bytes have gone to the server.
+    /// Freezes after this many more bytes to the server.
     pub(crate) fn freeze_after(&self, bytes: u64) {
         self.shared.left.lock().unwrap()[0] = Some((bytes, Fault::Frost));
     }
 
-    /// Keeps what comes after this many more bytes from the server until it is [released](Self::release).
+    /// Holds all bytes from the server after this many more, until they are [released](Self::release).
     pub(crate) fn hold_after_received(&self, bytes: u64) {
         self.shared.held.store(true, Ordering::SeqCst);
         self.shared.left.lock().unwrap()[1] = Some((bytes, Fault::Hold));
@@ -97,12 +98,13 @@ impl Proxy {
         self.shared.frozen.load(Ordering::SeqCst)
     }
 
-    /// Cuts all connections now; new ones pass.
+    /// Cuts all connections now. New ones pass.
     pub(crate) fn cut(&self) {
         self.shared.cut();
     }
 
-    /// Lets nothing pass any more, without a word, until it is thawed; connections of before stay dead.
+    /// With `true`, lets nothing pass in either direction, without a notice. With `false`, only new connections
+    /// work.
     pub(crate) fn freeze(&self, frozen: bool) {
         self.shared.frozen.store(frozen, Ordering::SeqCst);
     }
@@ -118,24 +120,24 @@ impl Proxy {
     }
 
     /// Drops the planned faults, and lets everything pass.
-    #[allow(dead_code, reason = "only the random faults plan what never comes")]
+    #[allow(dead_code, reason = "only the random faults plan faults that may not happen")]
     pub(crate) fn heal(&self) {
         *self.shared.left.lock().unwrap() = [None, None];
         self.freeze(false);
     }
 
-    /// How many bytes have gone to the server.
+    /// Returns the number of bytes sent to the server.
     pub(crate) fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::SeqCst)
     }
 
-    /// How many bytes have been lost in the frost.
+    /// Returns the number of bytes that were dropped while frozen.
     pub(crate) fn swallowed(&self) -> u64 {
         self.shared.swallowed.load(Ordering::SeqCst)
     }
 
-    /// The ports from which the server was reached, as it sees its clients.
-    #[allow(dead_code, reason = "only the random faults tell sessions apart")]
+    /// Returns the ports from which the proxy has connected, as the server sees them.
+    #[allow(dead_code, reason = "only the random faults distinguish sessions")]
     pub(crate) fn server_ports(&self) -> Vec<u16> {
         self.shared.ports.lock().unwrap().clone()
     }
@@ -159,7 +161,7 @@ impl Shared {
         Some((again.1, Fault::Cut))
     }
 
-    /// How many of `bytes` may pass, and what comes then.
+    /// Returns how many of `bytes` may pass, and the fault after them.
     fn pass(&self, bytes: usize, up: bool) -> (usize, Option<Fault>) {
         let mut all = self.left.lock().unwrap();
         let left = &mut all[usize::from(!up)];
@@ -193,7 +195,7 @@ fn carry(from: &TcpStream, to: &TcpStream, delay: Duration, shared: Arc<Shared>,
             let _ = sender.send((Instant::now() + delay, buffer[..read].to_vec()));
             if of_reader.frozen.load(Ordering::SeqCst) {
                 of_reader.swallowed.fetch_add(read as u64, Ordering::SeqCst);
-                // This connection has been forgotten by the network.
+                // The network has forgotten this connection.
                 loop {
                     thread::park();
                 }

@@ -1,6 +1,6 @@
-//! Other processes: what a test needs a second program for.
+//! Other processes of tests, which run this program in a role.
 //!
-//! A test starts this same binary with `SLURM_SDK_TEST_ROLE`; the role prints what happened.
+//! A test starts this program with `SLURM_SDK_TEST_ROLE`; the role prints its result.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,7 +12,7 @@ use crate::tasks::{abort, add, exit_with, wait_for};
 const ROLE: &str = "SLURM_SDK_TEST_ROLE";
 const ARGUMENT: &str = "SLURM_SDK_TEST_ARGUMENT";
 
-/// Runs this program in `role`, with the environment of `site` and what `adjust` adds.
+/// Runs this program in `role`, with the environment of `site` and the changes of `adjust`.
 pub(crate) fn run(
     site: &crate::common::Site,
     role: &str,
@@ -43,7 +43,7 @@ pub(crate) fn run_program(
     text.trim_end().to_owned()
 }
 
-/// Gives a command that starts this program a role.
+/// Sets the role of a command that starts this program.
 pub(crate) fn cast(command: &mut Command, site: &crate::common::Site, role: &str, argument: &str) {
     command
         .env(ROLE, role)
@@ -55,7 +55,7 @@ pub(crate) fn cast(command: &mut Command, site: &crate::common::Site, role: &str
     }
 }
 
-/// Runs this program in a role that panics if something is not as it should be.
+/// Runs this program in a role that panics on a failure.
 pub(crate) fn run_alone(role: &str, argument: &str) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let output = command.env(ROLE, role).env(ARGUMENT, argument).output().unwrap();
@@ -73,7 +73,7 @@ pub(crate) fn is_user() -> bool {
     std::env::var(ROLE).as_deref() == Ok("user")
 }
 
-/// Plays a program that has nothing before its `#[slurm::main]`.
+/// Plays a program that runs no code before its `#[slurm::main]`.
 pub(crate) fn play_user() {
     let code = crate::basics::log_messages::play(&std::env::var(ARGUMENT).unwrap_or_default());
     std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
@@ -102,7 +102,7 @@ pub(crate) fn play() {
         }
         "exit" => println!("{:?}", exit_with::job(9).submit(&cluster).and_then(|job| job.result())),
         "wait-a-while" => {
-            // The job ends without a result, so it is the queue that has to tell.
+            // The job ends without a result, so the queue has to report the end.
             let job = abort::job().submit(&cluster).unwrap();
             let waited = job.result_timeout(std::time::Duration::from_secs(8));
             println!("{:?}", waited.map_err(|error| error.to_string()));

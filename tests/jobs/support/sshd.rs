@@ -1,4 +1,4 @@
-//! SSH servers of the tests' own, each with its peculiarities.
+//! SSH servers with special configurations.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::process::{Child, Command, Stdio};
 
 use crate::common::{until, variable};
 
-/// A server for this user, which ends with the value.
+/// A server for this user. Dropping it ends the server.
 pub(crate) struct Sshd {
     pub(crate) address: SocketAddr,
     process: Child,
 }
 
 impl Sshd {
-    /// Starts a server with these lines of `sshd_config` before the usual ones; the first value of an
-    /// option holds.
+    /// Starts a server with these lines of `sshd_config` before the usual ones. The first value of an option
+    /// holds.
     pub(crate) fn start(dir: &Path, lines: &[&str]) -> Self {
         let key = dir.join("host_key");
         let made = Command::new("ssh-keygen")

@@ -1,4 +1,4 @@
-//! The tasks that the tests run.
+//! The tasks of the tests.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(crate) struct Outer(std::num::ParseIntError);
 
 impl std::fmt::Display for Outer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the number is no number")
+        f.write_str("the number is invalid")
     }
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn unencodable() -> serde_json::Value {
     serde_json::json!({ "a": 1 })
 }
 
-/// Leaves a field out of some values, so that those cannot be read back.
+/// Omits a field from some values, so that they cannot be read back.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Leaving {
     #[serde(skip_serializing_if = "is_seven")]
@@ -119,7 +119,7 @@ pub(crate) fn wait_for(file: PathBuf) -> bool {
     file.exists()
 }
 
-/// Waits until it is asked to stop, or for a minute, and says which.
+/// Waits until it is asked to stop, or for a minute, and returns which of both happened.
 #[slurm::task(time = "5:00")]
 pub(crate) fn wait_for_stop(ctx: &JobContext, ready: &Path) -> String {
     std::fs::write(ready, "").unwrap();
@@ -130,7 +130,7 @@ pub(crate) fn wait_for_stop(ctx: &JobContext, ready: &Path) -> String {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    "nobody asked".to_owned()
+    "not asked to stop".to_owned()
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -160,7 +160,7 @@ pub(crate) fn look_around(ctx: &JobContext) -> Seen {
     }
 }
 
-/// Every process writes its rank; the first waits for all and lists them.
+/// Each process writes its rank. The first one waits for all and lists them.
 #[slurm::task(time = "5:00")]
 pub(crate) fn ranks(ctx: &JobContext, folder: &Path) -> Vec<usize> {
     std::fs::write(folder.join(ctx.rank().to_string()), "").unwrap();
@@ -188,7 +188,7 @@ pub(crate) fn fail_in(ctx: &JobContext, rank: usize) -> Result<(), String> {
     }
 }
 
-/// The first process succeeds at once, the others fail when the file appears.
+/// The first process succeeds at once, the others fail when the file exists.
 #[slurm::task(time = "5:00")]
 pub(crate) fn fail_late(ctx: &JobContext, file: &Path) -> Result<(), String> {
     while ctx.rank() != 0 && !file.exists() {
@@ -206,7 +206,7 @@ pub(crate) fn submit_another() -> String {
     }
 }
 
-/// Takes memory and touches it.
+/// Allocates memory and writes to it.
 #[slurm::task(time = "5:00")]
 pub(crate) fn take_memory(mib: usize, seconds: u64) -> usize {
     let block = vec![1_u8; mib << 20];
@@ -219,7 +219,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Says when it was asked to stop, and goes on until a file appears, or for a minute.
+/// Prints when it is asked to stop, and keeps running until a file exists, or for a minute.
 #[slurm::task(time = "5:00")]
 pub(crate) fn ignore_stop(ctx: &JobContext, file: PathBuf) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -255,7 +255,7 @@ pub(crate) fn root_of(value: f64) -> f64 {
     value.sqrt()
 }
 
-/// Notes the call in a file, and waits until another one exists.
+/// Records the call in a file, and waits until another file exists.
 #[slurm::task(time = "5:00")]
 pub(crate) fn note_and_wait(ctx: &JobContext, notes: PathBuf, gate: PathBuf) -> (u64, u32) {
     note(&notes, &format!("{} ", ctx.item().unwrap_or(99)));
@@ -266,14 +266,14 @@ pub(crate) fn note_and_wait(ctx: &JobContext, notes: PathBuf, gate: PathBuf) -> 
     (ctx.item().unwrap_or(99), std::process::id())
 }
 
-/// Appends to a file, whole or not at all.
+/// Appends to a file in one write.
 pub(crate) fn note(path: &Path, text: &str) {
     use std::io::Write;
     let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
     file.unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-/// Fails if the file does not exist yet, and makes it.
+/// Fails and creates the file if it does not exist.
 #[slurm::task(time = "5:00")]
 pub(crate) fn second_time(marker: PathBuf) -> Result<String, String> {
     if marker.exists() {
@@ -283,7 +283,7 @@ pub(crate) fn second_time(marker: PathBuf) -> Result<String, String> {
     Err("not the first time".to_owned())
 }
 
-/// Ends the process if `n` is the number to end at, else returns it.
+/// Ends the process if `n` is `end`, otherwise returns `n`.
 #[slurm::task(time = "5:00")]
 pub(crate) fn exit_at(n: i64, end: i64) -> i64 {
     if n == end {

@@ -12,11 +12,11 @@ use crate::tasks::wait_for;
 use crate::workflows::jobs_of_workflows::{folder, hold, runs, subdir, sum_of_squares, with_need};
 
 trials![
-    both the_last_act_of_one_tried_again_is_cancelled,
-    both one_tried_again_outlives_its_element,
-    all each_submits_its_own_jobs,
-    all one_that_is_tried_again_goes_on,
-    all their_jobs_are_cancelled_with_them,
+    both a_job_submitted_at_the_end_of_a_retried_workflow_is_cancelled,
+    both a_retried_workflow_outlives_its_first_element,
+    all each_workflow_of_an_array_submits_its_own_jobs,
+    all a_retried_workflow_continues_its_journal,
+    all jobs_of_workflows_are_cancelled_with_the_array,
 ];
 
 fn ended<T>(array: &JobArray<T>) -> [usize; 2] {
@@ -24,14 +24,14 @@ fn ended<T>(array: &JobArray<T>) -> [usize; 2] {
     [progress.succeeded, progress.failed]
 }
 
-fn each_submits_its_own_jobs(site: &Site) {
+fn each_workflow_of_an_array_submits_its_own_jobs(site: &Site) {
     let folder = folder(site);
     let array = sum_of_squares::map([2, 3].map(|count| (folder.as_path(), count)));
     let array = array.submit(&site.cluster).unwrap();
     ended(&array);
     assert_eq!(array.results().unwrap(), [1, 5]);
     assert_eq!(runs(&folder), [2, 2, 1]);
-    // One after the other, in one process.
+    // The two calls run one after the other, in one process.
     let array = sum_of_squares::map([1, 2].map(|count| (folder.as_path(), count))).chunk(2);
     let array = array.submit(&site.cluster).unwrap();
     ended(&array);
@@ -39,7 +39,7 @@ fn each_submits_its_own_jobs(site: &Site) {
     assert_eq!(runs(&folder), [4, 3, 1]);
 }
 
-fn one_that_is_tried_again_goes_on(site: &Site) {
+fn a_retried_workflow_continues_its_journal(site: &Site) {
     let (folder, there, missing) = (folder(site), site.path("there"), site.path("missing"));
     fs::write(&there, "").unwrap();
     let items = [&there, &missing].map(|file| (folder.as_path(), file.as_path()));
@@ -53,10 +53,10 @@ fn one_that_is_tried_again_goes_on(site: &Site) {
     assert_eq!(array.retry_failed().unwrap(), 1);
     assert_eq!(ended(&array), [2, 0]);
     assert_eq!(array.results().unwrap(), [100, 100]);
-    assert_eq!(runs(&folder), [2], "the job of each that had succeeded was not run again");
+    assert_eq!(runs(&folder), [2], "jobs that had succeeded were not run again");
 }
 
-/// The job that waits for a file below the item of the array in `dir`, once it is submitted.
+/// Returns the job that waits for a file in the item of the array in `dir`, when it is submitted.
 fn inner_job(site: &Site, dir: &Path, item: u32) -> Job<bool> {
     let tasks = dir.join(format!("item-{item}/tasks/wait_for"));
     let note = || fs::read(subdir(&tasks)?.join("submitted.json")).ok();
@@ -65,7 +65,7 @@ fn inner_job(site: &Site, dir: &Path, item: u32) -> Job<bool> {
     site.cluster.attach::<wait_for>(note["job_id"].to_string().as_str()).unwrap()
 }
 
-/// That job, once it runs.
+/// Returns that job when it runs.
 fn running_job(site: &Site, dir: &Path, item: u32) -> Job<bool> {
     let job = inner_job(site, dir, item);
     until("the inner job runs", || job.job_dir().join("events.jsonl").exists());
@@ -76,7 +76,7 @@ fn still_runs(job: &Job<bool>) -> bool {
     matches!(job.result_timeout(Duration::ZERO), Err(Error::StillRunning { .. }))
 }
 
-fn their_jobs_are_cancelled_with_them(site: &Site) {
+fn jobs_of_workflows_are_cancelled_with_the_array(site: &Site) {
     let never = site.path("never");
     let array = hold::map([(never.as_path(), 0); 2]).submit(&site.cluster).unwrap();
     let jobs = [0, 1].map(|item| running_job(site, array.job_dir(), item));
@@ -88,7 +88,7 @@ fn their_jobs_are_cancelled_with_them(site: &Site) {
     assert_eq!(ended(&array), [0, 2]);
 }
 
-/// Fails at its first call with this marker; later submits a job once it is told to end.
+/// Fails at its first call with this marker. Later submits a job when it is asked to stop.
 #[slurm::workflow(time = "10:00", mem = "256M")]
 fn last_act(flow: &Workflow, marker: &Path, never: &Path) -> anyhow::Result<bool> {
     if !marker.exists() {
@@ -99,7 +99,7 @@ fn last_act(flow: &Workflow, marker: &Path, never: &Path) -> anyhow::Result<bool
         fs::write(marker.with_extension("again"), "")?;
         std::thread::sleep(Duration::from_millis(5));
     }
-    // Long enough for somebody who does not wait.
+    // Long enough that a cancellation without a wait would miss the job.
     std::thread::sleep(Duration::from_millis(500));
     Ok(wait_for::job(never).submit(flow).is_ok())
 }
@@ -112,20 +112,20 @@ fn tries_again(flow: &Workflow, marker: &Path, never: &Path) -> slurm::Result<Ve
     array.results()
 }
 
-fn the_last_act_of_one_tried_again_is_cancelled(site: &Site) {
+fn a_job_submitted_at_the_end_of_a_retried_workflow_is_cancelled(site: &Site) {
     let marker = site.path("marker");
     let job = tries_again::job(marker.as_path(), site.path("never"));
     let job = job.submit(&site.cluster).unwrap();
     until("it runs again", || marker.with_extension("again").exists());
     job.cancel().unwrap();
     let arrays = fs::read_dir(job.job_dir().join("tasks/last_act")).unwrap().flatten();
-    // The second attempt goes on in the directory of the first.
+    // The second attempt uses the directory of the first.
     let first = arrays.map(|dir| dir.path()).find(|dir| dir.join("item-0").exists()).unwrap();
     let inner = inner_job(site, &first, 0);
     assert_eq!(kind_of(&inner), JobErrorKind::Cancelled);
 }
 
-/// Fails at its first call with this marker; later has a job that waits for a file.
+/// Fails at its first call with this marker. Later has a job that waits for a file.
 #[slurm::workflow(time = "10:00", mem = "256M")]
 fn hold_later(flow: &Workflow, marker: &Path, never: &Path) -> anyhow::Result<bool> {
     if !marker.exists() {
@@ -135,11 +135,11 @@ fn hold_later(flow: &Workflow, marker: &Path, never: &Path) -> anyhow::Result<bo
     Ok(wait_for::job(never).submit(flow)?.result()?)
 }
 
-fn one_tried_again_outlives_its_element(site: &Site) {
+fn a_retried_workflow_outlives_its_first_element(site: &Site) {
     let (there, gate) = (site.path("there"), site.path("gate"));
     fs::write(&there, "").unwrap();
     let items = [(site.path("marker"), gate.clone()), (there, site.path("never"))];
-    // One after the other, in one element.
+    // The two calls run one after the other, in one element.
     let array = hold_later::map(items).chunk(2).submit(&site.cluster).unwrap();
     until("the first has failed", || array.refresh().unwrap().failed == 1);
     let second = running_job(site, array.job_dir(), 1);
@@ -149,5 +149,5 @@ fn one_tried_again_outlives_its_element(site: &Site) {
     assert_eq!(kind_of(&second), JobErrorKind::Cancelled);
     fs::write(&gate, "").unwrap();
     assert_eq!(ended(&array), [1, 1]);
-    assert!(array.result(0).unwrap(), "its job is that of another element by now");
+    assert!(array.result(0).unwrap(), "its job belongs to another element now");
 }

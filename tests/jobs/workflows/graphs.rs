@@ -1,4 +1,4 @@
-//! Pictures of workflows: before they run, while they do, and afterwards.
+//! Graphs of workflows before, during and after their run.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use crate::tasks::{add, parse, square, sum, wait_for};
 
 trials![
     both a_graph_shows_what_a_workflow_submitted,
-    both a_graph_of_a_running_workflow_tells_the_states,
+    both a_graph_of_a_running_workflow_has_states,
     both a_graph_marks_edges_that_carry_results_of_arrays,
     local a_plan_shows_what_would_be_submitted,
     local a_plan_ends_where_a_result_is_needed,
-    local a_plan_of_a_wrong_call_says_so,
-    local a_job_alone_is_a_graph_too,
+    local a_plan_of_a_wrong_call_is_an_error,
+    local a_single_job_has_a_graph_too,
     local a_plan_counts_the_elements_of_arrays,
     local several_slurm_arrays_are_one_edge,
 ];
 
-/// Two jobs, and one that takes the results of both and waits for a third.
+/// Submits three jobs, and one that takes the results of two and waits for the third.
 #[slurm::workflow(time = "10:00", mem = "256M")]
 fn diamond(flow: &Workflow, text: &str) -> slurm::Result<i64> {
     let left = parse::job(text).submit(flow)?;
@@ -29,12 +29,12 @@ fn diamond(flow: &Workflow, text: &str) -> slurm::Result<i64> {
     joined.result()
 }
 
-/// The short names of the tasks, in the graph's order.
+/// Returns the short names of the tasks, in the order of the graph.
 fn tasks(graph: &Graph) -> Vec<&str> {
     graph.nodes.iter().map(|node| node.task.rsplit("::").next().unwrap()).collect()
 }
 
-/// From, to, kind, and whether a result goes along, by position.
+/// Returns the edges as positions of both jobs, kind, and whether they carry a result.
 fn edges(graph: &Graph) -> Vec<(usize, usize, &str, bool)> {
     let position = |id: &str| graph.nodes.iter().position(|node| node.id == id).unwrap();
     let mut edges: Vec<_> = graph
@@ -67,7 +67,7 @@ fn a_graph_shows_what_a_workflow_submitted(site: &Site) {
     let json: serde_json::Value = serde_json::from_str(&graph.to_json()).unwrap();
     assert_eq!(json["nodes"][0]["job"], job.id().get());
     assert_eq!(json["nodes"][4]["time_limit"], 3600);
-    // One of its jobs fails.
+    // One of the workflow's jobs fails.
     let job = diamond::job("x").submit(&site.cluster).unwrap();
     error_of(&job);
     let graph = site.cluster.attach::<diamond>(job.submission_id()).unwrap().graph().unwrap();
@@ -84,7 +84,7 @@ fn waiting(flow: &Workflow, file: &Path) -> slurm::Result<i64> {
     second.result()
 }
 
-fn a_graph_of_a_running_workflow_tells_the_states(site: &Site) {
+fn a_graph_of_a_running_workflow_has_states(site: &Site) {
     let file = site.path("go");
     let job = waiting::job(file.as_path()).submit(&site.cluster).unwrap();
     let expected = [Some(JobState::Running), Some(JobState::Running), Some(JobState::Pending)];
@@ -94,7 +94,7 @@ fn a_graph_of_a_running_workflow_tells_the_states(site: &Site) {
     assert_eq!(result_of(&job), 3);
 }
 
-/// Nothing is asked for, so everything is known beforehand.
+/// Needs no result, so the plan is complete.
 #[slurm::workflow(time = "2:00:00")]
 fn static_part(flow: &Workflow, count: i64) -> slurm::Result<()> {
     let mut last = add::job(0, 1).submit(flow)?;
@@ -119,7 +119,7 @@ fn a_plan_shows_what_would_be_submitted(site: &Site) {
         [(1, 2, "afterok", true), (2, 3, "afterok", true), (3, 4, "afterok", true)]
     );
     assert_eq!(plan.stopped_at, None);
-    // Two hours, and four times five minutes.
+    // Two hours for the workflow, and five minutes for each of four jobs.
     let hours = plan.core_hours();
     assert!((hours.total - (2.0 + 4.0 / 12.0)).abs() < 1e-9 && hours.uncounted == 0, "{plan}");
     assert_eq!(states(&plan.graph), vec![None; 5]);
@@ -132,12 +132,12 @@ fn a_plan_ends_where_a_result_is_needed(site: &Site) {
     let inner = &plan.graph.nodes[1].id;
     assert!(plan.graph.nodes[2..5].iter().all(|node| node.within.as_ref() == Some(inner)));
     assert_eq!(plan.stopped_at.as_deref(), Some("jobs::support::tasks::add"));
-    assert_eq!(plan.core_hours().uncounted, 1, "the outer one has no limit");
+    assert_eq!(plan.core_hours().uncounted, 1, "the outer workflow has no limit");
     let text = plan.to_string();
     assert!(text.contains("not counting 1") && text.contains("there may be more"), "{text}");
 }
 
-fn a_plan_of_a_wrong_call_says_so(site: &Site) {
+fn a_plan_of_a_wrong_call_is_an_error(site: &Site) {
     let error = static_part::job(2).set("tiem", "1").plan(&site.cluster).unwrap_err();
     assert!(error.to_string().contains("did you mean `time`"), "{error}");
     let error = failing::job().plan(&site.cluster).unwrap_err();
@@ -149,7 +149,7 @@ fn failing(_flow: &Workflow) -> Result<(), String> {
     Err("no luck".to_owned())
 }
 
-fn a_job_alone_is_a_graph_too(site: &Site) {
+fn a_single_job_has_a_graph_too(site: &Site) {
     let first = add::job(1, 2).submit(&site.cluster).unwrap();
     let second = add::job(&first, 2).submit(&site.cluster).unwrap();
     result_of(&second);
@@ -163,7 +163,7 @@ fn sweep(flow: &Workflow) -> slurm::Result<()> {
     let squares = square::map(0..10).chunk(5).submit(flow)?;
     let one = square::job(squares.item(3)).submit(flow)?;
     sum::job(&squares).after(&one).submit(flow)?;
-    // Nobody knows whether there will be any.
+    // The next array depends on these results.
     let best = squares.results()?;
     square::map(best).submit(flow)?;
     Ok(())
@@ -175,12 +175,12 @@ fn a_plan_counts_the_elements_of_arrays(site: &Site) {
     let array = &plan.graph.nodes[1];
     assert_eq!((array.items, array.elements), (Some(10), Some(2)));
     assert_eq!(plan.stopped_at.as_deref(), Some("jobs::support::tasks::square"));
-    // An hour, and five minutes for each of two elements and two jobs.
+    // An hour for the workflow, and five minutes for each of two elements and two jobs.
     assert!((plan.core_hours().total - (1.0 + 4.0 / 12.0)).abs() < 1e-9, "{plan}");
     assert!(plan.to_mermaid().contains("square #215; 10"), "{}", plan.to_mermaid());
 }
 
-/// Arrays that wait for jobs, take results, and do both.
+/// Submits arrays that wait for jobs, take results, and do both.
 #[slurm::workflow(time = "10:00", mem = "256M")]
 fn arrays_in_a_row(flow: &Workflow) -> slurm::Result<i64> {
     let first = add::job(1, 2).submit(flow)?;
@@ -210,7 +210,7 @@ fn a_graph_marks_edges_that_carry_results_of_arrays(site: &Site) {
     assert_eq!(edges(&plan.graph), ARRAYS_IN_A_ROW);
 }
 
-/// An array of more elements than a Slurm array may have, and a job that takes its values.
+/// Submits an array with more elements than a Slurm array may have, and a job that takes its values.
 #[slurm::workflow(time = "10:00")]
 fn more_than_an_array(flow: &Workflow) -> slurm::Result<()> {
     let squares = square::map(0..1100).chunk(1).submit(flow)?;

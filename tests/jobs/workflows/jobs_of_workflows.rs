@@ -17,21 +17,21 @@ trials![
     both an_error_of_a_job_reaches_the_client,
     both a_workflow_too_large_for_its_cluster_is_reported,
     both an_array_too_large_beside_its_workflow_is_reported,
-    both waiting_for_any_reports_jobs_without_room,
-    both the_workflows_around_a_workflow_take_room_too,
+    both as_completed_reports_jobs_without_room,
+    both outer_workflows_take_room_too,
     both a_workflow_can_run_outside_of_a_job,
     both a_workflow_is_one_process,
     both a_changed_order_of_arguments_is_in_the_log_of_the_job,
     all a_workflow_submits_and_waits,
-    all jobs_of_a_workflow_lie_below_it,
-    all with_a_workflow_its_jobs_are_cancelled,
+    all jobs_of_a_workflow_are_below_its_directory,
+    all jobs_are_cancelled_with_their_workflow,
     all a_workflow_has_the_settings_of_its_cluster,
     local workflows_that_block_each_other_are_reported,
     local a_changed_order_of_arguments_is_reported,
-    slurm a_job_that_is_on_its_way_is_cancelled_with_its_workflow,
+    slurm a_job_that_is_being_submitted_is_cancelled_with_its_workflow,
 ];
 
-/// Notes that it was run for `n`, and returns the square.
+/// Records the run for `n`, and returns the square.
 #[slurm::task(time = "5:00", mem = "256M")]
 pub(crate) fn square(folder: &Path, n: u32) -> u32 {
     let path = folder.join(n.to_string());
@@ -39,7 +39,7 @@ pub(crate) fn square(folder: &Path, n: u32) -> u32 {
     n * n
 }
 
-/// How often `square` was run for each number from 0 on.
+/// Returns how often `square` was run for each number from 0 on.
 pub(crate) fn runs(folder: &Path) -> Vec<usize> {
     let length = |n: u32| fs::read(folder.join(n.to_string())).ok().map(|bytes| bytes.len());
     (0..).map_while(length).collect()
@@ -75,13 +75,13 @@ fn with_files(flow: &Workflow) -> slurm::Result<(PathBuf, PathBuf, i64)> {
     Ok((seen.dir, shared, second.result()?))
 }
 
-fn jobs_of_a_workflow_lie_below_it(site: &Site) {
+fn jobs_of_a_workflow_are_below_its_directory(site: &Site) {
     let job = with_files::job().submit(&site.cluster).unwrap();
     let (child, shared, sum) = result_of(&job);
     assert_eq!(sum, 7, "the result of one is an argument of the next");
     assert_eq!(child.parent().unwrap(), job.job_dir().join("tasks/look_around"));
     assert_eq!(shared, job.job_dir().join("shared"));
-    assert_eq!(site.submissions(), [job.job_dir()], "nothing else lies in the base directory");
+    assert_eq!(site.submissions(), [job.job_dir()], "no other submission is in the base directory");
 }
 
 #[slurm::workflow(time = "10:00")]
@@ -97,7 +97,7 @@ fn a_workflow_can_be_a_job_of_a_workflow(site: &Site) {
     assert_eq!(runs(&folder), [1, 1, 1]);
 }
 
-/// Fails unless a file is there.
+/// Fails unless a file exists.
 #[slurm::task(time = "5:00")]
 pub(crate) fn needs(file: PathBuf) -> Result<u32, String> {
     if file.exists() { Ok(100) } else { Err(format!("{} is missing", file.display())) }
@@ -118,7 +118,7 @@ pub(crate) fn hold(flow: &Workflow, file: &Path, depth: u32) -> slurm::Result<bo
     }
 }
 
-fn with_a_workflow_its_jobs_are_cancelled(site: &Site) {
+fn jobs_are_cancelled_with_their_workflow(site: &Site) {
     let job = hold::job(site.path("never"), 1).submit(&site.cluster).unwrap();
     let waiting = || -> Option<PathBuf> {
         let child = subdir(&job.job_dir().join("tasks/hold"))?;
@@ -138,8 +138,8 @@ fn with_a_workflow_its_jobs_are_cancelled(site: &Site) {
     assert_eq!(kind_of(&inner), JobErrorKind::Cancelled);
 }
 
-/// sbatch is slow, and goes on when the workflow that called it dies.
-fn a_job_that_is_on_its_way_is_cancelled_with_its_workflow(site: &Site) {
+/// sbatch is slow, and continues when the workflow that called it dies.
+fn a_job_that_is_being_submitted_is_cancelled_with_its_workflow(site: &Site) {
     let (called, id) = (site.path("called"), site.path("id"));
     let script = format!(
         "setsid -f sh -c 'touch {}; sleep 4; \"$0\" \"$@\" > {1}.new; mv {1}.new {1}' \"$real\" \"$@\"\n\
@@ -153,7 +153,7 @@ fn a_job_that_is_on_its_way_is_cancelled_with_its_workflow(site: &Site) {
     let job = hold::job(site.path("never"), 0).submit(&cluster).unwrap();
     until("sbatch is called", || called.exists());
     job.cancel().unwrap();
-    until("sbatch has come through", || id.exists());
+    until("sbatch has ended", || id.exists());
     let id = fs::read_to_string(&id).unwrap();
     let inner = site.cluster.attach::<wait_for>(id.trim()).unwrap();
     assert_eq!(kind_of(&inner), JobErrorKind::Cancelled);
@@ -180,7 +180,7 @@ fn too_large(flow: &Workflow) -> Result<String, Error> {
     no_room(error)
 }
 
-/// The text of an error that says that there is no room.
+/// Returns the text of an error about missing room.
 fn no_room(error: Error) -> Result<String, Error> {
     let is_room = match &error {
         Error::Submit(SubmitError::NoRoom { .. }) => true,
@@ -211,7 +211,7 @@ fn too_large_array(flow: &Workflow) -> Result<String, Error> {
         Err(error) => return no_room(error),
     };
     let streamed: Vec<_> = array.stream()?.collect();
-    assert_eq!(streamed.len(), 2, "each item is told");
+    assert_eq!(streamed.len(), 2, "each item has ended");
     no_room(array.results().unwrap_err())
 }
 
@@ -232,11 +232,11 @@ fn too_large_of_several(flow: &Workflow) -> Result<String, Error> {
     no_room(large.result().unwrap_err())
 }
 
-fn waiting_for_any_reports_jobs_without_room(site: &Site) {
+fn as_completed_reports_jobs_without_room(site: &Site) {
     assert_too_large(site, &too_large_of_several::job().submit(&site.cluster).unwrap());
 }
 
-/// Submits what fits beside one workflow, and not beside two.
+/// Submits a job that fits beside one workflow, but not beside two.
 #[slurm::workflow(time = "10:00")]
 fn nested_too_large(flow: &Workflow, depth: u32, cpus: u32) -> Result<String, Error> {
     if depth > 0 {
@@ -249,7 +249,7 @@ fn nested_too_large(flow: &Workflow, depth: u32, cpus: u32) -> Result<String, Er
     }
 }
 
-fn the_workflows_around_a_workflow_take_room_too(site: &Site) {
+fn outer_workflows_take_room_too(site: &Site) {
     let (cpus, expected) = match site.kind {
         BackendKind::Local => (3, "it needs 3 CPUs of 4, and the workflow holds 2"),
         _ => (15, "it needs 15 CPUs but can have at most 14"),
@@ -266,7 +266,7 @@ fn with_settings(flow: &Workflow) -> slurm::Result<(Option<String>, String)> {
     Ok((variable.result()?, comment))
 }
 
-/// A cluster with what a Slurmfile says.
+/// Returns a cluster with the settings of a Slurmfile.
 pub(crate) fn with_slurmfile(site: &Site, text: &str) -> Cluster {
     let environment = slurm::Slurmfile::parse(text, "Slurmfile").unwrap().environment("default");
     let builder = site.builder().job_base_dir(site.base.path());
@@ -304,7 +304,7 @@ fn a_workflow_is_one_process(site: &Site) {
     assert!(error.to_string().contains("a workflow is one process"), "{error}");
 }
 
-/// Submits a job once a file is there.
+/// Submits a job when a file exists.
 #[slurm::workflow(time = "10:00", mem = "256M")]
 fn behind_a_gate(flow: &Workflow, gate: &Path) -> slurm::Result<i64> {
     while !gate.exists() {
@@ -329,7 +329,7 @@ fn workflows_that_block_each_other_are_reported(site: &Site) {
         outcomes.iter().filter_map(|outcome| Some(outcome.as_ref().err()?.to_string())).collect();
     assert!(
         failed.len() == 1 && failed[0].contains("workflows hold all resources"),
-        "one gives way and the other comes through: {outcomes:?}"
+        "one fails and the other succeeds: {outcomes:?}"
     );
 }
 
@@ -374,5 +374,5 @@ fn a_changed_order_of_arguments_is_reported(site: &Site) {
     };
     assert!(!first.iter().any(told));
     submit();
-    assert!(first.iter().all(told), "each set has an order of its own");
+    assert!(first.iter().all(told), "each set has its own order");
 }

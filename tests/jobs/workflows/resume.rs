@@ -1,4 +1,4 @@
-//! What survives a workflow that is requeued, killed, out of time or resumed.
+//! Workflows that are requeued, killed, resumed or reach their time limit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,19 +16,19 @@ use crate::workflows::jobs_of_workflows::{
 };
 
 trials![
-    both a_killed_workflow_goes_on_when_resumed,
+    both a_killed_workflow_continues_when_resumed,
     both an_array_of_a_workflow_is_submitted_once,
-    both a_resumed_workflow_tries_again_items_that_failed,
-    both a_workflow_resumed_twice_keeps_what_succeeded,
-    all a_requeued_workflow_runs_nothing_twice,
-    all a_resumed_workflow_runs_again_what_failed,
-    local whenever_a_workflow_is_killed_nothing_runs_twice,
-    local whenever_a_workflow_of_arrays_is_killed_no_item_runs_twice,
-    local a_workflow_out_of_time_goes_on,
-    local a_workflow_survives_the_supervisor,
+    both a_resumed_workflow_retries_failed_items,
+    both a_workflow_resumed_twice_keeps_succeeded_jobs,
+    all a_requeued_workflow_runs_no_job_twice,
+    all a_resumed_workflow_runs_failed_jobs_again,
+    local no_job_runs_twice_wherever_a_workflow_is_killed,
+    local no_item_runs_twice_wherever_a_workflow_is_killed,
+    local a_workflow_continues_after_its_time_limit,
+    local a_workflow_outlives_the_supervisor,
     slurm a_workflow_killed_before_sbatch_submits_once,
     slurm a_workflow_killed_after_sbatch_submits_once,
-    slurm a_workflow_that_slurm_requeues_goes_on,
+    slurm a_workflow_that_slurm_requeues_continues,
     slurm a_workflow_whose_note_is_lost_finds_its_job,
 ];
 
@@ -41,14 +41,14 @@ fn in_two_runs(flow: &Workflow, folder: &Path) -> anyhow::Result<u32> {
     };
     let first = half(0..2)?;
     if flow.context().restart_count() == 0 {
-        // One that nobody has waited for is a job all the same.
+        // A job counts even if no wait for it has begun.
         square::job(folder, 2).submit(flow)?;
         return Err(Requeue::because("half of it is done").into());
     }
     Ok(first + half(2..4)?)
 }
 
-fn a_requeued_workflow_runs_nothing_twice(site: &Site) {
+fn a_requeued_workflow_runs_no_job_twice(site: &Site) {
     let folder = folder(site);
     let job = in_two_runs::job(folder.as_path()).submit(&site.cluster).unwrap();
     assert_eq!(result_of(&job), 14);
@@ -56,7 +56,7 @@ fn a_requeued_workflow_runs_nothing_twice(site: &Site) {
     assert_eq!(job.report().unwrap().restart_count, 1);
 }
 
-/// Submits one job after the other, and waits for a file of each number before it goes on.
+/// Submits one job after another, and waits for a file with each number before it continues.
 #[slurm::workflow(time = "10:00")]
 fn step_by_step(flow: &Workflow, folder: &Path, gates: &Path, count: u32) -> slurm::Result<u32> {
     let mut sum = 0;
@@ -71,7 +71,7 @@ fn step_by_step(flow: &Workflow, folder: &Path, gates: &Path, count: u32) -> slu
     Ok(sum)
 }
 
-/// Kills the runner of a job as nobody could foresee.
+/// Kills the runner of a job without any warning.
 fn kill<T>(job: &Job<T>) {
     let pid = job.events().into_iter().rev().find_map(|event| match event.event {
         EventKind::Started { pid, .. } => Some(pid),
@@ -87,7 +87,7 @@ fn gates(site: &Site) -> PathBuf {
     gates
 }
 
-fn a_killed_workflow_goes_on_when_resumed(site: &Site) {
+fn a_killed_workflow_continues_when_resumed(site: &Site) {
     let (folder, gates) = (folder(site), gates(site));
     let call = || step_by_step::job(folder.as_path(), gates.as_path(), 3);
     let job = call().submit(&site.cluster).unwrap();
@@ -105,10 +105,10 @@ fn a_killed_workflow_goes_on_when_resumed(site: &Site) {
     assert_eq!(result_of(&resumed), 5);
     assert_eq!(runs(&folder), [1, 1, 1]);
     let dirs = fs::read_dir(job.job_dir().join("tasks/square")).unwrap().count();
-    assert_eq!(dirs, 3, "all are in the directory of the first");
+    assert_eq!(dirs, 3, "all jobs are in the directory of the first workflow");
 }
 
-fn a_resumed_workflow_runs_again_what_failed(site: &Site) {
+fn a_resumed_workflow_runs_failed_jobs_again(site: &Site) {
     let (folder, file) = (folder(site), site.path("needed"));
     let call = || with_need::job(folder.as_path(), file.as_path());
     let job = call().submit(&site.cluster).unwrap();
@@ -117,7 +117,7 @@ fn a_resumed_workflow_runs_again_what_failed(site: &Site) {
     fs::write(&file, "").unwrap();
     let resumed = call().resume(&job).unwrap().submit(&site.cluster).unwrap();
     assert_eq!(result_of(&resumed), 100);
-    assert_eq!(runs(&folder), [1], "what had succeeded was not run again");
+    assert_eq!(runs(&folder), [1], "the job that had succeeded was not run again");
     let plain = add::job(1, 2).submit(&site.cluster).unwrap();
     let refused = add::job(1, 2).resume(&plain).unwrap().submit(&site.cluster).unwrap_err();
     assert!(
@@ -127,7 +127,7 @@ fn a_resumed_workflow_runs_again_what_failed(site: &Site) {
     result_of(&plain);
 }
 
-/// Notes that it was run, and fails unless a file is there.
+/// Records its run, and fails unless a file exists.
 #[slurm::task(time = "5:00", mem = "256M")]
 fn needs_and_notes(notes: &Path, file: &Path) -> Result<u32, String> {
     crate::tasks::note(notes, "x");
@@ -141,7 +141,7 @@ fn with_two_needs(flow: &Workflow, notes: &Path, files: Vec<PathBuf>) -> slurm::
     jobs.iter().map(Job::result).sum()
 }
 
-fn a_workflow_resumed_twice_keeps_what_succeeded(site: &Site) {
+fn a_workflow_resumed_twice_keeps_succeeded_jobs(site: &Site) {
     let (notes, one, two) = (site.path("notes"), site.path("one"), site.path("two"));
     let call = || with_two_needs::job(notes.as_path(), vec![one.clone(), two.clone()]);
     let runs = || fs::read(&notes).unwrap().len();
@@ -155,11 +155,11 @@ fn a_workflow_resumed_twice_keeps_what_succeeded(site: &Site) {
     fs::write(&two, "").unwrap();
     let third = call().resume(&second).unwrap().submit(&site.cluster).unwrap();
     assert_eq!(result_of(&third), 2);
-    assert_eq!(runs(), 5, "the one that had succeeded at its second time was not run again");
+    assert_eq!(runs(), 5, "the job that had succeeded in its second run was not run again");
 }
 
-/// Kills a workflow again and again, each time a little later, until it comes through. Returns its value.
-fn until_it_comes_through<T>(call: impl Fn() -> slurm::JobBuilder<T>, site: &Site) -> T::Output
+/// Kills a workflow repeatedly, each time a little later, until it succeeds. Returns its value.
+fn until_it_succeeds<T>(call: impl Fn() -> slurm::JobBuilder<T>, site: &Site) -> T::Output
 where
     T: slurm::Task,
     T::Output: std::fmt::Debug,
@@ -180,7 +180,7 @@ where
                 matches!(error.kind, JobErrorKind::Crashed | JobErrorKind::NotStarted),
                 "{error}"
             ),
-            // It came through just before.
+            // The workflow has ended just before the kill.
             Ok(_) => {}
             Err(error) => panic!("{error}"),
         }
@@ -188,18 +188,18 @@ where
     }
 }
 
-fn whenever_a_workflow_is_killed_nothing_runs_twice(site: &Site) {
+fn no_job_runs_twice_wherever_a_workflow_is_killed(site: &Site) {
     const COUNT: u32 = 25;
     let folder = folder(site);
-    let sum = until_it_comes_through(|| sum_of_squares::job(folder.as_path(), COUNT), site);
+    let sum = until_it_succeeds(|| sum_of_squares::job(folder.as_path(), COUNT), site);
     assert_eq!(sum, (0..COUNT).map(|n| n * n).sum::<u32>());
     assert_eq!(runs(&folder), [1; COUNT as usize]);
     let first = site.submissions().into_iter().find(|dir| dir.join("tasks").exists()).unwrap();
     let dirs = fs::read_dir(first.join("tasks/square")).unwrap().count();
-    assert_eq!(dirs, COUNT as usize, "no submission was left behind");
+    assert_eq!(dirs, COUNT as usize, "no other submission exists");
 }
 
-fn a_workflow_out_of_time_goes_on(site: &Site) {
+fn a_workflow_continues_after_its_time_limit(site: &Site) {
     let (folder, gates) = (folder(site), gates(site));
     let job = step_by_step::job(folder.as_path(), gates.as_path(), 2)
         .time(Duration::from_secs(3))
@@ -216,7 +216,7 @@ fn a_workflow_out_of_time_goes_on(site: &Site) {
     assert_eq!(runs(&folder), [1, 1]);
 }
 
-fn a_workflow_survives_the_supervisor(site: &Site) {
+fn a_workflow_outlives_the_supervisor(site: &Site) {
     let (folder, gates) = (folder(site), gates(site));
     let job =
         step_by_step::job(folder.as_path(), gates.as_path(), 2).submit(&site.cluster).unwrap();
@@ -257,7 +257,7 @@ fn with_needs(flow: &Workflow, folder: &Path, files: Vec<PathBuf>) -> slurm::Res
     Ok(squares.results()?.iter().sum::<u32>() + needed.results()?.iter().sum::<u32>())
 }
 
-fn a_resumed_workflow_tries_again_items_that_failed(site: &Site) {
+fn a_resumed_workflow_retries_failed_items(site: &Site) {
     let (folder, present, file) = (folder(site), site.path("present"), site.path("needed"));
     fs::write(&present, "").unwrap();
     let call = || with_needs::job(folder.as_path(), vec![present.clone(), file.clone()]);
@@ -279,15 +279,15 @@ fn many_arrays(flow: &Workflow, folder: &Path, count: u32) -> slurm::Result<u32>
     arrays.iter().try_fold(0, |sum, array| Ok(sum + array.results()?.iter().sum::<u32>()))
 }
 
-fn whenever_a_workflow_of_arrays_is_killed_no_item_runs_twice(site: &Site) {
+fn no_item_runs_twice_wherever_a_workflow_is_killed(site: &Site) {
     let folder = folder(site);
     let call = || many_arrays::job(folder.as_path(), 8);
-    until_it_comes_through(call, site);
+    until_it_succeeds(call, site);
     assert_eq!(runs(&folder), [1; 24]);
 }
 
-/// Runs a workflow whose second submission meets `script` in place of sbatch, once, and then another
-/// run of it.
+/// Runs a workflow whose second submission calls `script` instead of sbatch, once. Then runs the workflow
+/// again.
 fn with_sbatch(site: &Site, script: &str) {
     let dir = crate::slurm::command_answers::wrapper(
         site,
@@ -320,7 +320,7 @@ fn a_workflow_killed_after_sbatch_submits_once(site: &Site) {
     with_sbatch(site, "\"$real\" \"$@\" > /dev/null; kill -9 $PPID; exit 1");
 }
 
-fn a_workflow_that_slurm_requeues_goes_on(site: &Site) {
+fn a_workflow_that_slurm_requeues_continues(site: &Site) {
     let (folder, gates) = (folder(site), gates(site));
     let job =
         step_by_step::job(folder.as_path(), gates.as_path(), 2).submit(&site.cluster).unwrap();
@@ -334,7 +334,7 @@ fn a_workflow_that_slurm_requeues_goes_on(site: &Site) {
     assert_eq!(job.report().unwrap().restart_count, 1);
 }
 
-/// As if the workflow had died after sbatch and before it could note the id anywhere.
+/// The files are as if the workflow had died after sbatch and before it could note the id.
 fn a_workflow_whose_note_is_lost_finds_its_job(site: &Site) {
     let (folder, gates) = (folder(site), gates(site));
     let call = || step_by_step::job(folder.as_path(), gates.as_path(), 2);
