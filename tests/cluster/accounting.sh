@@ -1,7 +1,7 @@
-# The accounting database: one cluster, two accounts, the plain user, and QOS with limits worth a test.
+# The accounting database: one cluster, two accounts, the plain user, and QOS with limits for tests.
 # shellcheck shell=bash
 
-# account ARGUMENTS...: sacctmgr, where "is already there" is success as well.
+# account ARGUMENTS...: calls sacctmgr. An entry that already exists is no failure.
 account() {
     local output
     output=$(sacctmgr --immediate "$@" 2>&1) || [[ $output == *[Aa]lready\ exist* || $output == *"othing new"* ]] ||
@@ -17,7 +17,7 @@ fill_accounting() {
     account modify user "$TEST_USER" set QOS=normal,limited,capped
 }
 
-# Eight calls cost a second, so they are made again only when the text of the function above has changed.
+# Eight calls take a second, so they are repeated only if the text of the function above has changed.
 set_up_accounting() {
     local marker=$CLUSTER/etc/accounting wanted
     wanted=$(declare -f fill_accounting)

@@ -1,10 +1,10 @@
-# What has to exist before a daemon can start: packages, the plain user, keys, configuration files.
+# The requirements of the daemons: packages, the plain user, keys, configuration files.
 # shellcheck shell=bash
 
 PACKAGES=(
     slurm-wlm slurmdbd slurm-wlm-basic-plugins munge mariadb-server
     openssh-server openssh-client procps binutils
-    # Login shells that are no POSIX shells.
+    # Login shells that are not POSIX shells.
     tcsh fish
 )
 
@@ -48,7 +48,7 @@ know_release() {
 create_user() {
     ! id "$TEST_USER" &>/dev/null || return 0
     say "creating user $TEST_USER"
-    # '*' is no password at all; the default '!' means locked, and sshd refuses even the keys of a locked account.
+    # '*' allows no password. The default '!' locks the account, and sshd refuses even the keys of a locked account.
     useradd --create-home --shell /bin/bash --password '*' "$TEST_USER"
 }
 
@@ -75,7 +75,7 @@ create_gpus() {
     done
 }
 
-# Renders a template. Fails if that changed the file, for then the daemons must be started anew.
+# Renders a template. Fails if that changed the file, because the daemons must then be restarted.
 render() {
     local target=$CLUSTER/etc/$1 content name
     content=$(cat "$HERE/$1.in")
@@ -83,14 +83,14 @@ render() {
         content=${content//@$name@/"${!name}"}
     done
     [[ $content != "$(cat "$target" 2>/dev/null)" ]] || return 0
-    # slurmdbd insists on 600, and everybody must read slurm.conf.
+    # slurmdbd requires 600, and all users must be able to read slurm.conf.
     rm -f "$target"
     (umask 077 && printf '%s\n' "$content" >"$target")
     [[ $1 == slurmdbd.conf ]] || chmod 644 "$target"
     return 1
 }
 
-# Only with cgroups does a job over its memory end as OUT_OF_MEMORY. The feature tells whether n4 can do that.
+# A job that exceeds its memory ends as OUT_OF_MEMORY only with cgroups. The feature says whether n4 has them.
 N4_FEATURES=ib,skylake
 if [[ -w /sys/fs/cgroup/memory/tasks ]]; then N4_FEATURES+=,cgroup; fi
 

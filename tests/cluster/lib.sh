@@ -1,4 +1,4 @@
-# Shared by up, down and as-user: names, ports, and how a daemon is started, watched and stopped.
+# Shared by up, down and as-user: names, ports, and functions that start, watch and stop daemons.
 # shellcheck shell=bash disable=SC2034
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -7,7 +7,7 @@ TEST_USER=${SLURM_SDK_TEST_USER:-slurmtest}
 NODES=(n1 n2 n3 n4)
 HOST=$(hostname -s)
 
-# Below the ephemeral range, and away from the defaults of a Slurm or sshd that lives here anyway.
+# Below the ephemeral range, and different from the default ports of a Slurm or sshd on this machine.
 PORT_BASE=${SLURM_SDK_TEST_PORT_BASE:-27100}
 CTLD_PORT=$PORT_BASE
 DBD_PORT=$((PORT_BASE + 1))
@@ -21,14 +21,14 @@ PIDS=$CLUSTER/pid
 MUNGE_SOCKET=$CLUSTER/munge/socket
 DB_SOCKET=$CLUSTER/mysql.sock
 
-# In the order of start; stopped the other way round.
+# In the order of their start. They are stopped in the reverse order.
 DAEMONS=(munged mariadbd slurmdbd slurmctld "${NODES[@]/#/slurmd-}" sshd)
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 
 say() { echo "cluster: $*" >&2; }
 
-# fail MESSAGE [DAEMON]: the end, with the tail of the daemon's log.
+# fail MESSAGE [DAEMON]: exits with the message and the last lines of the daemon's log.
 fail() {
     say "error: $1"
     if [[ -n ${2-} && -s $LOGS/$2.out ]]; then
@@ -42,20 +42,20 @@ require_root() {
     ((EUID == 0)) || fail "$(basename "$0") must run as root: it starts daemons and switches users"
 }
 
-# One up or down at a time. The daemons must not inherit descriptor 9, or they would keep the lock.
+# Only one up or down runs at a time. The daemons must not inherit descriptor 9, because they would keep the lock.
 lock() {
     exec 9>/run/lock/slurm-sdk-test-cluster.lock
     flock --wait 120 9 || fail "another up or down has been busy for two minutes"
 }
 
-# What the calling shell exports must not change what our own Slurm commands print.
+# Variables of the calling shell must not change the output of the Slurm commands here.
 slurm_environment() {
     unset "${!SINFO_@}" "${!SQUEUE_@}" "${!SCANCEL_@}" SLURM_CLUSTERS SLURM_TIME_FORMAT
     export SLURM_CONF=$CONF LC_ALL=C.UTF-8
 }
 
-# True while one of the pids is there. Not kill -0: a zombie that nobody reaps answers that for ever. Nor the
-# command line, which is empty for a moment while a process starts another program in its place.
+# True while one of the pids is running. `kill -0` is not enough, because it succeeds for zombies. Neither is the command
+# line, which is empty for a moment while a process calls exec.
 running() {
     local pid state
     for pid; do
@@ -65,7 +65,7 @@ running() {
     return 1
 }
 
-# Prints a daemon's pid if it is alive, and ours: pids are reused, above all after a reboot.
+# Prints a daemon's pid if it is alive and belongs to this cluster: pids are reused, especially after a reboot.
 pid_of() {
     local pid
     pid=$(cat "$PIDS/$1" 2>/dev/null) || return 1
@@ -74,8 +74,8 @@ pid_of() {
 
 alive() { pid_of "$1" >/dev/null; }
 
-# launch DAEMON COMMAND...: in the foreground mode of the daemon, in the background of a session of its own,
-# so that its pid is known at once and an early death is noticed. Descriptors 3 (up's stdout) and 9 (lock) stay here.
+# launch DAEMON COMMAND...: starts the daemon in its foreground mode, in the background of its own session, so that its pid
+# is known at once and an early end is noticed. The daemon does not get the descriptors 3 (up's stdout) and 9 (lock).
 launch() {
     local name=$1
     shift
@@ -85,18 +85,18 @@ launch() {
     echo $! >"$PIDS/$name"
 }
 
-# wait_for SECONDS DAEMON COMMAND...: until the command succeeds; the daemon's death ends it early.
+# wait_for SECONDS DAEMON COMMAND...: waits until the command succeeds. Fails at once if the daemon has ended.
 wait_for() {
     local deadline=$((SECONDS + $1)) name=$2 output
     shift 2
     until output=$("$@" 2>&1); do
-        running "$(cat "$PIDS/$name")" || fail "$name has died" "$name"
+        running "$(cat "$PIDS/$name")" || fail "$name has ended" "$name"
         ((SECONDS < deadline)) || fail "$name is not ready in time: $* ${output:+says: $output}" "$name"
         sleep 0.05
     done
 }
 
-# Waits until none of the pids is left, or the seconds are over.
+# Waits until none of the pids is running, or the seconds are over.
 wait_gone() {
     local deadline=$((SECONDS + $1))
     shift
@@ -120,7 +120,7 @@ stop() {
 
 no_running_jobs() { [[ -z $(squeue --noheader --states=running,completing,suspended --format=%A) ]]; }
 
-# Jobs are cancelled first, or they would come back at the next start as lost ones.
+# Jobs are cancelled first, because the next start would treat them as lost.
 cancel_jobs() {
     alive slurmctld && alive munged || return 0
     timeout 5 scancel --user="$TEST_USER" --quiet &>/dev/null || true
@@ -129,7 +129,7 @@ cancel_jobs() {
     until no_running_jobs 2>/dev/null || ((SECONDS >= deadline)); do sleep 0.05; done
 }
 
-# Pids of what outlives the daemons: step managers, and the processes of jobs and of SSH sessions.
+# Prints the pids of processes that outlive the daemons: step managers, and the processes of jobs and of SSH sessions.
 leftovers() {
     local file
     grep -lsPaz "^SLURM_CONF=\Q$CLUSTER/etc/\E" /proc/[0-9]*/environ | while read -r file; do

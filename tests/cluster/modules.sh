@@ -1,18 +1,18 @@
 # Debian's two module systems, environment-modules and Lmod, below the cluster's directory.
 #
 # The packages cannot be installed: they conflict with each other, and each changes every login shell of the machine. So
-# they are unpacked, and the paths in their files are changed to where they are now. A job has `module` once its shell has
-# read etc/profile.d/modules.sh of the first or etc/profile.d/lmod.sh of the second. Installed, they are read by every login
-# shell.
+# they are unpacked, and the paths in their files are adapted. A job has `module` once its shell has read
+# etc/profile.d/modules.sh of the first or etc/profile.d/lmod.sh of the second package. Every login shell would read the files
+# of an installed package.
 # shellcheck shell=bash
 
 MODULES=$CLUSTER/modules
 MODULE_SYSTEMS=(environment-modules lmod)
 
-# What the two run on. Debian installs these side by side.
+# The packages that the two need. These can be installed together.
 MODULE_PACKAGES=(tcl lua5.3 lua-filesystem lua-json lua-posix lua-term less)
 
-# Unpacks those that are not there yet, and writes the modules that the tests load.
+# Unpacks the missing module systems, and writes the modules that the tests load.
 unpack_module_systems() {
     local system
     for system in "${MODULE_SYSTEMS[@]}"; do
@@ -33,17 +33,17 @@ unpack_module_system() {
     dpkg -x "$dir"/*.deb "$dir"
     rm "$dir"/*.deb
     move_paths "$dir" "$MODULES/$system"
-    # Only a whole one has the name.
+    # Only a complete module system gets the name.
     mv "$dir" "$MODULES/$system"
 }
 
-# As root: apt's own user may not write into the directory.
+# This runs as root, because apt's own user cannot write to the directory.
 download() {
     (cd "$2" && apt-get -q -o APT::Sandbox::User=root download "$1") </dev/null >"$LOGS/apt.out" 2>&1 3>&- 9>&-
 }
 
-# move_paths FOLDER PLACE: in all text files of the folder, changes the paths of the package's own files to those that they
-# will have at the place. The libraries of Lua stay where they are.
+# move_paths FOLDER PLACE: in all text files of the folder, changes the paths of the package's own files to their paths in
+# PLACE. The paths of the libraries of Lua stay unchanged.
 move_paths() {
     local file own='/usr/share/(modules|lmod)\b|/etc/(environment-modules|lmod)\b|/usr/lib/[a-z0-9_-]+-linux-gnu(/modulecmd|\})'
     grep -rlIE "$own" "$1/etc" "$1/usr" | while read -r file; do
@@ -54,7 +54,7 @@ move_paths() {
     rm -f "$1/etc/environment-modules/initrc"
 }
 
-# `probe/1.0` sets two variables and a function of the shell. Both systems read files in Tcl, Lmod those in Lua as well.
+# `probe/1.0` sets two variables and a shell function. Both systems read files in Tcl, and Lmod also reads files in Lua.
 write_modules() {
     mkdir -p "$MODULES/modulefiles/probe" "$MODULES/modulefiles/probe-lua"
     cat >"$MODULES/modulefiles/probe/1.0" <<'END'

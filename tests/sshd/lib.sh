@@ -1,4 +1,4 @@
-# Shared by up and down: names and ports. The rest is as for the cluster.
+# Shared by up and down: names and ports. Everything else comes from the cluster's lib.sh.
 # shellcheck shell=bash disable=SC2034
 
 STATE=${SLURM_SDK_TEST_SSHD:-/var/lib/slurm-sdk-test-sshd}
@@ -7,19 +7,19 @@ SLURM_SDK_TEST_CLUSTER=$STATE . "$(dirname "${BASH_SOURCE[0]}")/../cluster/lib.s
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 PORT_BASE=${SLURM_SDK_TEST_SSHD_PORT_BASE:-27200}
-# A server's port is the base and its place in this list.
+# A server's port is the base plus its position in this list.
 SERVERS=(keys password keyboard onesession jump inner changed noisy rsa twofactor pam slow)
-# Services of PAM of their own: what sshd is called when it runs under them.
+# The servers with their own PAM services, whose names are the names of their sshd programs.
 SERVICES=(password keyboard slow)
 
-# The jump host and the server behind it live in a network of their own, where there is one to be had.
+# The jump host and the server behind it are in a separate network, if this machine allows one.
 NETWORK=slurm-sdk-jump
 JUMP_HOST=10.199.27.2
 OUR_HOST=10.199.27.1
-# What is sent there goes to the jump host, which passes nothing on.
+# Packets to this address go to the jump host, which does not forward them.
 SINK=10.199.28.1
 
-# What PAM of the servers with passwords asks for, and takes.
+# The answers to the questions of PAM.
 PASSWORD='correct horse'
 CODE=246810
 

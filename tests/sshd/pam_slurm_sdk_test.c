@@ -1,5 +1,5 @@
 /*
- * A PAM module that asks what its arguments say and compares the answers; sshd passes the questions on one by one.
+ * A PAM module that asks the questions in its arguments and compares the answers. sshd passes the questions on one by one.
  * "slow:SECONDS" waits instead.
  *
  *     auth required .../pam_slurm_sdk_test.so [info:Take the token] [hidden:Password: =secret] [shown:Code: =123]
