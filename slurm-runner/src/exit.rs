@@ -1,7 +1,7 @@
 //! The exit codes of the runner.
 //!
 //! Up to Slurm 25.05, sacct subtracts 128 from larger codes; shells use 125 to 127; and Rust exits with 101
-//! after a panic in `main`. So the runner's own codes lie between these. A task that calls
+//! after a panic in `main`. So the runner's own codes are between these. A task that calls
 //! [`std::process::exit`] may use any code, but then it leaves no outcome.
 
 use std::io;

@@ -323,7 +323,7 @@ impl<T> JobArray<T> {
         Warning::all(explained, &self.said, &self.watch.statuses())
     }
 
-    /// Returns what the element of the item `index` has written to standard output so far. The calls of an
+    /// Returns the standard output so far of the element of the item `index`. The calls of an
     /// element share the log. Of a log with more than 64 MiB, the last 64 MiB are returned.
     ///
     /// # Errors
@@ -332,7 +332,7 @@ impl<T> JobArray<T> {
         self.log(index, "output", JobDir::element_stdout)
     }
 
-    /// Returns what the element of the item `index` has written to standard error so far; see
+    /// Returns the standard error so far of the element of the item `index`; see
     /// [`stdout`](Self::stdout).
     ///
     /// # Errors

@@ -155,7 +155,7 @@ impl<'a, T: Task> ArrayBuilder<'a, T> {
         array
     }
 
-    /// Returns a description of what [`submit`](Self::submit) would submit; of the first Slurm array, if there
+    /// Returns a description of the submission that [`submit`](Self::submit) would make; of the first Slurm array, if there
     /// are several.
     ///
     /// # Errors

@@ -155,7 +155,7 @@ impl<T: Task> JobBuilder<T> {
         jobs
     }
 
-    /// Returns a description of what [`submit`](Self::submit) would submit.
+    /// Returns a description of the submission that [`submit`](Self::submit) would make.
     ///
     /// # Errors
     /// The errors of `submit`, as far as they can be known without submitting.

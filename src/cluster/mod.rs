@@ -172,7 +172,7 @@ impl Cluster {
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
-        // Every use of a cluster comes through here.
+        // Every use of a cluster calls this.
         crate::logging::init_now();
         self.inner.backend.as_ref()
     }

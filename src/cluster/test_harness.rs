@@ -44,7 +44,7 @@ fn holds_one(mut program: impl Read) -> io::Result<bool> {
         if read == 0 {
             return Ok(false);
         }
-        // The text may lie across two pieces.
+        // The text may be split between two pieces.
         kept = end.min(text.len() - 1);
         buffer.copy_within(end - kept..end, 0);
     }

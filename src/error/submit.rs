@@ -201,7 +201,9 @@ impl Refusal {
             }
             Self::Qos => "`sacctmgr show assoc user=$USER format=qos` lists your QOS; set `qos`",
             Self::Time => "`sinfo -o '%P %l'` lists the partitions' limits; set `time`",
-            Self::Memory | Self::Nodes => "`sinfo -o '%P %D %c %m %f'` lists what the nodes have",
+            Self::Memory | Self::Nodes => {
+                "`sinfo -o '%P %D %c %m %f'` lists the resources of the nodes"
+            }
             Self::Gres => "`sinfo -o '%P %G'` lists the nodes' generic resources",
             Self::Reservation => "`scontrol show reservation` lists the reservations",
             Self::Licenses => "`scontrol show licenses` lists the licenses",

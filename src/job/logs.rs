@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 pub(crate) const LONGEST_LOG: u64 = 64 << 20;
 
 impl<T> Job<T> {
-    /// Returns what the job has written to standard output so far. Before its start this is empty.
+    /// Returns the standard output of the job so far. Before its start this is empty.
     ///
     /// Bytes that are not UTF-8 are replaced. Of a log with more than 64 MiB, the last 64 MiB are returned.
     ///
@@ -23,7 +23,7 @@ impl<T> Job<T> {
         self.log(false)
     }
 
-    /// Returns what the job has written to standard error so far; see [`stdout`](Self::stdout).
+    /// Returns the standard error of the job so far; see [`stdout`](Self::stdout).
     ///
     /// # Errors
     /// As [`stdout`](Self::stdout).

@@ -16,7 +16,7 @@ use super::{Reason, Span};
 pub struct Status {
     /// The state.
     pub state: JobState,
-    /// The reason for which it is pending, or how it ended.
+    /// The reason why the job is pending, or how it ended.
     pub reason: Option<Reason>,
     /// The node or nodes, as Slurm writes them: `n[1-3]`.
     pub node: Option<String>,

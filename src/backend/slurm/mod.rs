@@ -113,7 +113,7 @@ fn question(program: &str) -> CommandLine {
         .within(QUERY_LIMIT)
 }
 
-/// Reads a text as everything that Slurm's commands print; for the fuzz targets.
+/// Parses a text as the output of each Slurm command; for the fuzz targets.
 pub(crate) fn read_anything(text: &str) {
     text.lines().for_each(queue::read_anything);
     let _ = sbatch::job_ids(text);

@@ -250,7 +250,7 @@ fn child(submission_id: &SubmissionId) -> Child {
     Child { submission_id, job_ids: Vec::new(), cluster: None, is_inherited: false }
 }
 
-/// Returns the jobs that a journal's entries name, with their tasks, except those that were refused.
+/// Returns the jobs in a journal's entries, with their tasks, except refused ones.
 pub(crate) fn children(entries: &[Entry]) -> Vec<(String, Child)> {
     let mut children: Vec<(String, Child)> = Vec::new();
     for entry in entries {

@@ -219,7 +219,7 @@ fn the_first_failed_item_fails_dependents(site: &Site) {
     let array = root::map([4, -1, 9]).submit(&site.cluster).unwrap();
     let after = add::job(1, 2).after(&array).submit(&site.cluster).unwrap();
     assert_eq!(array.wait().unwrap().failed, 1);
-    // A reader of the other segments would block for ever.
+    // A reader of the other segments would block endlessly.
     for element in ["0", "2"] {
         let segment = array.job_dir().join("results").join(element);
         fs::remove_file(&segment).unwrap();

@@ -1,4 +1,4 @@
-//! Supervisors that die, and what the next one does.
+//! Supervisors that are killed, and the supervisors that take over.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
