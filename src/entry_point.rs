@@ -6,10 +6,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use slurm_host::Printable;
 
-use crate::cli::OnlyCluster;
+use crate::cli;
 use crate::cluster::Cluster;
 use crate::error::{self, Error};
 use crate::progress::interrupt;
@@ -21,7 +20,7 @@ pub fn main_with_cluster(main: impl FnOnce(Cluster) -> ExitCode) -> ExitCode {
     }
     crate::logging::init_later();
     interrupt::allow();
-    match OnlyCluster::parse().cluster.open() {
+    match cli::command_line().and_then(|flags| flags.open()) {
         Ok(cluster) => main(cluster),
         Err(error) => report(&error),
     }

@@ -65,6 +65,15 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! All are on by default but the last.
+//!
+//! - `cli`: [`ClusterArgs`] can be flattened into a clap parser, and a `main` that takes a cluster reads its flags.
+//! - `progress`: waits and uploads show a bar on a terminal. Without it, waits print lines.
+//! - `ssh`: clusters that are reached over SSH.
+//! - `vendored-openssl`: `ssh`, with OpenSSL built from source.
+//!
 //! # More
 //!
 //! The README of the repository is the guide. Its folder `examples` has `hello`, `custom_cli` (your own flags),

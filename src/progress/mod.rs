@@ -5,14 +5,17 @@
 //! | `view` | the texts |
 //! | `reporter` | when and how a wait shows them |
 //! | `stage` | which of several waits may use the terminal |
-//! | `upload` | a bar for an upload |
+//! | `bar`, `no_bar` | bars on a terminal; what stands for them without the feature `progress` |
 //! | `interrupt` | output on Ctrl-C |
 
+#[cfg(feature = "progress")]
+mod bar;
+#[cfg(not(feature = "progress"))]
+#[path = "no_bar.rs"]
+mod bar;
 pub(crate) mod interrupt;
 mod reporter;
 mod stage;
-#[cfg(feature = "ssh")]
-mod upload;
 mod view;
 
 use std::io::IsTerminal;
@@ -35,6 +38,8 @@ pub(crate) use view::{About, View};
 /// variable `SLURM_SDK_PROGRESS`, or `auto` without it. [`Cluster::from_env`](crate::Cluster::from_env) reads
 /// the variable too, and prints nothing without it. In the job of a workflow the mode is `log`, unless the
 /// variable is set there.
+///
+/// Bars need the feature `progress`, which is on by default. Without it, `Auto` and `Bar` are [`Plain`](Self::Plain).
 ///
 /// If several threads wait, the first one that has waited long enough reports, and shows the number of the
 /// others.
@@ -59,12 +64,13 @@ impl ProgressMode {
     /// Returns what shows how far uploads are, if they are shown.
     #[cfg(feature = "ssh")]
     pub(crate) fn meter(self) -> Option<slurm_host::NewMeter> {
-        (self.resolved() == Self::Bar).then_some(upload::meter)
+        bar::METER.filter(|_| self.resolved() == Self::Bar)
     }
 
     /// Returns the mode to use on this standard error.
     fn resolved(self) -> Self {
         match self {
+            Self::Auto | Self::Bar if !cfg!(feature = "progress") => Self::Plain,
             Self::Auto if std::io::stderr().is_terminal() => Self::Bar,
             Self::Auto => Self::Plain,
             mode => mode,

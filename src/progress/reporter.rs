@@ -4,9 +4,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use super::ProgressMode;
+use super::bar::Bar;
 use super::stage::Waiting;
 use super::view::{About, View};
 use crate::model::Span;
@@ -51,7 +50,7 @@ pub(crate) struct Reporter {
     tale: Tale,
     waiting: Waiting,
     due: Instant,
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
     /// Whether a bar was shown.
     was_shown: bool,
 }
@@ -111,7 +110,7 @@ impl Reporter {
     /// however short each wait is.
     pub(crate) fn pause(&mut self, view: impl FnOnce() -> View) {
         if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+            bar.clear();
             // The next wait shows the bar at once.
             self.due = Instant::now();
         } else if self.mode != ProgressMode::Bar {
@@ -125,11 +124,11 @@ impl Reporter {
         if self.was_shown {
             self.was_shown = false;
             if self.about.is_job {
-                self.bar.take().iter().for_each(ProgressBar::finish_and_clear);
+                self.bar.take().iter().for_each(Bar::clear);
             } else if let Some(others) = self.waiting.enter() {
                 self.draw(&view(), others);
                 self.was_shown = false;
-                self.bar.take().iter().for_each(ProgressBar::abandon);
+                self.bar.take().iter().for_each(Bar::leave);
             }
         } else if self.mode != ProgressMode::Bar && self.tale.told().line.take().is_some() {
             let waited = Span(self.waited());
@@ -159,9 +158,10 @@ impl Reporter {
     fn draw(&mut self, view: &View, others: usize) {
         let waited = self.waited();
         let about = &self.about;
-        let new = || new_bar(about, view.progress.items as u64).with_elapsed(waited);
-        let bar = self.bar.get_or_insert_with(new);
-        self.waiting.draws(bar);
+        let new = || Bar::new(about, view.progress.items as u64, waited);
+        self.bar = self.bar.take().or_else(new);
+        self.waiting.draws(self.bar.clone());
+        let Some(bar) = &self.bar else { return };
         let mut message = match (about.is_job, view.waiting(about)) {
             (true, waiting) => waiting.unwrap_or_else(|| "submitted".to_owned()),
             (false, Some(waiting)) => format!("{}; {waiting}", view.counts()),
@@ -171,11 +171,9 @@ impl Reporter {
             message.push_str(&format!(" (and {others} more waits)"));
         }
         if waited >= WORDS_AFTER {
-            self.tale.told().tell_news(about, view, |line| bar.println(line));
+            self.tale.told().tell_news(about, view, |line| bar.print_above(&line));
         }
-        bar.set_message(message);
-        bar.set_position(view.progress.ended() as u64);
-        bar.tick();
+        bar.draw(message, view.progress.ended() as u64);
         self.was_shown = true;
     }
 
@@ -241,21 +239,4 @@ impl Told {
 /// Writes a line to standard error. A failure is ignored: there is no other place to report it.
 fn write_line(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-fn new_bar(about: &About, items: u64) -> ProgressBar {
-    let template = match about.is_job {
-        true => "{spinner} {prefix}, {elapsed}: {wide_msg}",
-        false => {
-            "{prefix} [{bar:30}] {human_pos}/{human_len}, {elapsed} (ends in {eta}), {wide_msg}"
-        }
-    };
-    let style = ProgressStyle::with_template(template);
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
-    let bar = ProgressBar::with_draw_target(Some(items), ProgressDrawTarget::stderr());
-    let name = match (about.is_job, about.jobs.first()) {
-        (true, Some(job)) => format!("{}, job {job}", about.name),
-        _ => about.name.clone(),
-    };
-    bar.with_style(style).with_prefix(name)
 }

@@ -5,8 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indicatif::ProgressBar;
-
+use super::bar::Bar;
 use super::view::About;
 
 #[derive(Debug)]
@@ -14,7 +13,7 @@ struct Stage {
     last: u64,
     waits: Vec<(u64, Arc<About>)>,
     /// The wait that draws, and its bar if there is one.
-    holder: Option<(u64, Option<ProgressBar>)>,
+    holder: Option<(u64, Option<Bar>)>,
 }
 
 static STAGE: Mutex<Stage> = Mutex::new(Stage { last: 0, waits: Vec::new(), holder: None });
@@ -44,9 +43,9 @@ impl Waiting {
     }
 
     /// Records the bar of this wait.
-    pub(super) fn draws(&self, bar: &ProgressBar) {
+    pub(super) fn draws(&self, bar: Option<Bar>) {
         if let Some((_, known)) = stage().holder.as_mut().filter(|(id, _)| *id == self.0) {
-            *known = Some(bar.clone());
+            *known = bar;
         }
     }
 
@@ -70,7 +69,7 @@ impl Drop for Waiting {
 pub(crate) fn interrupted() -> Vec<Arc<About>> {
     let mut stage = stage();
     if let Some((_, Some(bar))) = stage.holder.take() {
-        bar.finish_and_clear();
+        bar.clear();
     }
     stage.waits.iter().map(|(_, about)| Arc::clone(about)).collect()
 }
