@@ -119,20 +119,21 @@ fn go_on(ctx: &JobContext, steps: u32, most: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A single call.
-#[slurm::task(time = "5:00", mem = "64M")]
+/// A single call. With `RUST_BACKTRACE=1` a panic reads the program to name the functions on its stack, and Slurm counts
+/// that as memory of the job: with 64 MiB it killed the calls after the panic.
+#[slurm::task(time = "5:00", mem = "256M")]
 pub(crate) fn work(ctx: &JobContext, order: Order, input: i64) -> anyhow::Result<i64> {
     order.run(ctx, input)
 }
 
 /// A call that takes all values of an array.
-#[slurm::task(time = "5:00", mem = "64M")]
+#[slurm::task(time = "5:00", mem = "256M")]
 pub(crate) fn total(ctx: &JobContext, order: Order, inputs: Vec<i64>) -> anyhow::Result<i64> {
     order.run(ctx, inputs.iter().sum())
 }
 
 /// A call that submits other calls.
-#[slurm::workflow(time = "5:00", mem = "64M")]
+#[slurm::workflow(time = "5:00", mem = "256M")]
 pub(crate) fn flow(
     flow: &Workflow,
     order: Order,
