@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::durable;
 use crate::ids::{JobId, SubmissionId};
-use crate::layout::JobDir;
+use crate::layout::{END_TIME, JobDir};
 use crate::options::HostList;
 
 /// The job of a running task.
@@ -134,22 +134,18 @@ impl JobContext {
             memory_mib,
             gpus,
             deadline: number("SLURM_JOB_END_TIME")
+                .or_else(|| number(END_TIME))
                 .map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
             dir,
             stop,
         }
     }
 
-    /// Sets what only the spec knows: the submission, and a deadline for where Slurm tells none.
+    /// Sets what only the spec knows: the submission.
     #[doc(hidden)]
     #[must_use]
-    pub fn with_submission(
-        mut self,
-        submission_id: SubmissionId,
-        deadline: Option<SystemTime>,
-    ) -> Self {
+    pub fn with_submission(mut self, submission_id: SubmissionId) -> Self {
         self.submission_id = Some(submission_id);
-        self.deadline = self.deadline.or(deadline);
         self
     }
 
@@ -243,8 +239,8 @@ impl JobContext {
 
     /// Returns when the time limit will end the job, or `None` without a limit.
     ///
-    /// Exact from Slurm 23.02 on. Before, it is the start of the process plus the limit that was asked for,
-    /// which errs by the time that the job took to start; a limit that only the partition sets is not known.
+    /// Exact from Slurm 23.02 on, unless the limit is changed while the job runs. Before, it is the start of the batch
+    /// script plus the limit that was asked for; a limit that only the partition sets is not known.
     pub fn deadline(&self) -> Option<SystemTime> {
         self.deadline
     }

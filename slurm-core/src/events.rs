@@ -33,7 +33,7 @@ pub enum EventKind {
         host: String,
         /// The process id of the runner.
         pid: u32,
-        /// Whether it is one of several processes, which all write into this diary.
+        /// Whether it is one of several processes, which all write into the diary of their node.
         is_one_of_several: bool,
         /// The file that standard output goes to.
         stdout: Option<PathBuf>,
@@ -91,6 +91,51 @@ impl Event {
         };
         text.lines().filter_map(read).collect()
     }
+
+    /// Joins the diaries of the nodes of a job into one: run after run, and within a run by the clocks of the nodes.
+    pub fn join(diaries: impl IntoIterator<Item = Vec<Self>>) -> Vec<Self> {
+        let mut all = Vec::new();
+        for diary in diaries {
+            let mut run = 0;
+            all.extend(diary.into_iter().map(|event| {
+                run = event.event.run().unwrap_or(run);
+                (run, event)
+            }));
+        }
+        all.sort_by_key(|(run, event)| (*run, event.at));
+        all.into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// Returns message and place of the panic of the last run, if it has had one, from all events of a job.
+    pub fn last_panic(events: Vec<Self>) -> Option<(String, Option<String>)> {
+        let (mut panic, mut run) = (None, None);
+        for event in events {
+            match event.event {
+                EventKind::Panicked { message, location } => panic = Some((message, location)),
+                // Another process of the same run.
+                EventKind::Started { is_one_of_several: true, restart_count, .. }
+                    if run == Some(restart_count) => {}
+                EventKind::Started { restart_count, .. } => {
+                    (panic, run) = (None, Some(restart_count))
+                }
+                EventKind::Requeued { .. } => panic = None,
+                EventKind::Finished { .. } => {}
+            }
+        }
+        panic
+    }
+}
+
+impl EventKind {
+    /// Returns how often the job had been restarted before the run that the event tells of, where it has that.
+    pub fn run(&self) -> Option<u32> {
+        match self {
+            Self::Started { restart_count, .. } | Self::Requeued { restart_count, .. } => {
+                Some(*restart_count)
+            }
+            Self::Panicked { .. } | Self::Finished { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -105,5 +150,48 @@ mod tests {
             let diary = format!("{}{line}\n{line}\n", &line[..cut]);
             assert_eq!(Event::read_all(&diary), [event.clone(), event.clone()], "cut at {cut}");
         }
+    }
+
+    fn started(at: u64, restart_count: u32, pid: u32) -> Event {
+        let (job_id, stdout, stderr) = (None, None, None);
+        let (host, is_one_of_several) = (String::new(), true);
+        let event = EventKind::Started {
+            job_id,
+            restart_count,
+            host,
+            pid,
+            is_one_of_several,
+            stdout,
+            stderr,
+        };
+        Event { at, event }
+    }
+
+    fn panicked(at: u64, message: &str) -> Event {
+        Event { at, event: EventKind::Panicked { message: message.to_owned(), location: None } }
+    }
+
+    #[test]
+    fn the_diaries_of_nodes_are_joined_run_by_run() {
+        // The clock of the second node is slow.
+        let diaries = [
+            vec![started(100, 0, 1), started(101, 0, 2), started(200, 1, 3)],
+            vec![started(40, 0, 11), panicked(41, "first"), started(120, 1, 13)],
+        ];
+        let joined = Event::join(diaries);
+        let pids = joined.iter().map(|event| match event.event {
+            EventKind::Started { pid, .. } => pid,
+            _ => 0,
+        });
+        assert_eq!(pids.collect::<Vec<_>>(), [11, 0, 1, 2, 13, 3]);
+        assert_eq!(Event::last_panic(joined), None, "the last run has not panicked");
+    }
+
+    #[test]
+    fn a_panic_counts_whatever_other_processes_note_of_the_same_run() {
+        let last = |events: Vec<Event>| Event::last_panic(events).map(|(message, _)| message);
+        assert_eq!(last(vec![panicked(1, "x"), started(2, 0, 1)]), None, "of an earlier run");
+        let events = vec![started(1, 0, 1), panicked(2, "x"), started(3, 0, 2)];
+        assert_eq!(last(events).as_deref(), Some("x"));
     }
 }

@@ -12,6 +12,7 @@
 //!     .sbatch                   over SSH: who calls sbatch, and its answer
 //!     slurm-{id}.out  .err      the output of the task                 the job
 //!     events.jsonl              the diary, an event a line             runner
+//!     events.{node}.jsonl       the same of the processes on the job's further nodes
 //!     result                    frame: value or failure                runner, at the end
 //!     value.{run}               of several processes: the outcome of the first, until all have ended
 //!     exit-{id}.{run}           of several processes on Slurm: the exit code of the first that failed
@@ -34,10 +35,12 @@
 //!     stdout/{id}_{n}           the output of elements                 the job
 //!     stderr/{id}_{n}
 //!     retry-{n}.json            handle of the submission that retries the failed items
+//!     events-{id}_{n}.jsonl     the diary of an element that has asked for another run
 //!     cancelled-{random}        elements that a client has cancelled   client, after scancel
 //! ```
 //!
-//! Each file has one writer. Nothing is locked and nothing is rewritten.
+//! Each file has one writer, or writers on one node alone: two hosts that append to a file of an NFS server may
+//! overwrite each other's lines. Nothing is locked and nothing is rewritten.
 
 use std::path::{Path, PathBuf};
 
@@ -49,6 +52,9 @@ pub const RUN_MARKS: &str = "SLURM_SDK_RUN_MARKS";
 
 /// The variable that names the file for the exit code of the first process of a run on Slurm that fails.
 pub const FIRST_EXIT: &str = "SLURM_SDK_FIRST_EXIT";
+
+/// The variable in which the batch script tells when the time limit ends the job, in seconds since the Unix epoch.
+pub const END_TIME: &str = "SLURM_SDK_END_TIME";
 
 /// A mark of a run of the embedded backend: an empty file beside the job's script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,9 +186,27 @@ impl JobDir {
         self.0.join("submitted.json")
     }
 
-    /// Returns the path of the runner's diary.
+    /// Returns the path of the runner's diary: what the processes on the job's first node have noted.
     pub fn events(&self) -> PathBuf {
-        self.0.join("events.jsonl")
+        self.events_of(None, 0)
+    }
+
+    /// Returns the path of the diary of the processes on a node, by its index among the nodes of the job; with the array
+    /// and the index of an element, that of the element.
+    pub fn events_of(&self, element: Option<(JobId, u32)>, node: u32) -> PathBuf {
+        self.0.join(match node {
+            0 => format!("{}{DIARY_END}", diary(element)),
+            node => format!("{}.{node}{DIARY_END}", diary(element)),
+        })
+    }
+
+    /// Returns whether a file with this name in the job's directory is a diary of the job, or of the element.
+    pub fn is_diary(name: &str, element: Option<(JobId, u32)>) -> bool {
+        let node =
+            |middle: &str| middle.strip_prefix('.').is_some_and(|node| node.parse::<u32>().is_ok());
+        let middle =
+            name.strip_prefix(&diary(element)).and_then(|name| name.strip_suffix(DIARY_END));
+        middle.is_some_and(|middle| middle.is_empty() || node(middle))
     }
 
     /// Returns the path of the outcome, which the runner writes.
@@ -284,6 +308,16 @@ impl JobDir {
     }
 }
 
+const DIARY_END: &str = ".jsonl";
+
+/// How the names of diaries begin.
+fn diary(element: Option<(JobId, u32)>) -> String {
+    match element {
+        None => "events".to_owned(),
+        Some((array, index)) => format!("events-{array}_{index}"),
+    }
+}
+
 /// Returns the folder of the binary with the content hash `hash` below `job_base_dir`.
 pub fn binary_folder(job_base_dir: &Path, hash: &str) -> PathBuf {
     job_base_dir.join(".bin").join(hash)
@@ -311,6 +345,26 @@ mod tests {
             assert_eq!(RunMark::read(end), Some(mark));
         }
         assert_eq!(RunMark::read("0-1000"), None);
+    }
+
+    #[test]
+    fn diaries_are_known_by_their_names() {
+        let dir = JobDir::at("/job");
+        let (one, other) = (JobId::new(7).map(|id| (id, 1)), JobId::new(7).map(|id| (id, 12)));
+        let elements = [None, one, other];
+        for (writer, node) in elements.into_iter().flat_map(|element| [(element, 0), (element, 3)])
+        {
+            let path = dir.events_of(writer, node);
+            let name = path.file_name().unwrap().to_str().unwrap();
+            for element in elements {
+                assert_eq!(
+                    JobDir::is_diary(name, element),
+                    element == writer,
+                    "{name} {element:?}"
+                );
+            }
+        }
+        assert!(!JobDir::is_diary("events.old.jsonl", None));
     }
 
     #[test]

@@ -21,8 +21,6 @@ pub struct Spec {
     pub work: Work,
     /// The arrays whose results are arguments.
     pub upstream: Vec<Upstream>,
-    /// The time limit that was asked for, in seconds. Slurm tells a job its end time only from 23.02.
-    pub time_limit: Option<u64>,
     /// Whether and how the job may be requeued.
     pub requeue: RequeuePolicy,
     /// The elements of an array that must not make their calls.

@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use slurm_core::context::{JobContext, StopFlag};
+use slurm_core::ids::JobId;
 use slurm_core::layout::{JobDir, RUN_MARKS, RunMark};
 use slurm_core::outcome::RunReport;
 use slurm_core::spec::Spec;
@@ -19,9 +20,7 @@ pub(crate) fn now_micros() -> u64 {
 
 /// Returns the context that the task uses to ask about its job.
 pub(crate) fn context(spec: &Spec, dir: JobDir, stop: StopFlag) -> JobContext {
-    let deadline = spec.time_limit.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
-    JobContext::from_environment(variable, dir, stop)
-        .with_submission(spec.submission_id.clone(), deadline)
+    JobContext::from_environment(variable, dir, stop).with_submission(spec.submission_id.clone())
 }
 
 /// Whether the job has several processes; set once, before anything else.
@@ -78,6 +77,18 @@ pub(crate) fn report(started_at: u64) -> RunReport {
         started_at,
         ..RunReport::default()
     }
+}
+
+/// Returns the array and the index of the element that this job is, if it is one.
+pub(crate) fn element() -> Option<(JobId, u32)> {
+    let array = number("SLURM_ARRAY_JOB_ID").and_then(JobId::new);
+    array.zip(number("SLURM_ARRAY_TASK_ID"))
+}
+
+/// Returns the diary that this process writes to.
+pub(crate) fn diary(dir: &JobDir) -> PathBuf {
+    let node = number("SLURM_NODEID").filter(|_| is_one_of_several());
+    dir.events_of(element(), node.unwrap_or(0))
 }
 
 /// Returns the host name of this node.

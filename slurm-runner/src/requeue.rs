@@ -106,7 +106,7 @@ impl Requeueing {
         let note = RequeueNote { restart_count, reason: reason.to_owned() };
         // The diary keeps count of the requeues, so without it there is no other run.
         let noted = Event::now(event)
-            .append_to(&self.dir.events())
+            .append_to(&environment::diary(&self.dir))
             .and_then(|()| note.write(&note_path(&self.dir)));
         noted.map_err(|error| {
             refusal(format!("the request cannot be noted in its directory: {error}"))
@@ -119,24 +119,33 @@ impl Requeueing {
 
     /// Returns how often this job has asked before. Several processes of one run count once.
     fn requeues(&self) -> u32 {
-        let diary = fs::read_to_string(self.dir.events()).unwrap_or_default();
-        let runs: BTreeSet<u32> = Event::read_all(&diary)
-            .into_iter()
-            .filter_map(|event| match event.event {
-                EventKind::Requeued { job_id, restart_count, .. } => (job_id == self.job_id
-                    && restart_count < self.restart_count)
-                    .then_some(restart_count),
-                _ => None,
-            })
-            .collect();
+        let asked = |event: Event| match event.event {
+            EventKind::Requeued { job_id, restart_count, .. } => (job_id == self.job_id
+                && restart_count < self.restart_count)
+                .then_some(restart_count),
+            _ => None,
+        };
+        let runs: BTreeSet<u32> = self.diaries().into_iter().filter_map(asked).collect();
         u32::try_from(runs.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What this job has noted on all of its nodes. The runs before may have been on other nodes, whose new files NFS
+    /// shows because the directory is opened.
+    fn diaries(&self) -> Vec<Event> {
+        let element = environment::element();
+        let entries = fs::read_dir(self.dir.path()).into_iter().flatten().flatten();
+        let diaries = entries
+            .filter(|entry| {
+                entry.file_name().to_str().is_some_and(|name| JobDir::is_diary(name, element))
+            })
+            .map(|entry| fs::read_to_string(entry.path()).unwrap_or_default());
+        Event::join(diaries.map(|diary| Event::read_all(&diary)))
     }
 }
 
 /// Returns the path of the note. Elements of an array share the directory, so each has its own file.
 pub(crate) fn note_path(dir: &JobDir) -> PathBuf {
-    let array = environment::number("SLURM_ARRAY_JOB_ID").and_then(JobId::new);
-    dir.requeue_of(array.zip(environment::number("SLURM_ARRAY_TASK_ID")))
+    dir.requeue_of(environment::element())
 }
 
 impl Requeueing {

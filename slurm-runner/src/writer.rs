@@ -95,6 +95,6 @@ impl Writer {
 
     pub(crate) fn append(&self, event: &Event) {
         // The diary is for people, so a job does not fail if it cannot be written.
-        let _ = event.append_to(&self.dir.events());
+        let _ = event.append_to(&environment::diary(&self.dir));
     }
 }

@@ -122,9 +122,8 @@ pub(crate) fn prepare<T: Task>(
         threads: settings.threads,
     };
     let upstream = spooled.arrays.iter().map(|array| array.upstream.clone()).collect();
-    let time_limit = plain.time_limit().map(|limit| limit.as_secs());
     let (work, refused) = (Work::Items(items), Vec::new());
-    let spec = Spec { submission_id, work, upstream, time_limit, requeue, refused };
+    let spec = Spec { submission_id, work, upstream, requeue, refused };
     let edges = |part, parts| edges_of(part, parts, spooled, &options.edges, settings, per_element);
     let mut parts = split(cluster, entry, &options, &spec, &dir, edges, settings, stage)?;
     parts.submissions.iter_mut().take(1).for_each(|part| {

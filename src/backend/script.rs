@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use slurm_core::ids::SubmissionId;
-use slurm_core::layout::{FIRST_EXIT, JobDir};
+use slurm_core::layout::{END_TIME, FIRST_EXIT, JobDir};
 use slurm_core::options::{OptionSet, OptionValue, Signal};
 use slurm_host::{quoted_word, shell_word};
 use slurm_runner::exit;
@@ -92,7 +92,7 @@ impl Script<'_> {
             word(&self.dir.not_started(None)),
             exit::SETUP
         );
-        self.note_warnings(&mut text);
+        self.note_times(&mut text);
         self.change_shell(&mut text);
         self.change_dir(&mut text);
         for (name, value) in &self.prologue.env {
@@ -108,38 +108,47 @@ impl Script<'_> {
         text
     }
 
-    /// Notes a warning signal that comes before the runner can handle it. If the limit is short, it comes as
-    /// soon as the job starts, because Slurm may send it early.
-    fn note_warnings(&self, text: &mut String) {
+    /// Notes a warning signal that comes before the runner can handle it. With a short limit it comes as soon as the
+    /// job starts, because Slurm may send it too early. Notes the end of the job, too, which Slurm up to 22.05 does not
+    /// tell: `setup` may take long.
+    fn note_times(&self, text: &mut String) {
         let _ = write!(
             text,
-            "[ \"${{1-}}\" = {AGAIN} ] || unset {WARNED} {WARNING}\n\
+            "[ \"${{1-}}\" = {AGAIN} ] || unset {WARNED} {WARNING} {END_TIME}\n\
              trap 'export {WARNED}=$(date +%s)' USR1 USR2\n"
         );
-        // A signal is lost while a login shell reads its files, between `exec` and the runner's handler, and
-        // before srun has started the steps. In these cases the runner uses the planned times.
-        let Some((lead, early)) = self.warning() else { return };
+        let Some(limit) = self.limit() else { return };
         let _ = write!(
             text,
             "if [ \"${{1-}}\" != {AGAIN} ]; then\n\
              \x20   slurm_sdk_began=${{SLURM_JOB_START_TIME:-$(date +%s)}}\n\
-             \x20   export {WARNING}=\"$slurm_sdk_began $((slurm_sdk_began + {lead})) $((slurm_sdk_began + {}))\"\n\
-             fi\n",
-            lead.saturating_sub(early)
+             \x20   export {END_TIME}=\"${{SLURM_JOB_END_TIME:-$((slurm_sdk_began + {limit}))}}\"\n"
         );
+        // A signal is lost while a login shell reads its files, between `exec` and the runner's handler, and before
+        // srun has started the steps that it is for. The runner then goes by the time.
+        if let Some((lead, early)) = self.warning(limit) {
+            let _ = writeln!(
+                text,
+                "    export {WARNING}=\"$slurm_sdk_began $((slurm_sdk_began + {lead})) $((slurm_sdk_began + {}))\"",
+                lead.saturating_sub(early)
+            );
+        }
+        text.push_str("fi\n");
     }
 
-    /// Returns the number of seconds from the start to the warning signal, if the limit is known, and the
-    /// number of seconds by which it may be early.
-    fn warning(&self) -> Option<(u64, u64)> {
+    /// Returns the time limit in seconds. slurmctld counts limits in minutes.
+    fn limit(&self) -> Option<u64> {
+        let limit = self.options.time_limit()?.as_secs();
+        Some(if self.starts_in_submit_dir { limit } else { limit.div_ceil(60) * 60 })
+    }
+
+    /// Returns how many seconds after the start the warning signal is due, and how many seconds before that it may be
+    /// sent.
+    fn warning(&self, limit: u64) -> Option<(u64, u64)> {
         let Some(OptionValue::Value(signal)) = self.options.get("signal") else { return None };
         let signal: Signal = signal.parse().ok()?;
-        let limit = self.options.time_limit()?.as_secs();
-        // slurmctld counts limits in minutes, and checks them every 30 s.
-        let (limit, early) = match self.starts_in_submit_dir {
-            true => (limit, 0),
-            false => (limit.div_ceil(60) * 60, 30),
-        };
+        // slurmctld looks at limits every 30 s.
+        let early = if self.starts_in_submit_dir { 0 } else { 30 };
         let is_warning = [10, 12].contains(&signal.number());
         is_warning.then(|| (limit.saturating_sub(signal.seconds().into()), early))
     }

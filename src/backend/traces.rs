@@ -31,10 +31,8 @@ pub(crate) fn id_in(host: &dyn Host, dir: &JobDir, part: u32) -> Result<Option<J
         Some(Found::Names(names)) => names.iter().filter_map(|name| of_element(name)).collect(),
         _ => Vec::new(),
     };
-    if of_elements.is_empty() {
-        // For an array, the diary has the ids of elements instead.
-        ids.extend(events.iter().flat_map(|bytes| of_diary(&String::from_utf8_lossy(bytes))));
-    }
+    // An array has no diary of this name, but its elements may have diaries of their own.
+    ids.extend(events.iter().flat_map(|bytes| of_diary(&String::from_utf8_lossy(bytes))));
     ids.extend(of_elements);
     ids.sort_unstable();
     ids.dedup();
@@ -110,8 +108,9 @@ mod tests {
         });
         let line = serde_json::to_string(&started).unwrap();
         assert_eq!(found(&[("events.jsonl", &line)], 0), Some(43));
-        // The diary of an array has the ids of its elements.
-        let files = [("events.jsonl", line.as_str()), ("stdout/40_0", ""), ("stdout/40_1", "")];
+        // The diaries of elements have ids of their own.
+        let files =
+            [("events-40_1.jsonl", line.as_str()), ("stdout/40_0", ""), ("stdout/40_1", "")];
         assert_eq!(found(&files, 0), Some(40));
     }
 

@@ -193,7 +193,6 @@ impl<T: Task> JobBuilder<T> {
             submission_id: submission_id.clone(),
             work: Work::Call(arguments),
             upstream: arrays.iter().map(|array| array.upstream.clone()).collect(),
-            time_limit: options.time_limit().map(|limit| limit.as_secs()),
             requeue,
             refused: Vec::new(),
         };

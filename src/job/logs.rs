@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use slurm_core::events::{Event, EventKind};
 use slurm_core::ids::JobId;
+use slurm_core::layout::JobDir;
+use slurm_host::{Found, Look};
 
 use super::Job;
 use crate::error::{Error, Result};
@@ -39,8 +41,37 @@ impl<T> Job<T> {
         self.read_text(&self.dir().script())
     }
 
-    /// Returns the diary of the job: the notes of the runner, oldest first.
+    /// Returns the diary of the job: what the runners of all its processes noted, oldest first.
     pub fn events(&self) -> Vec<Event> {
+        Event::join(self.diaries().unwrap_or_default())
+    }
+
+    /// Reads the diaries of all nodes of the job. Only a job of several nodes has more than one, and takes a second look.
+    pub(super) fn diaries(&self) -> Result<Vec<Vec<Event>>> {
+        let dir = self.dir();
+        let look = |path: PathBuf| Look::File { path, offset: 0 };
+        let listing = Look::Dir { path: dir.path().to_owned() };
+        let host = self.cluster().backend().host();
+        let mut found = host.look(&[listing, look(dir.events())], u64::MAX)?;
+        let first = found.pop();
+        let mut others = Vec::new();
+        if let Some(Found::Names(names)) = found.pop().transpose()? {
+            let is_other = |name: &&String| JobDir::is_diary(name, None);
+            let paths = names.iter().filter(is_other).map(|name| dir.path().join(name));
+            others.extend(paths.filter(|path| *path != dir.events()).map(look));
+        }
+        let others = if others.is_empty() { Vec::new() } else { host.look(&others, u64::MAX)? };
+        let mut diaries = Vec::new();
+        for found in first.into_iter().chain(others) {
+            if let Some(bytes) = found?.into_bytes() {
+                diaries.push(Event::read_all(&String::from_utf8_lossy(&bytes)));
+            }
+        }
+        Ok(diaries)
+    }
+
+    /// What the processes on the first node of the job noted, which all share its log files.
+    fn first_diary(&self) -> Vec<Event> {
         Event::read_all(&self.read_text(&self.dir().events()).unwrap_or_default())
     }
 
@@ -71,7 +102,7 @@ impl<T> Job<T> {
     }
 
     fn log_path(&self, error: bool) -> Result<PathBuf> {
-        let noted = self.events().into_iter().rev().find_map(|event| match event.event {
+        let noted = self.first_diary().into_iter().rev().find_map(|event| match event.event {
             EventKind::Started { stdout, stderr, .. } => {
                 if error {
                     stderr

@@ -432,38 +432,34 @@ impl<T> Case for Job<T> {
     }
 
     fn entered(&self) -> Option<Entered> {
-        let read =
-            |path: &std::path::Path| self.cluster.backend().host().read(path, 0).ok().flatten();
-        let diary = read(&self.dir().events());
-        let result = read(&self.dir().result());
+        let result = self
+            .cluster
+            .backend()
+            .host()
+            .read(&JobDir::at(&self.handle.dir).result(), 0)
+            .ok()
+            .flatten();
         let outcome = result.and_then(|bytes| Some(Outcome::from_bytes(&bytes).ok()?.0));
         let exited = outcome.filter(|outcome| {
             matches!(&outcome.ending, Ending::Failure(failure) if failure.kind == FailureKind::Exited)
         });
         let exited = exited.map(|outcome| outcome.run.restart_count);
-        // On a full disk the diary exists and is empty.
-        let noted = diary.map(|bytes| {
-            let events = Event::read_all(&String::from_utf8_lossy(&bytes));
-            let runs = events.into_iter().filter_map(|event| match event.event {
-                EventKind::Started { restart_count, .. } => Some(restart_count),
-                _ => None,
-            });
-            runs.max().unwrap_or(0)
+        let diaries = self.diaries().unwrap_or_default();
+        // On a full disk a diary exists and is empty.
+        let exists = !diaries.is_empty();
+        let runs = diaries.iter().flatten().filter_map(|event| match event.event {
+            EventKind::Started { restart_count, .. } => Some(restart_count),
+            _ => None,
         });
+        let noted = exists.then(|| runs.max().unwrap_or(0));
         let run = noted.max(exited)?;
         Some(Entered { run, has_exited: exited == Some(run) })
     }
 
     fn panic(&self) -> Option<Failure> {
-        self.events().into_iter().rev().find_map(|event| match event.event {
-            EventKind::Panicked { message, location } => {
-                let location = location.map(String::into_boxed_str);
-                Some(Some(Failure { location, ..Failure::new(FailureKind::Panic, message) }))
-            }
-            // A panic of an earlier run does not count.
-            EventKind::Started { .. } | EventKind::Requeued { .. } => Some(None),
-            _ => None,
-        })?
+        let (message, location) = Event::last_panic(self.events())?;
+        let location = location.map(String::into_boxed_str);
+        Some(Failure { location, ..Failure::new(FailureKind::Panic, message) })
     }
 
     fn stderr_end(&self) -> (Option<std::path::PathBuf>, String) {

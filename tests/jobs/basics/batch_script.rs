@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use slurm::error::JobErrorKind;
-use slurm::{Cluster, ClusterBuilder, Error, Job, JobError, Workflow};
+use slurm::{BackendKind, Cluster, ClusterBuilder, Error, Job, JobError, Workflow};
 
 use crate::common::{Site, error_of, result_of};
 
@@ -19,6 +19,7 @@ trials![
     slurm a_working_directory_may_vanish_before_the_start,
     all a_task_may_have_lines_and_variables,
     slurm variables_reach_all_processes_whatever_is_exported,
+    both the_time_that_setup_takes_counts,
 ];
 
 /// Long enough for a loaded machine, but shorter than the time for which a file server may hide a result.
@@ -134,6 +135,28 @@ fn a_shell_can_be_chosen(site: &Site) {
     };
     assert_eq!(profile(true), "Ok(Some(\"7\"))");
     assert!(profile(false).contains("login = true"));
+}
+
+fn the_time_that_setup_takes_counts(site: &Site) {
+    let cluster = with(site, |builder| builder.setup("sleep 5"));
+    let jobs = [
+        look_around::job().submit(&cluster).unwrap(),
+        look_around::job().ntasks(2).submit(&cluster).unwrap(),
+    ];
+    for job in &jobs {
+        let left = result_of(job).seconds_left.unwrap();
+        assert!((150..=295).contains(&left), "{left} s of 300 are left after 5 s");
+    }
+    // Limits of Slurm are minutes.
+    let job = look_around::job().time("0:30").submit(&cluster).unwrap();
+    let (left, limit) = (
+        result_of(&job).seconds_left.unwrap(),
+        match site.kind {
+            BackendKind::Local => 30,
+            _ => 60,
+        },
+    );
+    assert!(left <= limit - 5, "{left} s of {limit} are left after 5 s");
 }
 
 fn a_missing_working_directory_is_reported(site: &Site) {

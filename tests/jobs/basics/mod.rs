@@ -3,6 +3,7 @@
 pub(crate) mod batch_script;
 pub(crate) mod callbacks;
 pub(crate) mod damaged_files;
+pub(crate) mod diaries;
 pub(crate) mod exit_codes;
 pub(crate) mod job_logs;
 pub(crate) mod jobs;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use slurm::error::JobErrorKind;
 use slurm::{Cluster, Error, Job, JobContext, JobState, Workflow};
 
-use crate::common::{Site, error_of, kind_of, result_of, until};
+use crate::common::{PATIENCE, Site, error_of, kind_of, result_of, until};
 use crate::embedded::supervisor::{another_client, is_alive, kill, kill_supervisor, place};
 use crate::tasks::*;
 
@@ -303,7 +303,7 @@ fn requeues_of_supervisors_killed_at_any_moment_run_once(site: &Site) {
         let jobs: Vec<_> = (0..JOBS).map(submit).collect();
         let array = run_three_times::map((0..JOBS).map(|_| runs.clone())).submit(cluster).unwrap();
         for job in &jobs {
-            let result = job.result_timeout(Duration::from_secs(60));
+            let result = job.result_timeout(3 * PATIENCE);
             assert_eq!(result.map_err(|error| error.to_string()), Ok(2), "{}", job.id());
         }
         assert_eq!(array.results().unwrap(), vec![2; JOBS as usize]);
@@ -476,7 +476,7 @@ fn a_dependency_on_an_unknown_job_is_decided_by_its_result(site: &Site) {
 }
 
 /// Runs until its second run.
-#[slurm::task(time = "0:08", on_timeout = "requeue", signal = "USR1@4")]
+#[slurm::task(time = "0:16", on_timeout = "requeue", signal = "USR1@8")]
 fn until_it_runs_again(ctx: &JobContext, ready: &Path) -> u32 {
     fs::write(ready, "").unwrap();
     while ctx.restart_count() == 0 {
@@ -486,8 +486,9 @@ fn until_it_runs_again(ctx: &JobContext, ready: &Path) -> u32 {
 }
 
 fn a_job_keeps_its_full_time_after_an_overdue_warning(site: &Site) {
-    for away in [Duration::from_millis(6500), Duration::from_secs(9)] {
-        let ready = site.path(&format!("ready-{}", away.as_millis()));
+    // A runner asks for another run two seconds before the limit, which a loaded machine may need.
+    for away in [Duration::from_secs(13), Duration::from_secs(18)] {
+        let ready = site.path(&format!("ready-{}", away.as_secs()));
         let job = until_it_runs_again::job(ready.as_path()).submit(&site.cluster).unwrap();
         until("it runs", || ready.exists());
         let started = Instant::now();
@@ -498,20 +499,19 @@ fn a_job_keeps_its_full_time_after_an_overdue_warning(site: &Site) {
 }
 
 fn a_time_limit_is_not_early_after_a_take_over(site: &Site) {
+    // A loaded machine may need some of it for the start.
+    const LIMIT: Duration = Duration::from_secs(10);
     let ready = site.path("ready");
     // A start that is stored in whole seconds would be almost a second off.
     let fraction = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     until("a second is nearly over", || fraction().subsec_millis() / 100 == 7);
     let before = Instant::now();
-    let job = wait_for_stop::job(ready.as_path())
-        .time(Duration::from_secs(3))
-        .submit(&site.cluster)
-        .unwrap();
+    let job = wait_for_stop::job(ready.as_path()).time(LIMIT).submit(&site.cluster).unwrap();
     until("it runs", || ready.exists());
     kill_supervisor(site);
     // The task is asked to stop at its limit.
     let _ = job.wait();
-    assert!(before.elapsed() >= Duration::from_secs(3), "it had only {:?}", before.elapsed());
+    assert!(before.elapsed() >= LIMIT, "it had only {:?}", before.elapsed());
 }
 
 /// Kills supervisors while `work` runs.
@@ -552,8 +552,7 @@ fn supervisors_killed_at_any_moment_run_each_job_once(site: &Site) {
             call.submit(cluster).unwrap()
         };
         let jobs: Vec<_> = (0..JOBS).map(submit).collect();
-        let results: Vec<_> =
-            jobs.iter().map(|job| job.result_timeout(Duration::from_secs(60))).collect();
+        let results: Vec<_> = jobs.iter().map(|job| job.result_timeout(3 * PATIENCE)).collect();
         for (job, result) in jobs.iter().zip(results) {
             assert_eq!(result.map_err(|error| error.to_string()), Ok(0), "{}", job.id());
         }
