@@ -19,7 +19,7 @@ use crate::backend::{Ahead, Exit, Indices, Sighting, Source, Times, since_epoch}
 use crate::error::HostError;
 
 /// Changes whenever an older end could misread a newer one, or the journal.
-pub(super) const PROTOCOL: u32 = 5;
+pub(super) const PROTOCOL: u32 = 6;
 
 /// What a client can ask.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,11 +54,9 @@ pub(super) enum Reply {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct JobRequest {
     pub(super) submission_id: SubmissionId,
-    /// Which of the arrays of its submission it is; absent in journals of protocol 2.
-    #[serde(default)]
+    /// Which of the arrays of its submission it is.
     pub(super) part: u32,
     /// If it is an array.
-    #[serde(default)]
     pub(super) array: Option<ArrayRequest>,
     pub(super) name: String,
     pub(super) dir: PathBuf,
@@ -162,10 +160,8 @@ pub(super) struct Status {
     /// Whether the task was called in the last run, if it has ended.
     pub(super) entered: bool,
     /// When it started, in seconds since the Unix epoch.
-    #[serde(default)]
     pub(super) started: Option<u64>,
     /// Seconds.
-    #[serde(default)]
     pub(super) time_limit: Option<u64>,
     /// If it waits for resources or for its turn.
     pub(super) ahead: Option<Ahead>,

@@ -12,22 +12,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 
-use super::job::LocalJob;
+use super::core::{Array, Job};
 use super::line;
-use crate::backend::local::capacity::Capacity;
-use crate::backend::local::gpus::{Gpu, VISIBLE};
+use crate::backend::local::gpus::VISIBLE;
 use crate::backend::local::protocol::{JobRequest, SubmissionKey, Variable, host};
 
 /// Returns the variables that Slurm would set for the process `rank` of a job.
-pub(super) fn slurm_variables(
-    job: &LocalJob,
-    rank: u32,
-    granted: Capacity,
-    gpus: &[Gpu],
-) -> Vec<(&'static str, String)> {
+pub(super) fn slurm_variables(array: &Array, job: &Job, rank: u32) -> Vec<(&'static str, String)> {
     let request = &job.request;
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let gpus = gpus.iter().map(|gpu| gpu.name.as_str()).collect::<Vec<_>>().join(",");
+    let granted = job.granted;
+    let gpus = job.gpus.iter().map(|gpu| gpu.name.as_str()).collect::<Vec<_>>().join(",");
     let mut variables = vec![
         ("SLURM_JOB_ID", job.id.to_string()),
         ("SLURM_JOBID", job.id.to_string()),
@@ -57,13 +52,13 @@ pub(super) fn slurm_variables(
     if let Some(limit) = request.time_limit {
         variables.push(("SLURM_JOB_END_TIME", start.saturating_add(limit).to_string()));
     }
-    if let Some(element) = &job.element {
+    if array.is_array() {
         variables.extend([
-            ("SLURM_ARRAY_JOB_ID", element.array.to_string()),
-            ("SLURM_ARRAY_TASK_ID", element.index.to_string()),
-            ("SLURM_ARRAY_TASK_COUNT", element.size.to_string()),
+            ("SLURM_ARRAY_JOB_ID", array.id.to_string()),
+            ("SLURM_ARRAY_TASK_ID", job.index.to_string()),
+            ("SLURM_ARRAY_TASK_COUNT", array.size.to_string()),
             ("SLURM_ARRAY_TASK_MIN", "0".to_owned()),
-            ("SLURM_ARRAY_TASK_MAX", element.size.saturating_sub(1).to_string()),
+            ("SLURM_ARRAY_TASK_MAX", array.size.saturating_sub(1).to_string()),
             ("SLURM_ARRAY_TASK_STEP", "1".to_owned()),
         ]);
     }

@@ -9,21 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde::{Deserialize, Serialize};
 use slurm_core::ids::JobId;
 use slurm_core::layout::RUN_MARKS;
 use slurm_core::roles::INTERNAL;
 
+use super::core::{Ended, Identity};
 use super::process::GATE;
 use crate::backend::script::AGAIN;
-
-/// A process, told from a later one that was given the same number by when it started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Identity {
-    pub(super) pid: u32,
-    /// Clock ticks since the machine booted.
-    start: u64,
-}
 
 /// What `/proc/PID/stat` tells of a process, in the words of proc_pid_stat(5).
 #[derive(Debug)]
@@ -121,13 +113,6 @@ impl Processes {
         };
         self.runs.keys().filter(of_job).filter_map(restarts).max()
     }
-}
-
-/// Which processes of a run have ended.
-#[derive(Clone, Debug)]
-pub(super) enum Ended {
-    All,
-    Ranks(Vec<u32>),
 }
 
 /// Ends all that is left of processes that have ended: those that they have started, also in other groups and

@@ -1,4 +1,4 @@
-//! Job ids. Each is given out once, even if files of the supervisor are lost.
+//! Which job ids were given out. Each is given out once, even if files of the supervisor are lost.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -7,17 +7,14 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
-use slurm_core::ids::JobId;
 use slurm_core::layout::JobDir;
 
 use super::log;
 use crate::backend::local::protocol::Place;
 
-/// Gives out ids in ascending order.
+/// The file with the highest id that was given out. The journal has it too, but may lose its end.
 #[derive(Debug)]
-pub(super) struct Ids {
-    last: u32,
-    /// The file with the last id. The journal has it too, but may lose its end.
+pub(super) struct LastId {
     file: File,
 }
 
@@ -26,9 +23,9 @@ pub(super) struct Ids {
 /// second all year.
 const EPOCH: u64 = 1_735_689_600;
 
-impl Ids {
-    /// Opens the ids of a supervisor whose journal names `named` as the highest one.
-    pub(super) fn open(place: &Place, named: u32) -> io::Result<Self> {
+impl LastId {
+    /// Opens the file of a supervisor whose journal names `named` as the highest id, and returns that or a higher one.
+    pub(super) fn open(place: &Place, named: u32) -> io::Result<(Self, u32)> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         let noted = fs::read_to_string(place.last_id()).ok();
@@ -40,30 +37,16 @@ impl Ids {
             None if named == 0 => before().map_or(0, |highest| by_clock().max(highest)),
             None => named,
         };
-        let mut ids = Self { last, file };
-        ids.note();
-        Ok(ids)
-    }
-
-    pub(super) fn last(&self) -> u32 {
-        self.last
-    }
-
-    /// Returns the next id, which is not given out yet.
-    pub(super) fn next(&self) -> Option<JobId> {
-        self.last.checked_add(1).and_then(JobId::new)
+        let ids = Self { file };
+        ids.note(last);
+        Ok((ids, last))
     }
 
     /// Notes that all ids up to `last` are given out.
-    pub(super) fn give_out(&mut self, last: u32) {
-        self.last = self.last.max(last);
-        self.note();
-    }
-
-    fn note(&mut self) {
+    pub(super) fn note(&self, last: u32) {
         // Ids are padded to the same length, so that a new one overwrites the old one completely.
-        if let Err(error) = self.file.write_all_at(format!("{:010}\n", self.last).as_bytes(), 0) {
-            log(&format!("cannot note that ids up to {} are given out: {error}", self.last));
+        if let Err(error) = self.file.write_all_at(format!("{last:010}\n").as_bytes(), 0) {
+            log(&format!("cannot note that ids up to {last} are given out: {error}"));
         }
     }
 }
@@ -116,7 +99,7 @@ mod tests {
         fs::create_dir_all(place.dir()).unwrap();
         let next = || {
             let _ = fs::remove_file(place.last_id());
-            Ids::open(&place, 0).unwrap().next().unwrap().get()
+            LastId::open(&place, 0).unwrap().1 + 1
         };
         assert_eq!(next(), 1, "nothing was ever submitted");
         // The clock comes to it in 2040.

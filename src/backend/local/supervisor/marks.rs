@@ -21,10 +21,8 @@ use slurm_core::durable;
 use slurm_core::events::{Event, EventKind};
 use slurm_core::ids::JobId;
 use slurm_core::layout::{JobDir, RunMark};
-use slurm_runner::exit;
 
-use super::job::LocalJob;
-use crate::backend::Exit;
+use super::core::{Found, RunFiles};
 
 /// The marks of one run of a job.
 #[derive(Debug)]
@@ -34,8 +32,8 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    pub(super) fn of(job: &LocalJob) -> Self {
-        Self { prefix: JobDir::at(&job.request.dir).run_marks(job.id, job.restarts) }
+    pub(super) fn of(files: &RunFiles) -> Self {
+        Self { prefix: files.marks() }
     }
 
     fn path(&self, mark: RunMark) -> PathBuf {
@@ -93,36 +91,6 @@ impl Marks {
     }
 }
 
-/// The marks of a run at one moment.
-#[derive(Debug)]
-pub(super) struct Found(Vec<RunMark>);
-
-impl Found {
-    /// Whether the run was prepared, and none of its processes was released.
-    pub(super) fn never_began(&self) -> bool {
-        self.0.contains(&RunMark::Ready) && self.0.iter().all(|mark| *mark == RunMark::Ready)
-    }
-
-    /// Whether the task was called by one of the processes.
-    pub(super) fn was_entered(&self) -> bool {
-        self.0.iter().any(|mark| match mark {
-            RunMark::Entered => true,
-            RunMark::Ended { code, .. } => !exit::is_before_task(*code),
-            RunMark::Ready | RunMark::Begun => false,
-        })
-    }
-
-    /// Returns how the process `rank` ended, if its runner came to its end.
-    pub(super) fn exit_of(&self, rank: u32) -> Option<Exit> {
-        self.0.iter().find_map(|mark| match mark {
-            RunMark::Ended { rank: of, code } if *of == rank => {
-                Some(Exit { code: (*code).into(), signal: 0 })
-            }
-            _ => None,
-        })
-    }
-}
-
 /// Returns the jobs of a directory that have marks of a run, and how often they were requeued before it.
 pub(super) fn runs_in(dir: &JobDir) -> Vec<(JobId, u32)> {
     let begun = |name: String| {
@@ -138,14 +106,13 @@ pub(super) fn runs_in(dir: &JobDir) -> Vec<(JobId, u32)> {
     runs
 }
 
-/// Whether the runner's diary or a result proves that this run of a job (not of an element) reached the
-/// runner.
-pub(super) fn was_entered(job: &LocalJob) -> bool {
-    let dir = JobDir::at(&job.request.dir);
+/// Whether the runner's diary or a result proves that this run of a job, not of an element of an array, reached the runner.
+pub(super) fn was_entered(files: &RunFiles) -> bool {
+    let dir = &files.dir;
     let diary = fs::read_to_string(dir.events()).unwrap_or_default();
     let is_this_run = |event: &Event| {
         matches!(&event.event, EventKind::Started { job_id, restart_count, .. }
-            if *job_id == Some(job.id) && *restart_count == job.restarts)
+            if *job_id == Some(files.job) && *restart_count == files.restarts)
     };
     dir.result().exists() || Event::read_all(&diary).iter().any(is_this_run)
 }

@@ -1,70 +1,37 @@
-//! Enforces the memory limits of jobs.
+//! Measures the memory of jobs.
 //!
 //! Few users may make control groups, so the memory of the processes is polled instead, as Slurm does with
 //! `JobAcctGatherParams=OverMemoryKill`.
 
 use std::collections::HashMap;
 use std::fs;
-use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use slurm_core::ids::JobId;
-use slurm_core::state::JobState;
 
+use super::core::Limited;
 use super::identity;
-use super::scheduler::Scheduler;
 
-/// How often to look.
-const PAUSE: Duration = Duration::from_millis(200);
-
-impl Scheduler {
-    /// Returns when to look at the memory of jobs again, if any of them has a limit.
-    pub(super) fn memory_alarm(&self) -> Option<Instant> {
-        let limited = self.limited().next().is_some();
-        limited.then(|| self.memory_seen_at.map_or_else(Instant::now, |at| at + PAUSE))
+/// Returns those of the jobs that use more memory than they may.
+pub(super) fn over_limit(limited: &[Limited]) -> Vec<JobId> {
+    // By group, because each process of a job leads one.
+    let jobs: HashMap<u32, JobId> = limited
+        .iter()
+        .flat_map(|limited| limited.leaders.iter().map(|pid| (*pid, limited.job)))
+        .collect();
+    let mut members: HashMap<JobId, Vec<u32>> = HashMap::new();
+    for (pid, job) in identity::members(&jobs) {
+        members.entry(job).or_default().push(pid);
     }
-
-    /// Ends the jobs that use more memory than they may.
-    pub(super) fn end_what_takes_too_much(&mut self) {
-        if self.memory_alarm().is_none_or(|alarm| alarm > Instant::now()) {
-            return;
-        }
-        self.memory_seen_at = Some(Instant::now());
-        // By group, because each process of a job leads one.
-        let mut jobs = HashMap::new();
-        let mut limits = HashMap::new();
-        for (id, limit) in self.limited() {
-            let run = self.jobs.get(id).and_then(|job| job.run.as_ref());
-            let processes = run.into_iter().flat_map(|run| &run.processes);
-            jobs.extend(processes.map(|process| (process.identity.pid, id)));
-            limits.insert(id, limit);
-        }
-        let mut members: HashMap<JobId, Vec<u32>> = HashMap::new();
-        for (pid, job) in identity::members(&jobs) {
-            members.entry(job).or_default().push(pid);
-        }
-        for (id, pids) in members {
-            let limit = limits.get(&id).copied().unwrap_or(u64::MAX);
-            let total =
-                |used: fn(u32) -> Option<u64>| pids.iter().filter_map(|pid| used(*pid)).sum();
-            // The cheap sum counts shared pages once for each process, so check with the exact one.
-            let used: u64 = total(resident_kib);
-            if used / 1024 >= limit
-                && total(|pid| share_kib(pid).or_else(|| resident_kib(pid))) / 1024 >= limit
-            {
-                self.stop_with(id, JobState::OutOfMemory, Signal::KILL);
-            }
-        }
-    }
-
-    /// Returns the running jobs that have a limit, in MiB, and were not told to end.
-    fn limited(&self) -> impl Iterator<Item = (JobId, u64)> {
-        self.unfinished.iter().filter_map(|id| {
-            let job = self.jobs.get(*id)?;
-            let run = job.run.as_ref().filter(|run| run.ending.is_none())?;
-            job.request.memory_is_limited.then_some((*id, run.granted.memory_mib))
-        })
-    }
+    let is_over = |limited: &&Limited| {
+        let pids = members.get(&limited.job).map_or(&[][..], Vec::as_slice);
+        let total = |used: fn(u32) -> Option<u64>| -> u64 {
+            pids.iter().filter_map(|pid| used(*pid)).sum()
+        };
+        // The cheap sum counts shared pages once for each process, so check with the exact one.
+        total(resident_kib) / 1024 >= limited.limit_mib
+            && total(|pid| share_kib(pid).or_else(|| resident_kib(pid))) / 1024 >= limited.limit_mib
+    };
+    limited.iter().filter(is_over).map(|limited| limited.job).collect()
 }
 
 /// Returns the memory of a process without file pages, which the kernel can free, in KiB.

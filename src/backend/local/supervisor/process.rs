@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -19,11 +19,12 @@ use slurm_core::durable;
 use slurm_core::ids::JobId;
 use slurm_core::layout::RUN_MARKS;
 
-use super::Event;
+use super::core::{Array, Ended, Found, Identity, Job, Process, Reach, RunFiles};
 use super::environment::slurm_variables;
-use super::identity::{Ended, Identity, end_what_is_left};
-use super::job::{LocalJob, Process, Run, log_path};
+use super::identity::end_what_is_left;
+use super::log_path::log_path;
 use super::marks::Marks;
+use super::run::Message;
 use crate::backend::Exit;
 use crate::backend::local::protocol::Variable;
 
@@ -36,21 +37,21 @@ pub(super) const GATE: &str =
 ///
 /// The job's script begins once all of them are noted. Its marks are prepared already.
 pub(super) fn start(
-    job: &LocalJob,
-    run: &Run,
+    array: &Array,
+    job: &Job,
     environment: &[Variable],
-    events: &Sender<Event>,
+    events: &Sender<Message>,
     mut note: impl FnMut(u32, Identity),
-) -> io::Result<Vec<Process>> {
+) -> io::Result<Vec<(u32, Identity)>> {
     let request = &job.request;
     enter(&request.working_dir)?;
-    let stdout = open_log(&log_path(&request.stdout, job), request.append)?;
+    let stdout = open_log(&log_path(&request.stdout, array, job), request.append)?;
     let stderr = if request.stderr == request.stdout {
         stdout.try_clone()?
     } else {
-        open_log(&log_path(&request.stderr, job), request.append)?
+        open_log(&log_path(&request.stderr, array, job), request.append)?
     };
-    let marks = Marks::of(job);
+    let marks = Marks::of(&job.files());
     let (gate, mut opener) = io::pipe()?;
     let mut processes = Vec::new();
     for rank in 0..request.tasks {
@@ -62,7 +63,7 @@ pub(super) fn start(
             .args([&request.script, &marks.begun()])
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (&name.0, &value.0)))
-            .envs(slurm_variables(job, rank, run.granted, &run.gpus))
+            .envs(slurm_variables(array, job, rank))
             .env(RUN_MARKS, &marks.prefix)
             .current_dir(&request.working_dir)
             .stdin(gate.try_clone()?)
@@ -82,10 +83,10 @@ pub(super) fn start(
         match spawned {
             Ok(identity) => {
                 note(rank, identity);
-                processes.push(Process::new(rank, identity));
+                processes.push((rank, identity));
             }
             Err(error) => {
-                let started = processes.iter().map(|process: &Process| process.identity.pid);
+                let started = processes.iter().map(|(_, process): &(u32, Identity)| process.pid);
                 started.for_each(|pid| signal(pid, Signal::KILL));
                 return Err(error);
             }
@@ -118,7 +119,7 @@ fn open_log(path: &Path, append: bool) -> io::Result<File> {
     Ok(log)
 }
 
-fn watch(job: JobId, mut child: Child, events: Sender<Event>) {
+fn watch(job: JobId, mut child: Child, events: Sender<Message>) {
     thread::spawn(move || {
         let pid = child.id();
         if let Some(process) = rustix_pid(pid) {
@@ -131,12 +132,13 @@ fn watch(job: JobId, mut child: Child, events: Sender<Event>) {
             signal: status.signal().unwrap_or(0),
         });
         // The supervisor may be ending.
-        let _ = events.send(Event::Exited { job, pid, exit });
+        let _ = events.send(Message::Exited { job, pid, exit, found: Found::default() });
     });
 }
 
-/// Watches a process that an earlier supervisor started, of the run with these marks.
-pub(super) fn watch_adopted(job: JobId, marks: PathBuf, process: &Process, events: Sender<Event>) {
+/// Watches a process that an earlier supervisor has started.
+pub(super) fn watch_adopted(files: &RunFiles, process: &Process, events: Sender<Message>) {
+    let (job, marks) = (files.job, Marks::of(files));
     let Process { rank, identity: process, .. } = *process;
     thread::spawn(move || {
         while process.is_alive() {
@@ -146,13 +148,25 @@ pub(super) fn watch_adopted(job: JobId, marks: PathBuf, process: &Process, event
         if Identity::of(process.pid).is_none_or(|now| now == process) {
             signal(process.pid, Signal::KILL);
         }
-        end_what_is_left(&HashMap::from([(marks, Ended::Ranks(vec![rank]))]));
-        let _ = events.send(Event::Exited { job, pid: process.pid, exit: None });
+        let ended = Ended::Ranks(vec![rank]);
+        end_what_is_left(&HashMap::from([(marks.prefix.clone(), ended)]));
+        let found = marks.found();
+        let _ = events.send(Message::Exited { job, pid: process.pid, exit: None, found });
     });
 }
 
+/// Sends a signal to processes.
+pub(super) fn signal_all(processes: &[Identity], which: Signal, reach: Reach) {
+    for process in processes {
+        match reach {
+            Reach::Group => signal(process.pid, which),
+            Reach::Alone => signal_alone(process.pid, which),
+        }
+    }
+}
+
 /// Sends a signal to a process and all that it started.
-pub(super) fn signal(pid: u32, signal: Signal) {
+fn signal(pid: u32, signal: Signal) {
     if let Some(group) = rustix_pid(pid) {
         // A group that is gone needs no signal.
         let _ = kill_process_group(group, signal);
@@ -160,7 +174,7 @@ pub(super) fn signal(pid: u32, signal: Signal) {
 }
 
 /// Sends a signal to one process, without its children.
-pub(super) fn signal_alone(pid: u32, signal: Signal) {
+fn signal_alone(pid: u32, signal: Signal) {
     if let Some(pid) = rustix_pid(pid) {
         // One that is gone needs no signal.
         let _ = kill_process(pid, signal);

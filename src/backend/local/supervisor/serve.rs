@@ -11,7 +11,8 @@ use std::thread;
 
 use slurm_core::durable;
 
-use super::{Event, log};
+use super::log;
+use super::run::Message;
 use crate::backend::local::protocol::{Address, PROTOCOL, Place, Reply, Request};
 
 /// A bound socket; its file goes when this is dropped.
@@ -26,7 +27,7 @@ const LONGEST_PATH: usize = 107;
 
 impl Socket {
     /// Binds a socket that only this user can open, says where it is, and serves it from threads.
-    pub(super) fn listen(place: &Place, events: &Sender<Event>) -> io::Result<Self> {
+    pub(super) fn listen(place: &Place, events: &Sender<Message>) -> io::Result<Self> {
         // The lock is held, so whoever wrote it is dead.
         if let Some(before) = read_address(&place.address())
             && before.socket.file_name().is_some_and(|name| is_of(name, place))
@@ -40,7 +41,7 @@ impl Socket {
     }
 
     /// Binds anew if the socket is gone: a runtime directory goes when its user logs out.
-    pub(super) fn restore(&mut self, place: &Place, events: &Sender<Event>) {
+    pub(super) fn restore(&mut self, place: &Place, events: &Sender<Message>) {
         let bound = if self.path.exists() { Ok(self.path.clone()) } else { bind(place, events) };
         let told = bound.and_then(|path| {
             let moved = path != self.path;
@@ -77,7 +78,7 @@ fn read_address(path: &Path) -> Option<Address> {
 }
 
 /// Binds a socket at the first place that serves, and answers those who connect.
-fn bind(place: &Place, events: &Sender<Event>) -> io::Result<PathBuf> {
+fn bind(place: &Place, events: &Sender<Message>) -> io::Result<PathBuf> {
     let user = rustix::process::getuid().as_raw();
     let mut problems = Vec::new();
     let mut kind = io::ErrorKind::Other;
@@ -144,26 +145,26 @@ fn is_of(name: &OsStr, place: &Place) -> bool {
         .is_some_and(|(of, pid)| of == digest(place.dir()) && pid != std::process::id().to_string())
 }
 
-fn serve(listener: &UnixListener, events: &Sender<Event>) {
+fn serve(listener: &UnixListener, events: &Sender<Message>) {
     for stream in listener.incoming().flatten() {
         let events = events.clone();
         thread::spawn(move || {
-            if events.send(Event::Connected).is_ok() {
+            if events.send(Message::Connected).is_ok() {
                 // A connection ends with its client, or with a line that is no request.
                 let _ = converse(stream, &events);
-                let _ = events.send(Event::Disconnected);
+                let _ = events.send(Message::Disconnected);
             }
         });
     }
 }
 
-fn converse(mut stream: UnixStream, events: &Sender<Event>) -> io::Result<()> {
+fn converse(mut stream: UnixStream, events: &Sender<Message>) -> io::Result<()> {
     let reader = BufReader::new(stream.try_clone()?);
     for line in reader.lines() {
         let reply = match serde_json::from_str::<Request>(&line?) {
             Ok(request) => {
                 let (sender, answer) = mpsc::channel();
-                if events.send(Event::Request(request, sender)).is_err() {
+                if events.send(Message::Request(request, sender)).is_err() {
                     return Ok(());
                 }
                 // Without an answer, the supervisor is ending; the client looks for the next one.

@@ -5,7 +5,7 @@ use std::fs;
 use slurm_core::layout::JobDir;
 use slurm_core::state::JobState;
 
-use super::super::journal::Entry;
+use super::super::core::Entry;
 use super::super::line;
 use super::super::marks::Marks;
 use super::machine::{Machine, WAIT};
@@ -30,7 +30,7 @@ fn a_supervisor_that_is_killed_loses_no_element_and_runs_none_twice() {
             word.push_str(" Resources");
         });
         assert_eq!(after, before);
-        machine.scheduler.advance();
+        machine.tick();
         assert_eq!(machine.groups(id), before);
     }
     machine.touch("go");
@@ -75,7 +75,7 @@ fn an_element_that_was_put_back_runs_although_the_journal_lost_that() {
         at: 1_800_000_000_000,
         restarts: 0,
         boot: None,
-        granted: None,
+        granted: request.needs,
         gpus: Vec::new(),
     };
     marks(id).prepare().unwrap();

@@ -1,14 +1,14 @@
-//! Whether dependencies let a job or an array start.
+//! Whether dependencies let an array start.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use slurm_core::ids::JobId;
 use slurm_core::options::{ArrayIndex, Dependency, DependencyItem, DependencyKind, JobReference};
-use slurm_core::state::JobState;
 
-use super::array::{Elements, LocalArray};
-use super::job::LocalJob;
+use super::array::{Array, Elements};
+use super::job::Job;
 use super::jobs::Jobs;
+use crate::backend::local::protocol::JobRequest;
 
 /// What dependencies say of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,20 +18,37 @@ pub(super) enum Verdict {
     Never,
 }
 
-/// Judges a dependency by the jobs that are known.
+/// Reads the dependencies of the request that is to have the id `id`.
 ///
-/// All were known when the job was submitted, and none is forgotten while a job waits for it. Of one whose lines the
-/// journal has lost the end is not known; it counts as one that ended well, except for `afternotok`.
+/// # Errors
+/// They cannot be read, or name a job that does not exist before this one.
+pub(super) fn read(id: JobId, request: &JobRequest) -> Result<Option<Dependency>, String> {
+    let dependency = request.dependency.as_deref().map(str::parse).transpose();
+    let dependency: Option<Dependency> =
+        dependency.map_err(|error| format!("its dependencies: {error}"))?;
+    let later = dependency.iter().flat_map(references).find(|reference| reference.id >= id.get());
+    match later.map(|reference| reference.id) {
+        Some(other) => Err(format!("it waits for job {other}, which does not exist")),
+        None => Ok(dependency),
+    }
+}
+
+/// Judges a dependency by the jobs that are known, at the time `now` in milliseconds since the Unix epoch.
+///
+/// All were known when the job was submitted, and none is forgotten while a job waits for it. If the journal has lost a
+/// job, its end is not known; it counts as a job that ended well, except for `afternotok`.
 pub(super) fn judge(
     dependency: &Dependency,
     jobs: &Jobs,
+    now: u64,
     singleton_is_free: impl Fn() -> bool,
 ) -> Verdict {
     let verdicts = dependency.items.iter().flat_map(|item| match item {
         DependencyItem::Singleton => vec![of_singleton(&singleton_is_free)],
-        DependencyItem::Jobs { kind, jobs: references } => {
-            references.iter().flat_map(|reference| of_reference(*kind, reference, jobs)).collect()
-        }
+        DependencyItem::Jobs { kind, jobs: references } => references
+            .iter()
+            .flat_map(|reference| of_reference(*kind, reference, jobs, now))
+            .collect(),
     });
     let verdicts: Vec<_> = verdicts.collect();
     let has = |wanted| verdicts.contains(&wanted);
@@ -65,31 +82,34 @@ pub(super) fn of_singleton(is_free: &impl Fn() -> bool) -> Verdict {
 }
 
 /// Returns how long it is until a dependency comes true by time alone, as `after:ID+minutes` does.
-pub(super) fn next_time(dependency: &Dependency, jobs: &Jobs) -> Option<Duration> {
-    let now = SystemTime::now();
+pub(super) fn next_time(dependency: &Dependency, jobs: &Jobs, now: u64) -> Option<Duration> {
     let references = dependency.items.iter().flat_map(|item| match item {
         DependencyItem::Jobs { kind: DependencyKind::After, jobs } => jobs.as_slice(),
         DependencyItem::Jobs { .. } | DependencyItem::Singleton => &[],
     });
     let waits = references.flat_map(|reference| {
         let started = progress(reference, jobs).into_iter().filter_map(|progress| progress.running);
-        started.filter_map(|at| (at + delay(reference)).duration_since(now).ok())
+        // A time that has come changes nothing any more.
+        started.filter_map(move |at| {
+            at.saturating_add(delay(reference)).checked_sub(now).filter(|wait| *wait > 0)
+        })
     });
-    waits.min()
+    waits.min().map(Duration::from_millis)
 }
 
-fn delay(reference: &JobReference) -> Duration {
-    Duration::from_secs(60 * u64::from(reference.minutes.unwrap_or(0)))
+/// Returns the minutes of a reference, in milliseconds.
+fn delay(reference: &JobReference) -> u64 {
+    60_000 * u64::from(reference.minutes.unwrap_or(0))
 }
 
-/// How far a job is, or an array as a whole.
+/// How far an element is, or an array as a whole.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
-    /// It, or an element of it, has not started.
+    /// An element has not started.
     pending: bool,
-    /// When it started that has not ended, or the latest of such elements.
-    running: Option<SystemTime>,
-    /// It, or an element of it, has ended otherwise than well.
+    /// When the latest of the elements that run has started, in milliseconds since the Unix epoch.
+    running: Option<u64>,
+    /// An element has ended otherwise than well.
     failed: bool,
 }
 
@@ -98,6 +118,7 @@ pub(super) fn of_reference(
     kind: DependencyKind,
     reference: &JobReference,
     jobs: &Jobs,
+    now: u64,
 ) -> Vec<Verdict> {
     let known = progress(reference, jobs);
     if known.is_empty() {
@@ -106,36 +127,33 @@ pub(super) fn of_reference(
             _ => Verdict::Met,
         }];
     }
-    known.iter().map(|progress| progress.judge(kind, delay(reference))).collect()
+    known.iter().map(|progress| progress.judge(kind, delay(reference), now)).collect()
 }
 
 /// Judges an array as a whole.
-pub(super) fn of_array(kind: DependencyKind, array: &LocalArray, jobs: &Jobs) -> Verdict {
-    Progress::of_array(array, jobs).judge(kind, Duration::ZERO)
+pub(super) fn of_array(kind: DependencyKind, array: &Array, jobs: &Jobs, now: u64) -> Verdict {
+    Progress::of_array(array, jobs).judge(kind, 0, now)
 }
 
-/// Returns how far those are that a reference means; nothing if none of them is known. Of listed
+/// Returns how far the elements are that a reference means; nothing if none of them is known. Of listed
 /// elements that are equally far, one stands for all.
 fn progress(reference: &JobReference, jobs: &Jobs) -> Vec<Progress> {
-    let Some(id) = JobId::new(reference.id) else { return Vec::new() };
-    let Some(array) = jobs.array(id) else {
-        let of_element = || jobs.element(id).map(|(array, index)| Progress::of_idle(array, index));
-        let job = || jobs.get(id).map(Progress::of_job).or_else(of_element);
-        return match reference.index {
-            ArrayIndex::Whole | ArrayIndex::All => job().into_iter().collect(),
-            // It is no array.
-            ArrayIndex::One(_) | ArrayIndex::List(_) => Vec::new(),
-        };
-    };
+    let known = JobId::new(reference.id).and_then(|id| Some((id, jobs.find(id)?)));
+    let Some((id, (array, index))) = known else { return Vec::new() };
+    let is_whole = array.id == id;
     let listed = match &reference.index {
-        ArrayIndex::Whole | ArrayIndex::All => return vec![Progress::of_array(array, jobs)],
+        ArrayIndex::Whole | ArrayIndex::All if is_whole => {
+            return vec![Progress::of_array(array, jobs)];
+        }
+        ArrayIndex::Whole | ArrayIndex::All => Elements::from_iter([index..=index]),
+        // It is an element itself, or a job.
+        _ if !is_whole || !array.is_array() => return Vec::new(),
         ArrayIndex::One(index) => Elements::from_iter([*index..=*index]),
         ArrayIndex::List(ranges) => ranges.iter().map(|range| range.first..=range.last).collect(),
     };
     let overlap = |elements: &Elements| !(elements & &listed).is_empty();
-    let is_listed =
-        |job: &&LocalJob| job.element.is_some_and(|element| listed.contains(&element.index));
-    let mut found: Vec<_> = jobs.live(array).filter(is_listed).map(Progress::of_job).collect();
+    let running = jobs.running_of(array).filter(|job| listed.contains(&job.index));
+    let mut found: Vec<_> = running.map(Progress::of_job).collect();
     if overlap(&array.pending) {
         found.push(Progress { pending: true, ..Progress::default() });
     }
@@ -146,38 +164,28 @@ fn progress(reference: &JobReference, jobs: &Jobs) -> Vec<Progress> {
 }
 
 impl Progress {
-    fn of_job(job: &LocalJob) -> Self {
-        let ended = job.has_ended();
-        let running = job.started_at.filter(|_| !ended);
-        let failed = ended && job.state != JobState::Completed;
-        Self { pending: !ended && running.is_none(), running, failed }
+    fn of_job(job: &Job) -> Self {
+        Self { pending: job.started_at.is_none(), running: job.started_at, failed: false }
     }
 
-    /// Of an element that does not run.
-    fn of_idle(array: &LocalArray, index: u32) -> Self {
-        let end = array.end_of(index);
-        let failed = end.is_some_and(|end| !end.is_well());
-        Self { pending: end.is_none(), running: None, failed }
-    }
-
-    fn of_array(array: &LocalArray, jobs: &Jobs) -> Self {
-        let ended = Self {
+    fn of_array(array: &Array, jobs: &Jobs) -> Self {
+        let idle = Self {
             pending: !array.pending.is_empty(),
             running: None,
             failed: array.ended.iter().any(|(end, _)| !end.is_well()),
         };
-        jobs.live(array).map(Self::of_job).fold(ended, |all, one| Self {
+        jobs.running_of(array).map(Self::of_job).fold(idle, |all, one| Self {
             pending: all.pending || one.pending,
             running: all.running.max(one.running),
             failed: all.failed || one.failed,
         })
     }
 
-    fn judge(self, kind: DependencyKind, delay: Duration) -> Verdict {
+    fn judge(self, kind: DependencyKind, delay: u64, now: u64) -> Verdict {
         let ended = !self.pending && self.running.is_none();
         match kind {
             DependencyKind::After => {
-                let started = self.running.is_none_or(|at| at + delay <= SystemTime::now());
+                let started = self.running.is_none_or(|at| at.saturating_add(delay) <= now);
                 if started && !self.pending { Verdict::Met } else { Verdict::Waiting }
             }
             _ if !ended => Verdict::Waiting,

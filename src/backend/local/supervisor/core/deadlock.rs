@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use slurm_core::ids::JobId;
 
-use super::job::{LocalJob, Parent};
-use super::scheduler::Scheduler;
+use super::job::{Job, Parent};
+use super::state::Core;
 use crate::backend::NO_ROOM;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::protocol::JobRequest;
@@ -13,7 +13,7 @@ use crate::backend::local::protocol::JobRequest;
 /// How long nothing but workflows with waiting jobs may run until one of those jobs is given up.
 const STUCK: Duration = Duration::from_secs(20);
 
-impl Scheduler {
+impl Core {
     /// Returns why a job can never run while the workflows that it belongs to do.
     pub(super) fn no_room_for(
         &self,
@@ -21,11 +21,11 @@ impl Scheduler {
         mut within: Option<Parent>,
     ) -> Option<String> {
         let mut held = Capacity::default();
-        while let Some(job) = within.and_then(|parent| self.jobs.get(parent.id())) {
-            if let Some(run) = &job.run {
-                held = held.plus(run.granted);
+        while let Some(parent) = within.map(Parent::id) {
+            if let Some(job) = self.jobs.job(parent) {
+                held = held.plus(job.granted);
             }
-            within = job.within;
+            within = self.jobs.find(parent).and_then(|(array, _)| array.within);
         }
         let whole = self.whole_for(request);
         let needs = request.needs.granted_of(whole);
@@ -42,28 +42,30 @@ impl Scheduler {
             .or_else(|| told("GPUs", needs.gpus.into(), held.gpus.into(), whole.gpus.into()))
     }
 
-    /// Returns the deadlock reason for the first job in the queue, which the workflow `within` submitted, if
+    /// Returns the deadlock reason for the first array in the queue, which the workflow `within` submitted, if
     /// only workflows with queued jobs have held resources for longer than `STUCK`.
-    pub(super) fn is_stuck(&mut self, id: JobId, within: Option<JobId>) -> Option<String> {
-        let jobs = || self.unfinished.iter().filter_map(|id| self.jobs.get(*id));
-        let arrays = || self.pending_arrays.iter().filter_map(|id| self.jobs.array(*id));
-        let waits = |workflow: &LocalJob| {
-            let of_it = |request: &JobRequest| request.within == Some(workflow.id);
-            jobs().any(|job| job.run.is_none() && of_it(&job.request))
-                || arrays().any(|array| !array.pending.is_empty() && of_it(&array.request))
+    pub(super) fn is_stuck(
+        &mut self,
+        id: JobId,
+        within: Option<JobId>,
+        now: Instant,
+    ) -> Option<String> {
+        let waits = |workflow: &Job| {
+            self.jobs.waiting().any(|array| array.request.within == Some(workflow.id))
         };
-        let mut running = jobs().filter(|job| job.run.is_some()).peekable();
+        let mut running = self.jobs.running().peekable();
         if within.is_none() || running.peek().is_none() || !running.all(waits) {
             self.stuck_since = None;
             return None;
         }
         match self.stuck_since {
-            Some((stuck, since)) if stuck == id => (since.elapsed() >= STUCK).then(|| {
-                self.stuck_since = None;
-                format!("{NO_ROOM}: workflows hold all resources and wait for jobs like it")
-            }),
+            Some((stuck, since)) if stuck == id => (now.saturating_duration_since(since) >= STUCK)
+                .then(|| {
+                    self.stuck_since = None;
+                    format!("{NO_ROOM}: workflows hold all resources and wait for jobs like it")
+                }),
             _ => {
-                self.stuck_since = Some((id, Instant::now()));
+                self.stuck_since = Some((id, now));
                 None
             }
         }

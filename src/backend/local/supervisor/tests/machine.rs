@@ -1,4 +1,4 @@
-//! A supervisor to try arrays on.
+//! A supervisor with real processes, without its socket.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,8 +9,9 @@ use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::state::JobState;
 use tempfile::TempDir;
 
-use super::super::Event;
-use super::super::scheduler::Scheduler;
+use super::super::core::Event;
+use super::super::effects::Supervisor;
+use super::super::run::Message;
 use crate::backend::Indices;
 use crate::backend::local::capacity::Capacity;
 use crate::backend::local::gpus::Installed;
@@ -22,8 +23,8 @@ use crate::backend::local::protocol::{
 pub(super) struct Machine {
     pub(super) dir: TempDir,
     pub(super) whole: Capacity,
-    pub(super) scheduler: Scheduler,
-    pub(super) events: Receiver<Event>,
+    pub(super) supervisor: Supervisor,
+    pub(super) events: Receiver<Message>,
     pub(super) submissions: u32,
 }
 
@@ -36,18 +37,18 @@ impl Machine {
         let (sender, events) = mpsc::channel();
         let place = Place::at(&dir.path().join("supervisor"));
         fs::create_dir(place.dir()).unwrap();
-        let scheduler = Scheduler::new(&place, whole, sender).unwrap();
-        Self { dir, whole, scheduler, events, submissions: 0 }
+        let supervisor = Supervisor::new(&place, whole, sender).unwrap();
+        Self { dir, whole, supervisor, events, submissions: 0 }
     }
 
     /// What a supervisor finds that follows one that was killed.
     pub(super) fn restarted(self) -> Self {
-        let Self { dir, whole, scheduler, events, submissions } = self;
-        drop((scheduler, events));
+        let Self { dir, whole, supervisor, events, submissions } = self;
+        drop((supervisor, events));
         let (sender, events) = mpsc::channel();
         let place = Place::at(&dir.path().join("supervisor"));
-        let scheduler = Scheduler::new(&place, whole, sender).unwrap();
-        Self { dir, whole, scheduler, events, submissions }
+        let supervisor = Supervisor::new(&place, whole, sender).unwrap();
+        Self { dir, whole, supervisor, events, submissions }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -93,8 +94,12 @@ impl Machine {
         JobRequest { array, ..self.request(script) }
     }
 
+    fn answer(&mut self, request: Request) -> Reply {
+        self.supervisor.answer(request).expect("each request has an answer")
+    }
+
     pub(super) fn submit(&mut self, request: JobRequest) -> JobId {
-        match self.scheduler.handle(Request::Submit(Box::new(request))) {
+        match self.answer(Request::Submit(Box::new(request))) {
             Reply::Submitted(id) => id,
             other => panic!("{other:?}"),
         }
@@ -105,20 +110,15 @@ impl Machine {
         self.submit(request)
     }
 
-    pub(super) fn submit_after(&mut self, size: u32, dependency: &str, script: &str) -> JobId {
-        let request = self.array(size, script);
-        self.submit(JobRequest { dependency: Some(dependency.to_owned()), ..request })
-    }
-
     pub(super) fn cancel(&mut self, job: JobId, elements: Option<Indices>) {
-        match self.scheduler.handle(Request::Cancel { job, elements }) {
+        match self.answer(Request::Cancel { job, elements }) {
             Reply::Done => {}
             other => panic!("{other:?}"),
         }
     }
 
     pub(super) fn statuses(&mut self, id: JobId) -> Vec<Status> {
-        match self.scheduler.handle(Request::Survey(vec![id])) {
+        match self.answer(Request::Survey(vec![id])) {
             Reply::Statuses(statuses) => statuses,
             other => panic!("{other:?}"),
         }
@@ -148,24 +148,30 @@ impl Machine {
     pub(super) fn run_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            self.scheduler.advance();
+            self.supervisor.on(Event::Tick);
             if done(self) {
                 return;
             }
             let now = Instant::now();
             assert!(now < deadline, "it does not come to pass");
-            let wake = self.scheduler.next_alarm().unwrap_or(deadline);
+            let wake = self.supervisor.next_alarm().unwrap_or(deadline);
             let wait = wake.saturating_duration_since(now).min(Duration::from_millis(20));
             match self.events.recv_timeout(wait) {
-                Ok(Event::Exited { job, pid, exit }) => self.scheduler.exited(job, pid, exit),
+                Ok(Message::Exited { job, pid, exit, found }) => {
+                    self.supervisor.on(Event::Exited { job, pid, exit, found });
+                }
                 Ok(other) => panic!("{other:?}"),
                 Err(_) => {}
             }
         }
     }
 
+    pub(super) fn tick(&mut self) {
+        self.supervisor.on(Event::Tick);
+    }
+
     pub(super) fn run(&mut self) {
-        self.run_until(|machine| !machine.scheduler.is_busy());
+        self.run_until(|machine| !machine.supervisor.is_busy());
     }
 
     /// Returns the lines of a file, sorted.
@@ -188,8 +194,6 @@ impl Machine {
         fs::write(self.path(name), "").unwrap();
     }
 }
-
-pub(super) const NOTE: &str = "echo $SLURM_ARRAY_TASK_ID >> ran\n";
 
 /// Notes its index, and ends once there is a file `go`.
 pub(super) const WAIT: &str = "echo $SLURM_ARRAY_TASK_ID >> ran\n\

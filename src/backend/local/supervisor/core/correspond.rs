@@ -5,7 +5,7 @@
 use slurm_core::ids::JobId;
 use slurm_core::options::{Dependency, DependencyItem, DependencyKind, JobReference};
 
-use super::array::{Elements, LocalArray};
+use super::array::{Array, Elements};
 use super::dependency::{self, Verdict};
 use super::jobs::Jobs;
 
@@ -16,18 +16,20 @@ pub(super) struct Judged {
     pub(super) never: Elements,
 }
 
-/// Judges the elements of `array` that have not started; of those that may, at least the first `wanted`
-/// are told.
+/// Judges the elements of `array` that wait, and returns of those that may start at least the first `wanted`. The
+/// dependencies of those that have run before were met, and are not asked again.
 pub(super) fn judge(
-    array: &LocalArray,
+    array: &Array,
     jobs: &Jobs,
     wanted: usize,
+    now: u64,
     singleton_is_free: impl Fn() -> bool,
 ) -> Judged {
     let judged = match &array.dependency {
         None => Judged::alike(array, Verdict::Met),
-        Some(dependency) if !has_pairs(dependency) => {
-            Judged::alike(array, dependency::judge(dependency, jobs, singleton_is_free))
+        // Only elements have partners.
+        Some(dependency) if !array.is_array() || !has_pairs(dependency) => {
+            Judged::alike(array, dependency::judge(dependency, jobs, now, singleton_is_free))
         }
         Some(dependency) => {
             let judged = dependency.items.iter().flat_map(|item| match item {
@@ -37,7 +39,7 @@ pub(super) fn judge(
                 DependencyItem::Jobs { kind, jobs: references } => {
                     let each = references
                         .iter()
-                        .flat_map(|reference| of_reference(array, *kind, reference, jobs));
+                        .flat_map(|reference| of_reference(array, *kind, reference, jobs, now));
                     each.collect()
                 }
             });
@@ -47,8 +49,13 @@ pub(super) fn judge(
                 .unwrap_or_else(|| Judged::alike(array, Verdict::Met))
         }
     };
-    let met = judged.met.intersection(&array.pending).take(wanted).collect();
-    Judged { met, never: &judged.never & &array.pending }
+    let (mut met, mut never) = (judged.met, &judged.never & &array.pending);
+    for index in array.requeued.keys() {
+        met.insert(*index..=*index);
+        never.remove(*index..=*index);
+    }
+    let met = met.intersection(&array.pending).take(wanted).collect();
+    Judged { met, never }
 }
 
 fn has_pairs(dependency: &Dependency) -> bool {
@@ -59,25 +66,26 @@ fn has_pairs(dependency: &Dependency) -> bool {
 }
 
 fn of_reference(
-    array: &LocalArray,
+    array: &Array,
     kind: DependencyKind,
     reference: &JobReference,
     jobs: &Jobs,
+    now: u64,
 ) -> Vec<Judged> {
     let other = JobId::new(reference.id).and_then(|id| jobs.array(id));
+    let other = other.filter(|other| other.is_array());
     match other {
         // As slurmctld does it: any index that the reference names says nothing here.
-        Some(other) if kind == DependencyKind::AfterCorr => vec![of_pairs(array, other, jobs)],
+        Some(other) if kind == DependencyKind::AfterCorr => vec![of_pairs(array, other, jobs, now)],
         _ => {
-            let verdicts = dependency::of_reference(kind, reference, jobs).into_iter();
+            let verdicts = dependency::of_reference(kind, reference, jobs, now).into_iter();
             verdicts.map(|verdict| Judged::alike(array, verdict)).collect()
         }
     }
 }
 
-/// Pairs elements of the same index; one without a partner has the whole of `other` for it, as in
-/// slurmctld.
-fn of_pairs(array: &LocalArray, other: &LocalArray, jobs: &Jobs) -> Judged {
+/// Pairs elements of the same index. An element without a partner waits for the whole of `other`, as in slurmctld.
+fn of_pairs(array: &Array, other: &Array, jobs: &Jobs, now: u64) -> Judged {
     let ended = |well| {
         let ends = other.ended.iter().filter(move |(end, _)| end.is_well() == well);
         // There is hardly ever more than one.
@@ -86,7 +94,7 @@ fn of_pairs(array: &LocalArray, other: &LocalArray, jobs: &Jobs) -> Judged {
     let (mut met, mut never) = (ended(true), ended(false));
     if array.size > other.size {
         let without = other.size..=array.size - 1;
-        match dependency::of_array(DependencyKind::AfterOk, other, jobs) {
+        match dependency::of_array(DependencyKind::AfterOk, other, jobs, now) {
             Verdict::Met => met.insert(without),
             Verdict::Never => never.insert(without),
             Verdict::Waiting => {}
@@ -96,7 +104,7 @@ fn of_pairs(array: &LocalArray, other: &LocalArray, jobs: &Jobs) -> Judged {
 }
 
 impl Judged {
-    fn alike(array: &LocalArray, verdict: Verdict) -> Self {
+    fn alike(array: &Array, verdict: Verdict) -> Self {
         let all_if = |wanted| (verdict == wanted).then(|| array.indices()).into_iter().collect();
         Self { met: all_if(Verdict::Met), never: all_if(Verdict::Never) }
     }
