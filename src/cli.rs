@@ -5,11 +5,12 @@ use std::path::PathBuf;
 #[cfg(feature = "ssh")]
 use slurm_host::ssh::HostKeyPolicy;
 
-use crate::cluster::{Cluster, ClusterBuilder, backend_variable};
+use crate::cluster::Cluster;
 #[cfg(not(feature = "cli"))]
 use crate::error::Error;
 use crate::error::Result;
 use crate::model::BackendKind;
+use crate::open::{ClusterBuilder, backend_variable};
 use crate::progress::ProgressMode;
 use crate::slurmfile;
 

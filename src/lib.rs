@@ -111,6 +111,7 @@ mod init;
 mod job;
 mod logging;
 mod model;
+mod open;
 mod poll;
 mod progress;
 mod slurmfile;
@@ -126,7 +127,7 @@ pub use array::{ArrayRef, ItemRef, JobArray, Stream};
 pub use builder::{ArrayBuilder, JobBuilder};
 pub use callback::{Callback, CallbackResult};
 pub use cli::ClusterArgs;
-pub use cluster::{Cluster, ClusterBuilder, CommandOutput};
+pub use cluster::{Cluster, CommandOutput};
 pub use completed::{AsCompleted, as_completed, wait_any};
 pub use edges::Awaitable;
 pub use error::{Error, JobError, JobErrorKind, Result, SubmitError};
@@ -138,6 +139,7 @@ pub use model::{
     ArrayHandle, ArrayPart, BackendKind, Edge, EdgeElement, ExplainedArray, ExplainedOption,
     Explanation, JobHandle, Progress, Reason, Status, Warning,
 };
+pub use open::ClusterBuilder;
 pub use progress::ProgressMode;
 pub use slurm_core::codec::Json;
 pub use slurm_core::context::JobContext;

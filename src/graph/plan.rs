@@ -12,9 +12,10 @@ use slurm_core::task::{Arguments, Task, TaskEntry, TaskKind};
 
 use super::{CoreHours, Graph, GraphEdge, read};
 use crate::builder::JobBuilder;
-use crate::cluster::{Cluster, ClusterBuilder, Ledger};
+use crate::cluster::{Cluster, Ledger};
 use crate::error::{Error, Result};
 use crate::model::Explanation;
+use crate::open::ClusterBuilder;
 use crate::workflow::planned;
 
 /// The jobs that a workflow would submit, as far as they can be known without running any.

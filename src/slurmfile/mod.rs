@@ -8,6 +8,7 @@
 
 mod discover;
 mod parse;
+mod reader;
 mod sections;
 #[cfg(feature = "ssh")]
 mod ssh;

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Environment;
-use super::parse::{Reader, Value, place};
+use super::reader::{Reader, Value, place};
 use crate::error::{Error, Problem, Result, SlurmfileError};
 use crate::model::permissions;
 

@@ -7,7 +7,7 @@ use slurm_host::ssh::{HostKeyPolicy, Ssh};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::parse::Reader;
+use super::reader::Reader;
 
 /// The settings of the section `cluster.ssh`. The user's OpenSSH configuration supplies missing ones. Each
 /// setting has the meaning of the method of [`Ssh`] with the same name. There is no password, because it would

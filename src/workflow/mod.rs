@@ -21,8 +21,9 @@ use slurm_core::durable;
 use slurm_core::ids::{JobId, SubmissionId};
 use slurm_core::outcome::{Failure, FailureKind};
 
-use crate::cluster::{Claim, Cluster, ClusterBuilder, Key, Ledger, Noted, Shape};
+use crate::cluster::{Claim, Cluster, Key, Ledger, Noted, Shape};
 use crate::error::{Error, Result};
+use crate::open::ClusterBuilder;
 use crate::progress::ProgressMode;
 
 use crate::submit::workflow::Settings;

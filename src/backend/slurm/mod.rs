@@ -4,10 +4,12 @@
 //! survey 1 (squeue) or 2 (also sacct, if jobs have left the queue), cancel 1, find 1 or 2.
 
 mod accounting;
+mod answer;
 mod lines;
 mod queue;
 mod room;
 mod sbatch;
+mod search;
 mod size;
 
 use std::collections::HashMap;
@@ -116,7 +118,7 @@ fn question(program: &str) -> CommandLine {
 /// Parses a text as the output of each Slurm command; for the fuzz targets.
 pub(crate) fn read_anything(text: &str) {
     text.lines().for_each(queue::read_anything);
-    let _ = sbatch::job_ids(text);
+    let _ = answer::job_ids(text);
     let _ = text.trim().parse::<Release>();
 }
 

@@ -1,165 +1,28 @@
-//! The settings of a cluster.
+//! From settings to a cluster: chooses the backend.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use once_cell::sync::OnceCell;
-#[cfg(feature = "ssh")]
-use slurm_host::ssh::{HostKeyPolicy, Ssh};
 use slurm_host::{Binary, LocalHost};
 #[cfg(feature = "ssh")]
 use slurm_host::{SshHost, UploadSettings};
 
-use super::dry_run::{DryRun, Rehearsal};
-use super::every_job::EveryJob;
-use super::ledger::{Client, Ledger};
-use super::program::Staged;
-use super::{Cluster, Inner, variables};
-
+use super::ClusterBuilder;
+use super::variables;
 use crate::backend::Backend;
 use crate::backend::local::{Capacity, Local};
 use crate::backend::slurm::Slurm;
 use crate::callback::Callbacks;
+use crate::cluster::{Cluster, ClusterParts, DryRun};
 #[cfg(feature = "ssh")]
 use crate::error::HostError;
 use crate::error::{Error, Result};
 use crate::model::BackendKind;
 use crate::model::permissions::{self, Permissions};
-use crate::poll::Poller;
-use crate::progress::ProgressMode;
 #[cfg(feature = "ssh")]
-use crate::slurmfile::Compress;
-#[cfg(feature = "ssh")]
-use crate::slurmfile::ProgramCheck;
-use crate::slurmfile::{self, Environment};
-
-/// Builder with all settings of a [`Cluster`].
-#[derive(Clone, Debug, Default)]
-#[must_use = "a builder does nothing until it is built"]
-pub struct ClusterBuilder {
-    backend: Option<BackendKind>,
-    job_base_dir: Option<PathBuf>,
-    runner_binary: Option<PathBuf>,
-    environment: Environment,
-    #[cfg(feature = "ssh")]
-    ssh: Option<Ssh>,
-    #[cfg(feature = "ssh")]
-    host_key_policy: Option<HostKeyPolicy>,
-    local_cpus: Option<u32>,
-    local_gpus: Option<u32>,
-    script_permissions: Option<u32>,
-    job_dir_permissions: Option<u32>,
-    pub(super) every_job: EveryJob,
-    dry_run: bool,
-    /// Whether a dry run prints each submission.
-    prints_dry_run: bool,
-    progress: ProgressMode,
-}
+use crate::slurmfile::{Compress, ProgramCheck};
 
 impl ClusterBuilder {
-    /// Returns a builder with the settings of the environment variables and the Slurmfile; see
-    /// [`Cluster::from_env`].
-    ///
-    /// # Errors
-    /// If a variable has an invalid value, or the Slurmfile is wrong.
-    pub fn from_env() -> Result<Self> {
-        let mut builder = Self::default().environment(slurmfile::chosen(None, None)?);
-        builder.progress = ProgressMode::of_variable()?.unwrap_or_default();
-        Ok(match backend_variable()? {
-            Some(kind) => builder.backend(kind),
-            None => builder,
-        })
-    }
-
-    /// Sets the settings of a Slurmfile. The other methods take precedence over them.
-    pub fn environment(mut self, environment: Environment) -> Self {
-        self.environment = environment;
-        self
-    }
-
-    /// Sets the backend. By default it is the Slurmfile's, or the embedded backend without one.
-    pub fn backend(mut self, kind: BackendKind) -> Self {
-        self.backend = Some(kind);
-        self
-    }
-
-    /// Sets the directory below which each job has its own. By default it is `SLURM_SDK_JOB_BASE_DIR`, then the
-    /// Slurmfile's, then `~/slurm_jobs`. On a cluster, all nodes must see it under the same path.
-    pub fn job_base_dir(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.job_base_dir = Some(dir.into());
-        self
-    }
-
-    /// Sets the program that runs inside the jobs. By default it is this one. It must be built from the same
-    /// source, for the machine type of the nodes.
-    pub fn runner_binary(mut self, path: impl Into<PathBuf>) -> Self {
-        self.runner_binary = Some(path.into());
-        self
-    }
-
-    /// Sets how many CPUs the embedded backend may use. By default these are the CPUs that this process may
-    /// use. The first process that uses a job base directory decides for all others until no job is left.
-    pub fn local_cpus(mut self, cpus: u32) -> Self {
-        self.local_cpus = Some(cpus);
-        self
-    }
-
-    /// Sets how many GPUs the embedded backend may use. By default these are the NVIDIA devices of this
-    /// machine.
-    pub fn local_gpus(mut self, gpus: u32) -> Self {
-        self.local_gpus = Some(gpus);
-        self
-    }
-
-    /// Sets the permission bits of batch scripts. The default is `0o750`.
-    pub fn script_permissions(mut self, mode: u32) -> Self {
-        self.script_permissions = Some(mode);
-        self
-    }
-
-    /// Sets the permission bits of job directories, such as `0o700`. By default the umask decides. Users who
-    /// cannot read the directory cannot read the specs, results and diaries in it.
-    pub fn job_dir_permissions(mut self, mode: u32) -> Self {
-        self.job_dir_permissions = Some(mode);
-        self
-    }
-
-    /// Makes this a dry run: `submit` checks everything and submits nothing.
-    ///
-    /// `submit` returns a placeholder, on which later submissions can depend and which they can take as an
-    /// argument. [`Cluster::rehearsed`] returns the submissions so far. Asking for the result or the state of a
-    /// placeholder is [`Error::DryRun`]. Attaching to existing jobs still works.
-    pub fn dry_run(mut self, dry_run: bool) -> Self {
-        self.dry_run = dry_run;
-        self
-    }
-
-    /// Makes a dry run print each submission, for a program whose user asked for it on the command line.
-    pub(crate) fn prints_dry_run(mut self) -> Self {
-        self.prints_dry_run = true;
-        self
-    }
-
-    /// Sets how waits report their progress on standard error. By default they print nothing.
-    pub fn progress(mut self, mode: ProgressMode) -> Self {
-        self.progress = mode;
-        self
-    }
-
-    /// Selects the SSH backend and sets its host and login.
-    #[cfg(feature = "ssh")]
-    pub fn ssh(mut self, settings: impl Into<Ssh>) -> Self {
-        self.ssh = Some(settings.into());
-        self.backend(BackendKind::Ssh)
-    }
-
-    /// Sets the policy for unknown host keys. It overrides all other settings.
-    #[cfg(feature = "ssh")]
-    pub fn host_key_policy(mut self, policy: HostKeyPolicy) -> Self {
-        self.host_key_policy = Some(policy);
-        self
-    }
-
     /// Returns the cluster. Over SSH, this connects to it; otherwise nothing is started, read or written.
     ///
     /// # Errors
@@ -201,27 +64,15 @@ impl ClusterBuilder {
             }
             BackendKind::Ssh => self.over_ssh(given)?,
         };
-        let dry_run = self.dry_run.then(|| Arc::new(DryRun::new(self.prints_dry_run)));
-        let ledger: Arc<dyn Ledger> = match &dry_run {
-            Some(run) => Arc::new(Rehearsal { run: Arc::clone(run), around: Arc::new(Client) }),
-            None => Arc::new(Client),
-        };
-        Ok(Cluster {
-            inner: Arc::new(Inner {
-                poller: Poller::new(Arc::clone(&backend), Vec::new()),
-                backend,
-                binary,
-                binary_path: OnceCell::new(),
-                staged: Staged::default(),
-                environment: self.environment,
-                permissions,
-                callbacks,
-                dry_run,
-                ledger,
-                progress: self.progress,
-                others: Mutex::default(),
-            }),
-        })
+        Ok(Cluster::new(ClusterParts {
+            backend,
+            binary,
+            environment: self.environment,
+            permissions,
+            callbacks,
+            dry_run: self.dry_run.then(|| DryRun::new(self.prints_dry_run)),
+            progress: self.progress,
+        }))
     }
 
     #[cfg(feature = "ssh")]
@@ -307,16 +158,6 @@ fn permissions_of(script: Option<u32>, job_dir: Option<u32>) -> Result<Permissio
         script: script.map_or(Ok(default.script), permissions::script).map_err(wrong("scripts"))?,
         job_dir: job_dir.map(permissions::job_dir).transpose().map_err(wrong("job directories"))?,
     })
-}
-
-/// Returns the backend that `SLURM_SDK_BACKEND` names.
-pub(crate) fn backend_variable() -> Result<Option<BackendKind>> {
-    let Ok(name) = std::env::var("SLURM_SDK_BACKEND") else { return Ok(None) };
-    let wrong = |_| Error::Config {
-        message: format!("unknown backend `{name}` in SLURM_SDK_BACKEND"),
-        hint: "set it to `local`, `slurm` or `ssh`, or unset it".to_owned(),
-    };
-    name.parse().map(Some).map_err(wrong)
 }
 
 fn expand_home(dir: &Path) -> Result<PathBuf> {
