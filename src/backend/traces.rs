@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_further_array_is_found_only_beside_those_before_it() {
+    fn a_further_array_is_found_only_beside_the_earlier_ones() {
         assert_eq!(found(&[("stdout/40_0", ""), ("stdout/41_0", "")], 1), Some(41));
         assert_eq!(found(&[("stdout/40_0", "")], 1), None);
     }

@@ -1,4 +1,4 @@
-//! The mistakes in the options of a submission.
+//! Problems with the options of a submission.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use slurm_core::options::{Conflict, InvalidValue, OptionError, Source, UnknownOp
 
 use super::Error;
 
-/// One thing that is wrong with the options of a submission.
+/// A problem with the options of a submission.
 ///
-/// Its text is the message and the hint. What is wrong in a Slurmfile by itself is a
+/// Its text is the message and the hint. Problems in a Slurmfile are a
 /// [`SlurmfileError`](super::SlurmfileError), which has the line.
 ///
 /// ```
@@ -28,15 +28,15 @@ use super::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OptionProblem {
-    /// The option or setting, such as `cpus_per_task` or `setup`; `None` if it is about none in particular.
+    /// The option or setting, such as `cpus_per_task` or `setup`; `None` if the problem concerns no single one.
     pub option: Option<String>,
     /// The value, if the value itself is wrong.
     pub value: Option<String>,
-    /// What is wrong, as a sentence that names the option.
+    /// The problem, as a sentence that names the option.
     pub message: String,
-    /// What to do about it, if the message does not say it.
+    /// Advice, if the message has none.
     pub hint: Option<String>,
-    /// Where the option was set.
+    /// The source of the option.
     pub source: Option<Source>,
 }
 
@@ -56,12 +56,12 @@ impl OptionProblem {
         Self { value: Some(value.to_owned()), ..Self::with(option, message) }
     }
 
-    /// Returns that a line of `setup` holds a NUL, which no shell can be given.
+    /// Returns the problem that a line of `setup` has a NUL, which no shell accepts.
     pub(crate) fn setup_with_nul() -> Self {
         Self::with("setup", "a line of `setup` cannot hold a NUL")
     }
 
-    /// Returns that the value of the variable `name` holds a NUL.
+    /// Returns the problem that the value of the variable `name` has a NUL.
     pub(crate) fn variable_with_nul(name: impl fmt::Display) -> Self {
         Self::with("env", format!("the value of `{name}` cannot hold a NUL"))
     }
@@ -71,7 +71,7 @@ impl OptionProblem {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// Adds where the option was set.
+    /// Adds the source of the option.
     pub(crate) fn set_in(self, source: Option<Source>) -> Self {
         Self { source, ..self }
     }
@@ -145,7 +145,7 @@ impl From<OptionError> for Error {
     }
 }
 
-/// Returns the problems, each on a line.
+/// Returns the problems, one per line.
 pub(super) fn lines(problems: &[OptionProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,5 @@
-# Other releases of Slurm, each in a Debian of its own that debootstrap makes: the scripts of this folder run again inside of
-# it. Nothing stays mounted: each call has a mount namespace of its own.
+# Other releases of Slurm, each in its own Debian, which debootstrap creates. The scripts of this folder run again inside of
+# it. Nothing stays mounted, because each call has its own mount namespace.
 # shellcheck shell=bash
 
 RELEASES=${SLURM_SDK_TEST_RELEASES:-/var/lib/slurm-sdk-test-releases}
@@ -7,7 +7,7 @@ RELEASES=${SLURM_SDK_TEST_RELEASES:-/var/lib/slurm-sdk-test-releases}
 # release_of NAME: sets the Debian that has this release of Slurm, and the ports of its cluster.
 release_of() {
     case $1 in
-        # Its C library is older than the one that programs of Debian 12 need.
+        # Its C library is too old for programs of Debian 12.
         20.11) SUITE=bullseye RELEASE_PORTS=27300 && export SLURM_SDK_TEST_LIBRARIES=/opt/libraries ;;
         24.11) SUITE=trixie RELEASE_PORTS=27400 ;;
         26.05) SUITE=sid RELEASE_PORTS=27500 ;;
@@ -29,7 +29,7 @@ make_root() {
     mkdir -p "$RELEASES"
     debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$ROOT_DIR" </dev/null >"$ROOT_DIR.log" 2>&1 9>&- ||
         { tail -n 20 "$ROOT_DIR.log" >&2; fail "debootstrap has failed; all it says is in $ROOT_DIR.log"; }
-    # Mirrors of sid may be snapshots that are older than their Valid-Until. Signatures are checked all the same.
+    # Mirrors of sid may be snapshots that are older than their Valid-Until. Signatures are still checked.
     echo 'Acquire::Check-Valid-Until "false";' >"$ROOT_DIR/etc/apt/apt.conf.d/50snapshot"
     : >"$ROOT_DIR/.complete"
 }
@@ -43,7 +43,8 @@ bring_libraries() {
     done
 }
 
-# enter RELEASE COMMAND...: in its Debian, which sees this checkout, and the folder of the command, under the same paths.
+# enter RELEASE COMMAND...: runs the command in the Debian of the release, which sees this checkout and the folder of the
+# command under the same paths.
 enter() {
     release_of "$1"
     shift
@@ -58,7 +59,7 @@ enter() {
         if [[ $path == */* && -x $path ]]; then seen+=("$(dirname "$(realpath --no-symlinks -- "$path")")"); fi
     done
     export SLURM_SDK_TEST_INSIDE=yes SLURM_SDK_TEST_PORT_BASE=$RELEASE_PORTS
-    # Below the root directory, so that no name of this cluster's files is that of another one's.
+    # The directory has the name of the root directory, so that the clusters have no common file names.
     export SLURM_SDK_TEST_CLUSTER=/var/lib/slurm-sdk-test-${ROOT_DIR##*/}
     # shellcheck disable=SC2016
     exec unshare --mount bash -c '
@@ -70,7 +71,7 @@ enter() {
             mount --bind "/$dir" "$root/$dir"
         done
         while [[ $1 != -- ]]; do
-            # One may lie in another, which is there already.
+            # A path may be inside of another one that is mounted already.
             if [[ ! -e $root$1/. || -z $(ls -A "$root$1") ]]; then
                 mkdir -p "$root$1"
                 mount --bind -o ro "$1" "$root$1"
@@ -82,8 +83,8 @@ enter() {
     ' bash "$ROOT_DIR" "${seen[@]}" -- "$@"
 }
 
-# slurmdbd 24.11 and 26.05 fail with the libmariadb that their Debians have ("Number of columns in result"); that of
-# Debian 12 serves.
+# slurmdbd 24.11 and 26.05 fail with the libmariadb of their Debians ("Number of columns in result"). The libmariadb of
+# Debian 12 works.
 fetch_libmariadb() {
     local list=/etc/apt/sources.list.d/bookworm.list version
     [[ -n ${SLURM_SDK_TEST_INSIDE-} && $RELEASE != 20.11 && ! -e /opt/libmariadb/libmariadb.so.3 ]] || return 0

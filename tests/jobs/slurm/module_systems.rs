@@ -18,9 +18,9 @@ trials![
 
 /// A module system below the directory of the test cluster.
 struct System {
-    /// What Debian lets every login shell read.
+    /// The file that every login shell reads on Debian.
     profile: PathBuf,
-    /// What it says of a module that is not there.
+    /// The message about a missing module.
     complaint: &'static str,
 }
 
@@ -80,7 +80,7 @@ fn in_a_login_shell(site: &Site, system: &System, module: &str, version: &str) {
     assert!(refused.contains(&line) && refused.contains("login = true"), "{refused}");
 }
 
-/// The submitter has a login shell, whose functions and variables travel with the job.
+/// The submitter has a login shell, whose functions and variables reach the job.
 fn from_a_login_shell(site: &Site, system: &System, module: &str, version: &str) {
     let print = format!(". {}; env -0", system.profile.display());
     let shell = Command::new("bash").args(["-c", &print]).output().unwrap();
@@ -116,7 +116,7 @@ fn with_the_function_from_a_file(site: &Site, system: &System, module: &str, ver
     assert_eq!(array.results().unwrap(), [expected.clone(), expected]);
 }
 
-/// The module that is loaded does not exist.
+/// The loaded module does not exist.
 fn without_the_module(site: &Site, system: &System) {
     let source = format!(". {}", system.profile.display());
     let cluster =
