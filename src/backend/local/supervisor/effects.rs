@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use slurm_core::ids::JobId;
 
-use super::core::{Action, Core, Entry, Event, Identity, Jobs, Machine, Moment};
+use super::core::{Action, Core, Entry, Event, Identity, Jobs, Machine, Moment, RunFiles};
 use super::environment::Environments;
 use super::ids::LastId;
 use super::journal::{self, Journal};
@@ -15,7 +15,7 @@ use super::marks::Marks;
 use super::run::Message;
 use super::{identity, log, memory, outcome, process, traces};
 use crate::backend::local::capacity::Capacity;
-use crate::backend::local::protocol::{JobRequest, Place, Reply, Request, host};
+use crate::backend::local::protocol::{JobRequest, Place, Reply, Request, SubmissionKey, host};
 
 /// The core, with the means to do what it decides.
 #[derive(Debug)]
@@ -32,6 +32,18 @@ struct Effects {
     events: Sender<Message>,
     /// The answer to the request at hand.
     reply: Option<Reply>,
+    /// What the journal could not take, because the disk was full for example.
+    unwritten: VecDeque<Entry>,
+    /// What waits for those entries: until the end of a run is in the journal, its marks and its environment tell the next
+    /// supervisor of it.
+    removals: Vec<Removal>,
+}
+
+/// Something that means nothing once the journal has all entries.
+#[derive(Debug)]
+enum Removal {
+    Marks(RunFiles),
+    Environment(SubmissionKey),
 }
 
 impl Supervisor {
@@ -58,7 +70,15 @@ impl Supervisor {
         let environments = Environments::open(place.environments(), &open)?;
         let (last_id, last) = LastId::open(place, core.last_id())?;
         core.skip_ids(last);
-        let effects = Effects { journal, environments, last_id, events, reply: None };
+        let effects = Effects {
+            journal,
+            environments,
+            last_id,
+            events,
+            reply: None,
+            unwritten: VecDeque::new(),
+            removals: Vec::new(),
+        };
         let mut supervisor = Self { core, effects };
         let found = traces::of_all(supervisor.core.jobs());
         supervisor.on(Event::TakeOver(found));
@@ -81,6 +101,20 @@ impl Supervisor {
         self.effects.reply.take()
     }
 
+    /// From now on, every append to the journal fails as on a full disk. Returns the journal's file.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&mut self) -> std::fs::File {
+        self.effects
+            .journal
+            .append_to(std::fs::File::options().append(true).open("/dev/full").unwrap())
+    }
+
+    /// There is room again.
+    #[cfg(test)]
+    pub(super) fn empty_disk(&mut self, file: std::fs::File) {
+        self.effects.journal.append_to(file);
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.core.is_busy()
     }
@@ -99,8 +133,9 @@ impl Effects {
     /// Carries out an action, and returns its answer if it has one.
     fn carry_out(&mut self, action: Action, jobs: &Jobs) -> Option<Event> {
         match action {
-            Action::Append(entry) => self.append(&entry),
+            Action::Append(entry) => self.append(entry),
             Action::Commit(entry) => {
+                self.write_rest();
                 let result = self.journal.append(&entry).map_err(|error| error.to_string());
                 return Some(Event::Committed(entry, result));
             }
@@ -128,31 +163,61 @@ impl Effects {
                 return Some(Event::OverLimit(memory::over_limit(&limited)));
             }
             Action::Publish(files) => outcome::publish_value(&files),
-            Action::RemoveMarks(files) => Marks::of(&files).remove(),
-            Action::Forget(key) => self.environments.forget(&key),
+            Action::RemoveMarks(files) => self.remove(Removal::Marks(files)),
+            Action::Forget(key) => self.remove(Removal::Environment(key)),
             Action::EndLeft(runs) => {
                 identity::end_what_is_left(&runs.into_iter().collect::<HashMap<_, _>>());
             }
             Action::Watch { files, process } => {
                 process::watch_adopted(&files, &process, self.events.clone());
             }
-            Action::Rewrite(entries) => {
-                if let Err(error) = self.journal.rewrite(&entries) {
-                    log(&format!("the journal cannot be rewritten: {error}"));
+            Action::Rewrite(entries) => match self.journal.rewrite(&entries) {
+                Ok(()) => {
+                    self.unwritten.clear();
+                    self.remove_all();
                 }
-            }
+                Err(error) => log(&format!("the journal cannot be rewritten: {error}")),
+            },
             Action::Reply(reply) => self.reply = Some(reply),
         }
         None
     }
 
-    fn append(&mut self, entry: &Entry) {
-        if let Err(error) = self.journal.append(entry) {
-            log(&format!("{entry:?} cannot be written into the journal: {error}"));
+    fn append(&mut self, entry: Entry) {
+        self.unwritten.push_back(entry);
+        self.write_rest();
+    }
+
+    /// Appends what the journal does not have yet, and then removes what waited for that.
+    fn write_rest(&mut self) {
+        while let Some(entry) = self.unwritten.front() {
+            if let Err(error) = self.journal.append(entry) {
+                log(&format!("{entry:?} cannot be written into the journal: {error}"));
+                return;
+            }
+            self.unwritten.pop_front();
+        }
+        self.remove_all();
+    }
+
+    fn remove(&mut self, removal: Removal) {
+        self.removals.push(removal);
+        if self.unwritten.is_empty() {
+            self.remove_all();
+        }
+    }
+
+    fn remove_all(&mut self) {
+        for removal in self.removals.drain(..) {
+            match removal {
+                Removal::Marks(files) => Marks::of(&files).remove(),
+                Removal::Environment(key) => self.environments.forget(&key),
+            }
         }
     }
 
     fn keep(&mut self, request: &JobRequest, entry: &Entry) -> Result<(), String> {
+        self.write_rest();
         self.environments
             .keep(entry.id(), request)
             .map_err(|error| format!("the job's environment cannot be kept: {error}"))?;
@@ -166,6 +231,7 @@ impl Effects {
         let known = jobs.job(id).zip(jobs.find(id));
         let (job, (array, _)) = known.ok_or_else(|| io::Error::other("the job is not known"))?;
         let files = job.files();
+        self.write_rest();
         outcome::clear_outcome(&files);
         let environment = self.environments.read(&job.request.key());
         let started = environment.and_then(|environment| {

@@ -54,6 +54,12 @@ impl Journal {
         }
     }
 
+    /// Appends to this file from now on, and returns the one before.
+    #[cfg(test)]
+    pub(super) fn append_to(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.file, file)
+    }
+
     /// Whether the journal is long enough to be rewritten.
     pub(super) fn has_grown(&self) -> bool {
         self.length > self.rewritten_length.saturating_add(GROWTH)
@@ -131,9 +137,9 @@ mod tests {
         let mut journal = Journal::write(&path, &[]).unwrap();
         journal.append(&warned(1)).unwrap();
         let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
-        let file = std::mem::replace(&mut journal.file, full);
+        let file = journal.append_to(full);
         assert!(journal.append(&warned(2)).is_err() && journal.torn);
-        journal.file = file;
+        journal.append_to(file);
         journal.file.write_all(b"{\"Submitted\":{").unwrap();
         journal.append(&warned(3)).unwrap();
         assert_eq!(ids(&path), [1, 3]);

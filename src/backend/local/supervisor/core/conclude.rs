@@ -172,8 +172,10 @@ impl Core {
 
 /// Returns how a job ended by itself while there was no supervisor, and with which exit code.
 fn end_alone(job: &Job, left: &Left) -> (Option<JobState>, Option<Exit>) {
-    let mut exits = job.processes.iter().filter_map(|process| process.exit);
-    let exit = exits.find(|exit| exit.code != 0);
+    // The journal may have lost the processes, which have left marks all the same.
+    let by_mark = (0..job.request.tasks).filter_map(|rank| left.found.exit_of(rank));
+    let exits = job.processes.iter().filter_map(|process| process.exit);
+    let exit = exits.chain(by_mark).find(|exit| exit.code != 0);
     (exit.map(|_| JobState::Failed).or_else(|| left.outcome.clone()), exit)
 }
 

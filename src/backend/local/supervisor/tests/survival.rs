@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use slurm_core::layout::JobDir;
+use slurm_core::layout::{JobDir, RunMark};
 use slurm_core::state::JobState;
 
 use super::super::core::Entry;
@@ -105,4 +105,57 @@ fn an_element_that_was_put_back_and_cancelled_leaves_no_marks() {
     machine.cancel(id, None);
     assert_eq!(machine.count(id, &JobState::Cancelled), 1);
     assert!(!JobDir::at(&request.dir).all_run_marks().exists());
+}
+
+#[test]
+fn the_exit_code_of_a_process_that_the_journal_lost_is_found_in_its_mark() {
+    let mut machine = Machine::with_cpus(1);
+    let request = machine.array(1, "true\n");
+    let id = machine.submit(request.clone());
+    let marks = Marks { prefix: JobDir::at(&request.dir).run_marks(id, 0) };
+    marks.prepare().unwrap();
+    let code = slurm_runner::exit::DISK_FULL;
+    fs::write(RunMark::Ended { rank: 0, code }.path(&marks.prefix), "").unwrap();
+    machine = machine.restarted();
+    let status = machine.statuses(id).remove(0);
+    assert_eq!(status.state, JobState::Failed);
+    assert_eq!(status.exit.map(|exit| exit.code), Some(code.into()));
+}
+
+#[test]
+fn an_end_that_a_full_disk_keeps_out_of_the_journal_is_found_by_the_next_supervisor() {
+    let mut machine = Machine::with_cpus(1);
+    let request = machine.array(1, "while [ ! -e go ]; do sleep 0.01; done; exit 7\n");
+    let id = machine.submit(request.clone());
+    machine.run_until(|machine| machine.count(id, &JobState::Running) == 1);
+    machine.supervisor.fill_disk();
+    machine.touch("go");
+    machine.run();
+    assert_eq!(machine.count(id, &JobState::Failed), 1);
+    // Marks of the run are what the next supervisor knows it by, and the environment is what it would be started with.
+    assert!(JobDir::at(&request.dir).all_run_marks().exists());
+    machine = machine.restarted();
+    machine.run();
+    assert_eq!(machine.count(id, &JobState::Pending), 0, "it does not run twice");
+    assert_eq!(machine.count(id, &JobState::Failed), 1);
+    assert!(!JobDir::at(&request.dir).all_run_marks().exists());
+}
+
+#[test]
+fn what_a_full_disk_kept_out_of_the_journal_is_written_once_there_is_room() {
+    let mut machine = Machine::with_cpus(1);
+    let first = machine.array(1, WAIT);
+    let id = machine.submit(first.clone());
+    machine.run_until(|machine| machine.count(id, &JobState::Running) == 1);
+    let disk = machine.supervisor.fill_disk();
+    machine.touch("go");
+    machine.run();
+    assert!(JobDir::at(&first.dir).all_run_marks().exists());
+    machine.supervisor.empty_disk(disk);
+    let next = machine.submit_array(1, "true\n");
+    assert!(!JobDir::at(&first.dir).all_run_marks().exists(), "the end is noted now");
+    machine.run();
+    machine = machine.restarted();
+    assert_eq!(machine.count(id, &JobState::Completed), 1);
+    assert_eq!(machine.count(next, &JobState::Completed), 1);
 }
