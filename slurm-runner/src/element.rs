@@ -57,7 +57,10 @@ pub(crate) fn element(
     if environment::is_one_of_several() {
         return together(&work, &requeueing, dir, number, &share, run);
     }
-    let (writer, done) = match SegmentWriter::open(&dir.segment(number), entry.signature, &run) {
+    let of_element = u32::try_from(share.len()).unwrap_or(u32::MAX);
+    let segment = dir.segment(number);
+    let opened = SegmentWriter::open(&segment, entry.signature, of_element, &run);
+    let (writer, done) = match opened {
         Ok(opened) => opened,
         Err(error) => return no_output(&error),
     };

@@ -34,7 +34,7 @@ pub(crate) fn together(
     // before the task.
     let _ = durable::append_to(&value);
     work.panics.install(|_| {}, |_| {});
-    let mut bytes = Segment::new(work.entry.signature, &run);
+    let mut bytes = Segment::new(work.entry.signature, share.len(), &run);
     exited::watch({
         let (segment, bytes, run) = (segment.clone(), Segment(bytes.0.clone()), run.clone());
         // The segment has no item: after such an exit no process can publish a value.
@@ -87,8 +87,9 @@ pub(crate) fn publish(path: &Path, dir: &JobDir, number: u64, failure: &Failure)
     let Ok((spec, frame)) = Spec::from_bytes(&described) else { return };
     let Described::Items(items) = &spec.work else { return };
     let run = environment::report(environment::now_micros());
-    let mut bytes = Segment::new(frame.signature, &run);
-    for index in items.shares.of_element(number) {
+    let share = items.shares.of_element(number);
+    let mut bytes = Segment::new(frame.signature, share.len(), &run);
+    for index in share {
         bytes.push_failure(index, failure);
     }
     if let Err(error) = durable::write_first(&dir.segment(number), &bytes.end(run)) {
@@ -100,8 +101,9 @@ pub(crate) fn publish(path: &Path, dir: &JobDir, number: u64, failure: &Failure)
 struct Segment(Vec<u8>);
 
 impl Segment {
-    fn new(signature: u64, run: &RunReport) -> Self {
-        let mut segment = Self(header(signature));
+    fn new(signature: u64, items: usize, run: &RunReport) -> Self {
+        let items = u32::try_from(items).unwrap_or(u32::MAX);
+        let mut segment = Self(header(signature, items));
         segment.push(RecordKind::RunBegins, 0, &codec::encode(run).unwrap_or_default());
         segment
     }

@@ -98,12 +98,13 @@ pub enum SegmentError {
     Signature,
 }
 
-/// Returns the bytes before the first record.
-pub fn header(signature: u64) -> Vec<u8> {
+/// Returns the bytes before the first record, for an element of so many items.
+pub fn header(signature: u64, items: u32) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-    bytes.extend_from_slice(&[0; 6]);
+    bytes.extend_from_slice(&[0; 2]);
+    bytes.extend_from_slice(&items.to_le_bytes());
     bytes.extend_from_slice(&signature.to_le_bytes());
     bytes
 }
@@ -128,6 +129,12 @@ pub fn check_header(bytes: &[u8], signature: u64) -> Result<bool, SegmentError> 
         return Err(SegmentError::Signature);
     }
     Ok(true)
+}
+
+/// Returns how many items the element has whose segment this is, or nothing if the header is not whole.
+pub fn items(segment: &[u8]) -> Option<u32> {
+    let header = segment.first_chunk::<HEADER>().filter(|header| header.starts_with(&MAGIC))?;
+    Some(u32::from_le_bytes([header[12], header[13], header[14], header[15]]))
 }
 
 /// The whole records of a segment, from a given position on.
@@ -230,7 +237,7 @@ mod tests {
 
     fn segment(dir: &Path) -> (std::path::PathBuf, SegmentWriter, Done) {
         let path = dir.join("0");
-        let (writer, done) = SegmentWriter::open(&path, 7, &RunReport::default()).unwrap();
+        let (writer, done) = SegmentWriter::open(&path, 7, 3, &RunReport::default()).unwrap();
         (path, writer, done)
     }
 
@@ -272,7 +279,7 @@ mod tests {
 
     #[test]
     fn every_cut_and_every_flipped_bit_is_noticed() {
-        let mut bytes = header(7);
+        let mut bytes = header(7, 3);
         push_record(&mut bytes, RecordKind::Value, 1, b"one");
         let first = bytes.len();
         push_record(&mut bytes, RecordKind::Value, 2, b"two");
@@ -296,9 +303,11 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_a_segment_are_refused() {
-        assert_eq!(check_header(&header(7), 7), Ok(true));
-        assert_eq!(check_header(&header(7)[..20], 7), Ok(false));
-        assert_eq!(check_header(&header(7), 8), Err(SegmentError::Signature));
+        assert_eq!(check_header(&header(7, 3), 7), Ok(true));
+        assert_eq!(items(&header(7, 3)), Some(3));
+        assert_eq!(items(&header(7, 3)[..20]), None);
+        assert_eq!(check_header(&header(7, 3)[..20], 7), Ok(false));
+        assert_eq!(check_header(&header(7, 3), 8), Err(SegmentError::Signature));
         assert_eq!(check_header(&[0; 40], 7), Err(SegmentError::NotASegment));
     }
 }

@@ -28,12 +28,17 @@ pub struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Opens the segment at `path`, and returns it with the indices of the items that are in it already.
+    /// Opens the segment at `path` of an element of so many items, and returns it with the indices of the items that are in it already.
     /// A torn record at its end is cut off, and the beginning of the run is noted.
     ///
     /// # Errors
     /// If it cannot be read or written, or belongs to another task.
-    pub fn open(path: &Path, signature: u64, run: &RunReport) -> io::Result<(Self, Done)> {
+    pub fn open(
+        path: &Path,
+        signature: u64,
+        items: u32,
+        run: &RunReport,
+    ) -> io::Result<(Self, Done)> {
         let bytes = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other?,
@@ -55,7 +60,7 @@ impl SegmentWriter {
         if whole < bytes.len() {
             file.set_len(whole as u64)?;
         }
-        let buffer = if whole == 0 { header(signature) } else { Vec::new() };
+        let buffer = if whole == 0 { header(signature, items) } else { Vec::new() };
         let mut writer = Self { file, length: whole as u64, buffer };
         let report = codec::encode(run).map_err(io::Error::other)?;
         writer.append(RecordKind::RunBegins, 0, &report)?;

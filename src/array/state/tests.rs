@@ -21,7 +21,7 @@ fn state(items: u64) -> State {
 #[test]
 fn half_of_a_record_does_not_count_as_growth() {
     let mut state = state(2);
-    let mut bytes = header(7);
+    let mut bytes = header(7, 3);
     push_record(&mut bytes, RecordKind::Value, 0, b"zero");
     let whole = bytes.len() as u64;
     push_record(&mut bytes, RecordKind::Value, 1, b"one");
@@ -55,7 +55,7 @@ fn a_segment_that_no_listing_shows_is_read_once_its_element_has_ended() {
 fn a_retried_item_ends_again() {
     let mut state = state(2);
     let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
-    let mut bytes = header(7);
+    let mut bytes = header(7, 3);
     push_record(&mut bytes, RecordKind::Failure, 0, &failure.unwrap());
     push_record(&mut bytes, RecordKind::Value, 1, b"one");
     assert!(state.grown(0, 0, 0, bytes) && state.is_complete());
@@ -63,7 +63,7 @@ fn a_retried_item_ends_again() {
     let job = "10".parse().unwrap();
     state.begin(Attempt::new(JobDir::at("/again"), shares, &[(job, 1)]));
     assert_eq!((state.ended.as_slice(), state.is_complete()), (&[NO_ITEM, 1][..], false));
-    let mut bytes = header(7);
+    let mut bytes = header(7, 3);
     push_record(&mut bytes, RecordKind::Value, 0, b"zero");
     assert!(state.grown(1, 0, 0, bytes) && state.is_complete());
     assert_eq!(state.ended, [NO_ITEM, 1, 0]);
@@ -95,7 +95,7 @@ fn an_item_retried_twice_leaves_its_element_once() {
     let open: Vec<usize> = state.open().map(|(number, _)| number).collect();
     assert_eq!(open, [0, 2], "only the first attempt makes the other item");
     let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
-    let mut bytes = header(7);
+    let mut bytes = header(7, 3);
     push_record(&mut bytes, RecordKind::Failure, 0, &failure.unwrap());
     push_record(&mut bytes, RecordKind::Value, 1, b"one");
     assert!(state.grown(0, 0, 0, bytes));
@@ -111,7 +111,7 @@ fn an_item_retried_twice_leaves_its_element_once() {
 fn an_item_whose_end_was_read_is_not_subtracted_again() {
     let mut state = state(3);
     let failure = codec::encode(&Failure::new(slurm_core::outcome::FailureKind::Error, "no"));
-    let mut bytes = header(7);
+    let mut bytes = header(7, 3);
     push_record(&mut bytes, RecordKind::Failure, 0, &failure.unwrap());
     let read = bytes.len() as u64;
     assert!(state.grown(0, 0, 0, bytes));

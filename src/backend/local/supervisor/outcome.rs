@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use slurm_core::layout::JobDir;
 use slurm_core::outcome::{Ending, Outcome};
 use slurm_core::requeue::RequeueNote;
-use slurm_core::segment::{HEADER, RecordKind, Records};
-use slurm_core::spec::{Spec, Work};
+use slurm_core::segment::{self, HEADER, RecordKind, Records};
 use slurm_core::state::JobState;
 
 use super::core::{Found, Left, RunFiles};
@@ -42,8 +40,8 @@ fn state_by_files(files: &RunFiles, marks: &Found) -> Option<JobState> {
             files.tasks > 1 && has_content(&files.value()) && (0..files.tasks).all(ended_well);
         return succeeded.then_some(JobState::Completed);
     };
-    if let Some(number) = files.number {
-        return state_by_segment(&files.dir, number, &bytes);
+    if files.number.is_some() {
+        return state_by_segment(&bytes);
     }
     let (outcome, _) = Outcome::from_bytes(&bytes).ok()?;
     Some(match outcome.ending {
@@ -52,17 +50,15 @@ fn state_by_files(files: &RunFiles, marks: &Found) -> Option<JobState> {
     })
 }
 
-/// Returns how the element `number` ended with this segment: well if all of its items have values.
-fn state_by_segment(dir: &JobDir, number: u64, segment: &[u8]) -> Option<JobState> {
-    let kinds: Vec<_> = Records::new(segment, HEADER).map(|record| record.kind).collect();
+/// Returns how an element ended with this segment: well if all of its items have values.
+fn state_by_segment(bytes: &[u8]) -> Option<JobState> {
+    let kinds: Vec<_> = Records::new(bytes, HEADER).map(|record| record.kind).collect();
     if kinds.contains(&RecordKind::Failure) {
         return Some(JobState::Failed);
     }
-    let spec = std::fs::read(dir.spec()).ok()?;
-    let (spec, _) = Spec::from_bytes(&spec).ok()?;
-    let Work::Items(items) = spec.work else { return None };
     let made = kinds.iter().filter(|kind| **kind == RecordKind::Value).count();
-    (made >= items.shares.of_element(number).len()).then_some(JobState::Completed)
+    let items = usize::try_from(segment::items(bytes)?).ok()?;
+    (made >= items).then_some(JobState::Completed)
 }
 
 /// Makes the value of the first of several processes the job's result: all have ended well.
@@ -96,4 +92,29 @@ pub(super) fn clear_outcome(files: &RunFiles) {
 /// Returns whether there is a value. Where one will be, there is an empty file before.
 fn has_content(value: &Path) -> bool {
     value.metadata().is_ok_and(|metadata| metadata.len() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use slurm_core::segment::{header, push_record};
+
+    use super::*;
+
+    #[test]
+    fn a_segment_says_how_its_element_ended_without_the_spec() {
+        let state = |kinds: &[RecordKind]| {
+            let mut bytes = header(7, 2);
+            for (index, kind) in (0..).zip(kinds) {
+                push_record(&mut bytes, *kind, index, &[]);
+            }
+            state_by_segment(&bytes)
+        };
+        let value = RecordKind::Value;
+        assert_eq!(state(&[value, value]), Some(JobState::Completed));
+        assert_eq!(state(&[value, RecordKind::Failure]), Some(JobState::Failed));
+        assert_eq!(state(&[value]), None, "an item is missing");
+        // The task ended its process with `exit`.
+        assert_eq!(state(&[value, RecordKind::RunEnds]), None);
+        assert_eq!(state_by_segment(&[]), None);
+    }
 }
