@@ -205,7 +205,7 @@ fn an_option_that_this_slurm_lacks_is_refused(site: &Site) {
     let newer = add::job(1, 2).segment(1).submit(&site.cluster);
     let removed = add::job(1, 2).power("level").submit(&site.cluster);
     let refused = |result: &slurm::Result<Job<i64>>| match result {
-        Err(Error::Options { problems }) => problems[0].message.contains("this cluster has"),
+        Err(Error::Options { problems }) => problems[0].to_string().contains("this cluster has"),
         _ => false,
     };
     assert!(refused(&newer) != refused(&removed), "{newer:?} {removed:?}");
