@@ -70,7 +70,7 @@ pub trait Host: fmt::Debug + Send + Sync {
         self.remove_dir(dir)
     }
 
-    /// Returns a directory of this machine for files that will be [spooled](Content::Spooled) to
+    /// Returns a directory of this machine for files that will be [spooled](crate::Content::Spooled) to
     /// below `job_base_dir`; it exists.
     fn spool_dir(&self, job_base_dir: &Path) -> Result<PathBuf, HostError>;
 

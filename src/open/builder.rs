@@ -11,7 +11,7 @@ use crate::model::BackendKind;
 use crate::progress::ProgressMode;
 use crate::slurmfile::{self, Environment};
 
-/// Builder with all settings of a [`Cluster`].
+/// Builder with all settings of a [`Cluster`](crate::Cluster).
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClusterBuilder {
@@ -36,7 +36,7 @@ pub struct ClusterBuilder {
 
 impl ClusterBuilder {
     /// Returns a builder with the settings of the environment variables and the Slurmfile; see
-    /// [`Cluster::from_env`].
+    /// [`Cluster::from_env`](crate::Cluster::from_env).
     ///
     /// # Errors
     /// If a variable has an invalid value, or the Slurmfile is wrong.
@@ -105,7 +105,7 @@ impl ClusterBuilder {
     /// Makes this a dry run: `submit` checks everything and submits nothing.
     ///
     /// `submit` returns a placeholder, on which later submissions can depend and which they can take as an
-    /// argument. [`Cluster::rehearsed`] returns the submissions so far. Asking for the result or the state of a
+    /// argument. [`Cluster::rehearsed`](crate::Cluster::rehearsed) returns the submissions so far. Asking for the result or the state of a
     /// placeholder is [`Error::DryRun`]. Attaching to existing jobs still works.
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;

@@ -1,6 +1,6 @@
 //! Connections over SSH: everything up to an authenticated session.
 //!
-//! [`Ssh`] says where to and how. [`connect`] takes these steps, each within a time limit:
+//! [`Ssh`] says where to and how. `connect` takes these steps, each within a time limit:
 //!
 //! 1. `config`: what the user's OpenSSH configuration says about the host, asked of `ssh -G`;
 //! 2. `stream`: a TCP connection, or a pair of sockets with a proxy command at the other end;
@@ -8,7 +8,7 @@
 //! 4. `host_key`: the server's key against known_hosts, before any credential is sent;
 //! 5. `auth`: certificates and keys of the agent and in files, keyboard-interactive, password.
 //!
-//! Where an `ssh` of the user's own keeps a connection open, [`Master`], the steps after the first are not needed.
+//! Where an `ssh` of the user's own keeps a connection open, `Master`, the steps after the first are not needed.
 //!
 //! What others wrote (`ssh -G`, known_hosts, key files) is read by total functions of text.
 
