@@ -226,7 +226,7 @@ const FAILURES: &[(&str, &[&str])] = &[
     ("an error", &["failed: reading \"forty-two\": invalid digit found in string"]),
     ("a panic", &["panicked at examples/errors.rs:", "attempt to divide by zero"]),
     ("an exit", &["ended without a result, with exit code 3", "I am off"]),
-    ("a wait that is too short", &["did not end within 0.05 s: it is "]),
+    ("a wait that is too short", &["did not end within 0.05 s: "]),
     ("a cancelled job", &["was cancelled"]),
     (
         "an item of an array",
