@@ -102,8 +102,7 @@ struct OnlyCluster {
     cluster: ClusterArgs,
 }
 
-/// Reads the command line of a program that has no flags of its own. What is wrong with it is printed, and ends the
-/// process.
+/// Reads the command line of a program that has no flags of its own. A mistake in it is printed, and ends the process.
 #[cfg(feature = "cli")]
 #[allow(clippy::unnecessary_wraps, reason = "as without the feature")]
 pub(crate) fn command_line() -> Result<ClusterArgs> {

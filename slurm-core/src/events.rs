@@ -127,7 +127,7 @@ impl Event {
 }
 
 impl EventKind {
-    /// Returns how often the job had been restarted before the run that the event tells of, where it has that.
+    /// Returns the restart count of the run that the event is about, if the event has it.
     pub fn run(&self) -> Option<u32> {
         match self {
             Self::Started { restart_count, .. } | Self::Requeued { restart_count, .. } => {

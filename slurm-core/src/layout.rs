@@ -191,8 +191,8 @@ impl JobDir {
         self.events_of(None, 0)
     }
 
-    /// Returns the path of the diary of the processes on a node, by its index among the nodes of the job; with the array
-    /// and the index of an element, that of the element.
+    /// Returns the path of the diary of the processes on a node, by its index among the nodes of the job. With
+    /// the id of an array and an index, returns the path for that element.
     pub fn events_of(&self, element: Option<(JobId, u32)>, node: u32) -> PathBuf {
         self.0.join(match node {
             0 => format!("{}{DIARY_END}", diary(element)),

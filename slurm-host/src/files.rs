@@ -1,4 +1,4 @@
-//! What is read from a host, and what is created there.
+//! Files and directories that are read from a host or created there.
 
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ pub enum Found {
 }
 
 impl Found {
-    /// Returns the content, if it is that of a file.
+    /// Returns the content, if a file was found.
     pub fn into_bytes(self) -> Option<Vec<u8>> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
@@ -69,7 +69,7 @@ pub struct NewFile<'a> {
     pub name: &'a str,
     /// What it holds.
     pub content: Content<'a>,
-    /// Exactly these permission bits, or what the umask and those of the directory leave.
+    /// The exact permission bits. `None`: the default of the host, by its umask and the directory.
     pub mode: Option<u32>,
     /// Whether the job reads it, so that it has to be on the disk before the job exists.
     pub synced: bool,

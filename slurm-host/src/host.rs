@@ -19,7 +19,7 @@ pub trait Host: fmt::Debug + Send + Sync {
 
     /// Runs a command to its end, and leaves a note if it did something.
     ///
-    /// A note that cannot be written is no error: the command has run.
+    /// If the note cannot be written, that is not an error, because the command has run.
     fn run_noted(&self, command: &CommandLine, note: &NoteOfRun<'_>) -> Result<Output, HostError> {
         let output = self.run(command)?;
         let denied = note.unless.iter().any(|words| output.stderr.contains(words));
@@ -44,8 +44,8 @@ pub trait Host: fmt::Debug + Send + Sync {
     /// Writes a file whole or not at all.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError>;
 
-    /// Writes a file whole unless it is there, and returns what is there then: of several writers, exactly
-    /// one finds its own bytes.
+    /// Creates a file with all of its content, unless the file exists, and returns the content of the file. Of several
+    /// writers, exactly one gets its own bytes.
     fn write_first(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, HostError>;
 
     /// Reads a file from `offset` on, or returns `None` if it does not exist.
@@ -55,7 +55,7 @@ pub trait Host: fmt::Debug + Send + Sync {
     /// `most` bytes may be told as [`Found::Large`], so that the others need not wait for it.
     ///
     /// # Errors
-    /// If nothing could be looked at; what is wrong with a single one is in its place.
+    /// If no look was possible. The error of a single look is in its place in the answer.
     fn look(&self, looks: &[Look], most: u64) -> Result<Vec<Result<Found, HostError>>, HostError>;
 
     /// Reads the last `length` bytes of a log, or returns `None` if it does not exist. Only regular files are

@@ -21,7 +21,7 @@
 //! |---|---|
 //! | [`Host`], [`Order`], [`Look`], [`NewDir`] | what a host does: submissions with their directories, looks at many files at once, reading and writing |
 //! | [`CommandLine`], [`Output`] | a command as words, never as a line of shell, and what it left behind |
-//! | [`Folder`] | directories that are opened one by one, so that nobody can put a link in the way |
+//! | [`Folder`] | directories that are opened one by one, so that other users cannot redirect a path with a link |
 //! | [`Binary`], [`staged_for`] | the program that jobs run, and where it lies: once per content |
 //! | [`ssh`] | settings, configuration, host keys, logging in |
 //! | [`shell_word`], [`Printable`] | text of others, made harmless for a shell and for a terminal |

@@ -1,6 +1,6 @@
 //! The end of a job of several processes that has failed or asks for another run.
 //!
-//! If one process fails, srun ends the others, and srun's own exit code may be that of those. So the shell
+//! If one process fails, srun ends the others, and srun may return the exit code of one of those. So the shell
 //! around each process notes the first exit code, and the batch script calls this program once more to decide
 //! the exit code of the job.
 

@@ -312,7 +312,7 @@ impl Script<'_> {
 }
 
 /// Returns the script of the shell around each of several processes. If one process fails, srun ends the
-/// others, and its exit code may be that of those. So this shell notes the exit code of the first process that
+/// others, and may return the exit code of one of those. So this shell notes the exit code of the first process that
 /// failed by itself. A process that ends with 0 before its task has returned has failed too, because the others
 /// may wait for it.
 fn one_of_several() -> String {

@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `shortcuts` | `Cluster::local`, `slurm`, `ssh`, `from_env` and `builder` |
-//! | `builder`, `every_job` | the settings of a cluster, and those of all of its jobs |
+//! | `builder`, `every_job` | the settings of a cluster, and the settings of all of its jobs |
 //! | `variables` | the options in sbatch's environment variables |
 //! | `factory` | the choice of the backend |
 

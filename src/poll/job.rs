@@ -295,7 +295,7 @@ pub(crate) fn has_exited(result: &[u8]) -> bool {
 
 /// Returns whether the diary of an ended job shows that the last run has not written a result, because its
 /// process ended in a way that no handler sees (`_exit`, `exec`). The diary existed before the run, so a file
-/// server shows what was added to it.
+/// server shows the added lines.
 fn has_left_nothing(diary: &str) -> bool {
     let last = Event::read_all(diary).into_iter().rev().find_map(|event| match event.event {
         EventKind::Finished { .. } => Some(false),

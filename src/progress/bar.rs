@@ -30,7 +30,7 @@ impl Bar {
         Some(Self(bar.with_style(style).with_prefix(name).with_elapsed(waited)))
     }
 
-    /// Draws the bar with a message, and with so many items ended.
+    /// Draws the bar with a message. `ended` is the number of items that have ended.
     pub(super) fn draw(&self, message: String, ended: u64) {
         self.0.set_message(message);
         self.0.set_position(ended);

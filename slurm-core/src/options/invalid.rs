@@ -101,7 +101,7 @@ impl InvalidValue {
         self.0.suggestion.as_deref()
     }
 
-    /// Returns the value and what is wrong with it, without advice.
+    /// Returns the value and the problem with it, without advice.
     #[must_use]
     pub fn message(&self) -> String {
         self.0.fault.describe(&self.0.value)

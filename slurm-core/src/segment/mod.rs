@@ -98,7 +98,7 @@ pub enum SegmentError {
     Signature,
 }
 
-/// Returns the bytes before the first record, for an element of so many items.
+/// Returns the bytes before the first record. `items` is the number of items of the element.
 pub fn header(signature: u64, items: u32) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER);
     bytes.extend_from_slice(&MAGIC);

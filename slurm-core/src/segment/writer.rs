@@ -28,7 +28,8 @@ pub struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Opens the segment at `path` of an element of so many items, and returns it with the indices of the items that are in it already.
+    /// Opens the segment at `path` of an element with `items` items. Returns it with the indices of the items that it
+    /// has already.
     /// A torn record at its end is cut off, and the beginning of the run is noted.
     ///
     /// # Errors

@@ -144,7 +144,7 @@ impl HostError {
         }
     }
 
-    /// Returns whether what was to be done may have been done.
+    /// Returns whether the operation may have been carried out in spite of the error.
     #[doc(hidden)]
     pub fn leaves_open(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Lost { .. })

@@ -16,6 +16,6 @@ pub type NewMeter = fn(&str, u64) -> Box<dyn Meter>;
 
 /// Shows how far an upload is. It is dropped when the upload is over.
 pub trait Meter {
-    /// Notes that so many more bytes have arrived.
+    /// Adds `bytes` to the bytes that have arrived.
     fn advance(&self, bytes: u64);
 }

@@ -136,7 +136,7 @@ impl SshHost {
         Ok(part)
     }
 
-    /// Returns what shows how far the upload of `size` bytes is, if it is worth showing and somebody wants to see it.
+    /// Returns the meter for an upload of `size` bytes, if the upload is large enough and progress is shown.
     fn meter(&self, size: u64, name: &str) -> Option<Box<dyn Meter>> {
         let new = self.uploads.meter.filter(|_| size >= PIECE as u64 / 4)?;
         Some(new(&format!("{name} to {}", self.settings.host()), size))

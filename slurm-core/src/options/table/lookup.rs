@@ -109,7 +109,7 @@ impl UnknownOption {
         self.reason
     }
 
-    /// Returns the name and what is wrong with it, without advice.
+    /// Returns the name and the problem with it, without advice.
     #[must_use]
     pub fn message(&self) -> String {
         match self.reason {

@@ -11,7 +11,7 @@ use slurm_core::ids::JobId;
 use super::core::Limited;
 use super::identity;
 
-/// Returns those of the jobs that use more memory than they may.
+/// Returns the jobs that use more memory than their limit.
 pub(super) fn over_limit(limited: &[Limited]) -> Vec<JobId> {
     // By group, because each process of a job leads one.
     let jobs: HashMap<u32, JobId> = limited

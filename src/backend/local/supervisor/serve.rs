@@ -90,7 +90,7 @@ fn bind(place: &Place, events: &Sender<Message>) -> io::Result<PathBuf> {
                 return Ok(path);
             }
             Err(error) => {
-                // The exit code tells of a full disk, on which the log may be.
+                // The log may be on the full disk, so the exit code reports it.
                 if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
                 {
                     kind = error.kind();

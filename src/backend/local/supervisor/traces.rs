@@ -56,7 +56,7 @@ fn of_job(
     let restarts = noted.iter().copied().chain(running).fold(known, u32::max);
     let earlier = noted.iter().copied().filter(|before| *before < restarts).collect();
     let files = RunFiles::of(array, id, index, restarts);
-    // The journal may tell of an earlier run.
+    // The processes in the journal may belong to an earlier run.
     let job = job.filter(|job| job.restarts == restarts);
     let run = run_of(&files, job, processes);
     Trace { job: id, restarts, earlier, run }

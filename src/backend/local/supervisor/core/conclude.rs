@@ -26,7 +26,7 @@ fn end_of_part(exit: Exit) -> Exit {
 }
 
 impl Core {
-    /// Takes note of the end of a process, and that of its job if it was the last.
+    /// Records the end of a process, and the end of its job if it was the last process.
     pub(super) fn exited(
         &mut self,
         id: JobId,
@@ -132,7 +132,7 @@ impl Core {
     ) {
         let Some(files) = self.jobs.job(id).map(Job::files) else { return };
         self.note_end(id, state, reason, exit, now);
-        // What remains of a run means nothing once its end is noted, but without that it tells that there was a run.
+        // Until the end is noted, the marks prove that there was a run. Afterwards they mean nothing.
         self.act(Action::RemoveMarks(files));
         self.forget_of(id);
     }

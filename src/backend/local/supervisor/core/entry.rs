@@ -33,7 +33,7 @@ pub(crate) enum Entry {
     Spawned { id: JobId, rank: u32, process: Identity },
     /// Its warning signal is sent.
     Warned { id: JobId, at: u64 },
-    /// It is told to end. Written before the signal is sent.
+    /// The job is asked to end. Written before the signal is sent.
     Ending { id: JobId, at: u64, state: JobState },
     /// Its run has ended, and it waits for the next one.
     Requeued {

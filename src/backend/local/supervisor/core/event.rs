@@ -76,7 +76,7 @@ pub(crate) enum Action {
     RemoveMarks(RunFiles),
     /// Remove the environment of a submission that has ended.
     Forget(SubmissionKey),
-    /// End what is left of processes that have ended, by the marks of their runs.
+    /// End the background processes of processes that have ended, found by the marks of their runs.
     EndLeft(Vec<(PathBuf, Ended)>),
     /// Watch a process that another supervisor has started.
     Watch { files: RunFiles, process: Process },

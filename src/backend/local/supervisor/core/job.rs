@@ -102,7 +102,7 @@ pub(crate) struct RunFiles {
     pub(crate) restarts: u32,
     /// The array and the index, if its submitter asked for an array.
     pub(crate) element: Option<(JobId, u32)>,
-    /// The number of the element among those of all arrays of its submission.
+    /// The number of the element among the elements of all arrays of its submission.
     pub(crate) number: Option<u64>,
     pub(crate) tasks: u32,
 }

@@ -11,7 +11,7 @@ use crate::backend::local::protocol::Status;
 
 /// Arrays, and their elements that run.
 ///
-/// The id of an array is that of its first element, too: where an array may be meant it is the array.
+/// An array and its first element have the same id. Where both are possible, the id means the array.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     arrays: BTreeMap<JobId, Array>,
@@ -148,7 +148,7 @@ impl Jobs {
         which
     }
 
-    /// Returns the state of a job, or those of all elements of an array.
+    /// Returns the state of a job, or the states of all elements of an array.
     pub(crate) fn statuses(&self, id: JobId, host: &str) -> Vec<Status> {
         let Some((array, index)) = self.find(id) else { return Vec::new() };
         if array.id == id && array.is_array() {

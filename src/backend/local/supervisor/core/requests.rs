@@ -86,7 +86,7 @@ impl Core {
         Reply::Done
     }
 
-    /// Ends those of `elements` of the array `id` that wait.
+    /// Ends the pending elements of the array `id` among `elements`.
     pub(super) fn end_pending(
         &mut self,
         id: JobId,

@@ -127,7 +127,7 @@ impl Core {
         self.last_id
     }
 
-    /// Takes ids up to `last` for given out, although no entry says so.
+    /// Marks all ids up to `last` as given out, also those without an entry.
     pub(crate) fn skip_ids(&mut self, last: u32) {
         self.last_id = self.last_id.max(last);
     }

@@ -81,7 +81,7 @@ impl Core {
     }
 }
 
-/// Takes in what was found of a run.
+/// Updates a job from the traces of its run.
 fn adopt(job: &mut Job, seen: SeenRun, now: Moment) {
     job.started_at = job.started_at.or(seen.began_at).or(Some(now.clock));
     if job.gpus.is_empty()
