@@ -15,8 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-
+use super::child;
 use super::config::Target;
 use super::prompt::printable;
 
@@ -185,19 +184,6 @@ impl Drop for MasterChannel {
     fn drop(&mut self) {
         let _ = self.streams.shutdown(Shutdown::Both);
         // The master ends the shell when its `ssh` ends.
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
-            && !matches!(self.child.try_wait(), Ok(Some(_)))
-        {
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let deadline = Instant::now() + Duration::from_secs(1);
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if Instant::now() > deadline {
-                let _ = self.child.kill();
-                let _ = self.child.wait();
-                break;
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
+        child::terminate(&mut self.child);
     }
 }

@@ -14,6 +14,7 @@
 
 mod auth;
 mod check;
+mod child;
 mod config;
 mod connect;
 mod deadline;

@@ -9,10 +9,9 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-
+use super::super::child;
 use super::super::config::{Proxy, Target};
 use super::super::prompt::printable;
 use crate::error::SshError;
@@ -60,20 +59,7 @@ impl Drop for ProxyStream {
     fn drop(&mut self) {
         let _ = self.socket.shutdown(Shutdown::Both);
         // `ssh` ends its own proxies on SIGTERM; SIGKILL would leave them behind.
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
-            && !matches!(self.child.try_wait(), Ok(Some(_)))
-        {
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let deadline = Instant::now() + Duration::from_secs(1);
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if Instant::now() > deadline {
-                let _ = self.child.kill();
-                let _ = self.child.wait();
-                break;
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
+        child::terminate(&mut self.child);
     }
 }
 
